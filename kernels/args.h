@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * args.h - what operators hand to kernels: raw pointers, counts and strides, nothing else.
+ *
+ * Shared by every backend.  Layouts: tokens (N, L, C) and images (N, H, W, C), channels contiguous.
+ * Strides count elements.  Activations are f32 on the CPU backend; parameters (weights, biases,
+ * norm scales) stay as the checkpoint stores them: f32, f16 or bf16, possibly unaligned, mapped.
+ * Outputs never overlap inputs unless a field says "may equal".
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How products are formed.  Accumulation is f32 in both. */
+typedef enum
+{
+  COMPUTE_F32,
+  COMPUTE_BF16 /* both factors rounded to bf16 (nearest even) first */
+} Compute;
+
+/* A parameter tensor where it lies: in the mapped file.  data NULL: there is none. */
+typedef struct
+{
+  const void *data;
+  int dtype; /* DType: DTYPE_F32, DTYPE_F16 or DTYPE_BF16 */
+} Param;
+
+typedef enum
+{
+  UNARY_SILU,       /* x * sigmoid (x) */
+  UNARY_GELU,       /* x * Phi (x), by erf */
+  UNARY_GELU_TANH,  /* the tanh approximation */
+  UNARY_QUICK_GELU, /* x * sigmoid (1.702 x) */
+  UNARY_RELU,
+  UNARY_TANH3, /* 3 tanh (x / 3): the soft clamp in front of TAESD */
+  UNARY_COUNT
+} UnaryKind;
+
+/* y = x W^T + bias + add.  x (n_rows, n_in), w (n_out, n_in) row-major, y (n_rows, n_out). */
+typedef struct
+{
+  int64_t n_rows, n_out, n_in;
+  const float *x;
+  int64_t x_stride; /* from row to row, at least n_in */
+  Param w, bias;
+  const float *add; /* NULL, or (n_rows, n_out) with stride y_stride; may equal y */
+  float *y;
+  int64_t y_stride; /* at least n_out */
+  Compute compute;
+} LinearArgs;
+
+/* Cross-correlation as in torch.nn.Conv2d, on channels-last images.
+ * x (n, h_in, w_in, c_in); w (c_out, c_in, kernel, kernel) as files store it; y (n, h_out, w_out, c_out).
+ * Input outside the picture is zero.  With upsample2 the kernel sees x doubled by nearest neighbour
+ * (h_in, w_in still count the stored picture), so the doubled picture never exists. */
+typedef struct
+{
+  int64_t n, h_in, w_in, c_in, h_out, w_out, c_out;
+  int kernel, stride;    /* kernel 1 or 3; stride 1 or 2 */
+  int pad_top, pad_left; /* bottom and right follow from h_out and w_out */
+  bool upsample2;
+  const float *x;
+  Param w, bias;
+  const float *channel_add; /* NULL, or (n, c_out): added to every pixel (time embedding) */
+  const float *add;         /* NULL, or shaped as y (residual); may equal y */
+  float *y;
+  Compute compute;
+} ConvArgs;
+
+/* y = softmax (scale q k^T + causal mask) v for each head; softmax in f32.
+ * Head h occupies columns h * head_dim .. (h + 1) * head_dim - 1.  Row strides let q, k, v be slices. */
+typedef struct
+{
+  int64_t n, n_heads, head_dim, len_q, len_k;
+  const float *q, *k, *v;
+  int64_t q_stride, k_stride, v_stride; /* from token to token; a batch entry is len * stride */
+  float *y;                             /* (n, len_q, n_heads * head_dim), contiguous */
+  float scale;
+  bool causal; /* query i sees keys 0 .. i */
+  Compute compute;
+} AttentionArgs;
+
+/* GroupNorm over (pixels x channels of a group), affine, optionally followed by silu.
+ * x, y (n, n_pixels, n_channels); mean and variance in f32, two passes; y may equal x. */
+typedef struct
+{
+  int64_t n, n_pixels, n_channels;
+  int n_groups;
+  float eps;
+  bool silu;
+  const float *x;
+  Param weight, bias;
+  float *y;
+} GroupNormArgs;
+
+/* LayerNorm over rows of dim; weight and bias may be absent (data NULL); y may equal x. */
+typedef struct
+{
+  int64_t n_rows, dim;
+  float eps;
+  const float *x;
+  Param weight, bias;
+  float *y;
+} LayerNormArgs;
+
+/* y may equal x. */
+typedef struct
+{
+  UnaryKind kind;
+  int64_t n;
+  const float *x;
+  float *y;
+} UnaryArgs;
+
+/* y[i] = x[i] + b[i % n_b]; y may equal x. */
+typedef struct
+{
+  int64_t n, n_b;
+  const float *x, *b;
+  float *y;
+} AddArgs;
+
+/* x (n_rows, 2 dim) = [a | g]; y (n_rows, dim) = a * gelu_erf (g). */
+typedef struct
+{
+  int64_t n_rows, dim;
+  const float *x;
+  float *y;
+} GegluArgs;
+
+/* y[r] = table[ids[r]] + positions[r % n_positions]; table (n_table, dim), positions (n_positions, dim).
+ * ids were checked by the operator. */
+typedef struct
+{
+  int64_t n_rows, dim, n_positions;
+  const int32_t *ids;
+  Param table, positions; /* positions.data may be NULL */
+  float *y;
+} EmbedArgs;
+
+/* y (n_rows, dim_a + dim_b) = [a | b] row by row. */
+typedef struct
+{
+  int64_t n_rows, dim_a, dim_b;
+  const float *a, *b;
+  float *y;
+} ConcatArgs;
+
+/* Nearest-neighbour resize to any size: source index = floor (i * in / out). */
+typedef struct
+{
+  int64_t n, h_in, w_in, h_out, w_out, n_channels;
+  const float *x;
+  float *y;
+} ResizeArgs;
+
+/* y (n, dim): [cos (t f), sin (t f)], f_i = exp (-ln 10000 * i / (dim / 2)); the angles in f64. */
+typedef struct
+{
+  int64_t n, dim;
+  const float *t;
+  float *y;
+} SinusoidArgs;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * backend.h - a device as a table of functions.  No slot may be NULL: what a level does not improve,
+ * the scalar reference does, so there is never a silent hole.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "core/status.h"
+#include "kernels/args.h"
+
+typedef struct Backend Backend;
+
+typedef struct
+{
+  void (*linear) (Backend *b, const LinearArgs *a);
+  void (*conv2d) (Backend *b, const ConvArgs *a);
+  void (*attention) (Backend *b, const AttentionArgs *a);
+  void (*group_norm) (Backend *b, const GroupNormArgs *a);
+  void (*layer_norm) (Backend *b, const LayerNormArgs *a);
+  void (*unary) (Backend *b, const UnaryArgs *a);
+  void (*add) (Backend *b, const AddArgs *a);
+  void (*geglu) (Backend *b, const GegluArgs *a);
+  void (*embed) (Backend *b, const EmbedArgs *a);
+  void (*concat) (Backend *b, const ConcatArgs *a);
+  void (*resize) (Backend *b, const ResizeArgs *a);
+  void (*sinusoid) (Backend *b, const SinusoidArgs *a);
+} BackendOps;
+
+/* Backends embed this as their first member. */
+struct Backend
+{
+  BackendOps ops;
+  const char *name;             /* "cpu" */
+  const char *level;            /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" */
+  Compute fastest;              /* what --precision auto picks on this device */
+  const atomic_bool *cancel;    /* set by the Ctx for the length of a run; may be NULL */
+  size_t scratch_bytes;         /* packing buffers and the like, allocated once by the constructor */
+  void (*free) (Backend *b);
+};
+
+/* backend_cpu_new:
+ * @level: NULL for the best this machine has (or the environment's GESSO_LEVEL), else a level's name
+ * @n_threads: 0 for one a core
+ *
+ * Fails: UNSUPPORTED when the machine lacks @level, naming those it has; ARGUMENT when unknown
+ */
+Backend *backend_cpu_new (const char *level, int n_threads, Status *status);
+
+/* Shapes only, computes nothing: for planning and for tests of what stands above. */
+Backend *backend_null_new (Status *status);
+
+void backend_free (Backend *b);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#define _GNU_SOURCE
+#include "core/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static _Atomic int64_t fail_at, n_asked;
+
+static bool
+must_fail (void)
+{
+  int64_t nth = atomic_fetch_add (&n_asked, 1) + 1;
+  return nth == atomic_load_explicit (&fail_at, memory_order_relaxed);
+}
+
+void
+mem_fail_at (int64_t nth)
+{
+  atomic_store (&n_asked, 0);
+  atomic_store (&fail_at, nth);
+}
+
+int64_t
+mem_count (void)
+{
+  return atomic_load (&n_asked);
+}
+
+void *
+mem_calloc (size_t count, size_t size)
+{
+  return must_fail () ? NULL : calloc (count ? count : 1, size ? size : 1);
+}
+
+void *
+mem_realloc (void *p, size_t size_bytes)
+{
+  return must_fail () ? NULL : realloc (p, size_bytes ? size_bytes : 1);
+}
+
+void
+mem_free (void *p)
+{
+  free (p);
+}
+
+char *
+mem_strdup (const char *text)
+{
+  return must_fail () ? NULL : strdup (text);
+}
+
+void *
+mem_map (size_t size_bytes)
+{
+  if (must_fail ())
+    return NULL;
+  void *p = mmap (NULL, size_bytes ? size_bytes : 1, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+
+void
+mem_unmap (void *p, size_t size_bytes)
+{
+  if (p)
+    munmap (p, size_bytes ? size_bytes : 1);
+}
+
+bool
+mem_grow (void *items, size_t *capacity, size_t needed, size_t item_size, Status *status)
+{
+  if (needed <= *capacity)
+    return true;
+  size_t cap = *capacity ? *capacity * 2 : 16;
+  if (cap < needed)
+    cap = needed;
+  void **slot = items;
+  void *p = cap > SIZE_MAX / item_size ? NULL : mem_realloc (*slot, cap * item_size);
+  if (!p)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  *slot = p;
+  *capacity = cap;
+  return true;
+}

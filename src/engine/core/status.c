@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "core/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool
+status_fail (Status *status, StatusCode code, const char *format, ...)
+{
+  if (status->code != STATUS_OK)
+    return false;
+  va_list args;
+  va_start (args, format);
+  vsnprintf (status->message, sizeof status->message, format, args);
+  va_end (args);
+  status->code = code;
+  return false;
+}
+
+const char *
+status_code_name (StatusCode code)
+{
+  static const char *const names[] = {
+    [STATUS_OK] = "ok",
+    [STATUS_NO_MEMORY] = "out-of-memory",
+    [STATUS_IO] = "io",
+    [STATUS_FORMAT] = "format",
+    [STATUS_UNSUPPORTED] = "unsupported",
+    [STATUS_NOT_FOUND] = "not-found",
+    [STATUS_ARGUMENT] = "argument",
+    [STATUS_SHAPE] = "shape",
+    [STATUS_PLAN] = "plan",
+    [STATUS_CANCELLED] = "cancelled",
+  };
+  return names[code];
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * status.h - what went wrong in the world (files, memory, device), as one code and one sentence.
+ *
+ * The first failure wins: later ones are consequences and would only hide it.  The engine never
+ * prints, aborts or exits; a Status travels up to the edge of the program, which shows it.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+typedef enum
+{
+  STATUS_OK,
+  STATUS_NO_MEMORY,
+  STATUS_IO,          /* the system refused: open, read, write, map */
+  STATUS_FORMAT,      /* a file is damaged or not what it claims to be */
+  STATUS_UNSUPPORTED, /* understood, but this build cannot do it */
+  STATUS_NOT_FOUND,   /* a file, model or tensor that was asked for is not there */
+  STATUS_ARGUMENT,    /* a parameter is out of its range */
+  STATUS_SHAPE,       /* tensors do not fit together */
+  STATUS_PLAN,        /* a run left its plan */
+  STATUS_CANCELLED,
+} StatusCode;
+
+enum
+{
+  STATUS_MESSAGE_SIZE = 480
+};
+
+/* Zero-initialise: (Status){ 0 } is STATUS_OK. */
+typedef struct
+{
+  StatusCode code;
+  char message[STATUS_MESSAGE_SIZE]; /* one sentence for the user: what happened, what to do */
+} Status;
+
+/* status_fail:
+ *
+ * Records the failure unless one is recorded already.  @status may not be NULL.
+ *
+ * Returns: always false, so that a function can `return status_fail (...)`
+ */
+bool status_fail (Status *status, StatusCode code, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
+
+static inline bool
+status_ok (const Status *status)
+{
+  return status->code == STATUS_OK;
+}
+
+const char *status_code_name (StatusCode code);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <glib.h>
+#include <math.h>
+
+#include "core/dtype.h"
+#include "core/mem.h"
+#include "core/threads.h"
+
+static void
+test_f16_round_trips_every_value (void)
+{
+  for (uint32_t h = 0; h < 0x10000; h++)
+    {
+      float f = f16_to_f32 ((uint16_t) h);
+      if (isnan (f))
+        g_assert_true (isnan (f16_to_f32 (f32_to_f16 (f))));
+      else
+        g_assert_cmphex (f32_to_f16 (f), ==, h);
+    }
+}
+
+static void
+test_f16_rounds_to_nearest_even (void)
+{
+  g_assert_cmphex (f32_to_f16 (65519.0f), ==, 0x7bff);
+  g_assert_cmphex (f32_to_f16 (65520.0f), ==, 0x7c00);
+  g_assert_cmphex (f32_to_f16 (1.0f + 1.0f / 2048), ==, 0x3c00); /* a tie goes to even */
+  g_assert_cmphex (f32_to_f16 (1.0f + 3.0f / 2048), ==, 0x3c02);
+  g_assert_cmphex (f32_to_f16 (ldexpf (1, -25)), ==, 0x0000);
+  g_assert_cmphex (f32_to_f16 (ldexpf (1.5f, -25)), ==, 0x0001);
+}
+
+static void
+test_bf16_rounds_to_nearest_even (void)
+{
+  g_assert_cmphex (f32_to_bf16 (1.0f + 1.0f / 256), ==, 0x3f80);
+  g_assert_cmphex (f32_to_bf16 (1.0f + 3.0f / 256), ==, 0x3f82);
+  g_assert_true (isnan (bf16_to_f32 (f32_to_bf16 (NAN))));
+}
+
+static void
+test_grow_fails_without_losing_the_array (void)
+{
+  Status status = { 0 };
+  int *items = NULL;
+  size_t capacity = 0;
+  g_assert_true (mem_grow (&items, &capacity, 3, sizeof *items, &status));
+  items[2] = 7;
+  mem_fail_at (1);
+  g_assert_false (mem_grow (&items, &capacity, 1000, sizeof *items, &status));
+  mem_fail_at (0);
+  g_assert_cmpint (status.code, ==, STATUS_NO_MEMORY);
+  g_assert_cmpint (items[2], ==, 7);
+  mem_free (items);
+}
+
+static void
+test_status_keeps_the_first_failure (void)
+{
+  Status status = { 0 };
+  status_fail (&status, STATUS_IO, "first %d", 1);
+  status_fail (&status, STATUS_FORMAT, "second");
+  g_assert_cmpint (status.code, ==, STATUS_IO);
+  g_assert_cmpstr (status.message, ==, "first 1");
+}
+
+static void
+count_task (void *data, int64_t task, int thread)
+{
+  _Atomic int *seen = data;
+  atomic_fetch_add (&seen[task], 1);
+}
+
+static void
+test_threads_run_every_task_once (void)
+{
+  Status status = { 0 };
+  Threads *t = threads_new (4, &status);
+  static _Atomic int seen[1000];
+  for (int round = 1; round <= 50; round++)
+    {
+      threads_run (t, 1000, count_task, seen, NULL);
+      for (int i = 0; i < 1000; i++)
+        g_assert_cmpint (seen[i], ==, round);
+    }
+  threads_free (t);
+}
+
+static void
+test_threads_start_nothing_once_cancelled (void)
+{
+  Status status = { 0 };
+  Threads *t = threads_new (2, &status);
+  static _Atomic int seen[10];
+  atomic_bool cancel = true;
+  threads_run (t, 10, count_task, seen, &cancel);
+  for (int i = 0; i < 10; i++)
+    g_assert_cmpint (seen[i], ==, 0);
+  threads_free (t);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/dtype/f16-round-trips", test_f16_round_trips_every_value);
+  g_test_add_func ("/core/dtype/f16-rounds-to-nearest-even", test_f16_rounds_to_nearest_even);
+  g_test_add_func ("/core/dtype/bf16-rounds-to-nearest-even", test_bf16_rounds_to_nearest_even);
+  g_test_add_func ("/core/mem/grow-fails-cleanly", test_grow_fails_without_losing_the_array);
+  g_test_add_func ("/core/status/first-failure-wins", test_status_keeps_the_first_failure);
+  g_test_add_func ("/core/threads/every-task-once", test_threads_run_every_task_once);
+  g_test_add_func ("/core/threads/cancel", test_threads_start_nothing_once_cancelled);
+  return g_test_run ();
+}
