@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * config.h - what a checkpoint says about its networks: read from tensor shapes, or from the
+ * config.json files of a diffusers folder, which win.  Plain data; models are built from it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum
+{
+  MAX_LEVELS = 8
+};
+
+typedef enum
+{
+  FAMILY_UNKNOWN,
+  FAMILY_SD15,
+  FAMILY_SDXL
+} Family;
+
+typedef enum
+{
+  PREDICTION_EPSILON,
+  PREDICTION_V
+} Prediction;
+
+typedef struct
+{
+  int in_channels, out_channels; /* 4; 9 for inpainting checkpoints */
+  int n_levels;
+  int channels[MAX_LEVELS];   /* per level: 320 640 1280 */
+  int res_blocks[MAX_LEVELS]; /* per level on the way down; the way up has one more */
+  /* Transformer blocks behind each res block; all blocks of a level are alike.  0: no attention. */
+  int depth_down[MAX_LEVELS];
+  int depth_up[MAX_LEVELS]; /* indexed as up_blocks: 0 is the coarsest level */
+  int depth_mid;            /* -1: the middle is one res block, -2: there is no middle */
+  int heads[MAX_LEVELS];    /* attention heads per level */
+  int context_dim;          /* 768, 2048 */
+  int time_dim;             /* 4 * channels[0] */
+  int norm_groups;          /* 32 */
+  int adm_dim;              /* width of the SDXL vector input (2816), 0: none */
+  int adm_time_dim;         /* width of each size embedding in it (256) */
+  bool linear_projection;   /* proj_in and proj_out are Linear, not 1x1 convolutions */
+} UnetConfig;
+
+typedef struct
+{
+  int in_channels, latent_channels; /* 3, 4 */
+  int n_levels;
+  int channels[MAX_LEVELS]; /* 128 256 512 512 */
+  int res_blocks;           /* encoder; the decoder has one more */
+  int norm_groups;
+  float scaling_factor, shift_factor;
+  bool has_quant_conv, has_post_quant_conv;
+} VaeConfig;
+
+typedef enum
+{
+  CLIP_QUICK_GELU,
+  CLIP_GELU
+} ClipActivation;
+
+typedef struct
+{
+  int vocab, n_positions, dim, n_layers, n_heads, mlp_dim;
+  int projection_dim; /* 0: no text_projection in the file */
+  ClipActivation activation;
+  int bos_id, eos_id, pad_id;
+} ClipConfig;
+
+typedef struct
+{
+  Family family;
+  UnetConfig unet;
+  VaeConfig vae;
+  ClipConfig clip[2]; /* SD 1.5: [0]; SDXL: [0] is CLIP-L, [1] is OpenCLIP bigG */
+  int n_clips;
+  bool has_unet, has_vae;
+  Prediction prediction;
+  bool zero_terminal_snr;
+  /* scheduler_config.json, or SD's values */
+  double beta_start, beta_end;
+  char timestep_spacing[16]; /* "leading", "trailing", "linspace"; "" when the file says nothing */
+  int steps_offset;
+  bool set_alpha_to_one;
+  bool force_zeros_for_empty_prompt;
+  bool is_diffusers_folder;
+} ModelConfig;
