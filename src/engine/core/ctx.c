@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#define _GNU_SOURCE
+#include "core/ctx.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/arena.h"
+#include "core/mem.h"
+#include "core/plan.h"
+
+struct Ctx
+{
+  CtxMode mode;
+  bool planned;
+  Status status;
+  Backend *backend;
+  Compute compute;
+  const atomic_bool *cancel;
+  OpRecord *ops;
+  size_t n_ops, cap_ops;
+  PlanBuffer *buffers; /* the i-th operator defines the i-th buffer */
+  size_t cap_buffers;
+  Arena measured; /* tensors of the measurement: the trace points to them */
+  Arena running;  /* tensors of the current run */
+  size_t cursor;  /* next operator of the run */
+  int64_t op_started_ns;
+  char *memory;
+  size_t peak_bytes, bound_bytes;
+};
+
+static int64_t
+now_ns (void)
+{
+  struct timespec t;
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t
+tensor_elements (const Tensor *t)
+{
+  int64_t n = 1;
+  for (int i = 0; i < t->rank; i++)
+    n *= t->ne[i];
+  return n;
+}
+
+int64_t
+tensor_last (const Tensor *t)
+{
+  return t->ne[t->rank - 1];
+}
+
+int64_t
+tensor_rows (const Tensor *t)
+{
+  int64_t n = 1;
+  for (int i = 0; i + 1 < t->rank; i++)
+    n *= t->ne[i];
+  return n;
+}
+
+size_t
+tensor_bytes (const Tensor *t)
+{
+  return (size_t) tensor_elements (t) * dtype_size (t->dtype);
+}
+
+Ctx *
+ctx_new (Backend *backend, Compute compute, const atomic_bool *cancel, Status *status)
+{
+  Ctx *ctx = mem_calloc (1, sizeof *ctx);
+  if (!ctx)
+    {
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return NULL;
+    }
+  ctx->backend = backend;
+  ctx->compute = compute;
+  ctx->cancel = cancel;
+  return ctx;
+}
+
+void
+ctx_free (Ctx *ctx)
+{
+  if (!ctx)
+    return;
+  mem_unmap (ctx->memory, ctx->peak_bytes);
+  arena_clear (&ctx->measured);
+  arena_clear (&ctx->running);
+  mem_free (ctx->ops);
+  mem_free (ctx->buffers);
+  mem_free (ctx);
+}
+
+Tensor *
+ctx_fail (Ctx *ctx, StatusCode code, const char *format, ...)
+{
+  char message[STATUS_MESSAGE_SIZE];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (message, sizeof message, format, args);
+  va_end (args);
+  status_fail (&ctx->status, code, "%s", message);
+  return NULL;
+}
+
+static Tensor *
+new_tensor (Ctx *ctx, DType dtype, int rank, const int64_t *ne)
+{
+  Arena *arena = ctx->mode == CTX_RUN ? &ctx->running : &ctx->measured;
+  Tensor *t = arena_alloc (arena, sizeof *t, &ctx->status);
+  if (!t)
+    return NULL;
+  *t = (Tensor){ .dtype = dtype, .rank = rank, .buffer = -1 };
+  memcpy (t->ne, ne, (size_t) rank * sizeof *ne);
+  return t;
+}
+
+Tensor *
+ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *data)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  Tensor *t = new_tensor (ctx, dtype, rank, ne);
+  if (t)
+    t->data = data;
+  return t;
+}
+
+Tensor *
+ctx_view (Ctx *ctx, const Tensor *t, int rank, const int64_t *ne, size_t offset)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  Tensor *v = new_tensor (ctx, t->dtype, rank, ne);
+  if (!v)
+    return NULL;
+  if (offset + tensor_bytes (v) > tensor_bytes (t))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a view reaches beyond its tensor.");
+  v->buffer = t->buffer;
+  v->offset = t->offset + offset;
+  v->data = t->data ? (char *) t->data + offset : NULL;
+  return v;
+}
+
+static Tensor *
+emit_measured (Ctx *ctx, OpRecord record, Tensor *out)
+{
+  size_t id = ctx->n_ops;
+  if (!mem_grow (&ctx->ops, &ctx->cap_ops, id + 1, sizeof *ctx->ops, &ctx->status) ||
+      !mem_grow (&ctx->buffers, &ctx->cap_buffers, id + 1, sizeof *ctx->buffers, &ctx->status))
+    return NULL;
+  for (int i = 0; i < OP_MAX_SOURCES; i++)
+    if (record.source[i] && record.source[i]->buffer >= 0 &&
+        ctx->buffers[record.source[i]->buffer].last < (int) id)
+      ctx->buffers[record.source[i]->buffer].last = (int) id;
+  size_t size = (tensor_bytes (out) + PLAN_ALIGNMENT - 1) & ~(size_t) (PLAN_ALIGNMENT - 1);
+  ctx->buffers[id] =
+      (PlanBuffer){ .size = size, .first = (int) id, .last = (int) id, .alias_of = -1 };
+  out->buffer = (int) id;
+  record.out = out;
+  ctx->ops[id] = record;
+  ctx->n_ops++;
+  return out;
+}
+
+static Tensor *
+emit_running (Ctx *ctx, const OpRecord *record, Tensor *out)
+{
+  size_t id = ctx->cursor;
+  if (id >= ctx->n_ops || ctx->ops[id].kind != record->kind ||
+      tensor_bytes (ctx->ops[id].out) != tensor_bytes (out))
+    return ctx_fail (
+        ctx, STATUS_PLAN,
+        "Internal error: the run left its plan at operator %zu (%s); please report it.", id,
+        op_kind_name (record->kind));
+  int64_t now = now_ns ();
+  if (id > 0)
+    ctx->ops[id - 1].duration_ns += now - ctx->op_started_ns;
+  ctx->op_started_ns = now;
+  ctx->ops[id].n_runs++;
+  ctx->cursor++;
+  out->buffer = (int) id;
+  out->data = ctx->memory + ctx->buffers[id].offset;
+  return out;
+}
+
+Tensor *
+ctx_emit (Ctx *ctx, OpRecord record, DType dtype, int rank, const int64_t *ne)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  if (ctx->cancel && atomic_load_explicit (ctx->cancel, memory_order_relaxed))
+    return ctx_fail (ctx, STATUS_CANCELLED, "Cancelled.");
+  Tensor *out = new_tensor (ctx, dtype, rank, ne);
+  if (!out)
+    return NULL;
+  return ctx->mode == CTX_RUN ? emit_running (ctx, &record, out) : emit_measured (ctx, record, out);
+}
+
+void
+ctx_keep (Ctx *ctx, const Tensor *t)
+{
+  if (!ctx_failed (ctx) && ctx->mode == CTX_MEASURE && t->buffer >= 0)
+    ctx->buffers[t->buffer].last = INT_MAX;
+}
+
+bool
+ctx_plan (Ctx *ctx)
+{
+  if (ctx_failed (ctx))
+    return false;
+  int n = (int) ctx->n_ops;
+  plan_inplace (ctx->buffers, ctx->ops, n);
+  ctx->bound_bytes = plan_bound (ctx->buffers, n, n);
+  ctx->planned = plan_place (ctx->buffers, n, &ctx->peak_bytes, &ctx->status);
+  return ctx->planned;
+}
+
+bool
+ctx_begin_run (Ctx *ctx)
+{
+  if (ctx_failed (ctx))
+    return false;
+  if (!ctx->planned)
+    {
+      ctx_fail (ctx, STATUS_PLAN, "Internal error: a run was started before its plan.");
+      return false;
+    }
+  if (!ctx->memory && !(ctx->memory = mem_map (ctx->peak_bytes)))
+    {
+      ctx_fail (
+          ctx, STATUS_NO_MEMORY,
+          "Not enough memory: this step needs %.0f MiB; choose a smaller size or close programs.",
+          (double) ctx->peak_bytes / (1 << 20));
+      return false;
+    }
+  ctx->mode = CTX_RUN;
+  ctx->cursor = 0;
+  arena_reset (&ctx->running);
+  return true;
+}
+
+bool
+ctx_end_run (Ctx *ctx)
+{
+  if (ctx_failed (ctx))
+    return false;
+  if (ctx->cancel && atomic_load (ctx->cancel))
+    ctx_fail (ctx, STATUS_CANCELLED, "Cancelled.");
+  else if (ctx->cursor != ctx->n_ops)
+    ctx_fail (ctx, STATUS_PLAN, "Internal error: the run ended before its plan; please report it.");
+  else if (ctx->cursor > 0)
+    ctx->ops[ctx->cursor - 1].duration_ns += now_ns () - ctx->op_started_ns;
+  return !ctx_failed (ctx);
+}
+
+size_t
+ctx_peak_bytes (const Ctx *ctx)
+{
+  return ctx->peak_bytes;
+}
+
+size_t
+ctx_bound_bytes (const Ctx *ctx)
+{
+  return ctx->bound_bytes;
+}
+
+const Status *
+ctx_status (const Ctx *ctx)
+{
+  return &ctx->status;
+}
+
+Status *
+ctx_status_mutable (Ctx *ctx)
+{
+  return &ctx->status;
+}
+
+bool
+ctx_failed (const Ctx *ctx)
+{
+  return ctx->status.code != STATUS_OK;
+}
+
+bool
+ctx_running (const Ctx *ctx)
+{
+  return ctx->mode == CTX_RUN;
+}
+
+Backend *
+ctx_backend (const Ctx *ctx)
+{
+  return ctx->backend;
+}
+
+Compute
+ctx_compute (const Ctx *ctx)
+{
+  return ctx->compute;
+}
+
+int
+ctx_op_count (const Ctx *ctx)
+{
+  return (int) ctx->n_ops;
+}
+
+const OpRecord *
+ctx_op (const Ctx *ctx, int i)
+{
+  return &ctx->ops[i];
+}
+
+const char *
+op_kind_name (OpKind kind)
+{
+  static const char *const names[OP_KIND_COUNT] = {
+    [OP_LINEAR] = "linear",
+    [OP_CONV2D] = "conv2d",
+    [OP_ATTENTION] = "attention",
+    [OP_GROUP_NORM] = "group_norm",
+    [OP_LAYER_NORM] = "layer_norm",
+    [OP_UNARY] = "unary",
+    [OP_ADD] = "add",
+    [OP_GEGLU] = "geglu",
+    [OP_EMBED] = "embed",
+    [OP_CONCAT] = "concat",
+    [OP_RESIZE] = "resize",
+    [OP_SINUSOID] = "sinusoid",
+  };
+  return names[kind];
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <math.h>
+
+#include "backend/backend.h"
+#include "ops/ops.h"
+#include "ops/private.h"
+
+Tensor *
+op_attention (Ctx *ctx, const Tensor *q, const Tensor *k, const Tensor *v, int n_heads, bool causal)
+{
+  if (ctx_failed (ctx) || !q || !k || !v)
+    return op_operand_missing (ctx);
+  int64_t dim = q->ne[2];
+  if (q->rank != 3 || !op_same_shape (k, v) || k->ne[0] != q->ne[0] || k->ne[2] != dim ||
+      n_heads < 1 || dim % n_heads != 0)
+    return ctx_fail (ctx, STATUS_SHAPE,
+                     "Attention over %lld channels does not split into %d heads.", (long long) dim,
+                     n_heads);
+  OpRecord record = { .kind = OP_ATTENTION,
+                      .source = { q, k, v },
+                      .inplace = -1,
+                      .flops = 4.0 * (double) (q->ne[0] * q->ne[1]) * (double) (k->ne[1] * dim) };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, q->ne);
+  if (!y || !y->data)
+    return y;
+  AttentionArgs args = { .n = q->ne[0],
+                         .n_heads = n_heads,
+                         .head_dim = dim / n_heads,
+                         .len_q = q->ne[1],
+                         .len_k = k->ne[1],
+                         .q = q->data,
+                         .k = k->data,
+                         .v = v->data,
+                         .q_stride = dim,
+                         .k_stride = dim,
+                         .v_stride = dim,
+                         .y = y->data,
+                         .scale = 1.0f / sqrtf ((float) (dim / n_heads)),
+                         .causal = causal,
+                         .compute = ctx_compute (ctx) };
+  ctx_backend (ctx)->ops.attention (ctx_backend (ctx), &args);
+  return y;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "backend/backend.h"
+#include "ops/ops.h"
+#include "ops/private.h"
+
+/* Geometry from shapes and options; pointers are filled in when running. */
+static ConvArgs
+conv_geometry (const Tensor *x, const Weight *w, ConvOptions o)
+{
+  int kernel = w->rank == 4 ? (int) w->ne[2] : 1, stride = o.stride ? o.stride : 1;
+  int pad = o.pad_after ? 0 : kernel / 2, pad_total = o.pad_after ? kernel - 2 : 2 * pad;
+  int64_t scale = o.upsample2 ? 2 : 1;
+  return (ConvArgs){ .n = x->ne[0],
+                     .h_in = x->ne[1],
+                     .w_in = x->ne[2],
+                     .c_in = x->ne[3],
+                     .h_out = (x->ne[1] * scale + pad_total - kernel) / stride + 1,
+                     .w_out = (x->ne[2] * scale + pad_total - kernel) / stride + 1,
+                     .c_out = w->ne[0],
+                     .kernel = kernel,
+                     .stride = stride,
+                     .pad_top = pad,
+                     .pad_left = pad,
+                     .upsample2 = o.upsample2 };
+}
+
+static bool
+conv_fits (const Tensor *x, const Weight *w)
+{
+  if (x->rank != 4 || w->rank < 2 || w->ne[1] != x->ne[3])
+    return false;
+  return w->rank < 4 || (w->ne[2] == w->ne[3] && (w->ne[2] == 1 || w->ne[2] == 3));
+}
+
+Tensor *
+op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
+{
+  const Weight *w = layer.weight;
+  if (ctx_failed (ctx) || !x || !w)
+    return op_operand_missing (ctx);
+  if (!conv_fits (x, w))
+    return ctx_fail (ctx, STATUS_SHAPE, "Convolution %s does not fit an input of %lld channels.",
+                     w->name, (long long) tensor_last (x));
+  ConvArgs args = conv_geometry (x, w, options);
+  int64_t ne[4] = { args.n, args.h_out, args.w_out, args.c_out };
+  double products = (double) args.n * (double) args.h_out * (double) args.w_out *
+                    (double) args.c_out * (double) args.c_in * args.kernel * args.kernel;
+  OpRecord record = { .kind = OP_CONV2D,
+                      .source = { x, options.channel_add, options.add },
+                      .inplace = options.add ? 2 : -1,
+                      .flops = 2 * products };
+  op_record_weight (&record, w);
+  if (options.add && (options.add->rank != 4 || memcmp (options.add->ne, ne, sizeof ne) != 0))
+    return ctx_fail (ctx, STATUS_SHAPE, "The residual of %s has another shape than its result.",
+                     w->name);
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
+  if (!y || !y->data)
+    return y;
+  args.x = x->data;
+  args.w = weight_param (w);
+  args.bias = weight_param (layer.bias);
+  args.channel_add = options.channel_add ? options.channel_add->data : NULL;
+  args.add = options.add ? options.add->data : NULL;
+  args.y = y->data;
+  args.compute = ctx_compute (ctx);
+  ctx_backend (ctx)->ops.conv2d (ctx_backend (ctx), &args);
+  return y;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "backend/backend.h"
+#include "ops/ops.h"
+#include "ops/private.h"
+
+Tensor *
+op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
+{
+  if (ctx_failed (ctx) || !x || !layer.weight)
+    return op_operand_missing (ctx);
+  const Weight *w = layer.weight;
+  int64_t n_in = tensor_last (x), n_out = w->ne[0], n_rows = tensor_rows (x);
+  if (w->rank < 2 || w->ne[1] != n_in)
+    return ctx_fail (ctx, STATUS_SHAPE, "Layer %s takes rows of %lld values but was given %lld.",
+                     w->name, (long long) w->ne[1], (long long) n_in);
+  int64_t ne[TENSOR_MAX_RANK];
+  op_copy_shape (ne, x);
+  ne[x->rank - 1] = n_out;
+  OpRecord record = { .kind = OP_LINEAR,
+                      .source = { x, add },
+                      .inplace = add ? 1 : -1,
+                      .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in };
+  op_record_weight (&record, w);
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, ne);
+  if (!y || !y->data)
+    return y;
+  LinearArgs args = { .n_rows = n_rows,
+                      .n_out = n_out,
+                      .n_in = n_in,
+                      .x = x->data,
+                      .x_stride = n_in,
+                      .w = weight_param (w),
+                      .bias = weight_param (layer.bias),
+                      .add = add ? add->data : NULL,
+                      .y = y->data,
+                      .y_stride = n_out,
+                      .compute = ctx_compute (ctx) };
+  ctx_backend (ctx)->ops.linear (ctx_backend (ctx), &args);
+  return y;
+}

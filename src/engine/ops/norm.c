@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "backend/backend.h"
+#include "ops/ops.h"
+#include "ops/private.h"
+
+enum
+{
+  FLOPS_PER_NORMED = 8 /* two passes and the affine map; for time estimates only */
+};
+
+Tensor *
+op_group_norm (Ctx *ctx, const Tensor *x, Layer norm, int n_groups, float eps, bool silu)
+{
+  if (ctx_failed (ctx) || !x || !norm.weight)
+    return op_operand_missing (ctx);
+  int64_t channels = tensor_last (x);
+  if (x->rank < 2 || norm.weight->ne[0] != channels || n_groups < 1 || channels % n_groups != 0)
+    return ctx_fail (ctx, STATUS_SHAPE, "Norm %s: %lld channels do not split into %d groups.",
+                     norm.weight->name, (long long) channels, n_groups);
+  OpRecord record = { .kind = OP_GROUP_NORM,
+                      .source = { x },
+                      .inplace = 0,
+                      .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  GroupNormArgs args = { .n = x->ne[0],
+                         .n_pixels = tensor_rows (x) / x->ne[0],
+                         .n_channels = channels,
+                         .n_groups = n_groups,
+                         .eps = eps,
+                         .silu = silu,
+                         .x = x->data,
+                         .weight = weight_param (norm.weight),
+                         .bias = weight_param (norm.bias),
+                         .y = y->data };
+  ctx_backend (ctx)->ops.group_norm (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_layer_norm (Ctx *ctx, const Tensor *x, Layer norm, float eps)
+{
+  if (ctx_failed (ctx) || !x || !norm.weight)
+    return op_operand_missing (ctx);
+  if (norm.weight->ne[0] != tensor_last (x))
+    return ctx_fail (ctx, STATUS_SHAPE, "Norm %s is %lld wide but its input is %lld.",
+                     norm.weight->name, (long long) norm.weight->ne[0],
+                     (long long) tensor_last (x));
+  OpRecord record = { .kind = OP_LAYER_NORM,
+                      .source = { x },
+                      .inplace = 0,
+                      .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  LayerNormArgs args = { .n_rows = tensor_rows (x),
+                         .dim = tensor_last (x),
+                         .eps = eps,
+                         .x = x->data,
+                         .weight = weight_param (norm.weight),
+                         .bias = weight_param (norm.bias),
+                         .y = y->data };
+  ctx_backend (ctx)->ops.layer_norm (ctx_backend (ctx), &args);
+  return y;
+}

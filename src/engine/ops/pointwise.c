@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "backend/backend.h"
+#include "ops/ops.h"
+#include "ops/private.h"
+
+Tensor *
+op_unary (Ctx *ctx, UnaryKind kind, const Tensor *x)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  OpRecord record = { .kind = OP_UNARY, .source = { x }, .inplace = 0 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  UnaryArgs args = { .kind = kind, .n = tensor_elements (x), .x = x->data, .y = y->data };
+  ctx_backend (ctx)->ops.unary (ctx_backend (ctx), &args);
+  return y;
+}
+
+static bool
+is_suffix (const Tensor *x, const Tensor *b)
+{
+  if (b->rank > x->rank)
+    return false;
+  for (int i = 1; i <= b->rank; i++)
+    if (b->ne[b->rank - i] != x->ne[x->rank - i])
+      return false;
+  return true;
+}
+
+Tensor *
+op_add (Ctx *ctx, const Tensor *x, const Tensor *b)
+{
+  if (ctx_failed (ctx) || !x || !b)
+    return op_operand_missing (ctx);
+  if (!is_suffix (x, b))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: the terms of a sum differ in shape.");
+  OpRecord record = { .kind = OP_ADD, .source = { x, b }, .inplace = 0 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  AddArgs args = {
+    .n = tensor_elements (x), .n_b = tensor_elements (b), .x = x->data, .b = b->data, .y = y->data
+  };
+  ctx_backend (ctx)->ops.add (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_geglu (Ctx *ctx, const Tensor *x)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  if (tensor_last (x) % 2 != 0)
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a gated layer of odd width.");
+  int64_t ne[TENSOR_MAX_RANK];
+  op_copy_shape (ne, x);
+  ne[x->rank - 1] /= 2;
+  OpRecord record = { .kind = OP_GEGLU, .source = { x }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, ne);
+  if (!y || !y->data)
+    return y;
+  GegluArgs args = {
+    .n_rows = tensor_rows (y), .dim = tensor_last (y), .x = x->data, .y = y->data
+  };
+  ctx_backend (ctx)->ops.geglu (ctx_backend (ctx), &args);
+  return y;
+}

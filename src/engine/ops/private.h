@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * private.h - small things every operator file needs.
+ */
+#pragma once
+
+#include <string.h>
+
+#include "core/ctx.h"
+#include "weights/weights.h"
+
+/* An operand is NULL either because the Ctx has failed or because a weight was never bound; the
+ * second must not pass in silence. */
+static inline Tensor *
+op_operand_missing (Ctx *ctx)
+{
+  return ctx_fail (ctx, STATUS_SHAPE,
+                   "Internal error: an operator was called without its operands.");
+}
+
+static inline void
+op_copy_shape (int64_t *ne, const Tensor *t)
+{
+  memcpy (ne, t->ne, sizeof t->ne);
+}
+
+static inline bool
+op_same_shape (const Tensor *a, const Tensor *b)
+{
+  return a->rank == b->rank && !memcmp (a->ne, b->ne, (size_t) a->rank * sizeof *a->ne);
+}
+
+static inline int64_t
+weight_elements (const Weight *w)
+{
+  int64_t n = 1;
+  for (int i = 0; i < w->rank; i++)
+    n *= w->ne[i];
+  return n;
+}
+
+static inline void
+op_record_weight (OpRecord *record, const Weight *w)
+{
+  record->weight_name = w->name;
+  record->weight_bytes = weight_elements (w) * (int64_t) dtype_size (w->dtype);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * shape.c - operators that move or look up values without computing with them.
+ */
+#include "backend/backend.h"
+#include "ops/ops.h"
+#include "ops/private.h"
+
+Tensor *
+op_embed (Ctx *ctx,
+          const int32_t *ids,
+          int64_t n_rows,
+          int64_t length,
+          const Weight *table,
+          const Weight *positions)
+{
+  if (ctx_failed (ctx) || !table)
+    return op_operand_missing (ctx);
+  if (positions && (positions->ne[0] < length || positions->ne[1] != table->ne[1]))
+    return ctx_fail (ctx, STATUS_SHAPE, "%s has places for %lld tokens, not %lld.", positions->name,
+                     (long long) positions->ne[0], (long long) length);
+  for (int64_t i = 0; ids && i < n_rows * length; i++)
+    if (ids[i] < 0 || ids[i] >= table->ne[0])
+      return ctx_fail (ctx, STATUS_SHAPE,
+                       "Token %d is outside the vocabulary of %s (%lld entries).", ids[i],
+                       table->name, (long long) table->ne[0]);
+  int64_t ne[3] = { n_rows, length, table->ne[1] };
+  OpRecord record = { .kind = OP_EMBED, .inplace = -1 };
+  op_record_weight (&record, table);
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, ne);
+  if (!y || !y->data)
+    return y;
+  EmbedArgs args = { .n_rows = n_rows * length,
+                     .dim = table->ne[1],
+                     .n_positions = length,
+                     .ids = ids,
+                     .table = weight_param (table),
+                     .positions = weight_param (positions),
+                     .y = y->data };
+  ctx_backend (ctx)->ops.embed (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_rows (Ctx *ctx, const Tensor *x, const int32_t *rows, int64_t n)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  for (int64_t i = 0; rows && i < n; i++)
+    if (rows[i] < 0 || rows[i] >= tensor_rows (x))
+      return ctx_fail (ctx, STATUS_SHAPE, "Internal error: row %d of %lld was asked for.", rows[i],
+                       (long long) tensor_rows (x));
+  int64_t ne[2] = { n, tensor_last (x) };
+  OpRecord record = { .kind = OP_EMBED, .source = { x }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 2, ne);
+  if (!y || !y->data)
+    return y;
+  EmbedArgs args = { .n_rows = n,
+                     .dim = ne[1],
+                     .n_positions = 1,
+                     .ids = rows,
+                     .table = { x->data, DTYPE_F32 },
+                     .y = y->data };
+  ctx_backend (ctx)->ops.embed (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_concat (Ctx *ctx, const Tensor *a, const Tensor *b)
+{
+  if (ctx_failed (ctx) || !a || !b)
+    return op_operand_missing (ctx);
+  if (a->rank != b->rank || tensor_rows (a) != tensor_rows (b))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: joined tensors differ in rows.");
+  int64_t ne[TENSOR_MAX_RANK];
+  op_copy_shape (ne, a);
+  ne[a->rank - 1] += tensor_last (b);
+  OpRecord record = { .kind = OP_CONCAT, .source = { a, b }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, a->rank, ne);
+  if (!y || !y->data)
+    return y;
+  ConcatArgs args = { .n_rows = tensor_rows (a),
+                      .dim_a = tensor_last (a),
+                      .dim_b = tensor_last (b),
+                      .a = a->data,
+                      .b = b->data,
+                      .y = y->data };
+  ctx_backend (ctx)->ops.concat (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  if (x->rank != 4 || h < 1 || w < 1)
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: resize to %lld x %lld.", (long long) w,
+                     (long long) h);
+  int64_t ne[4] = { x->ne[0], h, w, x->ne[3] };
+  OpRecord record = { .kind = OP_RESIZE, .source = { x }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
+  if (!y || !y->data)
+    return y;
+  ResizeArgs args = { .n = x->ne[0],
+                      .h_in = x->ne[1],
+                      .w_in = x->ne[2],
+                      .h_out = h,
+                      .w_out = w,
+                      .n_channels = x->ne[3],
+                      .x = x->data,
+                      .y = y->data };
+  ctx_backend (ctx)->ops.resize (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_sinusoid (Ctx *ctx, const Tensor *t, int64_t dim)
+{
+  if (ctx_failed (ctx) || !t)
+    return op_operand_missing (ctx);
+  int64_t ne[2] = { tensor_elements (t), dim };
+  OpRecord record = { .kind = OP_SINUSOID, .source = { t }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 2, ne);
+  if (!y || !y->data)
+    return y;
+  SinusoidArgs args = { .n = ne[0], .dim = dim, .t = t->data, .y = y->data };
+  ctx_backend (ctx)->ops.sinusoid (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_view (Ctx *ctx, const Tensor *x, int rank, const int64_t *ne)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  return ctx_view (ctx, x, rank, ne, 0);
+}
