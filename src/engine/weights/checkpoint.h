@@ -20,8 +20,9 @@ typedef struct
   const char *container; /* "safetensors", "pickle", "pickle (legacy)", "folder" */
   ModelConfig config;
   WeightSet *weights;
-  char *tokenizer_dir[2]; /* folders with merges.txt for clip[i]; NULL: use the bundled vocabulary */
-  int n_metadata;         /* safetensors __metadata__ */
+  char
+      *tokenizer_dir[2]; /* folders with merges.txt for clip[i]; NULL: use the bundled vocabulary */
+  int n_metadata;        /* safetensors __metadata__ */
   char **metadata_keys, **metadata_values;
   int n_unknown; /* tensors that no name map knows, by file name */
   char **unknown;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/prediction.h"
+
 enum
 {
   MAX_LEVELS = 8
@@ -18,12 +20,6 @@ typedef enum
   FAMILY_SD15,
   FAMILY_SDXL
 } Family;
-
-typedef enum
-{
-  PREDICTION_EPSILON,
-  PREDICTION_V
-} Prediction;
 
 typedef struct
 {
@@ -52,6 +48,7 @@ typedef struct
   int res_blocks;           /* encoder; the decoder has one more */
   int norm_groups;
   float scaling_factor, shift_factor;
+  bool has_own_scaling; /* a config file gave scaling_factor; else it is the family's */
   bool has_quant_conv, has_post_quant_conv;
 } VaeConfig;
 
@@ -76,7 +73,7 @@ typedef struct
   VaeConfig vae;
   ClipConfig clip[2]; /* SD 1.5: [0]; SDXL: [0] is CLIP-L, [1] is OpenCLIP bigG */
   int n_clips;
-  bool has_unet, has_vae;
+  bool has_unet, has_vae, has_tiny; /* has_tiny: a TAESD decoder under "tiny." */
   Prediction prediction;
   bool zero_terminal_snr;
   /* scheduler_config.json, or SD's values */
@@ -85,5 +82,6 @@ typedef struct
   int steps_offset;
   bool set_alpha_to_one;
   bool force_zeros_for_empty_prompt;
+  int sample_size; /* latent pixels a side, from a folder's unet/config.json; 0: not said */
   bool is_diffusers_folder;
 } ModelConfig;

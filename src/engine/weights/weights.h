@@ -56,12 +56,13 @@ const Weight *weights_find (const WeightSet *set, const char *name);
  *
  * Returns: borrowed; NULL when missing or misshapen
  */
-const Weight *weights_bind (WeightSet *set, int rank, const int64_t *ne, const char *name_format, ...)
+const Weight *
+weights_bind (WeightSet *set, int rank, const int64_t *ne, const char *name_format, ...)
     __attribute__ ((format (printf, 4, 5)));
 
-/* The same, but absence is no problem. */
-const Weight *weights_bind_optional (
-    WeightSet *set, int rank, const int64_t *ne, const char *name_format, ...)
+/* The same, but absence is no problem.  In a declared set it is declared like any other. */
+const Weight *
+weights_bind_optional (WeightSet *set, int rank, const int64_t *ne, const char *name_format, ...)
     __attribute__ ((format (printf, 4, 5)));
 
 /* Problems met by weights_bind, one line each ("missing: unet.conv_in.weight"). */
@@ -71,6 +72,15 @@ const char *weights_problem (const WeightSet *set, int i);
 bool weights_check (const WeightSet *set, Status *status);
 
 int64_t weights_parameters (const WeightSet *set, const char *prefix); /* number of elements */
+
+/* Weights under @prefix ("" for all) that no model has asked for: left over once models are built.
+ * weights_unused gives the @i-th of them, NULL behind the last. */
+int weights_unused_count (const WeightSet *set, const char *prefix);
+const Weight *weights_unused (const WeightSet *set, const char *prefix, int i);
+
+/* Asks the system to read the weights under @prefix from disk now; call it for a group of weights
+ * ("unet.down_blocks.1.") shortly before they are needed. */
+void weights_will_need (const WeightSet *set, const char *prefix);
 
 static inline Param
 weight_param (const Weight *w)

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * checkpoint.c - from a path to weights under canonical names and a configuration.
+ */
+#include "weights/checkpoint.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/mem.h"
+#include "weights/folder.h"
+#include "weights/parts.h"
+#include "weights/recognise.h"
+#include "weights/refuse.h"
+#include "weights/source.h"
+#include "weights/weight-set.h"
+
+typedef struct
+{
+  Checkpoint *c;
+  Pool *pool;
+  bool header_only;
+  PartKind wanted; /* PART_COUNT: everything that is there */
+  UnknownList unknown;
+  Status *status;
+} Opener;
+
+static bool
+is_diffusers_scheme (NameScheme scheme)
+{
+  return scheme == NAMES_UNET_DIFFUSERS || scheme == NAMES_VAE_DIFFUSERS ||
+         scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS;
+}
+
+static bool
+find_parts (Opener *o, PartList *list, const TensorTable *table, PartKind kind, const char *label)
+{
+  if (kind == PART_COUNT && !refuse_known (table, label, o->status))
+    return false;
+  parts_find (list, table, kind);
+  return list->n_parts ||
+         (refuse_known (table, label, o->status) && refuse_rest (table, label, o->status));
+}
+
+/* Loads one file (or set of shards); @source stays readable for the caller, who clears it. */
+static bool
+load_source (Opener *o, Source *source, const char *path, PartKind kind, PartList *list)
+{
+  const char *label = path_base (path);
+  if (!source_read (source, o->c->weights, path, o->header_only, o->status) ||
+      !find_parts (o, list, &source->table, kind, label))
+    return false;
+  o->c->file_bytes += source->file_bytes;
+  return parts_load (o->c->weights, list, &source->table, o->header_only, &o->unknown, label,
+                     o->status);
+}
+
+/* ---- one file ---- */
+
+/* A component file beside its own config.json: diffusers' sub-folders, opened by the file. */
+static bool
+apply_neighbour_config (Opener *o, const char *path, const PartList *list)
+{
+  int n_folder = (int) (path_base (path) - path);
+  const char *config = pool_printf (o->pool, o->status, "%.*sconfig.json", n_folder, path);
+  if (!config)
+    return false;
+  PartKind kind = list->parts[0].kind;
+  if (list->n_parts != 1 || !is_diffusers_scheme (list->parts[0].scheme) || !file_exists (config) ||
+      folder_part_kind (config, o->status) != kind)
+    return status_ok (o->status);
+  return folder_apply_config (&o->c->config, kind, o->pool, config, o->status);
+}
+
+static void
+keep_metadata (Checkpoint *c, const TensorTable *table)
+{
+  c->n_metadata = (int) table->n_metadata;
+  c->metadata_keys = table->metadata_keys;
+  c->metadata_values = table->metadata_values;
+}
+
+static bool
+read_file (Opener *o, Source *source, const char *path)
+{
+  PartList list;
+  if (!load_source (o, source, path, o->wanted, &list))
+    return false;
+  Checkpoint *c = o->c;
+  c->container = source->container;
+  c->layout = is_diffusers_scheme (list.parts[0].scheme) ? LAYOUT_DIFFUSERS : LAYOUT_LDM;
+  keep_metadata (c, &source->table);
+  const char *label = path_base (path);
+  if (!recognise_config (&c->config, c->weights, label, o->status))
+    return false;
+  recognise_prediction (&c->config, &source->table, label);
+  return apply_neighbour_config (o, path, &list);
+}
+
+static bool
+open_file (Opener *o, const char *path)
+{
+  Source source;
+  bool ok = read_file (o, &source, path);
+  source_clear (&source);
+  return ok;
+}
+
+/* ---- a folder ---- */
+
+static bool
+load_component (Opener *o, const char *folder, PartKind kind)
+{
+  const char *path = folder_find_weights (o->pool, folder, o->status);
+  if (!path)
+    return status_fail (o->status, STATUS_NOT_FOUND,
+                        "The folder \"%.200s\" holds no weights; download it again.", folder);
+  Source source;
+  PartList list;
+  bool ok = load_source (o, &source, path, kind, &list);
+  source_clear (&source);
+  return ok;
+}
+
+static bool
+apply_component_config (Opener *o, const char *folder, PartKind kind)
+{
+  const char *path = pool_printf (o->pool, o->status, "%s/config.json", folder);
+  if (!path || !file_exists (path))
+    return path != NULL;
+  return folder_apply_config (&o->c->config, kind, o->pool, path, o->status);
+}
+
+static bool
+set_tokenizer (Opener *o, const char *folder, int i)
+{
+  const char *name = i ? "tokenizer_2" : "tokenizer";
+  char *path = pool_printf (o->pool, o->status, "%s/%s", folder, name);
+  char *merges = path ? pool_printf (o->pool, o->status, "%s/merges.txt", path) : NULL;
+  if (!merges || !file_exists (merges))
+    return merges != NULL;
+  o->c->tokenizer_dir[i] = path;
+  return folder_read_tokenizer (&o->c->config.clip[i], o->pool, path, o->status);
+}
+
+/* @folders: by part; NULL where the model has none or it is not wanted */
+static bool
+find_components (Opener *o, const char *folder, const char *folders[PART_COUNT])
+{
+  for (int kind = 0; kind < PART_COUNT; kind++)
+    {
+      if (o->wanted != PART_COUNT && o->wanted != (PartKind) kind)
+        continue;
+      const char *path =
+          pool_printf (o->pool, o->status, "%s/%s", folder, folder_of_part ((PartKind) kind));
+      if (!path)
+        return false;
+      folders[kind] = file_exists (path) ? path : NULL;
+    }
+  return true;
+}
+
+static bool
+open_pipeline (Opener *o, const char *folder)
+{
+  const char *folders[PART_COUNT] = { NULL };
+  ModelConfig checked = { .beta_start = 0.00085, .beta_end = 0.012 };
+  /* The index first: it names a pipeline that we cannot run before any part of it puzzles us. */
+  if (!folder_apply_pipeline (&checked, o->pool, folder, o->status) ||
+      !find_components (o, folder, folders))
+    return false;
+  for (int kind = 0; kind < PART_COUNT; kind++)
+    if (folders[kind] && !load_component (o, folders[kind], (PartKind) kind))
+      return false;
+  Checkpoint *c = o->c;
+  if (!recognise_config (&c->config, c->weights, path_base (folder), o->status) ||
+      !folder_apply_pipeline (&c->config, o->pool, folder, o->status))
+    return false;
+  for (int kind = 0; kind < PART_COUNT; kind++)
+    if (folders[kind] && !apply_component_config (o, folders[kind], (PartKind) kind))
+      return false;
+  for (int i = 0; i < c->config.n_clips; i++)
+    if (!set_tokenizer (o, folder, i))
+      return false;
+  c->config.is_diffusers_folder = true;
+  return weights_count (c->weights) ||
+         status_fail (o->status, STATUS_NOT_FOUND,
+                      "The folder \"%.200s\" holds no networks; download it again.", folder);
+}
+
+static bool
+open_component (Opener *o, const char *folder, const char *config_path)
+{
+  PartKind kind = folder_part_kind (config_path, o->status);
+  if (!status_ok (o->status))
+    return false;
+  if (kind == PART_COUNT || (o->wanted != PART_COUNT && o->wanted != kind))
+    return status_fail (
+        o->status, STATUS_UNSUPPORTED,
+        "The folder \"%.200s\" holds a network of another kind than this version needs "
+        "here.",
+        folder);
+  return load_component (o, folder, kind) &&
+         recognise_config (&o->c->config, o->c->weights, path_base (folder), o->status) &&
+         folder_apply_config (&o->c->config, kind, o->pool, config_path, o->status);
+}
+
+static bool
+open_folder (Opener *o, const char *path)
+{
+  const char *folder = folder_resolve (o->pool, path, o->status);
+  char *index = folder ? pool_printf (o->pool, o->status, "%s/model_index.json", folder) : NULL;
+  char *config = folder ? pool_printf (o->pool, o->status, "%s/config.json", folder) : NULL;
+  if (!index || !config)
+    return false;
+  o->c->layout = LAYOUT_DIFFUSERS;
+  o->c->container = "folder";
+  return file_exists (index) ? open_pipeline (o, folder) : open_component (o, folder, config);
+}
+
+/* ---- either ---- */
+
+static bool
+open_path (Opener *o, const char *path)
+{
+  struct stat info;
+  if (stat (path, &info) != 0)
+    return fail_errno (o->status, errno, "open", path);
+  o->c->path = pool_strdup (o->pool, path, o->status);
+  if (!o->c->path)
+    return false;
+  size_t n = strlen ("model_index.json"), length = strlen (path);
+  if (S_ISDIR (info.st_mode))
+    return open_folder (o, path);
+  if (strcmp (path_base (path), "model_index.json") != 0)
+    return open_file (o, path);
+  char *folder = pool_printf (o->pool, o->status, "%.*s.", (int) (length - n), path);
+  return folder && open_folder (o, folder);
+}
+
+static Checkpoint *
+open_wanted (const char *path, bool header_only, PartKind wanted, Status *status)
+{
+  Checkpoint *c = mem_calloc (1, sizeof *c);
+  if (!c)
+    {
+      out_of_memory (status);
+      return NULL;
+    }
+  c->weights = weights_new (status);
+  Opener o = { .c = c, .header_only = header_only, .wanted = wanted, .status = status };
+  o.pool = c->weights ? &c->weights->pool : NULL;
+  if (!c->weights || !open_path (&o, path) || !status_ok (status))
+    {
+      checkpoint_free (c);
+      return NULL;
+    }
+  c->n_unknown = (int) o.unknown.n;
+  c->unknown = o.unknown.names;
+  return c;
+}
+
+Checkpoint *
+checkpoint_open (const char *path, bool header_only, Status *status)
+{
+  return open_wanted (path, header_only, PART_COUNT, status);
+}
+
+void
+checkpoint_free (Checkpoint *c)
+{
+  if (!c)
+    return;
+  weights_free (c->weights);
+  mem_free (c);
+}
+
+/* ---- adding a part from another file ---- */
+
+static PartKind
+kind_of_prefix (const char *prefix)
+{
+  for (int kind = 0; kind < PART_COUNT; kind++)
+    if (strcmp (prefix, part_prefix ((PartKind) kind)) == 0)
+      return (PartKind) kind;
+  return PART_COUNT;
+}
+
+/* Latents that both sides agree on. */
+static bool
+check_latents (const Checkpoint *c, int channels, const char *path, Status *status)
+{
+  int expected = c->config.has_unet ? c->config.unet.out_channels : channels;
+  return channels == expected ||
+         status_fail (status, STATUS_SHAPE,
+                      "\"%.100s\" works on latents of %d channels, the model on %d: it belongs to "
+                      "another kind of model.",
+                      path_base (path), channels, expected);
+}
+
+/* An unnamed VAE follows the model that it is added to; a config file of its own wins. */
+static void
+merge_vae_config (ModelConfig *to, const ModelConfig *from)
+{
+  to->vae = from->vae;
+  to->has_vae = true;
+  if (!from->vae.has_own_scaling && to->family != FAMILY_UNKNOWN)
+    to->vae.scaling_factor = family_scaling_factor (to->family);
+}
+
+static bool
+check_addition (
+    const Checkpoint *c, const Checkpoint *other, PartKind kind, const char *path, Status *status)
+{
+  const Weight *tiny = weights_find (other->weights, "tiny.decoder.layers.0.weight");
+  if (kind == PART_VAE)
+    return check_latents (c, other->config.vae.latent_channels, path, status);
+  if (kind == PART_TINY && tiny && tiny->rank > 1)
+    return check_latents (c, (int) tiny->ne[1], path, status);
+  return true;
+}
+
+/* TAESD's encoder and decoder often are two files: each replaces its own half only. */
+static const char *
+replaced_prefix (const Checkpoint *other, PartKind kind)
+{
+  if (kind != PART_TINY)
+    return part_prefix (kind);
+  bool has_decoder = weights_find (other->weights, "tiny.decoder.layers.0.weight") != NULL;
+  bool has_encoder = weights_find (other->weights, "tiny.encoder.layers.0.weight") != NULL;
+  return has_decoder && has_encoder ? "tiny." : has_decoder ? "tiny.decoder." : "tiny.encoder.";
+}
+
+static void
+merge_config (ModelConfig *to, const ModelConfig *from, PartKind kind)
+{
+  switch (kind)
+    {
+    case PART_VAE:
+      merge_vae_config (to, from);
+      break;
+    case PART_UNET:
+      to->unet = from->unet;
+      to->has_unet = true;
+      break;
+    case PART_CLIP_0:
+    case PART_CLIP_1:
+      to->clip[kind - PART_CLIP_0] = from->clip[kind - PART_CLIP_0];
+      if (to->n_clips < (int) (kind - PART_CLIP_0) + 1)
+        to->n_clips = (int) (kind - PART_CLIP_0) + 1;
+      break;
+    case PART_TINY:
+      to->has_tiny |= from->has_tiny;
+      break;
+    case PART_COUNT:
+      break;
+    }
+}
+
+bool
+checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *status)
+{
+  PartKind kind = kind_of_prefix (prefix);
+  if (kind == PART_COUNT)
+    return status_fail (status, STATUS_ARGUMENT, "A model has no part \"%s\".", prefix);
+  Checkpoint *other = open_wanted (path, false, kind, status);
+  if (!other)
+    return false;
+  WeightSet *from = other->weights;
+  const char *replaced = replaced_prefix (other, kind);
+  ModelConfig config = other->config;
+  int64_t file_bytes = other->file_bytes;
+  if (!check_addition (c, other, kind, path, status))
+    {
+      checkpoint_free (other);
+      return false;
+    }
+  other->weights = NULL;
+  checkpoint_free (other);
+  if (!weights_absorb (c->weights, from, replaced, status))
+    return false;
+  merge_config (&c->config, &config, kind);
+  c->file_bytes += file_bytes;
+  return true;
+}
+
+const char *
+family_name (Family family)
+{
+  static const char *const names[] = {
+    [FAMILY_UNKNOWN] = "unknown", [FAMILY_SD15] = "SD 1.5", [FAMILY_SDXL] = "SDXL"
+  };
+  return names[family];
+}
+
+const char *
+layout_name (Layout layout)
+{
+  static const char *const names[] = {
+    [LAYOUT_UNKNOWN] = "unknown", [LAYOUT_LDM] = "LDM", [LAYOUT_DIFFUSERS] = "diffusers"
+  };
+  return names[layout];
+}

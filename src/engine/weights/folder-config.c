@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * folder-config.c - config.json files of a diffusers folder, which win over what shapes tell.
+ */
+#include "weights/folder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "weights/json.h"
+#include "weights/tensor-table.h"
+
+enum
+{
+  LARGEST = 1 << 24, /* no count in a config comes near */
+  DEFAULT_HEADS = 8,
+  MAX_DEPTH = 64
+};
+
+typedef struct
+{
+  struct json_object *object;
+  const char *label; /* "unet/config.json" */
+  Status *status;
+} Config;
+
+static bool
+nonsense (Config *c, const char *key)
+{
+  return damaged (c->status, c->label, "\"%.60s\" has a value that makes no sense", key);
+}
+
+static bool
+unsupported (Config *c, const char *key, const char *value)
+{
+  return status_fail (c->status, STATUS_UNSUPPORTED,
+                      "\"%.100s\" asks for %.60s = \"%.60s\", which this version cannot run.",
+                      c->label, key, value);
+}
+
+/* Absent or null leaves @out as it is. */
+static bool
+read_count (Config *c, const char *key, int *out)
+{
+  int v;
+  if (!json_member_int (c->object, key, &v))
+    return true;
+  if (v < 1 || v > LARGEST)
+    return nonsense (c, key);
+  *out = v;
+  return true;
+}
+
+/* Per level, from a list or one number of @least or more; @n_found 0 when absent. */
+static bool
+read_levels_from (
+    Config *c, const char *key, int least, int n_levels, int out[MAX_LEVELS], int *n_found)
+{
+  int values[MAX_LEVELS];
+  int n = json_member_ints (c->object, key, values, n_levels);
+  *n_found = 0;
+  if (n == 0)
+    return true;
+  if (n != n_levels)
+    return nonsense (c, key);
+  for (int i = 0; i < n; i++)
+    {
+      if (values[i] < least || values[i] > LARGEST)
+        return nonsense (c, key);
+      out[i] = values[i];
+    }
+  *n_found = n;
+  return true;
+}
+
+static bool
+read_levels (Config *c, const char *key, int n_levels, int out[MAX_LEVELS], int *n_found)
+{
+  return read_levels_from (c, key, 1, n_levels, out, n_found);
+}
+
+/* A list's own length decides on the number of levels. */
+static bool
+read_channels (Config *c, int *n_levels, int channels[MAX_LEVELS])
+{
+  struct json_object *list = json_object_object_get (c->object, "block_out_channels");
+  if (!json_object_is_type (list, json_type_array))
+    return true;
+  size_t n = json_object_array_length (list);
+  int n_found;
+  if (n < 1 || n > MAX_LEVELS)
+    return nonsense (c, "block_out_channels");
+  *n_levels = (int) n;
+  return read_levels (c, "block_out_channels", *n_levels, channels, &n_found) &&
+         (n_found || nonsense (c, "block_out_channels"));
+}
+
+/* Which levels have attention, by their blocks' class names; false in *known when absent. */
+static bool
+read_attention (Config *c, const char *key, int n_levels, bool out[MAX_LEVELS], bool *known)
+{
+  struct json_object *list = json_object_object_get (c->object, key);
+  *known = json_object_is_type (list, json_type_array);
+  if (!*known)
+    return true;
+  if (json_object_array_length (list) != (size_t) n_levels)
+    return nonsense (c, key);
+  for (int i = 0; i < n_levels; i++)
+    {
+      struct json_object *item = json_object_array_get_idx (list, (size_t) i);
+      const char *type =
+          json_object_is_type (item, json_type_string) ? json_object_get_string (item) : "";
+      out[i] = strncmp (type, "CrossAttn", 9) == 0;
+      if (!out[i] && strcmp (type, "DownBlock2D") != 0 && strcmp (type, "UpBlock2D") != 0)
+        return unsupported (c, key, type);
+    }
+  return true;
+}
+
+static bool
+apply_depths (Config *c, UnetConfig *u)
+{
+  int n = u->n_levels, depth[MAX_LEVELS], up[MAX_LEVELS], n_found, n_up;
+  bool down_attention[MAX_LEVELS], up_attention[MAX_LEVELS], knows_down, knows_up;
+  struct json_object *layers = json_object_object_get (c->object, "transformer_layers_per_block");
+  for (int i = 0; i < n; i++)
+    depth[i] = 1;
+  if (!read_attention (c, "down_block_types", n, down_attention, &knows_down) ||
+      !read_attention (c, "up_block_types", n, up_attention, &knows_up) ||
+      !read_levels_from (c, "transformer_layers_per_block", 0, n, depth, &n_found))
+    return false;
+  if (layers && !n_found) /* a list of lists: the shapes have told already */
+    return true;
+  for (int i = 0; i < n; i++)
+    up[i] = depth[n - 1 - i];
+  if (!read_levels_from (c, "reverse_transformer_layers_per_block", 0, n, up, &n_up))
+    return false;
+  if (layers && depth[n - 1] > MAX_DEPTH)
+    return nonsense (c, "transformer_layers_per_block");
+  for (int i = 0; i < n; i++)
+    {
+      if (knows_down)
+        u->depth_down[i] = down_attention[i] ? depth[i] : 0;
+      if (knows_up)
+        u->depth_up[i] = up_attention[i] ? up[i] : 0;
+    }
+  if (u->depth_mid > 0)
+    u->depth_mid = depth[n - 1];
+  return true;
+}
+
+/* diffusers' quirk: attention_head_dim is the number of heads where num_attention_heads is null. */
+static bool
+apply_heads (Config *c, UnetConfig *u)
+{
+  int n_found;
+  if (!read_levels (c, "num_attention_heads", u->n_levels, u->heads, &n_found))
+    return false;
+  if (!n_found && !read_levels (c, "attention_head_dim", u->n_levels, u->heads, &n_found))
+    return false;
+  for (int i = 0; i < u->n_levels; i++)
+    {
+      if (!n_found)
+        u->heads[i] = DEFAULT_HEADS;
+      if (u->channels[i] % u->heads[i] && (u->depth_down[i] || u->depth_up[u->n_levels - 1 - i]))
+        return nonsense (c, "attention_head_dim");
+    }
+  return true;
+}
+
+static bool
+refuse_unet_options (Config *c)
+{
+  static const char *const must_be_null[] = { "class_embed_type", "encoder_hid_dim_type",
+                                              "time_cond_proj_dim", "resnet_skip_time_act" };
+  for (size_t i = 0; i < sizeof must_be_null / sizeof *must_be_null; i++)
+    {
+      struct json_object *v = json_object_object_get (c->object, must_be_null[i]);
+      bool is_false = json_object_is_type (v, json_type_boolean) && !json_object_get_boolean (v);
+      if (v && !is_false)
+        return unsupported (c, must_be_null[i], json_object_get_string (v));
+    }
+  const char *shift = json_member_string (c->object, "resnet_time_scale_shift");
+  if (shift && strcmp (shift, "default") != 0)
+    return unsupported (c, "resnet_time_scale_shift", shift);
+  return true;
+}
+
+static bool
+apply_unet (Config *c, UnetConfig *u)
+{
+  int context[MAX_LEVELS], n;
+  if (!refuse_unet_options (c) || !read_channels (c, &u->n_levels, u->channels) ||
+      !read_levels (c, "layers_per_block", u->n_levels, u->res_blocks, &n) ||
+      !apply_depths (c, u) || !apply_heads (c, u) ||
+      !read_levels (c, "cross_attention_dim", u->n_levels, context, &n))
+    return false;
+  for (int i = 1; i < n; i++)
+    if (context[i] != context[0])
+      return unsupported (c, "cross_attention_dim", "different on each level");
+  if (n)
+    u->context_dim = context[0];
+  json_member_bool (c->object, "use_linear_projection", &u->linear_projection);
+  const char *addition = json_member_string (c->object, "addition_embed_type");
+  if (addition && strcmp (addition, "text_time") != 0)
+    return unsupported (c, "addition_embed_type", addition);
+  if (addition && (!read_count (c, "addition_time_embed_dim", &u->adm_time_dim) ||
+                   !read_count (c, "projection_class_embeddings_input_dim", &u->adm_dim)))
+    return false;
+  return read_count (c, "in_channels", &u->in_channels) &&
+         read_count (c, "out_channels", &u->out_channels) &&
+         read_count (c, "norm_num_groups", &u->norm_groups);
+}
+
+static bool
+apply_vae (Config *c, VaeConfig *v)
+{
+  double factor;
+  if (json_object_object_get (c->object, "latents_mean") ||
+      json_object_object_get (c->object, "latents_std"))
+    return unsupported (c, "latents_mean", "a list");
+  if (json_member_double (c->object, "scaling_factor", &factor))
+    {
+      if (!(factor > 1e-6 && factor < 1e6))
+        return nonsense (c, "scaling_factor");
+      v->scaling_factor = (float) factor;
+      v->has_own_scaling = true;
+    }
+  if (json_member_double (c->object, "shift_factor", &factor))
+    v->shift_factor = (float) factor;
+  json_member_bool (c->object, "use_quant_conv", &v->has_quant_conv);
+  json_member_bool (c->object, "use_post_quant_conv", &v->has_post_quant_conv);
+  return read_channels (c, &v->n_levels, v->channels) &&
+         read_count (c, "layers_per_block", &v->res_blocks) &&
+         read_count (c, "in_channels", &v->in_channels) &&
+         read_count (c, "latent_channels", &v->latent_channels) &&
+         read_count (c, "norm_num_groups", &v->norm_groups);
+}
+
+static bool
+apply_clip (Config *c, ClipConfig *clip)
+{
+  const char *act = json_member_string (c->object, "hidden_act");
+  if (act && strcmp (act, "quick_gelu") == 0)
+    clip->activation = CLIP_QUICK_GELU;
+  else if (act && strcmp (act, "gelu") == 0)
+    clip->activation = CLIP_GELU;
+  else if (act)
+    return unsupported (c, "hidden_act", act);
+  /* Token ids in these files are wrong in every published model: the tokenizer has them. */
+  if (clip->projection_dim && !read_count (c, "projection_dim", &clip->projection_dim))
+    return false;
+  if (!read_count (c, "vocab_size", &clip->vocab) ||
+      !read_count (c, "max_position_embeddings", &clip->n_positions) ||
+      !read_count (c, "hidden_size", &clip->dim) ||
+      !read_count (c, "num_hidden_layers", &clip->n_layers) ||
+      !read_count (c, "num_attention_heads", &clip->n_heads) ||
+      !read_count (c, "intermediate_size", &clip->mlp_dim))
+    return false;
+  return clip->dim % clip->n_heads == 0 || nonsense (c, "num_attention_heads");
+}
+
+bool
+folder_apply_config (
+    ModelConfig *config, PartKind kind, Pool *pool, const char *config_path, Status *status)
+{
+  const char *label = pool_printf (pool, status, "%s/config.json", folder_of_part (kind));
+  Config c = { label ? json_read_object (config_path, status) : NULL, label, status };
+  if (!c.object)
+    return false;
+  bool ok = true;
+  switch (kind)
+    {
+    case PART_UNET:
+      ok = apply_unet (&c, &config->unet) && read_count (&c, "sample_size", &config->sample_size);
+      break;
+    case PART_VAE:
+      ok = apply_vae (&c, &config->vae);
+      break;
+    case PART_CLIP_0:
+    case PART_CLIP_1:
+      ok = apply_clip (&c, &config->clip[kind - PART_CLIP_0]);
+      break;
+    case PART_TINY:
+    case PART_COUNT:
+      break;
+    }
+  json_object_put (c.object);
+  return ok;
+}
+
+/* ---- pipeline ---- */
+
+static bool
+apply_index (Config *c, ModelConfig *config)
+{
+  static const char *const known[] = {
+    "StableDiffusionPipeline",          "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",   "StableDiffusionXLPipeline",
+    "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
+    "LatentConsistencyModelPipeline",
+  };
+  const char *class = json_member_string (c->object, "_class_name");
+  json_member_bool (c->object, "force_zeros_for_empty_prompt",
+                    &config->force_zeros_for_empty_prompt);
+  for (size_t i = 0; class && i < sizeof known / sizeof *known; i++)
+    if (strcmp (class, known[i]) == 0)
+      return true;
+  return status_fail (
+      c->status, STATUS_UNSUPPORTED,
+      "This folder holds a model for %.80s, which this version cannot run; choose an "
+      "SD 1.5 or SDXL model.",
+      class ? class : "an unnamed pipeline");
+}
+
+static bool
+apply_prediction (Config *c, ModelConfig *config)
+{
+  const char *type = json_member_string (c->object, "prediction_type");
+  if (!type || strcmp (type, "epsilon") == 0)
+    config->prediction = PREDICTION_EPSILON;
+  else if (strcmp (type, "v_prediction") == 0)
+    config->prediction = PREDICTION_V;
+  else
+    return unsupported (c, "prediction_type", type);
+  return true;
+}
+
+static bool
+apply_scheduler (Config *c, ModelConfig *config)
+{
+  const char *schedule = json_member_string (c->object, "beta_schedule");
+  const char *spacing = json_member_string (c->object, "timestep_spacing");
+  if (schedule && strcmp (schedule, "scaled_linear") != 0)
+    return unsupported (c, "beta_schedule", schedule);
+  json_member_double (c->object, "beta_start", &config->beta_start);
+  json_member_double (c->object, "beta_end", &config->beta_end);
+  if (!(config->beta_start > 0 && config->beta_start < config->beta_end && config->beta_end < 1))
+    return nonsense (c, "beta_start");
+  if (spacing && strcmp (spacing, "leading") != 0 && strcmp (spacing, "trailing") != 0 &&
+      strcmp (spacing, "linspace") != 0)
+    return unsupported (c, "timestep_spacing", spacing);
+  snprintf (config->timestep_spacing, sizeof config->timestep_spacing, "%s",
+            spacing ? spacing : "");
+  json_member_int (c->object, "steps_offset", &config->steps_offset);
+  if (config->steps_offset < 0 || config->steps_offset > 1000)
+    return nonsense (c, "steps_offset");
+  json_member_bool (c->object, "set_alpha_to_one", &config->set_alpha_to_one);
+  json_member_bool (c->object, "rescale_betas_zero_snr", &config->zero_terminal_snr);
+  return apply_prediction (c, config);
+}
+
+static bool
+apply_file (ModelConfig *config,
+            const char *path,
+            bool (*apply) (Config *, ModelConfig *),
+            const char *label,
+            Status *status)
+{
+  Config c = { json_read_object (path, status), label, status };
+  bool ok = c.object && apply (&c, config);
+  json_object_put (c.object);
+  return ok;
+}
+
+bool
+folder_apply_pipeline (ModelConfig *config, Pool *pool, const char *folder, Status *status)
+{
+  const char *index = pool_printf (pool, status, "%s/model_index.json", folder);
+  const char *scheduler = pool_printf (pool, status, "%s/scheduler/scheduler_config.json", folder);
+  if (!index || !scheduler)
+    return false;
+  if (!apply_file (config, index, apply_index, "model_index.json", status))
+    return false;
+  return !file_exists (scheduler) ||
+         apply_file (config, scheduler, apply_scheduler, "scheduler_config.json", status);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * mapped.c - open, map, advise; every refusal of the system becomes a sentence.
+ */
+#define _GNU_SOURCE
+#include "weights/mapped.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *
+path_base (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+bool
+fail_errno (Status *status, int error, const char *verb, const char *path)
+{
+  char buffer[128];
+  const char *reason = strerror_r (error, buffer, sizeof buffer);
+  if (error == ENOENT || error == ENOTDIR)
+    return status_fail (status, STATUS_NOT_FOUND,
+                        "There is no file \"%s\": it may have been moved or renamed.", path);
+  return status_fail (status, STATUS_IO, "Cannot %s \"%s\": %s.", verb, path, reason);
+}
+
+static bool
+map_fd (MappedFile *file, int fd, const char *path, Status *status)
+{
+  struct stat info;
+  if (fstat (fd, &info) != 0)
+    return fail_errno (status, errno, "read", path);
+  if (S_ISDIR (info.st_mode))
+    return fail_errno (status, EISDIR, "read", path);
+  if (!S_ISREG (info.st_mode))
+    return status_fail (status, STATUS_IO, "\"%s\" is not a regular file.", path);
+  if (info.st_size == 0)
+    return status_fail (status, STATUS_FORMAT,
+                        "\"%s\" is empty: its download did not finish, fetch it again.",
+                        path_base (path));
+  void *p = mmap (NULL, (size_t) info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (p == MAP_FAILED)
+    return fail_errno (status, errno, "map", path);
+  file->data = p;
+  file->size = (size_t) info.st_size;
+  return true;
+}
+
+bool
+mapped_open (MappedFile *file, const char *path, Status *status)
+{
+  *file = (MappedFile){ 0 };
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
+  if (fd < 0)
+    return fail_errno (status, errno, "open", path);
+  bool ok = map_fd (file, fd, path, status);
+  close (fd);
+  return ok;
+}
+
+void
+mapped_close (MappedFile *file)
+{
+  if (file->data)
+    munmap ((void *) file->data, file->size);
+  *file = (MappedFile){ 0 };
+}
+
+void
+mapped_will_need (const void *data, size_t size)
+{
+  uintptr_t page = (uintptr_t) sysconf (_SC_PAGESIZE);
+  uintptr_t begin = (uintptr_t) data / page * page;
+  if (data && size)
+    madvise ((void *) begin, (uintptr_t) data + size - begin, MADV_WILLNEED);
+}

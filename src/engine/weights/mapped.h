@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * mapped.h - files mapped into memory, private and read-only: weights are never copied to the heap.
+ *
+ * A file that another program shortens while it is mapped raises SIGBUS on the next touch; that is
+ * the price of mapping, and why models run in a process of their own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct
+{
+  const uint8_t *data; /* NULL when nothing is mapped */
+  size_t size;
+} MappedFile;
+
+/* Fails: NOT_FOUND, IO (with the system's reason), FORMAT when the file is empty */
+bool mapped_open (MappedFile *file, const char *path, Status *status);
+void mapped_close (MappedFile *file);
+
+/* Asks the system to read these bytes ahead; a hint, never fails. */
+void mapped_will_need (const void *data, size_t size);
+
+/* The last component of a path, for messages. */
+const char *path_base (const char *path);
+
+/* STATUS_NOT_FOUND or STATUS_IO for errno @error, naming @path.  Returns: false */
+bool fail_errno (Status *status, int error, const char *verb, const char *path);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * names.h - from the names that files use to the canonical ones (those of diffusers folders).
+ */
+#pragma once
+
+#include "weights/tensor-table.h"
+
+typedef enum
+{
+  NAMES_UNET_LDM,
+  NAMES_UNET_DIFFUSERS,
+  NAMES_VAE_LDM,
+  NAMES_VAE_DIFFUSERS,
+  NAMES_CLIP_HF,
+  NAMES_CLIP_OPENCLIP,
+  NAMES_TINY_FLAT_DECODER, /* "1.weight", "3.conv.0.weight": TAESD's separate files */
+  NAMES_TINY_FLAT_ENCODER,
+  NAMES_TINY_NUMBERED, /* "decoder.1.weight", "taesd_decoder.1.weight" */
+  NAMES_TINY_DIFFUSERS
+} NameScheme;
+
+typedef enum
+{
+  NAME_KEEP,
+  NAME_SPLIT_QKV, /* three equal row blocks; "{qkv}" in the name stands for q, k, v */
+  NAME_TRANSPOSE, /* (in, out) to (out, in) */
+  NAME_SQUEEZE    /* a 1x1 convolution that is a linear layer: trailing ones are dropped */
+} NameAction;
+
+enum
+{
+  NAME_SIZE = 256,
+  BLOCKS_MAX = 64
+};
+
+/* LDM numbers a UNet's blocks in one row and a VAE's decoder levels from the finest. */
+typedef struct
+{
+  int level[BLOCKS_MAX], block[BLOCKS_MAX]; /* -1: there is no such block */
+} BlockRow;
+
+typedef struct
+{
+  BlockRow in, out;
+  int n_vae_levels;
+} BlockMap;
+
+typedef struct
+{
+  char name[NAME_SIZE];
+  NameAction action;
+} NameMatch;
+
+/* Where the running numbers of @table's tensors under @prefix lie. */
+void names_block_map (BlockMap *map, const TensorTable *table, const char *prefix);
+
+/* names_map:
+ * @key: a file's name without the part's prefix
+ *
+ * Returns: false when the scheme has no rule for @key
+ */
+bool names_map (NameScheme scheme, const BlockMap *map, const char *key, NameMatch *match);
+
+/* Schedules, EMA copies, position ids: tensors that no model asks for.  @name: with its prefix */
+bool names_ignorable (const char *name);

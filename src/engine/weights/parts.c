@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * parts.c - finds a file's networks by decisive keys and brings their tensors into a WeightSet.
+ */
+#include "weights/parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct
+{
+  PartKind kind;
+  const char *prefix;
+} PrefixRow;
+
+/* Tried in this order; the empty prefix last: component files. */
+static const PrefixRow prefixes[] = {
+  { PART_UNET, "model.diffusion_model." },
+  { PART_UNET, "model.model." },
+  { PART_UNET, "net." },
+  { PART_UNET, "diffusion_model." },
+  { PART_UNET, "unet." },
+  { PART_UNET, "model." },
+  { PART_UNET, "" },
+  { PART_VAE, "first_stage_model." },
+  { PART_VAE, "vae." },
+  { PART_VAE, "" },
+  { PART_CLIP_0, "cond_stage_model.transformer." },
+  { PART_CLIP_0, "cond_stage_model.model." },
+  { PART_CLIP_0, "conditioner.embedders.0.transformer." },
+  { PART_CLIP_0, "text_encoders.clip_l.transformer." },
+  { PART_CLIP_0, "text_encoder." },
+  { PART_CLIP_1, "conditioner.embedders.1.model." },
+  { PART_CLIP_1, "conditioner.embedders.0.model." },
+  { PART_CLIP_1, "text_encoders.clip_g.transformer." },
+  { PART_CLIP_1, "text_encoder_2." },
+  { PART_TINY, "tiny." },
+  { PART_TINY, "" },
+};
+
+typedef struct
+{
+  NameScheme scheme;
+  const char *key, *also; /* @also NULL: @key is enough */
+} Signature;
+
+static const Signature unet_signatures[] = {
+  { NAMES_UNET_LDM, "input_blocks.0.0.weight", NULL },
+  { NAMES_UNET_DIFFUSERS, "conv_in.weight", "down_blocks.0.resnets.0.conv1.weight" },
+};
+static const Signature vae_signatures[] = {
+  { NAMES_VAE_LDM, "decoder.conv_in.weight", "decoder.mid.block_1.norm1.weight" },
+  { NAMES_VAE_LDM, "encoder.conv_in.weight", "encoder.mid.block_1.norm1.weight" },
+  { NAMES_VAE_DIFFUSERS, "decoder.conv_in.weight", "decoder.mid_block.resnets.0.norm1.weight" },
+  { NAMES_VAE_DIFFUSERS, "encoder.conv_in.weight", "encoder.mid_block.resnets.0.norm1.weight" },
+};
+static const Signature clip_signatures[] = {
+  { NAMES_CLIP_HF, "text_model.embeddings.token_embedding.weight", NULL },
+  { NAMES_CLIP_HF, "embeddings.token_embedding.weight", NULL },
+  { NAMES_CLIP_OPENCLIP, "token_embedding.weight", "positional_embedding" },
+};
+static const Signature tiny_signatures[] = {
+  { NAMES_TINY_DIFFUSERS, "decoder.layers.0.weight", NULL },
+  { NAMES_TINY_DIFFUSERS, "encoder.layers.0.weight", NULL },
+  { NAMES_TINY_NUMBERED, "taesd_decoder.1.weight", NULL },
+  { NAMES_TINY_NUMBERED, "taesd_encoder.0.weight", NULL },
+  { NAMES_TINY_NUMBERED, "decoder.1.weight", "decoder.3.conv.0.weight" },
+  { NAMES_TINY_NUMBERED, "encoder.0.weight", "encoder.1.conv.0.weight" },
+  { NAMES_TINY_FLAT_DECODER, "1.weight", "3.conv.0.weight" },
+  { NAMES_TINY_FLAT_ENCODER, "0.weight", "1.conv.0.weight" },
+};
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+
+static const struct
+{
+  const Signature *rows;
+  size_t n;
+  const char *prefix;
+} kinds[] = {
+  [PART_UNET] = { unet_signatures, COUNT (unet_signatures), "unet." },
+  [PART_VAE] = { vae_signatures, COUNT (vae_signatures), "vae." },
+  [PART_CLIP_0] = { clip_signatures, COUNT (clip_signatures), "text_encoder." },
+  [PART_CLIP_1] = { clip_signatures, COUNT (clip_signatures), "text_encoder_2." },
+  [PART_TINY] = { tiny_signatures, COUNT (tiny_signatures), "tiny." },
+};
+
+const char *
+part_prefix (PartKind kind)
+{
+  return kinds[kind].prefix;
+}
+
+static bool
+find_under (PartList *list, const TensorTable *table, PartKind kind, const char *prefix)
+{
+  for (size_t i = 0; i < kinds[kind].n; i++)
+    {
+      const Signature *s = &kinds[kind].rows[i];
+      if (!table_find_under (table, prefix, s->key) ||
+          (s->also && !table_find_under (table, prefix, s->also)))
+        continue;
+      Part *part = &list->parts[list->n_parts++];
+      *part = (Part){ .kind = kind, .scheme = s->scheme, .prefix = prefix };
+      names_block_map (&part->map, table, prefix);
+      return true;
+    }
+  return false;
+}
+
+/* A text encoder on its own: bigG has 32 layers, CLIP-L 12; both tables are as wide as the model.
+ */
+static PartKind
+bare_clip_kind (const TensorTable *table)
+{
+  bool is_large = table_find (table, "text_model.encoder.layers.30.mlp.fc1.weight") ||
+                  table_find (table, "encoder.layers.30.mlp.fc1.weight") ||
+                  table_find (table, "transformer.resblocks.30.mlp.c_fc.weight");
+  return is_large ? PART_CLIP_1 : PART_CLIP_0;
+}
+
+void
+parts_find (PartList *list, const TensorTable *table, PartKind kind)
+{
+  bool found[PART_COUNT] = { false };
+  list->n_parts = 0;
+  if (kind != PART_COUNT && find_under (list, table, kind, ""))
+    return;
+  for (size_t i = 0; i < COUNT (prefixes); i++)
+    {
+      const PrefixRow *row = &prefixes[i];
+      if (!found[row->kind] && (kind == PART_COUNT || kind == row->kind))
+        found[row->kind] = find_under (list, table, row->kind, row->prefix);
+    }
+  if (kind == PART_COUNT && !list->n_parts)
+    find_under (list, table, bare_clip_kind (table), "");
+}
+
+typedef struct
+{
+  WeightSet *set;
+  bool header_only;
+  UnknownList *unknown;
+  const char *label;
+  Status *status;
+} Loader;
+
+static bool
+note_unknown (Loader *l, const char *name)
+{
+  UnknownList *u = l->unknown;
+  if (!pool_grow (&l->set->pool, &u->names, &u->capacity, u->n + 1, sizeof *u->names, l->status))
+    return false;
+  char *copy = pool_strdup (&l->set->pool, name, l->status);
+  if (copy)
+    u->names[u->n++] = copy;
+  return copy != NULL;
+}
+
+static bool
+add_weight (Loader *l, Weight *w, const char *name)
+{
+  if (weights_find (l->set, name))
+    return note_unknown (l, w->file_name); /* the first of two stays */
+  w->name = pool_strdup (&l->set->pool, name, l->status);
+  return w->name && weights_add (l->set, w, l->status);
+}
+
+static bool
+refuse_type (Loader *l, const FileTensor *t)
+{
+  if (t->dtype == DTYPE_F8_E4M3 || t->dtype == DTYPE_F8_E5M2)
+    return status_fail (
+        l->status, STATUS_UNSUPPORTED,
+        "\"%.100s\" stores its weights as fp8 (%s), which comes in a later version; "
+        "choose the f16 or bf16 form of this model.",
+        l->label, t->type_name);
+  return status_fail (
+      l->status, STATUS_UNSUPPORTED,
+      "\"%.100s\" stores \"%.120s\" as %.40s, which is no format for weights that this "
+      "version knows; choose the f16 or bf16 form of this model.",
+      l->label, t->name, t->type_name);
+}
+
+/* f64 is brought to f32; everything else must be a type that operators compute with. */
+static bool
+convert (Loader *l, const FileTensor *t, Weight *w)
+{
+  if (t->dtype == DTYPE_COUNT || (!dtype_is_real (t->dtype) && t->dtype != DTYPE_F64))
+    return refuse_type (l, t);
+  if (t->dtype != DTYPE_F64)
+    return true;
+  uint64_t n = t->n_bytes / sizeof (double);
+  w->dtype = DTYPE_F32;
+  w->data = NULL;
+  if (l->header_only || !t->data)
+    return true;
+  float *copy = pool_alloc (&l->set->pool, n, sizeof *copy, l->status);
+  if (copy)
+    dtype_to_f32 (copy, t->data, DTYPE_F64, (int64_t) n);
+  w->data = copy;
+  return copy != NULL;
+}
+
+static bool
+add_split (Loader *l, const Weight *fused, const char *pattern)
+{
+  static const char letters[] = "qkv";
+  const char *at = strstr (pattern, "{qkv}");
+  if (!at || fused->rank < 1 || fused->ne[0] % 3)
+    return damaged (l->status, l->label, "\"%.120s\" does not hold q, k and v", fused->file_name);
+  int64_t rows = fused->ne[0] / 3, row_bytes = (int64_t) dtype_size (fused->dtype);
+  for (int d = 1; d < fused->rank; d++)
+    row_bytes *= fused->ne[d];
+  for (int i = 0; i < 3; i++)
+    {
+      char name[NAME_SIZE + 8];
+      Weight w = *fused;
+      snprintf (name, sizeof name, "%.*s%c%s", (int) (at - pattern), pattern, letters[i], at + 5);
+      w.ne[0] = rows;
+      if (w.data)
+        w.data = (const uint8_t *) fused->data + i * rows * row_bytes;
+      if (!add_weight (l, &w, name))
+        return false;
+    }
+  return true;
+}
+
+static bool
+transpose (Loader *l, Weight *w)
+{
+  if (w->rank != 2)
+    return damaged (l->status, l->label, "\"%.120s\" is not a matrix", w->file_name);
+  int64_t n_in = w->ne[0], n_out = w->ne[1];
+  size_t size = dtype_size (w->dtype);
+  w->ne[0] = n_out;
+  w->ne[1] = n_in;
+  const uint8_t *from = w->data;
+  w->data = NULL;
+  if (l->header_only || !from)
+    return true;
+  uint8_t *to = pool_alloc (&l->set->pool, (size_t) (n_in * n_out), size, l->status);
+  for (int64_t o = 0; to && o < n_out; o++)
+    for (int64_t i = 0; i < n_in; i++)
+      memcpy (to + (size_t) (o * n_in + i) * size, from + (size_t) (i * n_out + o) * size, size);
+  w->data = to;
+  return to != NULL;
+}
+
+static bool
+load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
+{
+  Weight w = { .file_name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data };
+  uint64_t n;
+  if (t->rank > WEIGHT_MAX_RANK || !shape_elements (t->ne, t->rank, &n) || !n)
+    return note_unknown (l, t->name);
+  memcpy (w.ne, t->ne, (size_t) t->rank * sizeof *w.ne);
+  if (!convert (l, t, &w))
+    return false;
+  switch (match->action)
+    {
+    case NAME_SPLIT_QKV:
+      return add_split (l, &w, match->name);
+    case NAME_TRANSPOSE:
+      return transpose (l, &w) && add_weight (l, &w, match->name);
+    case NAME_SQUEEZE:
+      while (w.rank > 2 && w.ne[w.rank - 1] == 1)
+        w.rank--;
+      return add_weight (l, &w, match->name);
+    case NAME_KEEP:
+      break;
+    }
+  return add_weight (l, &w, match->name);
+}
+
+static bool
+find_match (const PartList *list, const char *name, NameMatch *match)
+{
+  for (int i = 0; i < list->n_parts; i++)
+    {
+      const Part *part = &list->parts[i];
+      size_t n = strlen (part->prefix);
+      NameMatch inner;
+      if (strncmp (name, part->prefix, n) != 0 ||
+          !names_map (part->scheme, &part->map, name + n, &inner))
+        continue;
+      const char *prefix = kinds[part->kind].prefix;
+      match->action = inner.action;
+      if (strlen (prefix) + strlen (inner.name) >= sizeof match->name)
+        return false;
+      memcpy (match->name, prefix, strlen (prefix));
+      memcpy (match->name + strlen (prefix), inner.name, strlen (inner.name) + 1);
+      return true;
+    }
+  return false;
+}
+
+bool
+parts_load (WeightSet *set,
+            const PartList *list,
+            const TensorTable *table,
+            bool header_only,
+            UnknownList *unknown,
+            const char *label,
+            Status *status)
+{
+  Loader l = { set, header_only, unknown, label, status };
+  for (size_t i = 0; i < table->n_items; i++)
+    {
+      const FileTensor *t = &table->items[i];
+      NameMatch match;
+      if (names_ignorable (t->name))
+        continue;
+      bool ok = find_match (list, t->name, &match) ? load_tensor (&l, t, &match)
+                                                   : note_unknown (&l, t->name);
+      if (!ok)
+        return false;
+    }
+  return true;
+}

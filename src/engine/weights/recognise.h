@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * recognise.h - a model's configuration from the shapes of its weights.
+ */
+#pragma once
+
+#include "weights/tensor-table.h"
+#include "weights/weights.h"
+
+/* recognise_config:
+ * @set: weights under canonical names
+ * @label: the file's name: for messages, and as a hint where shapes cannot tell
+ *
+ * Fills everything that shapes say, and the family's usual values for the rest (heads, activations,
+ * scaling factor, noise schedule).  Config files are applied over it by the caller.
+ *
+ * Fails: UNSUPPORTED (a relative that we cannot run, by name), FORMAT (parts of a network missing)
+ */
+bool
+recognise_config (ModelConfig *config, const WeightSet *set, const char *label, Status *status);
+
+/* v-prediction and zero terminal SNR: by marker tensors, metadata, then the file's name. */
+void recognise_prediction (ModelConfig *config, const TensorTable *table, const char *label);
+
+/* What the family's VAE multiplies latents by: 0.18215 or 0.13025. */
+float family_scaling_factor (Family family);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * refuse.c - tables of decisive keys of files that are something else.
+ *
+ * Order matters: an adapter's keys contain its base model's, and an all-in-one file holds encoders.
+ */
+#include "weights/refuse.h"
+
+#include <string.h>
+
+typedef enum
+{
+  WHOLE, /* the key itself */
+  HEAD,  /* the key begins with it */
+  TAIL,  /* the key ends with it */
+  PART   /* anywhere */
+} KeyMatch;
+
+typedef struct
+{
+  KeyMatch match;
+  const char *key;
+  const char *what;
+} KeyRow;
+
+static const char lora[] =
+    "a LoRA or another adapter; it changes a model but is none itself: open a "
+    "checkpoint first";
+static const char controlnet[] =
+    "a ControlNet or T2I adapter, not a checkpoint; these come in a later "
+    "version";
+static const char ip_adapter[] = "an IP-Adapter, not a checkpoint; these come in a later version";
+static const char embedding[] =
+    "a textual-inversion embedding, not a checkpoint; these come in a later version";
+static const char upscaler[] = "an upscaler, not a checkpoint; these come in a later version";
+static const char flux[] =
+    "a FLUX.1 model, which comes in a later version; choose an SD 1.5 or SDXL "
+    "checkpoint";
+static const char flux2[] =
+    "a FLUX.2 or Chroma model, which this version does not know; choose an SD 1.5 "
+    "or SDXL checkpoint";
+static const char wan[] =
+    "a Wan video model, which comes in a later version; choose an SD 1.5 or SDXL "
+    "checkpoint";
+static const char wan_vae[] = "the VAE of a Wan video model, which comes in a later version";
+static const char sd3[] =
+    "an SD 3 model, which this version does not know; choose an SD 1.5 or SDXL "
+    "checkpoint";
+static const char cascade[] =
+    "a Stable Cascade model, which this version does not know; choose an SD 1.5 "
+    "or SDXL checkpoint";
+static const char edm[] =
+    "an SDXL model trained with EDM noise levels (Playground 2.5, CosXL), which this "
+    "version cannot sample; choose another SDXL checkpoint";
+static const char scaled_fp8[] = "a model in scaled fp8, a quantised format that comes in a later "
+                                 "version; choose its f16 or bf16 form";
+static const char nf4[] =
+    "a model in NF4 or FP4 (bitsandbytes), a quantised format that comes in a later "
+    "version; choose its f16 or bf16 form";
+static const char int8[] =
+    "a model in 8-bit integers, a quantised format that comes in a later version; "
+    "choose its f16 or bf16 form";
+static const char svdquant[] =
+    "a model in nunchaku's SVDQuant format, which comes in a later version; "
+    "choose its f16 or bf16 form";
+static const char animate[] = "an AnimateDiff motion module, which this version does not know";
+static const char t5[] = "a T5 text encoder, which SD 1.5 and SDXL do not use";
+static const char vision[] =
+    "an image encoder (CLIP vision), not a checkpoint; these come in a later "
+    "version";
+
+static const KeyRow decisive[] = {
+  /* adapters */
+  { TAIL, "lora_up.weight", lora },
+  { TAIL, "lora_down.weight", lora },
+  { TAIL, "lora_A.weight", lora },
+  { TAIL, "lora_B.weight", lora },
+  { TAIL, ".lora_A", lora },
+  { TAIL, ".lora_B", lora },
+  { TAIL, "lora.up.weight", lora },
+  { TAIL, "lora.down.weight", lora },
+  { TAIL, "lora_linear_layer.up.weight", lora },
+  { TAIL, "lora_A.default.weight", lora },
+  { TAIL, "_lora1.down.weight", lora },
+  { TAIL, "hada_w1_a", lora },
+  { TAIL, "lokr_w1", lora },
+  { TAIL, "lokr_w1_a", lora },
+  { TAIL, "oft_blocks", lora },
+  { TAIL, "oft_diag", lora },
+  { TAIL, "dora_scale", lora },
+  { TAIL, ".diff", lora },
+  { TAIL, ".diff_b", lora },
+  { PART, "lllite_", controlnet },
+  { HEAD, "control_model.", controlnet },
+  { PART, "controlnet_", controlnet },
+  { PART, "input_hint_block", controlnet },
+  { PART, "zero_convs.", controlnet },
+  { HEAD, "adapter.body", controlnet },
+  { HEAD, "body.0.resnets", controlnet },
+  { HEAD, "body.0.block1", controlnet },
+  { HEAD, "image_proj.", ip_adapter },
+  { HEAD, "ip_adapter.", ip_adapter },
+  { PART, "motion_modules.", animate },
+  { HEAD, "string_to_param", embedding },
+  { WHOLE, "emb_params", embedding },
+  /* other families */
+  { PART, "double_stream_modulation_img.", flux2 },
+  { PART, "distilled_guidance_layer.", flux2 },
+  { PART, "double_blocks.0.img_attn.", flux },
+  { TAIL, "single_transformer_blocks.0.attn.norm_q.weight", flux },
+  { PART, "joint_blocks.0.", sd3 },
+  { TAIL, "head.modulation", wan },
+  { PART, "condition_embedder.time_embedder.", wan },
+  { PART, "vace_blocks.0.", wan },
+  { TAIL, "decoder.middle.0.residual.0.gamma", wan_vae },
+  { TAIL, "decoder.mid_block.resnets.0.norm1.gamma", wan_vae },
+  { PART, "clf.1.weight", cascade },
+  /* quantised storage of families that we do know */
+  { TAIL, "bitsandbytes__nf4", nf4 },
+  { TAIL, "bitsandbytes__fp4", nf4 },
+  { TAIL, ".absmax", nf4 },
+  { TAIL, ".SCB", int8 },
+  { TAIL, ".qweight", svdquant },
+  { TAIL, ".comfy_quant", scaled_fp8 },
+  { TAIL, "scaled_fp8", scaled_fp8 },
+  { TAIL, ".scale_weight", scaled_fp8 },
+  { TAIL, ".weight_scale", scaled_fp8 },
+  { WHOLE, "edm_mean", edm },
+  { WHOLE, "edm_std", edm },
+  { HEAD, "edm_vpred.", edm },
+};
+
+static const KeyRow rest[] = {
+  { PART, "DenseReluDense", t5 },
+  { HEAD, "blocks.0.pos_embedding", t5 },
+  { HEAD, "vision_model.", vision },
+  { HEAD, "visual.", vision },
+  { WHOLE, "conv_first.weight", upscaler },
+  { WHOLE, "model.0.weight", upscaler },
+  { WHOLE, "redux_up.weight", "a FLUX.1 Redux adapter, which comes in a later version" },
+  { WHOLE, "clip_g", embedding },
+  { WHOLE, "clip_l", embedding },
+};
+
+static bool
+matches (const KeyRow *row, const char *key)
+{
+  size_t n = strlen (key), m = strlen (row->key);
+  switch (row->match)
+    {
+    case WHOLE:
+      return strcmp (key, row->key) == 0;
+    case HEAD:
+      return strncmp (key, row->key, m) == 0;
+    case TAIL:
+      return n >= m && strcmp (key + n - m, row->key) == 0;
+    case PART:
+      return strstr (key, row->key) != NULL;
+    }
+  return false;
+}
+
+static const KeyRow *
+find_row (const KeyRow *rows, size_t n, const TensorTable *table)
+{
+  for (size_t r = 0; r < n; r++)
+    for (size_t i = 0; i < table->n_items; i++)
+      if (matches (&rows[r], table->items[i].name))
+        return &rows[r];
+  return NULL;
+}
+
+static bool
+refuse (const char *label, const char *what, Status *status)
+{
+  return status_fail (status, STATUS_UNSUPPORTED, "\"%.100s\" is %s.", label, what);
+}
+
+/* A video TAESD sees two frames at once: its blocks take twice the channels that they give. */
+static bool
+is_video_tiny (const TensorTable *table)
+{
+  const FileTensor *t = table_find (table, "decoder.3.conv.0.weight");
+  return t && t->rank == 4 && t->ne[1] == 2 * t->ne[0];
+}
+
+bool
+refuse_known (const TensorTable *table, const char *label, Status *status)
+{
+  const KeyRow *row = find_row (decisive, sizeof decisive / sizeof *decisive, table);
+  if (row)
+    return refuse (label, row->what, status);
+  if (is_video_tiny (table))
+    return refuse (label, "the tiny decoder of a video model, which comes in a later version",
+                   status);
+  return true;
+}
+
+bool
+refuse_rest (const TensorTable *table, const char *label, Status *status)
+{
+  const KeyRow *row = find_row (rest, sizeof rest / sizeof *rest, table);
+  if (row)
+    return refuse (label, row->what, status);
+  if (table->n_items == 1 && table->items[0].rank == 2)
+    return refuse (label, embedding, status);
+  return status_fail (
+      status, STATUS_UNSUPPORTED,
+      "\"%.100s\" is a model of a kind that this version does not know (its first tensor "
+      "is \"%.120s\"); choose an SD 1.5 or SDXL checkpoint.",
+      label, table->n_items ? table->items[0].name : "");
+}
+
+static const struct
+{
+  const char *magic;
+  size_t size;
+  const char *what;
+} containers[] = {
+  { "GGUF", 4,
+    "a GGUF file, a quantised format that comes in a later version; choose the safetensors form "
+    "of this model" },
+  { "version https://git-lfs", 23,
+    "only a Git LFS pointer, not the model itself; download the file it "
+    "stands for" },
+  { "<!DOCTYPE", 9, "a web page, not a model; the download needs a login or another address" },
+  { "<!doctype", 9, "a web page, not a model; the download needs a login or another address" },
+  { "<html", 5, "a web page, not a model; the download needs a login or another address" },
+  { "\x89PNG", 4, "a picture, not a model" },
+  { "\xff\xd8\xff", 3, "a picture, not a model" },
+  { "\x1f\x8b", 2, "a compressed archive; extract it first and open the model inside" },
+  { "7z\xbc\xaf", 4, "a compressed archive; extract it first and open the model inside" },
+  { "Rar!", 4, "a compressed archive; extract it first and open the model inside" },
+  { "\x89HDF", 4, "a Keras model, which this version does not read" },
+};
+
+bool
+refuse_container (const void *data, size_t size, const char *label, Status *status)
+{
+  for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
+    if (size >= containers[i].size && memcmp (data, containers[i].magic, containers[i].size) == 0)
+      return refuse (label, containers[i].what, status);
+  return true;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * tensor-table.c - the parsers' common result.
+ */
+#include "weights/tensor-table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum
+{
+  LONGEST_NAME = 512 /* longer tensor names exist in no model */
+};
+
+void
+table_init (TensorTable *table, Pool *pool)
+{
+  *table = (TensorTable){ .pool = pool };
+}
+
+void
+table_clear (TensorTable *table)
+{
+  name_index_clear (&table->index);
+  *table = (TensorTable){ 0 };
+}
+
+bool
+damaged (Status *status, const char *label, const char *format, ...)
+{
+  char what[320];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (what, sizeof what, format, args);
+  va_end (args);
+  return status_fail (status, STATUS_FORMAT, "\"%.100s\" is damaged: %s. Download it again.", label,
+                      what);
+}
+
+bool
+table_add (TensorTable *table, const FileTensor *tensor, const char *label, Status *status)
+{
+  if (strlen (tensor->name) > LONGEST_NAME)
+    return damaged (status, label, "a tensor's name is longer than %d bytes", LONGEST_NAME);
+  if (table->n_items >= TENSOR_MAX_COUNT)
+    return damaged (status, label, "it claims more than %d tensors", TENSOR_MAX_COUNT);
+  if (table_find (table, tensor->name))
+    return damaged (status, label, "tensor \"%.120s\" is there twice", tensor->name);
+  if (!pool_grow (table->pool, &table->items, &table->capacity, table->n_items + 1,
+                  sizeof *table->items, status) ||
+      !name_index_set (&table->index, tensor->name, (int32_t) table->n_items, status))
+    return false;
+  table->items[table->n_items++] = *tensor;
+  return true;
+}
+
+bool
+table_add_metadata (TensorTable *table, const char *key, const char *value, Status *status)
+{
+  size_t n = table->n_metadata + 1;
+  if (!pool_grow (table->pool, &table->metadata_keys, &table->metadata_capacity[0], n,
+                  sizeof (char *), status) ||
+      !pool_grow (table->pool, &table->metadata_values, &table->metadata_capacity[1], n,
+                  sizeof (char *), status))
+    return false;
+  char *k = pool_strdup (table->pool, key, status);
+  char *v = pool_strdup (table->pool, value, status);
+  if (!k || !v)
+    return false;
+  table->metadata_keys[n - 1] = k;
+  table->metadata_values[n - 1] = v;
+  table->n_metadata = n;
+  return true;
+}
+
+const FileTensor *
+table_find (const TensorTable *table, const char *name)
+{
+  int32_t i = name_index_find (&table->index, name);
+  return i < 0 ? NULL : &table->items[i];
+}
+
+const FileTensor *
+table_find_under (const TensorTable *table, const char *prefix, const char *name)
+{
+  char full[LONGEST_NAME];
+  int n = snprintf (full, sizeof full, "%s%s", prefix, name);
+  return n < 0 || n >= (int) sizeof full ? NULL : table_find (table, full);
+}
+
+const char *
+table_metadata (const TensorTable *table, const char *key)
+{
+  for (size_t i = 0; i < table->n_metadata; i++)
+    if (strcmp (table->metadata_keys[i], key) == 0)
+      return table->metadata_values[i];
+  return NULL;
+}
+
+bool
+shape_elements (const int64_t *ne, int rank, uint64_t *n_elements)
+{
+  uint64_t n = 1;
+  bool is_empty = false;
+  for (int i = 0; i < rank; i++)
+    {
+      if (ne[i] < 0)
+        return false;
+      is_empty |= ne[i] == 0;
+      if (ne[i] && (__builtin_mul_overflow (n, (uint64_t) ne[i], &n) || n >> 62))
+        return false;
+    }
+  *n_elements = is_empty ? 0 : n;
+  return true;
+}

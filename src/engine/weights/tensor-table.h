@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * tensor-table.h - what a parser finds in a file: tensors under the file's own names, and metadata.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/dtype.h"
+#include "core/status.h"
+#include "weights/name-index.h"
+#include "weights/pool.h"
+
+enum
+{
+  TENSOR_MAX_RANK = 8,
+  TENSOR_MAX_COUNT = 1 << 21 /* no model comes near; keeps positions in 32 bits */
+};
+
+typedef struct
+{
+  const char *name;
+  DType dtype;           /* DTYPE_COUNT: a type that this build only knows by name */
+  const char *type_name; /* "f16", "F8_E8M0", "expanded view" */
+  int rank;
+  int64_t ne[TENSOR_MAX_RANK];
+  const uint8_t *data; /* NULL when only the header was read */
+  uint64_t n_bytes;
+} FileTensor;
+
+typedef struct
+{
+  Pool *pool; /* borrowed; owns every string and array here */
+  FileTensor *items;
+  size_t n_items, capacity;
+  NameIndex index; /* owned by the table */
+  char **metadata_keys, **metadata_values;
+  size_t n_metadata, metadata_capacity[2];
+} TensorTable;
+
+void table_init (TensorTable *table, Pool *pool);
+void table_clear (TensorTable *table);
+
+/* table_add:
+ * @label: the file's name, for messages
+ * @tensor: copied; its name must live in the pool
+ *
+ * Fails: FORMAT when the name is there already, NO_MEMORY
+ */
+bool table_add (TensorTable *table, const FileTensor *tensor, const char *label, Status *status);
+bool table_add_metadata (TensorTable *table, const char *key, const char *value, Status *status);
+
+/* NULL when absent. */
+const FileTensor *table_find (const TensorTable *table, const char *name);
+const FileTensor *table_find_under (const TensorTable *table, const char *prefix, const char *name);
+const char *table_metadata (const TensorTable *table, const char *key);
+
+/* Elements of a shape.  Returns: false when they overflow 62 bits */
+bool shape_elements (const int64_t *ne, int rank, uint64_t *n_elements);
+
+/* STATUS_FORMAT: "NAME is damaged: what.  Download it again."  Returns: false */
+bool damaged (Status *status, const char *label, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
