@@ -2,7 +2,8 @@
  * rng.h - the normal deviates that other programs draw for a seed, number for number.
  *
  * CPU noise: PyTorch's CPU generator, as ComfyUI and diffusers use it (Mersenne twister MT19937).
- * NV noise: the Philox 4x32-10 stream of PyTorch's CUDA generator, as A1111's "NV" source emulates it.
+ * NV noise: the Philox 4x32-10 stream of PyTorch's CUDA generator, as A1111's "NV" source emulates
+ * it.
  */
 #pragma once
 
@@ -38,6 +39,7 @@ void rng_init (Rng *rng, RngKind kind, uint64_t seed);
  * @out: receives @n standard normal deviates
  *
  * RNG_CPU equals torch.randn (n, generator): for @n of 16 or more PyTorch's vectorised path (24-bit
- * uniforms, blocks of 16), below that its scalar path.  RNG_NV equals one call of A1111's generator.
+ * uniforms, blocks of 16), below that its scalar path.  RNG_NV equals one call of A1111's
+ * generator.
  */
 void rng_normal (Rng *rng, float *out, int64_t n);

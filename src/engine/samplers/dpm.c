@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * dpm.c - DPM-Solver++ (Lu et al. 2022): 2M, 2M SDE and the single-step SDE.
+ *
+ * In sigma space alpha = 1 and lambda = -ln sigma, h = lambda' - lambda.  Differences against the
+ * last model output are written with h / h_last, so that a step of no length divides by nothing.
+ */
+#include <math.h>
+
+#include "samplers/step.h"
+
+enum
+{
+  SHORT_RUN = 15, /* below this many steps diffusers ends with a first-order step */
+};
+
+/* h / h_last, or 0 when this step has to be of first order. */
+static double
+inverse_r (const Step *step, double h)
+{
+  const Sampler *s = step->sampler;
+  bool last = step->index == s->schedule->n - 1;
+  bool diffusers = s->schedule->convention == CONVENTION_DIFFUSERS;
+  bool first_order = s->options.first_order_last || s->schedule->n < SHORT_RUN;
+  if (s->n_history == 0 || step->target <= 0 || (diffusers && last && first_order))
+    return 0;
+  double h_last = log (s->schedule->sigma[step->index - 1] / step->sigma);
+  return h_last > 0 ? h / h_last : 0;
+}
+
+bool
+step_dpmpp_2m (const Step *step)
+{
+  Sampler *s = step->sampler;
+  float *x0 = s->scratch[0];
+  if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
+    return false;
+  double ratio = step->target / step->sigma; /* e^-h */
+  double h = -log (ratio);
+  double k = inverse_r (step, h);
+  double second = 0;
+  if (k > 0)
+    second = k * (s->options.heun ? (ratio - 1) / h + 1 : (1 - ratio) / 2);
+  Term terms[] = { { ratio, step->x }, { 1 - ratio + second, x0 }, { -second, s->history[0] } };
+  combine (step->x, step->n, terms, k > 0 ? 3 : 2);
+  step_remember (step);
+  return true;
+}
+
+bool
+step_dpmpp_2m_sde (const Step *step)
+{
+  Sampler *s = step->sampler;
+  float *x0 = s->scratch[0], *noise = s->scratch[1];
+  double eta = s->options.eta;
+  double ratio = step->target / step->sigma;
+  double h = -log (ratio), h_eta = h * (1 + eta);
+  double fresh = step->target > 0 ? step->target * sqrt (-expm1 (-2 * h * eta)) : 0;
+  if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
+    return false;
+  if (fresh > 0 && !step_noise (step, noise))
+    return false;
+  double keep = step->target > 0 ? ratio * exp (-h * eta) : 0;
+  double first = -expm1 (-h_eta);
+  double k = inverse_r (step, h);
+  double second = 0;
+  if (k > 0)
+    second = k * (s->options.heun ? 1 - first / h_eta : first / 2);
+  Term terms[4] = { { keep, step->x }, { first + second, x0 } };
+  int n_terms = 2;
+  if (fresh > 0)
+    terms[n_terms++] = (Term){ fresh * s->options.s_noise, noise };
+  if (k > 0)
+    terms[n_terms++] = (Term){ -second, s->history[0] };
+  combine (step->x, step->n, terms, n_terms);
+  step_remember (step);
+  return true;
+}
+
+/* The noise of the whole step, given in @noise that of its first part: both belong to one Brownian
+ * path in sigma, as k-diffusion's noise tree has them.  Independent draws would cost the sampler
+ * its second order. */
+static bool
+extend_noise (const Step *step, double middle, float *noise, float *scratch)
+{
+  if (!step_noise (step, scratch))
+    return false;
+  double whole = step->sigma - step->target;
+  double first = sqrt ((step->sigma - middle) / whole);
+  double second = sqrt ((middle - step->target) / whole);
+  combine (noise, step->n, (Term[]){ { first, noise }, { second, scratch } }, 2);
+  return true;
+}
+
+/* Half way in lambda, then the whole step with the slope found there. */
+bool
+step_dpmpp_sde (const Step *step)
+{
+  Sampler *s = step->sampler;
+  float *x0 = s->scratch[0], *x2 = s->scratch[1], *noise = s->scratch[2];
+  if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
+    return false;
+  if (step->target <= 0)
+    {
+      combine (step->x, step->n, (Term[]){ { 1, x0 } }, 1);
+      return true;
+    }
+  double middle = sqrt (step->sigma * step->target);
+  double timestep = schedule_timestep_for (s->schedule->convention, s->table, middle);
+  double eta = s->options.eta;
+  bool draws = eta > 0 && step->target < step->sigma;
+  if (draws && !step_noise (step, noise))
+    return false;
+  step_ancestral (step, x2, step->x, x0, middle, eta, noise);
+  if (!step_denoise (step, x2, middle, timestep, x0) ||
+      (draws && !extend_noise (step, middle, noise, x2)))
+    return false;
+  step_ancestral (step, step->x, step->x, x0, step->target, eta, noise);
+  return true;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * kinds.c - the tables of samplers and schedules.
+ */
+#include "samplers/kinds.h"
+
+#include <stddef.h>
+#include <strings.h>
+
+static const SamplerInfo samplers[SAMPLER_COUNT] = {
+  [SAMPLER_EULER] = { "euler", "Euler", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, false, 0 },
+  [SAMPLER_EULER_ANCESTRAL] = { "euler_ancestral", "Euler a", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1,
+                                true, false, 1 },
+  [SAMPLER_HEUN] = { "heun", "Heun", SCHEDULE_NORMAL, SCHEDULE_LEADING, 2, false, false, 0 },
+  [SAMPLER_DDIM] = { "ddim", "DDIM", SCHEDULE_DDIM_UNIFORM, SCHEDULE_LEADING, 1, false, false, 0 },
+  [SAMPLER_DPMPP_2M] = { "dpmpp_2m", "DPM++ 2M", SCHEDULE_KARRAS, SCHEDULE_LEADING, 1, false, false,
+                         0 },
+  [SAMPLER_DPMPP_2M_SDE] = { "dpmpp_2m_sde", "DPM++ 2M SDE", SCHEDULE_EXPONENTIAL, SCHEDULE_LEADING,
+                             1, true, false, 1 },
+  [SAMPLER_DPMPP_2M_SDE_HEUN] = { "dpmpp_2m_sde_heun", "DPM++ 2M SDE Heun", SCHEDULE_EXPONENTIAL,
+                                  SCHEDULE_LEADING, 1, true, false, 1 },
+  [SAMPLER_DPMPP_SDE] = { "dpmpp_sde", "DPM++ SDE", SCHEDULE_KARRAS, SCHEDULE_LEADING, 2, true,
+                          false, 1 },
+  [SAMPLER_UNIPC] = { "uni_pc", "UniPC", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, true, 0 },
+  [SAMPLER_UNIPC_BH2] = { "uni_pc_bh2", "UniPC bh2", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false,
+                          true, 0 },
+  [SAMPLER_LCM] = { "lcm", "LCM", SCHEDULE_SGM_UNIFORM, SCHEDULE_ORIGIN, 1, true, false, 0 },
+  [SAMPLER_TCD] = { "tcd", "TCD", SCHEDULE_SGM_UNIFORM, SCHEDULE_ORIGIN, 1, true, false, 0.3 },
+};
+
+static const ScheduleInfo schedules[SCHEDULE_COUNT] = {
+  [SCHEDULE_NORMAL] = { "normal", "Normal", true, false },
+  [SCHEDULE_KARRAS] = { "karras", "Karras", true, true },
+  [SCHEDULE_EXPONENTIAL] = { "exponential", "Exponential", true, true },
+  [SCHEDULE_SGM_UNIFORM] = { "sgm_uniform", "SGM Uniform", true, false },
+  [SCHEDULE_SIMPLE] = { "simple", "Simple", true, false },
+  [SCHEDULE_BETA] = { "beta", "Beta", true, true },
+  [SCHEDULE_KL_OPTIMAL] = { "kl_optimal", "KL Optimal", true, false },
+  [SCHEDULE_DDIM_UNIFORM] = { "ddim_uniform", "DDIM", true, false },
+  [SCHEDULE_AYS] = { "ays", "Align Your Steps", true, true },
+  [SCHEDULE_AYS_TIMESTEPS] = { "ays_timesteps", "Align Your Steps timesteps", false, true },
+  [SCHEDULE_LEADING] = { "leading", "Leading", false, true },
+  [SCHEDULE_TRAILING] = { "trailing", "Trailing", false, true },
+  [SCHEDULE_LINSPACE] = { "linspace", "Linspace", false, true },
+  [SCHEDULE_ORIGIN] = { "origin", "Origin", false, true },
+};
+
+static const struct
+{
+  const char *name;
+  SamplerKind kind;
+} sampler_aliases[] = {
+  { "k_euler", SAMPLER_EULER },
+  { "euler_a", SAMPLER_EULER_ANCESTRAL },
+  { "k_euler_a", SAMPLER_EULER_ANCESTRAL },
+  { "dpmpp_2m_sde_gpu", SAMPLER_DPMPP_2M_SDE },
+  { "dpmpp_2m_sde_heun_gpu", SAMPLER_DPMPP_2M_SDE_HEUN },
+  { "dpmpp_sde_gpu", SAMPLER_DPMPP_SDE },
+  { "unipc", SAMPLER_UNIPC },
+};
+
+static const struct
+{
+  const char *name;
+  ScheduleKind kind;
+} schedule_aliases[] = {
+  { "uniform", SCHEDULE_NORMAL },
+  { "align_your_steps", SCHEDULE_AYS },
+};
+
+const SamplerInfo *
+sampler_info (SamplerKind kind)
+{
+  return &samplers[kind];
+}
+
+const ScheduleInfo *
+schedule_info (ScheduleKind kind)
+{
+  return &schedules[kind];
+}
+
+const char *
+sampler_name (SamplerKind kind)
+{
+  return samplers[kind].id;
+}
+
+const char *
+schedule_name (ScheduleKind kind)
+{
+  return schedules[kind].id;
+}
+
+bool
+sampler_from_name (const char *name, SamplerKind *kind)
+{
+  for (int i = 0; i < SAMPLER_COUNT; i++)
+    if (strcasecmp (name, samplers[i].id) == 0 || strcasecmp (name, samplers[i].label) == 0)
+      {
+        *kind = (SamplerKind) i;
+        return true;
+      }
+  for (size_t i = 0; i < sizeof sampler_aliases / sizeof *sampler_aliases; i++)
+    if (strcasecmp (name, sampler_aliases[i].name) == 0)
+      {
+        *kind = sampler_aliases[i].kind;
+        return true;
+      }
+  return false;
+}
+
+bool
+schedule_from_name (const char *name, ScheduleKind *kind)
+{
+  for (int i = 0; i < SCHEDULE_COUNT; i++)
+    if (strcasecmp (name, schedules[i].id) == 0 || strcasecmp (name, schedules[i].label) == 0)
+      {
+        *kind = (ScheduleKind) i;
+        return true;
+      }
+  for (size_t i = 0; i < sizeof schedule_aliases / sizeof *schedule_aliases; i++)
+    if (strcasecmp (name, schedule_aliases[i].name) == 0)
+      {
+        *kind = schedule_aliases[i].kind;
+        return true;
+      }
+  return false;
+}

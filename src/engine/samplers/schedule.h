@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * schedule.h - the noise levels and timesteps that a run visits.
+ *
+ * Programs agree on the samplers' formulas far more than on this list, so a schedule follows one
+ * convention to the letter:
+ *
+ * ComfyUI    sigmas from the table or a curve; the model is told the index of the nearest sigma.
+ * diffusers  what set_timesteps() of the sampler's scheduler class does: timesteps on a spaced
+ *            grid, sigmas interpolated there, curves drawn between the resulting ends, timesteps
+ *            rounded, truncated or fractional as that class has them.
+ */
+#pragma once
+
+#include "core/status.h"
+#include "samplers/kinds.h"
+#include "samplers/noise-table.h"
+
+/* How a denoise strength below 1 shortens the run; @n is the number of steps asked for. */
+typedef enum
+{
+  DENOISE_BY_CONVENTION, /* ComfyUI: int (n / denoise) steps, the last n are done;
+                            diffusers: n steps, the last int (n * denoise) are done */
+  DENOISE_A1111,         /* the last int (min (denoise, 0.999) * n) + 1 of n */
+  DENOISE_A1111_EXACT,   /* int (n / denoise) steps, the last n are done */
+} DenoiseRule;
+
+typedef struct
+{
+  SamplerKind sampler;
+  ScheduleKind kind;
+  Convention convention;
+  int n_steps;
+  double denoise; /* 0 < denoise <= 1 */
+  DenoiseRule denoise_rule;
+  bool from_image;        /* noise is added to a picture (img2img), not to an empty latent */
+  bool sdxl;              /* which Align Your Steps table */
+  bool plain_first_noise; /* A1111: never the factor sqrt (1 + sigma^2) on the first noise */
+  double rho;             /* karras */
+  double beta_a, beta_b;  /* beta */
+  /* diffusers only */
+  ScheduleKind spacing;  /* LEADING, TRAILING or LINSPACE, under a curve */
+  int steps_offset;      /* added to LEADING timesteps */
+  bool set_alpha_to_one; /* DDIM: the last step goes to alpha 1, not to the table's first */
+  bool final_sigma_min;  /* end at the table's first sigma instead of 0 */
+} ScheduleParams;
+
+/* The sampler's default schedule, 20 steps, SD's scheduler_config.json (leading, offset 1). */
+ScheduleParams schedule_params_default (SamplerKind sampler, Convention convention);
+
+/* Step i takes x from sigma[i], with timestep[i] for the model, to target[i]; then x, kept as
+ * x_vp = x / sqrt (1 + sigma^2) where the two differ, counts as noised to sigma[i + 1].  They
+ * differ only where diffusers' DDIM, TCD, DPM-Solver or UniPC step to a level that the next step
+ * does not start from; after the last step x is the finished latent. */
+typedef struct
+{
+  SamplerKind sampler;
+  ScheduleKind kind;
+  Convention convention;
+  int n;        /* steps; may differ from n_steps: repeats are dropped, grids end where they end */
+  float *sigma; /* (n + 1), falling */
+  float *timestep;        /* (n) */
+  float *target;          /* (n) */
+  float init_noise_sigma; /* start: x = latent (or 0) + init_noise_sigma * noise */
+} Schedule;
+
+/* schedule_init:
+ * @schedule: zeroed or cleared; free with schedule_clear
+ *
+ * Fails: ARGUMENT for parameters out of range, UNSUPPORTED when the convention has no such
+ * schedule for the sampler, NO_MEMORY
+ */
+bool schedule_init (Schedule *schedule,
+                    const NoiseTable *table,
+                    const ScheduleParams *params,
+                    Status *status);
+void schedule_clear (Schedule *schedule);
+
+/* Timestep that the convention hands to the model for a @sigma between the schedule's. */
+double schedule_timestep_for (Convention convention, const NoiseTable *table, double sigma);
