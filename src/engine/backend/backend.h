@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * backend.h - a device as a table of functions.  No slot may be NULL: what a level does not improve,
- * the scalar reference does, so there is never a silent hole.
+ * backend.h - a device as a table of functions.  No slot may be NULL: what a level does not
+ * improve, the scalar reference does, so there is never a silent hole.
  */
 #pragma once
 
@@ -32,16 +32,17 @@ typedef struct
 struct Backend
 {
   BackendOps ops;
-  const char *name;             /* "cpu" */
-  const char *level;            /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" */
-  Compute fastest;              /* what --precision auto picks on this device */
-  const atomic_bool *cancel;    /* set by the Ctx for the length of a run; may be NULL */
-  size_t scratch_bytes;         /* packing buffers and the like, allocated once by the constructor */
+  const char *name;          /* "cpu" */
+  const char *level;         /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" */
+  Compute fastest;           /* what --precision auto picks on this device */
+  const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */
+  size_t scratch_bytes;      /* packing buffers and the like, allocated once by the constructor */
   void (*free) (Backend *b);
 };
 
 /* backend_cpu_new:
- * @level: NULL for the best this machine has (or the environment's GESSO_LEVEL), else a level's name
+ * @level: NULL for the best this machine has (or the environment's GESSO_LEVEL), else a level's
+ * name
  * @n_threads: 0 for one a core
  *
  * Fails: UNSUPPORTED when the machine lacks @level, naming those it has; ARGUMENT when unknown

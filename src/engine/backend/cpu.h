@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * cpu.h - the CPU backend's insides: levels, threads, scratch.  Private to this folder and its tests.
+ * cpu.h - the CPU backend's insides: levels, threads, scratch.  Private to this folder and its
+ * tests.
  */
 #pragma once
 
@@ -30,7 +31,14 @@ typedef struct
 const char *cpu_level_name (CpuLevel level);
 bool cpu_has_level (CpuLevel level); /* asks CPUID and the system */
 
+static inline bool
+cpu_is_cancelled (const Backend *b)
+{
+  return b->cancel && atomic_load_explicit (b->cancel, memory_order_relaxed);
+}
+
 /* Each fills the slots it improves for b->level and returns at the first level not supported. */
-bool cpu_init_gemm (CpuBackend *b, Status *status); /* linear, conv2d, attention; sets base.fastest */
+bool cpu_init_gemm (CpuBackend *b,
+                    Status *status); /* linear, conv2d, attention; sets base.fastest */
 void cpu_free_gemm (CpuBackend *b);
 void cpu_init_elementwise (CpuBackend *b); /* everything else */

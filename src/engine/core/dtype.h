@@ -25,7 +25,7 @@ typedef enum
   DTYPE_COUNT
 } DType;
 
-size_t dtype_size (DType dtype);     /* bytes of one element */
+size_t dtype_size (DType dtype);      /* bytes of one element */
 const char *dtype_name (DType dtype); /* "f32", "bf16", ... */
 
 /* True for the types that operators compute with: f32, f16, bf16. */
@@ -61,5 +61,6 @@ uint16_t f32_to_f16 (float f); /* round to nearest even, overflow to infinity */
 /* Element @i of an array of a real type, as f32.  The array need not be aligned. */
 float dtype_load (const void *data, DType dtype, int64_t i);
 
-/* Converts @n elements of any type to f32 (bool and integers by value).  Unaligned input is fine. */
+/* Converts @n elements of any type to f32 (bool and integers by value).  Unaligned input is fine.
+ */
 void dtype_to_f32 (float *out, const void *in, DType dtype, int64_t n);

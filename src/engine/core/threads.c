@@ -94,7 +94,9 @@ threads_new (int n_threads, Status *status)
       status_fail (status, STATUS_NO_MEMORY, "Out of memory while starting threads.");
       return NULL;
     }
-  t->n_threads = n_threads <= 0 ? usable_cores () : n_threads > MAX_THREADS ? MAX_THREADS : n_threads;
+  t->n_threads = n_threads <= 0            ? usable_cores ()
+                 : n_threads > MAX_THREADS ? MAX_THREADS
+                                           : n_threads;
   pthread_mutex_init (&t->lock, NULL);
   pthread_cond_init (&t->work, NULL);
   pthread_cond_init (&t->done, NULL);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * attention.c - y = softmax (scale q k^T + causal mask) v, one query and head at a time.
+ *
+ * Shapes   q (n, len_q, heads x head_dim), k and v (n, len_k, ...), strided; y contiguous.
+ * Numbers  sums in f64; under COMPUTE_BF16 q, k, v and exp (score - max) are rounded, the softmax's
+ *          denominator is not.
+ * Limit    the scores are computed twice: once for their maximum, once to use them.
+ * Aliases  none.
+ */
+#include <math.h>
+
+#include "ref.h"
+
+enum
+{
+  CHUNK = 256 /* keys whose scores are held at a time */
+};
+
+/* One query of one head, with its keys and values. */
+typedef struct
+{
+  const float *q, *k, *v;
+  float *y;
+  int64_t n_keys; /* that it may see */
+} Query;
+
+static double
+score (const AttentionArgs *a, const Query *s, int64_t key)
+{
+  const float *k = s->k + key * a->k_stride;
+  double sum = 0;
+  for (int64_t i = 0; i < a->head_dim; i++)
+    sum += (double) ref_factor (s->q[i], a->compute) * ref_factor (k[i], a->compute);
+  return sum * a->scale;
+}
+
+static void
+attend (const AttentionArgs *a, const Query *s)
+{
+  double max = -INFINITY, total = 0, p[CHUNK];
+  for (int64_t key = 0; key < s->n_keys; key++)
+    max = fmax (max, score (a, s, key));
+  for (int64_t i = 0; i < a->head_dim; i++)
+    s->y[i] = 0;
+  for (int64_t first = 0; first < s->n_keys; first += CHUNK)
+    {
+      int64_t n = s->n_keys - first < CHUNK ? s->n_keys - first : CHUNK;
+      for (int64_t j = 0; j < n; j++)
+        {
+          double e = exp (score (a, s, first + j) - max);
+          total += e;
+          p[j] = a->compute == COMPUTE_BF16 ? ref_factor ((float) e, a->compute) : e;
+        }
+      for (int64_t i = 0; i < a->head_dim; i++)
+        {
+          double sum = s->y[i];
+          for (int64_t j = 0; j < n; j++)
+            sum += p[j] * ref_factor (s->v[(first + j) * a->v_stride + i], a->compute);
+          s->y[i] = (float) sum;
+        }
+    }
+  for (int64_t i = 0; i < a->head_dim; i++)
+    s->y[i] = (float) (s->y[i] / total);
+}
+
+void
+ref_attention (const AttentionArgs *a)
+{
+  for (int64_t image = 0; image < a->n; image++)
+    for (int64_t head = 0; head < a->n_heads; head++)
+      for (int64_t i = 0; i < a->len_q; i++)
+        {
+          int64_t column = head * a->head_dim, row = image * a->len_q + i;
+          attend (a, &(Query){ .q = a->q + row * a->q_stride + column,
+                               .k = a->k + image * a->len_k * a->k_stride + column,
+                               .v = a->v + image * a->len_k * a->v_stride + column,
+                               .y = a->y + row * a->n_heads * a->head_dim + column,
+                               .n_keys = a->causal && i + 1 < a->len_k ? i + 1 : a->len_k });
+        }
+}

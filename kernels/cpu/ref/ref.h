@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * ref.h - the scalar specification of every slot: what the other levels must agree with.
+ *
+ * Plain C that reads like the formula; one thread; sums in f64.  A level uses these wherever it has
+ * nothing better, so they accept every shape, stride and dtype that args.h allows.
+ */
+#pragma once
+
+#include "core/dtype.h"
+#include "kernels/args.h"
+
+void ref_linear (const LinearArgs *a);
+void ref_conv2d (const ConvArgs *a);
+void ref_attention (const AttentionArgs *a);
+void ref_group_norm (const GroupNormArgs *a);
+void ref_layer_norm (const LayerNormArgs *a);
+void ref_unary (const UnaryArgs *a);
+void ref_add (const AddArgs *a);
+void ref_geglu (const GegluArgs *a);
+void ref_embed (const EmbedArgs *a);
+void ref_concat (const ConcatArgs *a);
+void ref_resize (const ResizeArgs *a);
+void ref_sinusoid (const SinusoidArgs *a);
+
+/* Element @i of a parameter as f32; @otherwise where there is no parameter. */
+static inline float
+ref_param (const Param *p, int64_t i, float otherwise)
+{
+  return p->data ? dtype_load (p->data, (DType) p->dtype, i) : otherwise;
+}
+
+/* A factor of a product as the compute type sees it. */
+static inline float
+ref_factor (float f, Compute compute)
+{
+  return compute == COMPUTE_BF16 ? bf16_to_f32 (f32_to_bf16 (f)) : f;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gemm.h - the kernels under linear, conv2d and attention, as one table for each level and format.
+ *
+ * A product C = A B is cut into blocks of K.  Inside a block both factors are counted in units of
+ * 32 bits: one float, or a pair of bf16 that one instruction multiplies and adds.
+ *
+ * A block     rows of units, GEMM_A_STRIDE bytes apart: plain copies, so that an image needs no
+ *             transposing, and constant offsets for the broadcasts.
+ * B panel     [units][columns] units: nr columns, or `narrow` where fewer remain; missing columns
+ *             are zero.  Pairs in this order are what both VDPBF16PS and TDPBF16PS read.
+ * C           f32 where the caller wants it, rows `ldc` floats apart.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum
+{
+  GEMM_BLOCK_UNITS = 288, /* 9 taps of 32 floats or 64 bf16: a B panel of 32 columns is 36 KiB */
+  GEMM_A_STRIDE = 1216,   /* 19 cache lines: odd, so that rows spread over all sets */
+  GEMM_MAX_MR = 32,
+  GEMM_MAX_NR = 32,
+  GEMV_MAX_ROWS = 4
+};
+
+typedef enum
+{
+  GEMM_F32,     /* units are floats */
+  GEMM_ROUNDED, /* units are floats that were rounded to bf16 */
+  GEMM_PAIRS    /* units are two bf16, the lower index in the lower half */
+} GemmFormat;
+
+/* Rows of a parameter (or of keys), each n_channels * taps elements: [channel][tap] as files have
+ * it. */
+typedef struct
+{
+  const void *data;   /* need not be aligned */
+  int dtype;          /* DType: f32, f16, bf16 */
+  int64_t row_stride; /* elements */
+  int taps;
+} GemmWeights;
+
+typedef struct
+{
+  GemmFormat format;
+  int mr, nr, narrow; /* rows and columns of a register tile; columns of its narrow form */
+  int unit_align;     /* blocks are padded with zeros to a multiple of this many units */
+
+  /* Around any calls of tile () in a thread; NULL where nothing is to be done. */
+  void (*begin) (void);
+  void (*end) (void);
+
+  /* c (rows, columns) = a b + init + bias; columns = wide ? nr : narrow.
+   * @rows: 1 .. mr
+   * @init: NULL or shaped as c with the same ldc; may equal c
+   * @bias: NULL or one float a column */
+  void (*tile) (int rows,
+                bool wide,
+                int units,
+                const void *a,
+                const void *b,
+                float *c,
+                int64_t ldc,
+                const float *init,
+                const float *bias);
+
+  /* Fills one block of A, ordered [tap][channel], each tap padded to whole units.
+   * @rows: [n_rows][taps], where channel 0 of that tap lies; NULL reads as zeros
+   * @c0, @nc: channels of this block */
+  void (*pack_a) (
+      void *dst, const float *const *rows, int n_rows, int taps, int64_t c0, int nc, int units);
+
+  /* Fills one block of one panel of B from rows n0 .. n0 + n_cols - 1 of @w, in pack_a's order.
+   * @width: nr or narrow */
+  void (*pack_b) (void *dst,
+                  int width,
+                  const GemmWeights *w,
+                  int64_t n0,
+                  int n_cols,
+                  int64_t c0,
+                  int nc,
+                  int units);
+
+  /* The same from a matrix that lies with K outside: v (n_keys, n_cols), rows @stride apart. */
+  void (*pack_v) (
+      void *dst, int width, const float *v, int64_t stride, int n_cols, int n_keys, int units);
+
+  /* One row of a running softmax in base 2.  In: n scores.  Out, over them: 2^(c s - max) as
+   * elements of A, zeros up to n_padded elements.  @max and @sum carry on from block to block.
+   * @c: not negative
+   * Returns: the factor by which earlier blocks' results have to shrink */
+  float (*softmax) (float *row, int n, int n_padded, float c, float *max, float *sum);
+
+  /* dst = src * factor; dst may equal src */
+  void (*scale) (float *dst, const float *src, int64_t n, float factor);
+
+  /* y (n_rows, n0 .. n1 - 1) = x w^T + init + bias for at most GEMV_MAX_ROWS rows, reading w once.
+   * x is as the format wants it (rounded already); w is rounded here. */
+  void (*gemv) (const GemmWeights *w,
+                int64_t n0,
+                int64_t n1,
+                int64_t k,
+                const float *x,
+                int64_t x_stride,
+                int n_rows,
+                float *y,
+                int64_t y_stride,
+                const float *init,
+                const float *bias);
+
+  /* dst = src rounded to bf16, kept as floats */
+  void (*round) (float *dst, const float *src, int64_t n);
+} GemmKernels;
+
+extern const GemmKernels gemm_f32_sse2, gemm_rounded_sse2;
+extern const GemmKernels gemm_f32_avx2, gemm_rounded_avx2;
+extern const GemmKernels gemm_f32_avx512, gemm_rounded_avx512;
+extern const GemmKernels gemm_pairs_avx512bf16;
+extern const GemmKernels gemm_pairs_amx;

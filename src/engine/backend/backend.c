@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * backend.c - what every backend shares.
+ */
+#include "backend/backend.h"
+
+void
+backend_free (Backend *b)
+{
+  if (b)
+    b->free (b);
+}

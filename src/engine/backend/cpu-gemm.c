@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * cpu-gemm.c - cuts a product into passes, tasks, blocks and register tiles.
+ *
+ * Two ways to get at the packed weights.  With many rows they are packed once, by all threads, into
+ * shared scratch (in passes of as many columns as fit), then tiles of rows share them.  With few
+ * rows (one tile) every panel is used by one task only: the task packs it block by block into its
+ * own cache and the packed form never sees memory.
+ *
+ * Inside a task: for each block of K, pack A (second level cache); for each panel, its B block
+ * (first level cache) meets all rows.  Bias and residual enter with the first block, later blocks
+ * add to C, so a residual that is C itself needs no copy.
+ */
+#include "backend/cpu-gemm.h"
+
+#include <string.h>
+
+#include "core/dtype.h"
+
+enum
+{
+  ROWS_OF_A_TASK = 144,      /* A block 175 KiB */
+  ROWS_OF_A_TILE_TASK = 256, /* with AMX, whose products outrun the third level cache */
+  COLUMNS_OF_A_TASK = 1280,  /* C of a task stays in the second level cache between blocks */
+  TASKS_A_THREAD = 4,
+  LEAST_COLUMNS = 128,     /* of a task, so that packing A pays */
+  LEAST_TILE_COLUMNS = 512 /* the same with AMX */
+};
+
+/* Scratch of a thread while it works on a product. */
+typedef struct
+{
+  _Alignas(64) char a[MAX_TILE_ROWS * GEMM_A_STRIDE];
+  _Alignas(64) uint32_t b[GEMM_BLOCK_UNITS * GEMM_MAX_NR];
+  _Alignas(64) float edge[GEMM_MAX_MR * GEMM_MAX_NR];
+  const float *rows[MAX_TILE_ROWS * MAX_TAPS_OF_A_ROW];
+} ProductScratch;
+
+_Static_assert(sizeof (ProductScratch) <= THREAD_BYTES, "a thread's scratch holds a product");
+
+/* Channels and units of block @b. */
+typedef struct
+{
+  int64_t c0;
+  int nc, units;
+} Block;
+
+static Block
+block_at (const GemmJob *job, int64_t b)
+{
+  int per_unit = elements_per_unit (job->kernels);
+  int64_t c0 = b * job->block_channels;
+  int64_t nc = min_i64 (job->block_channels, job->n_channels - c0);
+  int64_t units = round_up (job->w.taps * ceil_div (nc, per_unit), job->kernels->unit_align);
+  return (Block){ c0, (int) nc, (int) units };
+}
+
+/* Blocks hold 9 taps of a few channels, or equal parts of a plain row. */
+static void
+cut_blocks (GemmJob *job)
+{
+  int per_unit = elements_per_unit (job->kernels);
+  int64_t most = GEMM_BLOCK_UNITS * per_unit / job->w.taps;
+  int64_t n = ceil_div (job->n_channels, most);
+  enum
+  {
+    ALIGN = 32 /* elements: whole vectors, and whole tiles of AMX */
+  };
+  job->block_channels = min_i64 (most, round_up (ceil_div (job->n_channels, n), ALIGN));
+  job->n_blocks = ceil_div (job->n_channels, job->block_channels);
+  job->block_units = block_at (job, 0).units;
+  job->panel_units =
+      (job->n_blocks - 1) * job->block_units + block_at (job, job->n_blocks - 1).units;
+}
+
+/* --- one register tile -------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  int rows, cols; /* of C */
+  bool wide;
+  int units;
+  const void *a, *b;
+  float *c;
+  int64_t c_stride;
+  const float *init, *bias;
+} Tile;
+
+/* A tile that C cuts off on the right is made aside. */
+static void
+make_edge_tile (const GemmKernels *k, const Tile *t, float *edge)
+{
+  int width = t->wide ? k->nr : k->narrow;
+  k->tile (t->rows, t->wide, t->units, t->a, t->b, edge, width, NULL, NULL);
+  for (int r = 0; r < t->rows; r++)
+    for (int j = 0; j < t->cols; j++)
+      {
+        float x = edge[r * width + j] + (t->bias ? t->bias[j] : 0.0f);
+        t->c[r * t->c_stride + j] = x + (t->init ? t->init[r * t->c_stride + j] : 0.0f);
+      }
+}
+
+static void
+make_tile (const GemmKernels *k, const Tile *t, float *edge)
+{
+  if (t->cols == (t->wide ? k->nr : k->narrow))
+    k->tile (t->rows, t->wide, t->units, t->a, t->b, t->c, t->c_stride, t->init, t->bias);
+  else
+    make_edge_tile (k, t, edge);
+}
+
+/* --- one task ----------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  const GemmJob *job;
+  ProductScratch *s;
+  int64_t row0, n_rows;   /* of C */
+  int64_t panel0, panel1; /* of this pass */
+  int64_t block_index;
+  Block block;
+} Task;
+
+static int
+panel_width (const GemmJob *job, int64_t panel)
+{
+  const GemmKernels *k = job->kernels;
+  return job->n_cols - panel * k->nr <= k->narrow ? k->narrow : k->nr;
+}
+
+static int
+panel_cols (const GemmJob *job, int64_t panel)
+{
+  return (int) min_i64 (job->kernels->nr, job->n_cols - panel * job->kernels->nr);
+}
+
+static char *
+shared_block (const GemmJob *job, int64_t panel, int64_t block)
+{
+  int64_t units = panel * job->panel_units * job->kernels->nr +
+                  block * job->block_units * panel_width (job, panel);
+  return job->cpu->gemm->shared + units * 4;
+}
+
+static void
+pack_panel_block (const GemmJob *job, void *dst, int64_t panel, const Block *block)
+{
+  const GemmKernels *k = job->kernels;
+  k->pack_b (dst, panel_width (job, panel), &job->w, job->col0 + panel * k->nr,
+             panel_cols (job, panel), block->c0, block->nc, block->units);
+}
+
+/* All rows of the task against one block of one panel. */
+static void
+multiply_panel (const Task *t, int64_t panel, const void *b)
+{
+  const GemmJob *job = t->job;
+  const GemmKernels *k = job->kernels;
+  int64_t col = panel * k->nr;
+  Tile tile = { .cols = panel_cols (job, panel),
+                .wide = panel_width (job, panel) == k->nr,
+                .units = t->block.units,
+                .b = b,
+                .c_stride = job->c_stride };
+  for (int64_t r = 0; r < t->n_rows; r += tile.rows)
+    {
+      int64_t row = t->row0 + r, picture = row / job->rows_per_picture;
+      int64_t left = min_i64 (t->n_rows - r, (picture + 1) * job->rows_per_picture - row);
+      int64_t offset = row * job->c_stride + job->col0 + col;
+      tile.rows = (int) min_i64 (k->mr, left);
+      tile.a = t->s->a + r * GEMM_A_STRIDE;
+      tile.c = job->c + offset;
+      if (t->block_index == 0)
+        {
+          tile.init = job->add ? job->add + offset : NULL;
+          tile.bias = job->pass_biases ? job->pass_biases + picture * job->n_cols + col : NULL;
+        }
+      else
+        tile.init = tile.c;
+      make_tile (k, &tile, t->s->edge);
+    }
+}
+
+static void
+run_task (void *data, int64_t index, int thread)
+{
+  const GemmJob *job = data;
+  const GemmKernels *k = job->kernels;
+  int64_t slice = index / job->n_tiles, tile = index % job->n_tiles;
+  Task t = { .job = job, .s = (ProductScratch *) thread_scratch (job->cpu, thread) };
+  t.row0 = tile * job->tile_rows;
+  t.n_rows = min_i64 (job->tile_rows, job->n_rows - t.row0);
+  t.panel0 = slice * job->slice_panels;
+  t.panel1 = min_i64 (t.panel0 + job->slice_panels, job->n_panels);
+  job->row_pointers (job, t.row0, (int) t.n_rows, t.s->rows);
+  if (k->begin)
+    k->begin ();
+  for (t.block_index = 0; t.block_index < job->n_blocks; t.block_index++)
+    {
+      t.block = block_at (job, t.block_index);
+      k->pack_a (t.s->a, t.s->rows, (int) t.n_rows, job->w.taps, t.block.c0, t.block.nc,
+                 t.block.units);
+      for (int64_t p = t.panel0; p < t.panel1; p++)
+        {
+          if (job->pack_in_task)
+            pack_panel_block (job, t.s->b, p, &t.block);
+          multiply_panel (
+              &t, p, job->pack_in_task ? (char *) t.s->b : shared_block (job, p, t.block_index));
+        }
+    }
+  if (k->end)
+    k->end ();
+}
+
+/* --- one pass ----------------------------------------------------------------------------------
+ */
+
+static void
+pack_task (void *data, int64_t panel, int thread)
+{
+  const GemmJob *job = data;
+  for (int64_t b = 0; b < job->n_blocks; b++)
+    {
+      Block block = block_at (job, b);
+      pack_panel_block (job, shared_block (job, panel, b), panel, &block);
+    }
+}
+
+/* Bias and what is added for each picture, as one row of floats a picture. */
+static void
+gather_biases (GemmJob *job)
+{
+  job->pass_biases = NULL;
+  if (!job->bias.data && !job->channel_add)
+    return;
+  float *out = job->cpu->gemm->biases;
+  int64_t n_pictures = job->n_rows / job->rows_per_picture;
+  for (int64_t p = 0; p < n_pictures; p++, out += job->n_cols)
+    {
+      if (job->bias.data)
+        {
+          size_t size = dtype_size ((DType) job->bias.dtype);
+          const char *from = (const char *) job->bias.data + (size_t) job->col0 * size;
+          dtype_to_f32 (out, from, (DType) job->bias.dtype, job->n_cols);
+        }
+      else
+        memset (out, 0, (size_t) job->n_cols * sizeof *out);
+      if (job->channel_add)
+        for (int64_t j = 0; j < job->n_cols; j++)
+          out[j] += job->channel_add[p * job->n_out + job->col0 + j];
+    }
+  job->pass_biases = job->cpu->gemm->biases;
+}
+
+static int64_t
+rows_of_a_task (const GemmJob *job)
+{
+  return job->kernels->begin ? ROWS_OF_A_TILE_TASK : ROWS_OF_A_TASK;
+}
+
+static void
+cut_tasks (GemmJob *job)
+{
+  const GemmKernels *k = job->kernels;
+  int64_t least = (k->begin ? LEAST_TILE_COLUMNS : LEAST_COLUMNS) / k->nr;
+  int64_t most = COLUMNS_OF_A_TASK / k->nr, n_threads = threads_count (job->cpu->threads);
+  job->n_tiles =
+      job->n_rows <= 2 * rows_of_a_task (job) ? 1 : ceil_div (job->n_rows, rows_of_a_task (job));
+  job->tile_rows = round_up (ceil_div (job->n_rows, job->n_tiles), k->mr);
+  job->n_tiles = ceil_div (job->n_rows, job->tile_rows);
+  int64_t n_slices = ceil_div (n_threads * (n_threads > 1 ? TASKS_A_THREAD : 1), job->n_tiles);
+  int64_t slice = max_i64 (ceil_div (job->n_panels, n_slices), least);
+  /* Few columns: rather pack A again than let threads rest. */
+  slice = min_i64 (slice, ceil_div (job->n_panels, ceil_div (n_threads, job->n_tiles)));
+  job->slice_panels = min_i64 (slice, most);
+}
+
+static void
+run_pass (GemmJob *job)
+{
+  const atomic_bool *cancel = job->cpu->base.cancel;
+  gather_biases (job);
+  cut_tasks (job);
+  if (!job->pack_in_task)
+    threads_run (job->cpu->threads, job->n_panels, pack_task, job, cancel);
+  int64_t n_slices = ceil_div (job->n_panels, job->slice_panels);
+  threads_run (job->cpu->threads, job->n_tiles * n_slices, run_task, job, cancel);
+}
+
+void
+gemm_run (GemmJob *job)
+{
+  int nr = job->kernels->nr;
+  if (job->n_rows <= 0 || job->n_out <= 0)
+    return;
+  cut_blocks (job);
+  int64_t panel_bytes = job->panel_units * nr * 4;
+  int64_t panels = SHARED_BYTES / panel_bytes, n_pictures = job->n_rows / job->rows_per_picture;
+  job->pack_in_task = job->n_rows <= 2 * rows_of_a_task (job) || panels == 0;
+  if (job->pack_in_task)
+    panels = job->n_out;
+  panels = max_i64 (1, min_i64 (panels, BIAS_FLOATS / n_pictures / nr));
+  for (job->col0 = 0; job->col0 < job->n_out; job->col0 += panels * nr)
+    {
+      job->n_cols = min_i64 (panels * nr, job->n_out - job->col0);
+      job->n_panels = ceil_div (job->n_cols, nr);
+      run_pass (job);
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * cpu-gemm.h - products C = A B on the CPU: how they are cut into tasks, and the scratch they use.
+ *
+ * Linear layers and convolutions differ in where a row of A lies and in nothing else: a convolution
+ * is a product over [tap][channel] whose rows are pointers into the picture.
+ */
+#pragma once
+
+#include "backend/cpu.h"
+#include "kernels/cpu/x86/gemm.h"
+
+enum
+{
+  MAX_TAPS_OF_A_ROW = 9,
+  MAX_TILE_ROWS = 512, /* of C that one task makes */
+  SHARED_BYTES = 48 << 20,
+  BIAS_FLOATS = 1 << 18,
+  THREAD_BYTES = 3 << 20
+};
+
+/* Of one thread; a product uses the first form, attention the second (cpu-attention.c). */
+typedef struct
+{
+  char *memory; /* THREAD_BYTES */
+} ThreadScratch;
+
+struct CpuGemm
+{
+  const GemmKernels *f32, *bf16;
+  char *shared;  /* SHARED_BYTES: packed weights, or keys and values */
+  float *biases; /* BIAS_FLOATS */
+  char *threads; /* threads_count * THREAD_BYTES */
+  size_t total_bytes;
+};
+
+typedef struct GemmJob GemmJob;
+
+/* Fills @table[n][taps]: where the rows row0 .. row0 + n - 1 of A lie; NULL reads as zeros. */
+typedef void (*RowPointers) (const GemmJob *job, int64_t row0, int n, const float **table);
+
+struct GemmJob
+{
+  CpuBackend *cpu;
+  const GemmKernels *kernels;
+  RowPointers row_pointers;
+  const void *source; /* LinearArgs or ConvArgs, for row_pointers */
+  GemmWeights w;
+  Param bias;
+  int64_t n_rows, n_out, n_channels; /* of C; K = n_channels * taps */
+  int64_t rows_per_picture;          /* rows that share a channel_add */
+  const float *channel_add, *add;
+  float *c;
+  int64_t c_stride;
+  /* the cut, made by gemm_run */
+  int64_t block_channels, n_blocks, block_units, panel_units;
+  int64_t col0, n_cols, n_panels;           /* of this pass */
+  int64_t tile_rows, n_tiles, slice_panels; /* of a task */
+  bool pack_in_task;        /* weights go through a thread's scratch, not the shared */
+  const float *pass_biases; /* (pictures, n_cols), or NULL */
+};
+
+/* Computes the product; everything but the cut is filled in. */
+void gemm_run (GemmJob *job);
+
+const GemmKernels *gemm_kernels (const CpuBackend *b, Compute compute);
+
+static inline char *
+thread_scratch (const CpuBackend *b, int thread)
+{
+  return b->gemm->threads + (int64_t) thread * THREAD_BYTES;
+}
+
+static inline int64_t
+ceil_div (int64_t a, int64_t b)
+{
+  return (a + b - 1) / b;
+}
+
+static inline int64_t
+round_up (int64_t a, int64_t b)
+{
+  return ceil_div (a, b) * b;
+}
+
+static inline int64_t
+min_i64 (int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+static inline int64_t
+max_i64 (int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
+/* How many elements of K a unit holds. */
+static inline int
+elements_per_unit (const GemmKernels *k)
+{
+  return k->format == GEMM_PAIRS ? 2 : 1;
+}
+
+/* Makes bf16 products with VDPBF16PS, whatever the processor: for tests and measurements.  The
+ * level has to be avx512bf16 or better. */
+void cpu_use_dot (CpuBackend *b);
+
+void cpu_linear (Backend *base, const LinearArgs *a);
+void cpu_conv2d (Backend *base, const ConvArgs *a);
+void cpu_attention (Backend *base, const AttentionArgs *a);
