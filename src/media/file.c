@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * file.c - reading by position, writing atomically.
+ */
+#define _GNU_SOURCE
+#include "media/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+
+static bool
+fail_io (Status *status, const char *verb, const char *path, int error)
+{
+  const char *what = error == ENOSPC || error == EDQUOT || error == EFBIG ? "the disk is full"
+                     : error == ENOENT                   ? "there is no such file or folder"
+                     : error == EACCES || error == EROFS ? "it is not permitted"
+                     : error == EEXIST                   ? "a file of that name exists already"
+                     : error == EISDIR                   ? "it is a folder"
+                                                         : NULL;
+  char buffer[128] = "";
+  if (!what)
+    what = strerror_r (error, buffer, sizeof buffer);
+  return status_fail (status, error == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
+                      "Cannot %s \"%.300s\": %s.", verb, path, what);
+}
+
+bool
+media_source_open (MediaSource *source, const char *path, Status *status)
+{
+  *source = (MediaSource){ .name = path, .fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+  struct stat st;
+  if (source->fd < 0)
+    return fail_io (status, "open", path, errno);
+  if (fstat (source->fd, &st) != 0 || !S_ISREG (st.st_mode))
+    {
+      media_source_close (source);
+      return status_fail (status, STATUS_IO, "\"%.300s\" is not a file.", path);
+    }
+  source->size_bytes = (uint64_t) st.st_size;
+  return true;
+}
+
+MediaSource
+media_source_from_memory (const void *data, size_t n_bytes, const char *name)
+{
+  return (MediaSource){ .name = name, .fd = -1, .data = data, .size_bytes = n_bytes };
+}
+
+void
+media_source_close (MediaSource *source)
+{
+  if (source->fd >= 0)
+    close (source->fd);
+  *source = (MediaSource){ .fd = -1 };
+}
+
+bool
+media_source_read (const MediaSource *source, uint64_t offset, void *out, size_t n_bytes)
+{
+  if (offset > source->size_bytes || n_bytes > source->size_bytes - offset)
+    return false;
+  if (source->fd < 0)
+    {
+      if (n_bytes)
+        memcpy (out, source->data + offset, n_bytes);
+      return true;
+    }
+  for (size_t done = 0; done < n_bytes;)
+    {
+      ssize_t n = pread (source->fd, (char *) out + done, n_bytes - done, (off_t) (offset + done));
+      if (n == 0 || (n < 0 && errno != EINTR))
+        return false;
+      done += n > 0 ? (size_t) n : 0;
+    }
+  return true;
+}
+
+static char *
+folder_of (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+  size_t n = slash ? (size_t) (slash - path) + 1 : 0;
+  char *folder = mem_calloc (n + 2, 1);
+  if (folder)
+    memcpy (folder, n ? path : "./", n ? n : 2);
+  return folder;
+}
+
+static char *
+temp_name (const char *path, unsigned attempt)
+{
+  enum
+  {
+    NAME_BYTES = 64
+  };
+  char *folder = folder_of (path);
+  size_t n = folder ? strlen (folder) + NAME_BYTES : 0;
+  char *name = folder ? mem_calloc (n, 1) : NULL;
+  if (name)
+    snprintf (name, n, "%s.gesso-%ld-%u.part", folder, (long) getpid (), attempt);
+  mem_free (folder);
+  return name;
+}
+
+/* Created with the permissions that the user's umask gives every file, unlike mkstemp's. */
+static bool
+create_temp (AtomicFile *file, Status *status)
+{
+  enum
+  {
+    MAX_ATTEMPTS = 1000
+  };
+  for (unsigned attempt = 0; attempt < MAX_ATTEMPTS; attempt++)
+    {
+      char *name = temp_name (file->path, attempt);
+      if (!name)
+        return status_fail (status, STATUS_NO_MEMORY,
+                            "Out of memory: close other programs and retry.");
+      file->fd = open (name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      file->open = file->fd >= 0;
+      if (file->open)
+        {
+          file->temp_path = name;
+          return true;
+        }
+      int error = errno;
+      mem_free (name);
+      if (error != EEXIST)
+        return fail_io (status, "write", file->path, error);
+    }
+  return fail_io (status, "write", file->path, EEXIST);
+}
+
+bool
+atomic_file_open (AtomicFile *file, const char *path, Status *status)
+{
+  *file = (AtomicFile){ .path = mem_strdup (path) };
+  if (!file->path)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  if (create_temp (file, status))
+    return true;
+  atomic_file_discard (file);
+  return false;
+}
+
+bool
+atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *status)
+{
+  const char *p = data;
+  while (n_bytes > 0)
+    {
+      ssize_t n = write (file->fd, p, n_bytes);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return fail_io (status, "write", file->path, errno);
+      p += n;
+      n_bytes -= (size_t) n;
+    }
+  return true;
+}
+
+/* So that the new name, too, survives a power cut.  Some file systems refuse it: no harm. */
+static void
+sync_folder (const char *path)
+{
+  char *folder = folder_of (path);
+  int fd = folder ? open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (fd >= 0)
+    {
+      fsync (fd);
+      close (fd);
+    }
+  mem_free (folder);
+}
+
+/* Without RENAME_NOREPLACE in the file system, a hard link keeps the promise as well. */
+static int
+rename_new (const char *from, const char *to)
+{
+  if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return -1;
+  return link (from, to) == 0 ? unlink (from) : -1;
+}
+
+bool
+atomic_file_commit (AtomicFile *file, bool overwrite, Status *status)
+{
+  int error = fsync (file->fd) != 0 ? errno : 0;
+  if (close (file->fd) != 0 && !error)
+    error = errno;
+  file->open = false;
+  if (!error && (overwrite ? rename (file->temp_path, file->path)
+                           : rename_new (file->temp_path, file->path)) != 0)
+    error = errno;
+  if (error)
+    fail_io (status, "write", file->path, error);
+  else
+    {
+      sync_folder (file->path);
+      mem_free (file->temp_path);
+      file->temp_path = NULL;
+    }
+  atomic_file_discard (file);
+  return !error;
+}
+
+void
+atomic_file_discard (AtomicFile *file)
+{
+  if (file->open)
+    close (file->fd);
+  if (file->temp_path)
+    unlink (file->temp_path);
+  mem_free (file->temp_path);
+  mem_free (file->path);
+  *file = (AtomicFile){ 0 };
+}

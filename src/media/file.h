@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * file.h - bytes of a file or of memory read by position; files written whole or not at all.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/status.h"
+
+/* Where a parser reads from: an open file, or memory when @fd is -1. */
+typedef struct
+{
+  const char *name; /* for error sentences; borrowed */
+  int fd;
+  const uint8_t *data;
+  uint64_t size_bytes;
+} MediaSource;
+
+bool media_source_open (MediaSource *source, const char *path, Status *status);
+MediaSource media_source_from_memory (const void *data, size_t n_bytes, const char *name);
+void media_source_close (MediaSource *source);
+/* Returns: false without a status when fewer than @n_bytes are left at @offset or reading failed.
+ */
+bool media_source_read (const MediaSource *source, uint64_t offset, void *out, size_t n_bytes);
+
+/* A file that appears under its name only when it is complete.  Zero-initialise. */
+typedef struct
+{
+  char *path, *temp_path; /* the temporary file lies in the same folder */
+  int fd;
+  bool open;
+} AtomicFile;
+
+bool atomic_file_open (AtomicFile *file, const char *path, Status *status);
+bool atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *status);
+/* atomic_file_commit:
+ * @overwrite: replace a file of that name; else it is an error that there is one
+ *
+ * Brings the bytes to the disk, then the name.  On failure the temporary file is removed.
+ */
+bool atomic_file_commit (AtomicFile *file, bool overwrite, Status *status);
+/* Removes what was written, unless it was committed; does nothing on an empty file. */
+void atomic_file_discard (AtomicFile *file);

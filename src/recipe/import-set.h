@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * import-set.h - filling a recipe from values that strangers wrote: what does not fit becomes a
+ * note.
+ */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "recipe/recipe.h"
+
+/* What every reader of foreign metadata works on; all borrowed. */
+typedef struct
+{
+  Recipe *recipe;
+  Notes *notes;
+  Status *status;
+} Import;
+
+/* Sets @key; a value that does not fit adds a note.  Returns: false only when memory ran out. */
+bool import_set (Import *im, const char *key, const char *text);
+/* The same with a JSON text or number; NULL and null set nothing. */
+bool import_set_json (Import *im, const char *key, struct json_object *value);
+bool import_set_choice (Import *im, const char *key, int choice);
+
+/* Notes "<what> is left out". */
+bool import_left_out (Import *im, const char *what);
+/* Notes the sampler or schedule @name, which Gesso does not have; the recipe keeps its own. */
+bool import_unknown_name (Import *im, const char *key, const char *name);
+/* Notes each <lora:name:weight> and its kin in the prompts. */
+bool import_note_extra_networks (Import *im);
+/* Notes that the picture was made from another one, which is not in it. */
+bool import_note_initial_image (Import *im);
+
+/* Sets recipe keys from members: @fields are {member, recipe key}.  Absent ones set nothing. */
+bool import_set_fields (Import *im,
+                        struct json_object *from,
+                        const char *const fields[][2],
+                        size_t n_fields);
+/* True for null, false and an empty array. */
+bool import_is_nothing (struct json_object *value);
+/* Notes every member that says something and is not in the NULL-terminated list @read. */
+bool import_note_rest (Import *im, struct json_object *object, const char *const *read);

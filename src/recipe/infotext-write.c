@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * infotext-write.c - a recipe as A1111's "parameters" text.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "recipe/infotext.h"
+
+static void
+append_json_string (Text *out, const char *text)
+{
+  text_append (out, "\"");
+  for (; *text; text++)
+    if (*text == '"' || *text == '\\')
+      text_printf (out, "\\%c", *text);
+    else if (*text == '\n')
+      text_append (out, "\\n");
+    else if ((unsigned char) *text < ' ')
+      text_printf (out, "\\u%04x", (unsigned) *text);
+    else
+      text_append_n (out, text, 1);
+  text_append (out, "\"");
+}
+
+/* A value is quoted where the plain form would not read back. */
+static void
+append_field (Text *out, const char *key, const char *value)
+{
+  size_t n = strlen (value);
+  if (n == 0)
+    return;
+  text_printf (out, "%s%s: ", out->length && out->data[out->length - 1] != '\n' ? ", " : "", key);
+  if (strpbrk (value, ",:\n\r\t") || strchr ("\"[{ ", value[0]) || value[n - 1] == ' ')
+    append_json_string (out, value);
+  else
+    text_append (out, value);
+}
+
+static void
+append_number (Text *out, const char *key, double value)
+{
+  char number[TEXT_NUMBER_SIZE];
+  text_from_double (number, value);
+  append_field (out, key, number);
+}
+
+static const char *
+base_name (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+  return slash ? slash + 1 : path;
+}
+
+/* The file's name without folder and extension: A1111's name of a checkpoint. */
+static void
+append_model (Text *out, const char *path)
+{
+  static const char *const extensions[] = { ".safetensors", ".sft", ".ckpt", ".gguf",
+                                            ".pt",          ".pth", ".bin" };
+  Text name = { 0 };
+  text_append (&name, base_name (path));
+  for (size_t i = 0; !name.failed && i < sizeof extensions / sizeof extensions[0]; i++)
+    if (text_ends_with (name.data, extensions[i]))
+      {
+        name.data[name.length - strlen (extensions[i])] = '\0';
+        break;
+      }
+  if (!name.failed)
+    append_field (out, "Model", name.data);
+  out->failed |= name.failed;
+  text_clear (&name);
+}
+
+/* A whole SHA-256 is shortened to the ten digits that A1111 and Civitai show. */
+static void
+append_hash (Text *out, const char *hash)
+{
+  enum
+  {
+    SHA256_DIGITS = 64,
+    SHORT_DIGITS = 10
+  };
+  char shown[SHORT_DIGITS + 1] = "";
+  bool whole = strlen (hash) == SHA256_DIGITS;
+  if (whole)
+    memcpy (shown, hash, SHORT_DIGITS);
+  append_field (out, "Model hash", whole ? shown : hash);
+}
+
+static void
+append_sampling (Text *out, const Recipe *r)
+{
+  if (r->steps)
+    append_number (out, "Steps", r->steps);
+  append_field (out, "Sampler", infotext_sampler_label (r->sampler));
+  append_field (out, "Schedule type", infotext_schedule_label (r->schedule));
+  if (r->guidance_scale > 0)
+    append_number (out, "CFG scale", r->guidance_scale);
+  text_printf (out, ", Seed: %" PRIu64, r->seed);
+  if (r->width && r->height)
+    text_printf (out, ", Size: %dx%d", r->width, r->height);
+}
+
+static void
+append_rest (Text *out, const Recipe *r)
+{
+  static const char *const emphasis[] = { [RECIPE_WEIGHTING_A1111_NO_NORM] = "No norm",
+                                          [RECIPE_WEIGHTING_COMFYUI] = "ComfyUI",
+                                          [RECIPE_WEIGHTING_NONE] = "None" };
+  append_field (out, "VAE", base_name (recipe_str (r->vae)));
+  if (r->init_image || r->denoise < 1)
+    append_number (out, "Denoising strength", r->denoise);
+  if (r->clip_skip)
+    append_number (out, "Clip skip", r->clip_skip);
+  append_field (out, "RNG", r->noise == RECIPE_NOISE_NV ? "NV" : "CPU");
+  if (r->weighting != RECIPE_WEIGHTING_A1111)
+    append_field (out, "Emphasis", emphasis[r->weighting]);
+  if (r->eta >= 0)
+    append_number (out, r->sampler == RECIPE_SAMPLER_DDIM ? "Eta DDIM" : "Eta", r->eta);
+  if (r->zero_terminal_snr == RECIPE_SNR_ON)
+    append_field (out, "Noise Schedule", "Zero Terminal SNR");
+  append_field (out, "Version", "Gesso " GESSO_VERSION);
+}
+
+char *
+infotext_write (const Recipe *recipe, Status *status)
+{
+  Text out = { 0 };
+  text_append (&out, recipe_str (recipe->prompt));
+  if (recipe->negative_prompt)
+    text_printf (&out, "\nNegative prompt: %s", recipe->negative_prompt);
+  text_append (&out, "\n");
+  append_sampling (&out, recipe);
+  append_hash (&out, recipe_str (recipe->model_hash));
+  append_model (&out, recipe_str (recipe->model));
+  append_rest (&out, recipe);
+  return text_steal (&out, status);
+}

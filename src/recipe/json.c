@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * json.c - bounded reading of JSON.
+ */
+#include "recipe/json.h"
+
+#include <limits.h>
+#include <string.h>
+
+static bool
+only_white_space (const char *text, size_t n_bytes)
+{
+  for (size_t i = 0; i < n_bytes; i++)
+    if (!memchr (" \t\r\n", text[i], 4))
+      return false;
+  return true;
+}
+
+static struct json_object *
+parse_with (
+    struct json_tokener *tok, const char *text, size_t n_bytes, const char *what, Status *status)
+{
+  json_tokener_set_flags (tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
+                                   JSON_TOKENER_ALLOW_TRAILING_CHARS);
+  struct json_object *root = json_tokener_parse_ex (tok, text, (int) n_bytes);
+  enum json_tokener_error error = json_tokener_get_error (tok);
+  size_t end = json_tokener_get_parse_end (tok);
+  if (error == json_tokener_success && root && only_white_space (text + end, n_bytes - end))
+    return root;
+  json_object_put (root);
+  if (error == json_tokener_error_depth)
+    status_fail (status, STATUS_FORMAT, "%s is nested too deeply to be read.", what);
+  else if (error == json_tokener_continue)
+    status_fail (status, STATUS_FORMAT, "%s ends too early: it was cut off.", what);
+  else
+    status_fail (status, STATUS_FORMAT, "%s is not valid JSON (at byte %zu): it is damaged.", what,
+                 end);
+  return NULL;
+}
+
+struct json_object *
+json_parse (const char *text, size_t n_bytes, int max_depth, const char *what, Status *status)
+{
+  if (n_bytes >= INT_MAX || memchr (text, '\0', n_bytes))
+    {
+      status_fail (status, STATUS_FORMAT, "%s is not valid JSON: it is damaged.", what);
+      return NULL;
+    }
+  struct json_tokener *tok = json_tokener_new_ex (max_depth);
+  if (!tok)
+    {
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return NULL;
+    }
+  struct json_object *root = parse_with (tok, text, n_bytes, what, status);
+  json_tokener_free (tok);
+  return root;
+}
+
+struct json_object *
+json_member (struct json_object *object, const char *key)
+{
+  struct json_object *member = NULL;
+  if (json_object_is_type (object, json_type_object))
+    json_object_object_get_ex (object, key, &member);
+  return member;
+}
+
+const char *
+json_member_text (struct json_object *object, const char *key)
+{
+  struct json_object *member = json_member (object, key);
+  if (!json_object_is_type (member, json_type_string))
+    return NULL;
+  const char *text = json_object_get_string (member);
+  return strlen (text) == (size_t) json_object_get_string_len (member) ? text : NULL;
+}

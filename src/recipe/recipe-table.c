@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * recipe-table.c - the declared parameters of a recipe.
+ */
+#include <string.h>
+
+#include "recipe/recipe.h"
+
+/* Choices stand in the order of their enums in recipe.h. */
+static const char *const samplers[] = { "euler",    "euler_a",      "heun",      "ddim",
+                                        "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_sde", "unipc",
+                                        "lcm",      "tcd",          NULL };
+static const char *const schedules[] = {
+  "auto", "normal",       "karras",  "exponential", "sgm_uniform", "simple", "beta",
+  "ays",  "ddim_uniform", "leading", "trailing",    "linspace",    NULL
+};
+static const char *const noises[] = { "cpu", "nv", NULL };
+static const char *const weightings[] = { "a1111", "a1111_no_norm", "comfyui", "none", NULL };
+static const char *const empty_negatives[] = { "auto", "zeros", "encode", NULL };
+static const char *const conventions[] = { "auto", "comfyui", "diffusers", NULL };
+static const char *const predictions[] = { "auto", "epsilon", "v", NULL };
+static const char *const snr_modes[] = { "auto", "on", "off", NULL };
+static const char *const precisions[] = { "auto", "f32", "bf16", NULL };
+
+/* param_set() stores an enum through an int. */
+_Static_assert(sizeof (RecipeSampler) == sizeof (int), "enums of a recipe are ints");
+
+#define AT(name) .key = #name, .offset = offsetof (Recipe, name)
+
+static const RecipeParam table[] = {
+  { AT (model), .type = PARAM_PATH, .default_text = "", .letter = 'm', .flag = "model",
+    .label = "Model", .help = "The checkpoint file or model folder to draw with.", .since = 1 },
+  { AT (vae), .type = PARAM_PATH, .default_text = "", .flag = "vae", .label = "VAE",
+    .help = "A file whose VAE replaces the model's own; empty for the model's own.", .since = 1 },
+  { AT (tiny_vae), .type = PARAM_PATH, .default_text = "", .flag = "tiny-vae",
+    .label = "Preview decoder",
+    .help = "A tiny decoder for previews while the picture forms; empty for plain colour previews.",
+    .since = 1 },
+  { AT (prompt), .type = PARAM_STRING, .default_text = "", .letter = 'p', .flag = "prompt",
+    .label = "Prompt", .help = "What the picture shows.", .since = 1 },
+  { AT (negative_prompt), .type = PARAM_STRING, .default_text = "", .letter = 'n',
+    .flag = "negative-prompt", .label = "Negative prompt",
+    .help = "What the picture is steered away from.", .since = 1 },
+  { AT (seed), .type = PARAM_U64, .default_text = "0", .step = 1, .letter = 's', .flag = "seed",
+    .label = "Seed",
+    .help = "Which noise the first picture starts from; picture i of a batch starts from seed + i.",
+    .since = 1 },
+  { AT (width), .type = PARAM_INT, .default_text = "0", .max = 16384, .step = 8, .unit = "px",
+    .letter = 'W', .flag = "width", .label = "Width",
+    .help = "Width of the picture, a multiple of 8; 0 for the model's own.", .since = 1 },
+  { AT (height), .type = PARAM_INT, .default_text = "0", .max = 16384, .step = 8, .unit = "px",
+    .letter = 'H', .flag = "height", .label = "Height",
+    .help = "Height of the picture, a multiple of 8; 0 for the model's own.", .since = 1 },
+  { AT (steps), .type = PARAM_INT, .default_text = "0", .max = 1000, .step = 1, .letter = 'S',
+    .flag = "steps", .label = "Steps", .help = "Denoising steps; 0 for the model's own.",
+    .since = 1 },
+  { AT (sampler), .type = PARAM_ENUM, .default_text = "euler", .flag = "sampler",
+    .label = "Sampler", .help = "How one step goes from more noise to less.", .since = 1,
+    .choices = samplers },
+  { AT (schedule), .type = PARAM_ENUM, .default_text = "auto", .flag = "schedule",
+    .label = "Schedule",
+    .help = "Which noise levels the steps visit; auto for what the model and sampler expect.",
+    .since = 1, .choices = schedules },
+  { AT (guidance_scale), .type = PARAM_FLOAT, .default_text = "0", .max = 100, .step = 0.5,
+    .letter = 'g', .flag = "guidance", .label = "Guidance",
+    .help = "How strongly the prompt steers (CFG scale), 1 for not at all; 0 for the model's own.",
+    .since = 1 },
+  { AT (guidance_rescale), .type = PARAM_FLOAT, .default_text = "0", .max = 1, .step = 0.05,
+    .flag = "guidance-rescale", .label = "Guidance rescale",
+    .help = "How much of the overexposure of strong guidance is taken back.", .since = 1 },
+  { AT (clip_skip), .type = PARAM_INT, .default_text = "0", .max = 12, .step = 1,
+    .flag = "clip-skip", .label = "CLIP skip",
+    .help =
+        "Which layer of the text encoder is read, counted from the last as 1; 0 for the model's "
+        "own.",
+    .since = 1 },
+  { AT (denoise), .type = PARAM_FLOAT, .default_text = "1", .max = 1, .step = 0.05, .letter = 'd',
+    .flag = "denoise", .label = "Denoise",
+    .help = "How much of the initial image is drawn anew: near 0 keeps it, 1 ignores it.",
+    .since = 1 },
+  { AT (init_image), .type = PARAM_PATH, .default_text = "", .letter = 'i', .flag = "init-image",
+    .label = "Initial image", .help = "A PNG or JPEG picture to start from; empty for pure noise.",
+    .since = 1 },
+  { AT (batch_count), .type = PARAM_INT, .default_text = "1", .min = 1, .max = 10000, .step = 1,
+    .unit = "batches", .letter = 'c', .flag = "batch-count", .label = "Batches",
+    .help = "How many batches are drawn one after the other.", .since = 1 },
+  { AT (batch_size), .type = PARAM_INT, .default_text = "1", .min = 1, .max = 64, .step = 1,
+    .unit = "pictures", .letter = 'b', .flag = "batch-size", .label = "Batch size",
+    .help = "How many pictures are drawn at once.", .since = 1 },
+  { AT (noise), .type = PARAM_ENUM, .default_text = "cpu", .flag = "noise", .label = "Noise",
+    .help = "Whose random numbers a seed means: cpu as in ComfyUI and diffusers, nv as in A1111's "
+            "GPU and NV modes.",
+    .since = 1, .choices = noises },
+  { AT (weighting), .type = PARAM_ENUM, .default_text = "a1111", .flag = "weighting",
+    .label = "Prompt weighting",
+    .help = "How (words:1.2) in a prompt are applied; none takes brackets literally.", .since = 1,
+    .choices = weightings },
+  { AT (empty_negative), .type = PARAM_ENUM, .default_text = "auto", .flag = "empty-negative",
+    .label = "Empty negative prompt",
+    .help = "Whether an empty negative prompt is encoded or becomes zeros; auto for what the model "
+            "was made with.",
+    .since = 1, .choices = empty_negatives },
+  { AT (convention), .type = PARAM_ENUM, .default_text = "auto", .flag = "convention",
+    .label = "Convention",
+    .help = "Whose reading of schedules and initial noise is followed where programs differ.",
+    .since = 1, .choices = conventions },
+  { AT (prediction), .type = PARAM_ENUM, .default_text = "auto", .flag = "prediction",
+    .label = "Prediction", .help = "What the network predicts; auto reads it from the model file.",
+    .since = 1, .choices = predictions },
+  { AT (zero_terminal_snr), .type = PARAM_ENUM, .default_text = "auto", .flag = "zero-terminal-snr",
+    .label = "Zero terminal SNR",
+    .help = "Whether the noise levels end in pure noise; auto reads it from the model file.",
+    .since = 1, .choices = snr_modes },
+  { AT (eta), .type = PARAM_FLOAT, .default_text = "-1", .min = -1, .max = 10, .step = 0.1,
+    .flag = "eta", .label = "Eta",
+    .help = "How much fresh noise each step adds, from 0; -1 for the sampler's own.", .since = 1 },
+  { AT (precision), .type = PARAM_ENUM, .default_text = "auto", .flag = "precision",
+    .label = "Precision",
+    .help = "The numbers to compute with; auto for the fastest that the device does well.",
+    .since = 1, .choices = precisions },
+  { AT (vae_tile), .type = PARAM_INT, .default_text = "0", .max = 8192, .step = 64, .unit = "px",
+    .flag = "vae-tile", .label = "VAE tile",
+    .help = "Side of the tiles the picture is decoded in, a multiple of 8; 0 to tile only when "
+            "memory is short.",
+    .since = 1 },
+  { AT (model_hash), .type = PARAM_STRING, .default_text = "", .flag = "model-hash",
+    .label = "Model hash",
+    .help = "The model file's SHA-256 or its beginning, to find the file when it has moved.",
+    .since = 1 },
+};
+
+const RecipeParam *
+recipe_table (void)
+{
+  return table;
+}
+
+int
+recipe_table_count (void)
+{
+  return (int) (sizeof table / sizeof table[0]);
+}
+
+const RecipeParam *
+recipe_find_param (const char *key)
+{
+  for (int i = 0; i < recipe_table_count (); i++)
+    if (strcmp (table[i].key, key) == 0)
+      return &table[i];
+  return NULL;
+}
