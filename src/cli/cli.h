@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * cli.h - what the commands of gesso-cli share.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "recipe/recipe.h"
+
+/* What scripts may rely on. */
+enum
+{
+  EXIT_DONE = 0,
+  EXIT_FAILED = 1,
+  EXIT_USAGE = 2
+};
+
+enum
+{
+  CLI_PATH_SIZE = 4096
+};
+
+/* The command line after the command's name. */
+typedef struct
+{
+  Recipe recipe;
+  bool has_seed;
+  const char *output;     /* --output */
+  const char *latent_out; /* --latent-out */
+  const char *level;      /* --level */
+  int n_threads;          /* --threads */
+  bool json, help;
+  char **operands; /* what is no flag */
+  int n_operands;
+} Options;
+
+/* Reads flags: one for every parameter of the recipe table, and the program's own.
+ * Returns: false after @status says what is wrong with the usage */
+bool options_parse (Options *o, int argc, char **argv, Status *status);
+void options_clear (Options *o);
+void options_print_help (void);
+
+/* Set by SIGINT and SIGTERM. */
+extern atomic_bool cli_cancel;
+
+/* "gesso-cli: SENTENCE" on stderr, as JSON too when @json.  Returns: EXIT_FAILED, or EXIT_USAGE */
+int cli_fail (const Status *status, bool json);
+int cli_usage_error (const Status *status);
+
+/* Writes @text as a JSON string. */
+void json_print_string (const char *text);
+
+int command_generate (Options *o);
+int command_plan (Options *o);
+int command_inspect (Options *o);
+int command_recipe (Options *o);
+int command_models (Options *o);
+
+/* ---- places (paths.c) ---- */
+
+/* The program's data: beside the sources when run from a build tree, else share/gesso. */
+bool path_data_dir (char out[CLI_PATH_SIZE], Status *status);
+/* Pictures/Gesso of the user, made when missing. */
+bool path_pictures_dir (char out[CLI_PATH_SIZE], Status *status);
+bool path_make_dirs (const char *dir, Status *status);
+
+/* ---- models (models.c) ---- */
+
+/* model_resolve:
+ * @name: "" for the model that ships; a file, a folder, or a name as `models` lists it
+ *
+ * Fails: NOT_FOUND, saying where it looked
+ */
+/* What `generate` draws with when nothing is chosen. */
+#define SHIPPED_MODEL "gesso-mini"
+
+bool model_resolve (const char *name, char out[CLI_PATH_SIZE], Status *status);
+
+/* ---- progress (progress.c) ---- */
+
+typedef struct
+{
+  bool json, terminal;
+  double started, phase_started;
+  int phase, picture, n_pictures;
+} Progress;
+
+void progress_init (Progress *p, bool json, int n_pictures);
+/* SdJob's callback; @data is the Progress. */
+void progress_step (void *data, int phase, int done, int total);
+void progress_clear_line (Progress *p);
+double progress_now (void);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "cli/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "media/image.h"
+#include "media/resize.h"
+
+static bool
+load_init_image (Engine *e, Recipe *recipe, Status *status)
+{
+  Image image = { 0 };
+  int f = 8; /* sizes are multiples of what the VAE shrinks by */
+  if (!image_read (&image, recipe->init_image, status))
+    return false;
+  if (recipe->width == 0 && recipe->height == 0)
+    {
+      recipe->width = image.width / f * f;
+      recipe->height = image.height / f * f;
+    }
+  if (recipe->width == 0)
+    recipe->width = (int) ((int64_t) image.width * recipe->height / image.height) / f * f;
+  if (recipe->height == 0)
+    recipe->height = (int) ((int64_t) image.height * recipe->width / image.width) / f * f;
+  bool ok = image_resize (&image, recipe->width, recipe->height, status);
+  e->init_rgb = image.rgb;
+  if (!ok)
+    {
+      e->init_rgb = NULL;
+      image_clear (&image);
+    }
+  return ok;
+}
+
+static void
+print_note (void *data, const char *sentence)
+{
+  (void) data;
+  fprintf (stderr, "gesso-cli: %s\n", sentence);
+}
+
+/* The prompt may stand as an operand; several words are joined as a shell would show them. */
+static bool
+take_prompt (Options *o, Status *status)
+{
+  if (o->n_operands == 0)
+    return true;
+  if (o->n_operands > 1)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "The prompt has to be one argument: put it in quotes, as in \"%s %s ...\".",
+                        o->operands[0], o->operands[1]);
+  return recipe_set (&o->recipe, "prompt", o->operands[0], status);
+}
+
+bool
+engine_open (Engine *e, Options *o, bool header_only, Status *status)
+{
+  char data[CLI_PATH_SIZE];
+  *e = (Engine){ 0 };
+  Recipe *r = &o->recipe;
+  if (!take_prompt (o, status) || (!r->model && !recipe_set (r, "model", SHIPPED_MODEL, status))
+      || !path_data_dir (data, status) ||
+      !model_resolve (recipe_str (r->model), e->model_path, status) ||
+      !(e->backend = backend_cpu_new (o->level, o->n_threads, status)))
+    return false;
+  snprintf (e->tokenizers, sizeof e->tokenizers, "%s", data);
+  SdSource source = { .model_path = e->model_path,
+                      .vae_path = r->vae,
+                      .tiny_path = r->tiny_vae,
+                      .tokenizers_dir = e->tokenizers,
+                      .header_only = header_only };
+  if (!(e->sd = sd_open (&source, e->backend, status)) ||
+      (r->init_image && !load_init_image (e, r, status)) ||
+      !job_from_recipe (r, sd_checkpoint (e->sd), e->backend, &e->job, status) ||
+      !recipe_validate (r, status))
+    return false;
+  e->job.init_rgb = e->init_rgb;
+  e->job.cancel = &cli_cancel;
+  e->job.note = print_note;
+  return true;
+}
+
+void
+engine_close (Engine *e)
+{
+  sd_free (e->sd);
+  backend_free (e->backend);
+  mem_free (e->init_rgb);
+}

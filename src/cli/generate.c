@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * generate.c - `gesso-cli generate`: from words to picture files.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/engine.h"
+#include "core/mem.h"
+#include "media/png.h"
+#include "recipe/infotext.h"
+
+enum
+{
+  STEM_LENGTH = 48
+};
+
+typedef struct
+{
+  Options *options;
+  Engine engine;
+  Progress progress;
+  char folder[CLI_PATH_SIZE]; /* where numbered pictures go; "" when --output names a file */
+  int n_written, n_total;
+} Generate;
+
+/* Words of the prompt as a file name: letters and digits of any script, joined by dashes. */
+static void
+make_stem (char out[STEM_LENGTH + 8], const char *prompt)
+{
+  int n = 0;
+  bool dash = false;
+  for (const unsigned char *p = (const unsigned char *) prompt; *p && n < STEM_LENGTH; p++)
+    if (isalnum (*p) || *p >= 0x80)
+      {
+        if (dash && n > 0)
+          out[n++] = '-';
+        dash = false;
+        out[n++] = (char) tolower (*p);
+      }
+    else
+      dash = true;
+  while (n > 0 && ((unsigned char) out[n - 1] & 0xc0) == 0x80)
+    n--; /* do not cut a UTF-8 character */
+  if (n > 0 && (unsigned char) out[n - 1] >= 0xc0)
+    n--;
+  out[n] = '\0';
+  if (n == 0)
+    strcpy (out, "picture");
+}
+
+static bool
+is_folder (const char *path)
+{
+  struct stat st;
+  return stat (path, &st) == 0 && S_ISDIR (st.st_mode);
+}
+
+static bool
+choose_output (Generate *g, Status *status)
+{
+  const char *output = g->options->output;
+  if (!output)
+    return path_pictures_dir (g->folder, status);
+  size_t n = strlen (output);
+  bool folder = is_folder (output) || (n > 0 && output[n - 1] == '/');
+  if (!folder && g->n_total > 1)
+    return status_fail (
+        status, STATUS_ARGUMENT,
+        "--output names one file but %d pictures are to be made: name a folder, ending "
+        "in /.",
+        g->n_total);
+  if (n == 0 || n >= CLI_PATH_SIZE)
+    return status_fail (status, STATUS_ARGUMENT, "--output needs a path of 1 to %d bytes.",
+                        CLI_PATH_SIZE - 1);
+  if (!folder)
+    return true;
+  snprintf (g->folder, sizeof g->folder, "%s", output);
+  return path_make_dirs (g->folder, status);
+}
+
+/* Writes under a free number; another program may take it between the look and the write. */
+static char *
+write_numbered (
+    const char *folder, const char *stem, const Image *image, PngOptions *options, Status *status)
+{
+  enum
+  {
+    TRIES = 100
+  };
+  for (int i = 0; i < TRIES; i++)
+    {
+      Status one = { 0 };
+      char *path = png_new_name (folder, stem, status);
+      if (!path)
+        return NULL;
+      if (png_write_file (path, image, options, &one))
+        return path;
+      bool taken = access (path, F_OK) == 0;
+      mem_free (path);
+      if (!taken || i + 1 == TRIES)
+        {
+          status_fail (status, one.code, "%s", one.message);
+          return NULL;
+        }
+    }
+  return NULL;
+}
+
+static char *
+write_named (const char *path, const Image *image, PngOptions *options, Status *status)
+{
+  options->overwrite = true;
+  return png_write_file (path, image, options, status) ? mem_strdup (path) : NULL;
+}
+
+/* The recipe of one picture: its own seed, a batch of one. */
+static char *
+write_picture (Generate *g, const SdResult *result, int index, uint64_t seed, Status *status)
+{
+  Recipe *r = &g->options->recipe;
+  Recipe saved = *r;
+  r->seed = seed;
+  r->batch_count = r->batch_size = 1;
+  char *infotext = infotext_write (r, status), *json = infotext ? recipe_to_json (r, status) : NULL;
+  r->seed = saved.seed;
+  r->batch_count = saved.batch_count;
+  r->batch_size = saved.batch_size;
+  char *path = NULL;
+  if (json)
+    {
+      const PngText texts[] = { { "parameters", infotext }, { "gesso", json } };
+      PngOptions options = { .texts = texts, .n_texts = 2, .cancel = &cli_cancel };
+      size_t bytes = (size_t) result->width * (size_t) result->height * IMAGE_CHANNELS;
+      Image image = { result->width, result->height, result->rgb + (size_t) index * bytes };
+      char stem[STEM_LENGTH + 8];
+      make_stem (stem, recipe_str (r->prompt));
+      path = *g->folder ? write_numbered (g->folder, stem, &image, &options, status)
+                        : write_named (g->options->output, &image, &options, status);
+    }
+  mem_free (infotext);
+  mem_free (json);
+  return path;
+}
+
+/* One f32 tensor "latent" (n, c, h, w) as a safetensors file. */
+static bool
+write_latent (const Generate *g, const SdResult *result, Status *status)
+{
+  char header[256];
+  size_t n = (size_t) result->n * (size_t) result->latent_channels *
+             (size_t) result->latent_height * (size_t) result->latent_width;
+  int length = snprintf (header + 8, sizeof header - 8,
+                         "{\"latent\":{\"dtype\":\"F32\",\"shape\":[%d,%d,%d,%d],"
+                         "\"data_offsets\":[0,%zu]}}",
+                         result->n, result->latent_channels, result->latent_height,
+                         result->latent_width, n * sizeof (float));
+  while (length % 8 != 0)
+    header[8 + length++] = ' ';
+  for (int i = 0; i < 8; i++)
+    header[i] = (char) ((uint64_t) length >> (8 * i));
+  AtomicFile file = { 0 };
+  bool ok = atomic_file_open (&file, g->options->latent_out, status) &&
+            atomic_file_write (&file, header, (size_t) length + 8, status) &&
+            atomic_file_write (&file, result->latents, n * sizeof (float), status) &&
+            atomic_file_commit (&file, true, status);
+  atomic_file_discard (&file);
+  return ok;
+}
+
+static void
+report_picture (Generate *g, const char *path, uint64_t seed, const SdResult *result)
+{
+  g->n_written++;
+  if (!g->options->json)
+    {
+      printf ("%s\n", path);
+      return;
+    }
+  printf ("{\"event\": \"result\", \"file\": ");
+  json_print_string (path);
+  printf (", \"seed\": %llu, \"width\": %d, \"height\": %d, \"seconds\": {",
+          (unsigned long long) seed, result->width, result->height);
+  for (int i = 0; i < SD_PHASE_COUNT; i++)
+    printf ("%s\"%s\": %.3f", i ? ", " : "", sd_phase_name ((SdPhase) i), result->seconds[i]);
+  printf ("}}\n");
+  fflush (stdout);
+}
+
+static bool
+generate_batch (Generate *g, Status *status)
+{
+  SdResult result;
+  SdJob *job = &g->engine.job;
+  if (!sd_generate (g->engine.sd, job, &result, status))
+    return false;
+  progress_clear_line (&g->progress);
+  bool ok = true;
+  for (int i = 0; ok && i < result.n; i++)
+    {
+      char *path = write_picture (g, &result, i, job->seed + (uint64_t) i, status);
+      ok = path != NULL;
+      if (ok)
+        report_picture (g, path, job->seed + (uint64_t) i, &result);
+      mem_free (path);
+    }
+  if (ok && g->options->latent_out)
+    ok = write_latent (g, &result, status);
+  sd_result_clear (&result);
+  return ok;
+}
+
+static void
+on_progress (void *data, SdPhase phase, int done, int total)
+{
+  Generate *g = data;
+  g->progress.picture = g->n_written;
+  progress_step (&g->progress, phase, done, total);
+}
+
+static bool
+generate (Generate *g, Status *status)
+{
+  Options *o = g->options;
+  Recipe *r = &o->recipe;
+  uint32_t random = 0;
+  if (!o->has_seed && getrandom (&random, sizeof random, 0) == sizeof random)
+    r->seed = random;
+  g->n_total = r->batch_count * r->batch_size;
+  if (o->latent_out && r->batch_count > 1)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "--latent-out holds one batch: use --batch-size instead of --batch-count.");
+  if (!choose_output (g, status) || !engine_open (&g->engine, o, false, status))
+    return false;
+  progress_init (&g->progress, o->json, g->n_total);
+  g->engine.job.progress = on_progress;
+  g->engine.job.data = g;
+  uint64_t seed = g->engine.job.seed;
+  for (int b = 0; b < r->batch_count; b++)
+    {
+      g->engine.job.seed = seed + (uint64_t) b * (uint64_t) r->batch_size;
+      if (!generate_batch (g, status))
+        return false;
+    }
+  return true;
+}
+
+int
+command_generate (Options *o)
+{
+  Generate g = { .options = o };
+  Status status = { 0 };
+  bool ok = generate (&g, &status);
+  progress_clear_line (&g.progress);
+  if (!ok && status.code == STATUS_CANCELLED)
+    {
+      status = (Status){ 0 };
+      status_fail (&status, STATUS_CANCELLED, "Cancelled; %d of %d pictures were written.",
+                   g.n_written, g.n_total);
+    }
+  int code = ok ? EXIT_DONE : cli_fail (&status, o->json);
+  engine_close (&g.engine);
+  return code;
+}

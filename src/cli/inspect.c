@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * inspect.c - `gesso-cli inspect`: what a model file is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "pipelines/sd.h"
+
+enum
+{
+  MAX_LISTED = 20,
+  MAX_VALUE_SHOWN = 120
+};
+
+typedef struct
+{
+  const char *label, *prefix;
+} Part;
+
+static const Part parts[] = {
+  { "U-Net", "unet." },
+  { "VAE", "vae." },
+  { "text encoder", "text_encoder." },
+  { "text encoder 2", "text_encoder_2." },
+  { "preview decoder", "tiny." },
+};
+
+/* The element type most of a part's parameters have; "mixed" says that others occur. */
+static const char *
+part_precision (const WeightSet *set, const char *prefix, bool *mixed)
+{
+  int64_t count[DTYPE_COUNT] = { 0 };
+  int best = -1, kinds = 0;
+  for (int i = 0; i < weights_count (set); i++)
+    {
+      const Weight *w = weights_at (set, i);
+      int64_t n = 1;
+      for (int k = 0; k < w->rank; k++)
+        n *= w->ne[k];
+      if (!strncmp (w->name, prefix, strlen (prefix)))
+        count[w->dtype] += n;
+    }
+  for (int d = 0; d < DTYPE_COUNT; d++)
+    {
+      kinds += count[d] > 0;
+      if (count[d] > 0 && (best < 0 || count[d] > count[best]))
+        best = d;
+    }
+  *mixed = kinds > 1;
+  return best < 0 ? NULL : dtype_name ((DType) best);
+}
+
+static int
+count_unused (const WeightSet *set)
+{
+  int n = 0;
+  for (int i = 0; i < weights_count (set); i++)
+    n += !weights_at (set, i)->used && strncmp (weights_at (set, i)->name, "tiny.", 5) != 0;
+  return n;
+}
+
+static void
+print_list (const char *label,
+            int n,
+            const char *(*at) (const Checkpoint *c, int i),
+            const Checkpoint *c)
+{
+  if (n > 0)
+    printf ("%s (%d):\n", label, n);
+  for (int i = 0; i < n && i < MAX_LISTED; i++)
+    printf ("  %s\n", at (c, i));
+  if (n > MAX_LISTED)
+    printf ("  ... and %d more\n", n - MAX_LISTED);
+}
+
+static const char *
+problem_at (const Checkpoint *c, int i)
+{
+  return weights_problem (c->weights, i);
+}
+
+static const char *
+unknown_at (const Checkpoint *c, int i)
+{
+  return c->unknown[i];
+}
+
+static const char *
+unused_at (const Checkpoint *c, int wanted)
+{
+  for (int i = 0; i < weights_count (c->weights); i++)
+    {
+      const Weight *w = weights_at (c->weights, i);
+      if (!w->used && strncmp (w->name, "tiny.", 5) != 0 && wanted-- == 0)
+        return w->file_name;
+    }
+  return "";
+}
+
+static void
+print_text (const Checkpoint *c)
+{
+  const ModelConfig *m = &c->config;
+  printf ("%s\n  %s, %s layout, %s, %.1f MB\n", c->path, family_name (m->family),
+          layout_name (c->layout), c->container, (double) c->file_bytes / 1e6);
+  if (m->has_unet)
+    printf ("  %s prediction%s%s\n", m->prediction == PREDICTION_V ? "v" : "epsilon",
+            m->zero_terminal_snr ? ", zero terminal SNR" : "",
+            m->unet.in_channels == 9 ? ", inpainting (9 input channels)" : "");
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    {
+      bool mixed;
+      const char *precision = part_precision (c->weights, parts[i].prefix, &mixed);
+      if (precision)
+        printf ("  %-16s %10.3f M parameters, %s%s\n", parts[i].label,
+                (double) weights_parameters (c->weights, parts[i].prefix) / 1e6, precision,
+                mixed ? " (mixed)" : "");
+    }
+  print_list ("missing or misshapen", weights_problem_count (c->weights), problem_at, c);
+  print_list ("left over", count_unused (c->weights), unused_at, c);
+  print_list ("unknown", c->n_unknown, unknown_at, c);
+  for (int i = 0; i < c->n_metadata; i++)
+    printf ("  %s: %.*s%s\n", c->metadata_keys[i], MAX_VALUE_SHOWN, c->metadata_values[i],
+            strlen (c->metadata_values[i]) > MAX_VALUE_SHOWN ? "..." : "");
+}
+
+static void
+print_json_list (const char *label,
+                 int n,
+                 const char *(*at) (const Checkpoint *c, int i),
+                 const Checkpoint *c)
+{
+  printf (", \"%s\": [", label);
+  for (int i = 0; i < n; i++)
+    {
+      printf ("%s", i ? ", " : "");
+      json_print_string (at (c, i));
+    }
+  printf ("]");
+}
+
+static void
+print_json (const Checkpoint *c)
+{
+  const ModelConfig *m = &c->config;
+  printf ("{\"path\": ");
+  json_print_string (c->path);
+  printf (", \"family\": \"%s\", \"layout\": \"%s\", \"container\": \"%s\", \"bytes\": %lld, "
+          "\"prediction\": \"%s\", \"zero_terminal_snr\": %s, \"parts\": {",
+          family_name (m->family), layout_name (c->layout), c->container, (long long) c->file_bytes,
+          m->prediction == PREDICTION_V ? "v" : "epsilon", m->zero_terminal_snr ? "true" : "false");
+  bool first = true, mixed;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    {
+      const char *precision = part_precision (c->weights, parts[i].prefix, &mixed);
+      if (!precision)
+        continue;
+      printf ("%s\"%s\": {\"parameters\": %lld, \"precision\": \"%s\", \"mixed\": %s}",
+              first ? "" : ", ", parts[i].label,
+              (long long) weights_parameters (c->weights, parts[i].prefix), precision,
+              mixed ? "true" : "false");
+      first = false;
+    }
+  printf ("}");
+  print_json_list ("missing", weights_problem_count (c->weights), problem_at, c);
+  print_json_list ("left_over", count_unused (c->weights), unused_at, c);
+  print_json_list ("unknown", c->n_unknown, unknown_at, c);
+  printf (", \"metadata\": {");
+  for (int i = 0; i < c->n_metadata; i++)
+    {
+      printf ("%s", i ? ", " : "");
+      json_print_string (c->metadata_keys[i]);
+      printf (": ");
+      json_print_string (c->metadata_values[i]);
+    }
+  printf ("}}\n");
+}
+
+int
+command_inspect (Options *o)
+{
+  Status status = { 0 };
+  if (o->n_operands == 0)
+    {
+      status_fail (&status, STATUS_ARGUMENT, "inspect needs at least one file or folder.");
+      return cli_usage_error (&status);
+    }
+  int code = EXIT_DONE;
+  for (int i = 0; i < o->n_operands && !atomic_load (&cli_cancel); i++)
+    {
+      Status one = { 0 };
+      Checkpoint *c = checkpoint_open (o->operands[i], true, &one);
+      if (c)
+        {
+          sd_bind_report (c);
+          (o->json ? print_json : print_text) (c);
+        }
+      else
+        code = cli_fail (&one, o->json);
+      checkpoint_free (c);
+    }
+  return code;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * main.c - gesso-cli: the studio without a display.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "config.h"
+
+atomic_bool cli_cancel;
+
+typedef struct
+{
+  const char *name;
+  int (*run) (Options *o);
+  const char *synopsis, *summary;
+} Command;
+
+static const Command commands[] = {
+  { "generate", command_generate, "generate [FLAGS] PROMPT", "make pictures" },
+  { "plan", command_plan, "plan [FLAGS] [PROMPT]", "say what a picture needs in memory and time" },
+  { "inspect", command_inspect, "inspect [--json] FILE...", "say what model files are" },
+  { "recipe", command_recipe, "recipe PICTURE", "print the recipe inside a picture, as JSON" },
+  { "models", command_models, "models [--json]", "list the models found" },
+};
+
+enum
+{
+  N_COMMANDS = sizeof commands / sizeof *commands
+};
+
+static void
+on_signal (int number)
+{
+  (void) number;
+  atomic_store (&cli_cancel, true);
+}
+
+static void
+catch_signals (void)
+{
+  struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int) SA_RESETHAND };
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+  signal (SIGPIPE, SIG_IGN);
+  signal (SIGXFSZ, SIG_IGN); /* a full disk is an error to report, not to die of */
+}
+
+static void
+print_help (void)
+{
+  printf ("Gesso %s makes pictures from words, on this machine.\n\nUsage:\n", GESSO_VERSION);
+  for (int i = 0; i < N_COMMANDS; i++)
+    printf ("  gesso-cli %-28s %s\n", commands[i].synopsis, commands[i].summary);
+  printf ("\nTry:  gesso-cli generate \"a red apple\"\n"
+          "      gesso-cli COMMAND --help   for all flags\n");
+}
+
+static const Command *
+find_command (const char *name)
+{
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (!strcmp (commands[i].name, name))
+      return &commands[i];
+  return NULL;
+}
+
+static int
+run_command (const Command *c, int argc, char **argv)
+{
+  Options o;
+  Status status = { 0 };
+  int code;
+  if (!options_parse (&o, argc, argv, &status))
+    code = cli_usage_error (&status);
+  else if (o.help)
+    {
+      printf ("Usage: gesso-cli %s\n%c%s.\n\n", c->synopsis, c->summary[0] - 'a' + 'A',
+              c->summary + 1);
+      options_print_help ();
+      code = EXIT_DONE;
+    }
+  else
+    code = c->run (&o);
+  options_clear (&o);
+  if (fflush (stdout) != 0 && code == EXIT_DONE)
+    {
+      status_fail (&status, STATUS_IO, "The output could not be written: is the disk full?");
+      code = cli_fail (&status, false);
+    }
+  return code;
+}
+
+int
+main (int argc, char **argv)
+{
+  setlocale (LC_CTYPE, "");
+  catch_signals ();
+  if (argc < 2 || !strcmp (argv[1], "help") || !strcmp (argv[1], "--help") ||
+      !strcmp (argv[1], "-h"))
+    {
+      print_help ();
+      return EXIT_DONE;
+    }
+  if (!strcmp (argv[1], "--version"))
+    {
+      printf ("Gesso %s\n", GESSO_VERSION);
+      return EXIT_DONE;
+    }
+  const Command *c = find_command (argv[1]);
+  if (c)
+    return run_command (c, argc - 1, argv + 1);
+  Status status = { 0 };
+  status_fail (
+      &status, STATUS_ARGUMENT,
+      "There is no command %s; the commands are generate, plan, inspect, recipe and models.",
+      argv[1]);
+  return cli_usage_error (&status);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * options.c - the recipe table as command-line flags.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "core/mem.h"
+
+/* Flags that are no recipe parameters; values above all characters and table indices. */
+enum
+{
+  FLAG_TABLE = 1000, /* + index in the recipe table */
+  FLAG_OUTPUT = 2000,
+  FLAG_LATENT_OUT,
+  FLAG_JSON,
+  FLAG_LEVEL,
+  FLAG_THREADS,
+  FLAG_HELP,
+  MAX_FLAGS = 96,
+  MAX_THREADS = 256
+};
+
+typedef struct
+{
+  struct option options[MAX_FLAGS];
+  char letters[2 * MAX_FLAGS];
+} FlagTable;
+
+static const struct option own_flags[] = {
+  { "output", required_argument, NULL, FLAG_OUTPUT },
+  { "latent-out", required_argument, NULL, FLAG_LATENT_OUT },
+  { "json", no_argument, NULL, FLAG_JSON },
+  { "level", required_argument, NULL, FLAG_LEVEL },
+  { "threads", required_argument, NULL, FLAG_THREADS },
+  { "help", no_argument, NULL, FLAG_HELP },
+};
+
+enum
+{
+  N_OWN_FLAGS = sizeof own_flags / sizeof *own_flags
+};
+
+static void
+make_flags (FlagTable *t)
+{
+  int n = 0;
+  char *letter = t->letters;
+  *t = (FlagTable){ 0 };
+  *letter++ = ':'; /* getopt: report a missing value as ':' */
+  for (int i = 0; i < recipe_table_count () && n < MAX_FLAGS - N_OWN_FLAGS - 1; i++)
+    {
+      const RecipeParam *p = &recipe_table ()[i];
+      t->options[n++] = (struct option){ p->flag, required_argument, NULL, FLAG_TABLE + i };
+      if (p->letter)
+        {
+          *letter++ = p->letter;
+          *letter++ = ':';
+        }
+    }
+  memcpy (letter, "o:h", sizeof "o:h");
+  memcpy (t->options + n, own_flags, sizeof own_flags);
+}
+
+static int
+param_of_letter (int letter)
+{
+  for (int i = 0; i < recipe_table_count (); i++)
+    if (recipe_table ()[i].letter == letter)
+      return i;
+  return -1;
+}
+
+static bool
+parse_threads (Options *o, const char *text, Status *status)
+{
+  char *end;
+  long n = strtol (text, &end, 10);
+  if (*text == '\0' || *end != '\0' || n < 0 || n > MAX_THREADS)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "--threads takes a number from 0 (all cores) to %d, not %s.", MAX_THREADS,
+                        text);
+  o->n_threads = (int) n;
+  return true;
+}
+
+static bool
+take_param (Options *o, int index, Status *status)
+{
+  const RecipeParam *p = &recipe_table ()[index];
+  if (!strcmp (p->key, "seed"))
+    o->has_seed = true;
+  return recipe_set (&o->recipe, p->key, optarg, status);
+}
+
+static bool
+take_flag (Options *o, int flag, char **argv, Status *status)
+{
+  switch (flag)
+    {
+    case 'o':
+    case FLAG_OUTPUT:
+      o->output = optarg;
+      return true;
+    case FLAG_LATENT_OUT:
+      o->latent_out = optarg;
+      return true;
+    case FLAG_JSON:
+      return o->json = true;
+    case FLAG_LEVEL:
+      o->level = optarg;
+      return true;
+    case FLAG_THREADS:
+      return parse_threads (o, optarg, status);
+    case 'h':
+    case FLAG_HELP:
+      return o->help = true;
+    case ':':
+      return status_fail (status, STATUS_ARGUMENT, "%s needs a value; --help lists all flags.",
+                          argv[optind - 1]);
+    case '?':
+      return status_fail (status, STATUS_ARGUMENT, "There is no flag %s; --help lists all flags.",
+                          argv[optind - 1]);
+    default:
+      return take_param (o, flag >= FLAG_TABLE ? flag - FLAG_TABLE : param_of_letter (flag),
+                         status);
+    }
+}
+
+bool
+options_parse (Options *o, int argc, char **argv, Status *status)
+{
+  FlagTable flags;
+  *o = (Options){ 0 };
+  recipe_init (&o->recipe);
+  make_flags (&flags);
+  opterr = 0;
+  for (;;)
+    {
+      int flag = getopt_long (argc, argv, flags.letters, flags.options, NULL);
+      if (flag == -1)
+        break;
+      if (!take_flag (o, flag, argv, status))
+        return false;
+    }
+  o->operands = argv + optind;
+  o->n_operands = argc - optind;
+  return true;
+}
+
+void
+options_clear (Options *o)
+{
+  recipe_clear (&o->recipe);
+}
+
+static void
+print_param (const RecipeParam *p)
+{
+  char flag[64];
+  snprintf (flag, sizeof flag, "--%s", p->flag);
+  if (p->letter)
+    printf ("  -%c, %-22s %s\n", p->letter, flag, p->help);
+  else
+    printf ("      %-22s %s\n", flag, p->help);
+  if (p->type == PARAM_ENUM)
+    {
+      printf ("      %-22s one of", "");
+      for (int i = 0; p->choices[i]; i++)
+        printf ("%s %s", i ? "," : "", p->choices[i]);
+      printf ("; default %s\n", p->default_text);
+    }
+  else if (p->default_text && *p->default_text)
+    printf ("      %-22s default %s%s%s\n", "", p->default_text, p->unit ? " " : "",
+            p->unit ? p->unit : "");
+}
+
+void
+options_print_help (void)
+{
+  printf ("The picture:\n");
+  for (int i = 0; i < recipe_table_count (); i++)
+    print_param (&recipe_table ()[i]);
+  printf ("\nThe program:\n"
+          "  -o, --output FILE          where the picture goes; a folder ends in /;\n"
+          "                             default: Gesso in your Pictures folder\n"
+          "      --latent-out FILE      also write the final latent, a safetensors file\n"
+          "      --json                 JSON lines on standard output\n"
+          "      --level NAME           instruction set: ref, sse2, avx2, avx512, avx512bf16, amx\n"
+          "      --threads N            threads; 0 for one a core\n"
+          "  -h, --help                 this text\n");
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * progress.c - a bar on a terminal, JSON lines for a script, nothing else.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "pipelines/sd.h"
+
+enum
+{
+  BAR_WIDTH = 30,
+  SECONDS_A_MINUTE = 60,
+  SECONDS_AN_HOUR = 3600
+};
+
+double
+progress_now (void)
+{
+  struct timespec t;
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+void
+progress_init (Progress *p, bool json, int n_pictures)
+{
+  *p = (Progress){ .json = json,
+                   .terminal = isatty (STDERR_FILENO) && !json,
+                   .started = progress_now (),
+                   .phase = -1,
+                   .n_pictures = n_pictures };
+}
+
+static void
+format_seconds (char out[32], double seconds)
+{
+  int s = (int) (seconds + 0.5);
+  if (s >= SECONDS_AN_HOUR)
+    snprintf (out, 32, "%d h %02d min", s / SECONDS_AN_HOUR,
+              s % SECONDS_AN_HOUR / SECONDS_A_MINUTE);
+  else if (s >= SECONDS_A_MINUTE)
+    snprintf (out, 32, "%d min %02d s", s / SECONDS_A_MINUTE, s % SECONDS_A_MINUTE);
+  else
+    snprintf (out, 32, "%d s", s);
+}
+
+static void
+draw_bar (const Progress *p, const char *label, int done, int total, double eta)
+{
+  char bar[BAR_WIDTH + 1], left[32];
+  int filled = BAR_WIDTH * done / total;
+  memset (bar, '#', (size_t) filled);
+  memset (bar + filled, '-', (size_t) (BAR_WIDTH - filled));
+  bar[BAR_WIDTH] = '\0';
+  format_seconds (left, eta);
+  fprintf (stderr, "\r\033[K%s [%s] %d/%d, %s left", label, bar, done, total, left);
+  if (p->n_pictures > 1)
+    fprintf (stderr, " (picture %d of %d)", p->picture + 1, p->n_pictures);
+  fflush (stderr);
+}
+
+void
+progress_step (void *data, int phase, int done, int total)
+{
+  Progress *p = data;
+  double now = progress_now ();
+  if (phase != p->phase)
+    {
+      /* the first report of a phase arrives after its first step */
+      p->phase_started = p->phase < 0 ? p->started : p->phase_started;
+      p->phase = phase;
+    }
+  double eta = (now - p->phase_started) / done * (total - done);
+  const char *label = sd_phase_name ((SdPhase) phase);
+  if (p->json)
+    {
+      printf ("{\"event\": \"progress\", \"phase\": \"%s\", \"done\": %d, \"total\": %d, "
+              "\"picture\": %d, \"eta_s\": %.2f}\n",
+              label, done, total, p->picture, eta);
+      fflush (stdout);
+    }
+  else if (p->terminal)
+    draw_bar (p, label, done, total, eta);
+  if (done == total)
+    p->phase_started = now;
+}
+
+void
+progress_clear_line (Progress *p)
+{
+  if (p->terminal)
+    fprintf (stderr, "\r\033[K");
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * sd-denoise.c - one call of the U-Net as samplers see it: noisy latents in, guided x0 out.
+ *
+ * The batch holds, for each picture, one row per part of the prompt (AND) and one for the negative
+ * prompt: row = picture * n_rows + part, the negative last.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "pipelines/sd-private.h"
+#include "samplers/guidance.h"
+
+enum
+{
+  N_SIZES = 6 /* SDXL: original height, width, crop top, left, target height, width */
+};
+
+struct SdDenoiser
+{
+  SdPipeline *sd;
+  const SdJob *job;
+  const SdText *text;
+  Ctx *ctx;
+  int64_t n_pictures, n_rows; /* rows a picture */
+  int64_t channels, h, w;
+  bool guided;
+  float *x, *t, *context, *vector; /* inputs of the network, all rows */
+  float *out;                      /* its output as (rows, channels, h, w) */
+};
+
+static int64_t
+latent_size (const SdDenoiser *d)
+{
+  return d->channels * d->h * d->w;
+}
+
+static Tensor *
+forward (SdDenoiser *d)
+{
+  const UnetConfig *c = &d->sd->checkpoint->config.unet;
+  int64_t n = d->n_pictures * d->n_rows;
+  Ctx *ctx = d->ctx;
+  Tensor *x = ctx_input (ctx, DTYPE_F32, 4, (int64_t[]){ n, d->h, d->w, c->in_channels }, d->x);
+  Tensor *t = ctx_input (ctx, DTYPE_F32, 1, &n, d->t);
+  Tensor *context =
+      ctx_input (ctx, DTYPE_F32, 3, (int64_t[]){ n, d->text->length, c->context_dim }, d->context);
+  Tensor *vector = NULL;
+  if (c->adm_dim > 0)
+    vector = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, d->vector);
+  return unet_forward (ctx, d->sd->unet, x, t, context, vector);
+}
+
+/* The pooled text, then a sinusoid for each of the six size numbers (Podell et al. 2023, 2.2). */
+static void
+fill_vector (const SdDenoiser *d, float *row, const float *pooled)
+{
+  const UnetConfig *c = &d->sd->checkpoint->config.unet;
+  const float sizes[N_SIZES] = { (float) d->job->height, (float) d->job->width, 0, 0,
+                                 (float) d->job->height, (float) d->job->width };
+  int64_t n_pooled = c->adm_dim - N_SIZES * c->adm_time_dim, half = c->adm_time_dim / 2;
+  memcpy (row, pooled, (size_t) n_pooled * sizeof *row);
+  for (int s = 0; s < N_SIZES; s++)
+    for (int64_t i = 0; i < half; i++)
+      {
+        double angle = sizes[s] * exp (-log (10000.0) * (double) i / (double) half);
+        float *at = row + n_pooled + s * c->adm_time_dim + i;
+        at[0] = (float) cos (angle);
+        at[half] = (float) sin (angle);
+      }
+}
+
+static void
+fill_row (SdDenoiser *d, int64_t row, int text)
+{
+  int64_t n = d->text->length * d->text->context_dim;
+  memcpy (d->context + row * n, d->text->context + text * n, (size_t) n * sizeof (float));
+  if (d->vector)
+    fill_vector (d, d->vector + row * d->sd->checkpoint->config.unet.adm_dim,
+                 d->text->pooled + text * d->text->pooled_dim);
+}
+
+void
+sd_denoiser_set_step (SdDenoiser *d, int step)
+{
+  const SdPrompts *p = &d->text->prompts;
+  for (int64_t i = 0; i < d->n_pictures; i++)
+    {
+      int64_t row = i * d->n_rows;
+      for (int k = 0; k < p->n_positive; k++)
+        fill_row (d, row + k, sd_part_text (&p->positive[k], step));
+      if (d->guided)
+        fill_row (d, row + d->n_rows - 1, sd_part_text (&p->negative, step));
+    }
+}
+
+static bool
+allocate (SdDenoiser *d, Status *status)
+{
+  const UnetConfig *c = &d->sd->checkpoint->config.unet;
+  size_t n = (size_t) (d->n_pictures * d->n_rows), pixels = (size_t) (d->h * d->w);
+  d->x = mem_calloc (n * pixels * (size_t) c->in_channels, sizeof (float));
+  d->out = mem_calloc (n * pixels * (size_t) c->out_channels, sizeof (float));
+  d->t = mem_calloc (n, sizeof (float));
+  d->context = mem_calloc (n * (size_t) (d->text->length * c->context_dim), sizeof (float));
+  if (c->adm_dim > 0)
+    d->vector = mem_calloc (n * (size_t) c->adm_dim, sizeof (float));
+  if (!d->x || !d->out || !d->t || !d->context || (c->adm_dim > 0 && !d->vector))
+    return status_fail (status, STATUS_NO_MEMORY,
+                        "Out of memory: choose a smaller picture or batch.");
+  return true;
+}
+
+/* The text encoders' width must be the U-Net's, or a wrong pair of files was joined. */
+static bool
+check_fit (const SdDenoiser *d, Status *status)
+{
+  const UnetConfig *c = &d->sd->checkpoint->config.unet;
+  if (d->text->context_dim != c->context_dim)
+    return status_fail (
+        status, STATUS_SHAPE,
+        "The text encoder gives %lld values a token but the U-Net takes %d: the files "
+        "do not belong together.",
+        (long long) d->text->context_dim, c->context_dim);
+  if (c->adm_dim > 0 && d->text->pooled_dim + N_SIZES * c->adm_time_dim != c->adm_dim)
+    return status_fail (
+        status, STATUS_SHAPE,
+        "The pooled text has %lld values, which does not fit this U-Net's %d: the files "
+        "do not belong together.",
+        (long long) d->text->pooled_dim, c->adm_dim);
+  if (c->in_channels != c->out_channels)
+    return status_fail (
+        status, STATUS_UNSUPPORTED,
+        "This is an inpainting checkpoint (%d input channels): it needs a mask, which "
+        "the command line cannot give yet; choose a text-to-image checkpoint.",
+        c->in_channels);
+  return true;
+}
+
+SdDenoiser *
+sd_denoiser_new (
+    SdPipeline *sd, const SdJob *job, const SdText *text, SdPhasePlan *plan, Status *status)
+{
+  SdDenoiser *d = mem_calloc (1, sizeof *d);
+  if (!d)
+    {
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return NULL;
+    }
+  int f = vae_factor (&sd->checkpoint->config.vae);
+  *d = (SdDenoiser){ .sd = sd,
+                     .job = job,
+                     .text = text,
+                     .n_pictures = job->batch_size,
+                     .guided = text->prompts.negative.n_switches > 0,
+                     .channels = sd->checkpoint->config.unet.out_channels,
+                     .h = job->height / f,
+                     .w = job->width / f };
+  d->n_rows = text->prompts.n_positive + (d->guided ? 1 : 0);
+  bool ok = check_fit (d, status) &&
+            (d->ctx = ctx_new (sd->backend, job->compute, job->cancel, status)) != NULL;
+  if (ok)
+    {
+      forward (d);
+      ok = ctx_plan (d->ctx) || sd_ctx_status (d->ctx, status);
+    }
+  if (ok && plan)
+    sd_plan_phase (d->ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
+  if (!ok || plan || !allocate (d, status))
+    {
+      sd_denoiser_free (d);
+      return NULL;
+    }
+  sd_denoiser_set_step (d, 1);
+  return d;
+}
+
+void
+sd_denoiser_free (SdDenoiser *d)
+{
+  if (!d)
+    return;
+  ctx_free (d->ctx);
+  mem_free (d->x);
+  mem_free (d->t);
+  mem_free (d->context);
+  mem_free (d->vector);
+  mem_free (d->out);
+  mem_free (d);
+}
+
+/* Model input: x / sqrt (sigma^2 + 1), the same for every row of a picture. */
+static void
+fill_input (SdDenoiser *d, const float *x, double sigma, double timestep)
+{
+  int64_t n = latent_size (d);
+  float scale = (float) prediction_input_scale (sigma);
+  for (int64_t p = 0; p < d->n_pictures; p++)
+    for (int64_t r = 0; r < d->n_rows; r++)
+      {
+        int64_t row = p * d->n_rows + r;
+        nchw_to_nhwc (d->x + row * n, x + p * n, 1, d->channels, d->h, d->w);
+        for (int64_t i = 0; i < n; i++)
+          d->x[row * n + i] *= scale;
+        d->t[row] = (float) timestep;
+      }
+}
+
+/* Joins the x0 of one picture's rows: u + sum w_i s (c_i - u).  @x: the picture's noisy latent. */
+static void
+guide (const SdDenoiser *d, float *out, const float *rows, const float *x, double sigma)
+{
+  const SdJob *job = d->job;
+  const SdText *text = d->text;
+  int64_t n = latent_size (d);
+  const float *parts[SD_MAX_PARTS];
+  double weights[SD_MAX_PARTS];
+  for (int i = 0; i < text->prompts.n_positive; i++)
+    {
+      parts[i] = rows + i * n;
+      weights[i] = text->prompts.positive[i].weight;
+    }
+  if (!d->guided)
+    {
+      memcpy (out, rows, (size_t) n * sizeof *out);
+      return;
+    }
+  guidance_compose (out, parts, weights, text->prompts.n_positive, rows + (d->n_rows - 1) * n,
+                    job->guidance_scale, n);
+  Prediction space = job->convention == CONVENTION_COMFYUI ? PREDICTION_V : job->prediction;
+  guidance_rescale (out, parts[0], x, sigma, space, job->guidance_rescale, 1, n);
+}
+
+bool
+sd_denoise (
+    void *denoiser, const float *x, double sigma, double timestep, float *x0, Status *status)
+{
+  SdDenoiser *d = denoiser;
+  int64_t n = latent_size (d), n_rows = d->n_pictures * d->n_rows;
+  fill_input (d, x, sigma, timestep);
+  Tensor *out = ctx_begin_run (d->ctx) ? forward (d) : NULL;
+  if (!ctx_end_run (d->ctx))
+    return sd_ctx_status (d->ctx, status);
+  nhwc_to_nchw (d->out, out->data, n_rows, d->channels, d->h, d->w);
+  for (int64_t row = 0; row < n_rows; row++)
+    prediction_to_x0 (d->job->prediction, d->out + row * n, x + row / d->n_rows * n,
+                      d->out + row * n, sigma, n);
+  for (int64_t p = 0; p < d->n_pictures; p++)
+    guide (d, x0 + p * n, d->out + p * d->n_rows * n, x + p * n, sigma);
+  return true;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * sd-text.c - every text of a job through the text encoders, all in one batch an encoder.
+ */
+#include <string.h>
+
+#include "core/mem.h"
+#include "pipelines/sd-private.h"
+
+typedef struct
+{
+  SdPipeline *sd;
+  const SdJob *job;
+  SdText *text;
+  int encoder;
+  int32_t *ids; /* (n_rows, CHUNK_LENGTH): all chunks of all texts, then the empty prompt */
+  int32_t *eos; /* (n_rows): absolute rows of the end tokens */
+  int n_rows;
+} Encoding;
+
+static bool
+has_pooled (const Encoding *e)
+{
+  return e->sd->checkpoint->config.family == FAMILY_SDXL && e->encoder == 1;
+}
+
+/* SD 1.5 counts from the last layer and norms; SDXL never goes above the penultimate, without norm.
+ */
+static ClipOptions
+clip_options (const Encoding *e)
+{
+  bool sdxl = e->sd->checkpoint->config.family == FAMILY_SDXL;
+  int skip = e->job->clip_skip, least = sdxl ? 2 : 1;
+  return (ClipOptions){ .skip_layers = (skip > least ? skip : least) - 1,
+                        .final_norm = !sdxl,
+                        .eos = has_pooled (e) ? e->eos : NULL };
+}
+
+static ClipOutput
+forward (Ctx *ctx, const Encoding *e)
+{
+  return clip_forward (ctx, e->sd->clip[e->encoder], e->ids, e->n_rows, CHUNK_LENGTH,
+                       clip_options (e));
+}
+
+/* The empty prompt's tokens: what ComfyUI's weighting interpolates from. */
+static void
+fill_empty_row (const Encoding *e, const TokenChunks *like, int row)
+{
+  int32_t *ids = e->ids + row * CHUNK_LENGTH;
+  for (int i = 0; i < CHUNK_LENGTH; i++)
+    ids[i] = i == 0 ? like->bos_id : i == 1 ? like->eos_id : like->pad_id;
+}
+
+static bool
+fill_ids (Encoding *e, Status *status)
+{
+  const SdPrompts *p = &e->text->prompts;
+  size_t per_text = (size_t) p->n_chunks * CHUNK_LENGTH;
+  e->n_rows = (int) p->n_texts * p->n_chunks + 1;
+  e->ids = mem_calloc ((size_t) e->n_rows * CHUNK_LENGTH, sizeof *e->ids);
+  e->eos = mem_calloc ((size_t) e->n_rows, sizeof *e->eos);
+  if (!e->ids || !e->eos)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: use a shorter prompt.");
+  for (size_t i = 0; i < p->n_texts; i++)
+    {
+      const TokenChunks *t = p->texts[i].tokens[e->encoder];
+      memcpy (e->ids + i * per_text, t->ids, per_text * sizeof *e->ids);
+      for (int k = 0; k < p->n_chunks; k++)
+        {
+          int row = (int) i * p->n_chunks + k;
+          e->eos[row] = row * CHUNK_LENGTH + t->eos_index[k];
+        }
+    }
+  fill_empty_row (e, p->texts[0].tokens[e->encoder], e->n_rows - 1);
+  e->eos[e->n_rows - 1] = (e->n_rows - 1) * CHUNK_LENGTH + 1;
+  return true;
+}
+
+/* Weights one text's encoding and puts it beside the other encoder's in the context. */
+static bool
+store_text (const Encoding *e, size_t index, float *hidden, const float *pooled, Status *status)
+{
+  const SdPrompts *p = &e->text->prompts;
+  SdText *t = e->text;
+  const ClipConfig *clips = e->sd->checkpoint->config.clip;
+  int64_t dim = clips[e->encoder].dim, column = e->encoder == 1 ? clips[0].dim : 0;
+  float *z = hidden + (int64_t) index * t->length * dim;
+  const float *z_empty = hidden + (int64_t) p->n_texts * t->length * dim;
+  if (p->texts[index].zeros)
+    return true;
+  if (!weighting_apply (e->job->weighting, p->texts[index].tokens[e->encoder], z, z_empty,
+                        (int) dim, status))
+    return false;
+  for (int64_t i = 0; i < t->length; i++)
+    memcpy (t->context + ((int64_t) index * t->length + i) * t->context_dim + column, z + i * dim,
+            (size_t) dim * sizeof *z);
+  if (pooled)
+    memcpy (t->pooled + (int64_t) index * t->pooled_dim,
+            pooled + (int64_t) index * p->n_chunks * t->pooled_dim,
+            (size_t) t->pooled_dim * sizeof *pooled);
+  return true;
+}
+
+static bool
+run (Ctx *ctx, const Encoding *e, Status *status)
+{
+  ClipOutput out = { 0 };
+  if (ctx_begin_run (ctx))
+    out = forward (ctx, e);
+  if (!ctx_end_run (ctx))
+    return sd_ctx_status (ctx, status);
+  for (size_t i = 0; i < e->text->prompts.n_texts; i++)
+    if (!store_text (e, i, out.hidden->data, out.pooled ? out.pooled->data : NULL, status))
+      return false;
+  return true;
+}
+
+static bool
+encode (Encoding *e, SdPhasePlan *plan, Status *status)
+{
+  Ctx *ctx = ctx_new (e->sd->backend, e->job->compute, e->job->cancel, status);
+  bool ok = ctx && fill_ids (e, status);
+  if (ok)
+    {
+      forward (ctx, e);
+      ok = ctx_plan (ctx) || sd_ctx_status (ctx, status);
+    }
+  if (ok && plan)
+    {
+      SdPhasePlan one;
+      sd_plan_phase (ctx, &one, 1);
+      plan->n_ops += one.n_ops;
+      plan->flops += one.flops;
+      plan->weight_bytes += one.weight_bytes;
+      plan->n_passes = 1;
+      if (one.activation_bytes > plan->activation_bytes)
+        {
+          plan->activation_bytes = one.activation_bytes;
+          plan->bound_bytes = one.bound_bytes;
+        }
+    }
+  else if (ok)
+    ok = run (ctx, e, status);
+  ctx_free (ctx);
+  mem_free (e->ids);
+  mem_free (e->eos);
+  return ok;
+}
+
+static bool
+allocate (const SdPipeline *sd, SdText *text, Status *status)
+{
+  const ModelConfig *c = &sd->checkpoint->config;
+  for (int i = 0; i < c->n_clips; i++)
+    text->context_dim += c->clip[i].dim;
+  text->length = (int64_t) text->prompts.n_chunks * CHUNK_LENGTH;
+  size_t n = text->prompts.n_texts;
+  text->context =
+      mem_calloc (n * (size_t) (text->length * text->context_dim), sizeof *text->context);
+  if (c->family == FAMILY_SDXL)
+    {
+      text->pooled_dim = c->clip[1].projection_dim ? c->clip[1].projection_dim : c->clip[1].dim;
+      text->pooled = mem_calloc (n * (size_t) text->pooled_dim, sizeof *text->pooled);
+    }
+  return (text->context && (text->pooled || text->pooled_dim == 0)) ||
+         status_fail (status, STATUS_NO_MEMORY, "Out of memory: use a shorter prompt.");
+}
+
+bool
+sd_text_encode (SdPipeline *sd, const SdJob *job, SdText *text, SdPhasePlan *plan, Status *status)
+{
+  *text = (SdText){ 0 };
+  bool ok = sd_prompts_parse (sd, job, &text->prompts, status) && allocate (sd, text, status);
+  for (int i = 0; ok && i < sd->checkpoint->config.n_clips; i++)
+    {
+      Encoding e = { .sd = sd, .job = job, .text = text, .encoder = i };
+      ok = encode (&e, plan, status);
+    }
+  if (!ok)
+    sd_text_clear (text);
+  return ok;
+}
+
+void
+sd_text_clear (SdText *text)
+{
+  sd_prompts_clear (&text->prompts);
+  mem_free (text->context);
+  mem_free (text->pooled);
+  *text = (SdText){ 0 };
+}

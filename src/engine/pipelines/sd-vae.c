@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <string.h>
+
+#include "core/mem.h"
+#include "pipelines/sd-private.h"
+
+typedef enum
+{
+  DECODE,
+  ENCODE
+} Direction;
+
+/* One network over a picture in tiles.  Sizes are those of the network's input. */
+typedef struct
+{
+  SdPipeline *sd;
+  const SdJob *job;
+  Direction direction;
+  TileAxis y, x;
+  int64_t c_in, c_out; /* channels */
+  Ctx *ctx;
+} VaePass;
+
+/* Output positions for an input position: 8 or 1/8 of it. */
+static TileAxis
+output_axis (const VaePass *p, TileAxis a)
+{
+  int f = vae_factor (&p->sd->checkpoint->config.vae);
+  if (p->direction == DECODE)
+    return (TileAxis){ a.total * f, a.size * f, a.overlap * f, a.n };
+  return (TileAxis){ a.total / f, a.size / f, a.overlap / f, a.n };
+}
+
+static Tensor *
+forward (VaePass *p, float *input)
+{
+  int64_t ne[4] = { 1, p->y.size, p->x.size, p->c_in };
+  Tensor *in = ctx_input (p->ctx, DTYPE_F32, 4, ne, input);
+  Tensor *out = p->direction == DECODE ? vae_decode (p->ctx, p->sd->vae, in)
+                                       : vae_encode (p->ctx, p->sd->vae, in);
+  return out;
+}
+
+static void
+copy_tile (const VaePass *p, float *tile, const float *picture, int iy, int ix)
+{
+  int64_t y0 = tile_start (&p->y, iy), x0 = tile_start (&p->x, ix);
+  for (int64_t r = 0; r < p->y.size; r++)
+    memcpy (tile + r * p->x.size * p->c_in, picture + ((y0 + r) * p->x.total + x0) * p->c_in,
+            (size_t) (p->x.size * p->c_in) * sizeof (float));
+}
+
+static bool
+run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
+{
+  float *tile = mem_calloc ((size_t) (p->y.size * p->x.size * p->c_in), sizeof *tile);
+  if (!tile)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
+  TileAxis out_y = output_axis (p, p->y), out_x = output_axis (p, p->x);
+  int n_tiles = p->y.n * p->x.n, done = 0;
+  SdPhase phase = p->direction == DECODE ? SD_PHASE_DECODE : SD_PHASE_ENCODE;
+  for (int iy = 0; iy < p->y.n && status_ok (status); iy++)
+    for (int ix = 0; ix < p->x.n && status_ok (status); ix++)
+      {
+        copy_tile (p, tile, input, iy, ix);
+        Tensor *out = ctx_begin_run (p->ctx) ? forward (p, tile) : NULL;
+        if (!ctx_end_run (p->ctx))
+          {
+            sd_ctx_status (p->ctx, status);
+            break;
+          }
+        tile_blend_add (blend, &out_y, iy, &out_x, ix, out->data);
+        if (p->job->progress)
+          p->job->progress (p->job->data, phase, ++done, n_tiles);
+      }
+  mem_free (tile);
+  tile_blend_finish (blend);
+  return status_ok (status);
+}
+
+/* Measures, then plans only or runs.  @input and the result in @blend are (h, w, c). */
+static bool
+run_pass (VaePass *p, const float *input, TileBlend *blend, SdPhasePlan *plan, Status *status)
+{
+  p->ctx = ctx_new (p->sd->backend, p->job->compute, p->job->cancel, status);
+  if (!p->ctx)
+    return false;
+  forward (p, NULL);
+  bool ok = ctx_plan (p->ctx) || sd_ctx_status (p->ctx, status);
+  if (ok && plan)
+    sd_plan_phase (p->ctx, plan, p->y.n * p->x.n * p->job->batch_size);
+  else if (ok)
+    {
+      TileAxis y = output_axis (p, p->y), x = output_axis (p, p->x);
+      ok = tile_blend_init (blend, y.total, x.total, p->c_out, status) &&
+           run_tiles (p, input, blend, status);
+      if (!ok)
+        tile_blend_clear (blend);
+    }
+  ctx_free (p->ctx);
+  return ok;
+}
+
+bool
+sd_vae_decode (SdPipeline *sd,
+               const SdJob *job,
+               const float *latent,
+               int64_t h,
+               int64_t w,
+               uint8_t *rgb,
+               int tile_px,
+               SdPhasePlan *plan,
+               Status *status)
+{
+  const VaeConfig *c = &sd->checkpoint->config.vae;
+  int f = vae_factor (c), tile = tile_px / f, overlap = VAE_TILE_OVERLAP_PX / f;
+  VaePass p = { .sd = sd,
+                .job = job,
+                .direction = DECODE,
+                .y = tile_axis (h, tile, overlap),
+                .x = tile_axis (w, tile, overlap),
+                .c_in = c->latent_channels,
+                .c_out = c->in_channels };
+  if (plan)
+    return run_pass (&p, NULL, NULL, plan, status);
+  int64_t n = h * w * c->latent_channels;
+  float *z = mem_calloc ((size_t) n, sizeof *z);
+  if (!z)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
+  nchw_to_nhwc (z, latent, 1, c->latent_channels, h, w);
+  for (int64_t i = 0; i < n; i++)
+    z[i] = z[i] / c->scaling_factor + c->shift_factor;
+  TileBlend blend = { 0 };
+  bool ok = run_pass (&p, z, &blend, NULL, status);
+  for (int64_t i = 0; ok && i < blend.h * blend.w * blend.n_channels; i++)
+    rgb[i] = unit_to_byte (blend.sum[i] * 0.5f + 0.5f);
+  tile_blend_clear (&blend);
+  mem_free (z);
+  return ok;
+}
+
+bool
+sd_vae_encode (SdPipeline *sd,
+               const SdJob *job,
+               const uint8_t *rgb,
+               int64_t height,
+               int64_t width,
+               float *latent,
+               int tile_px,
+               SdPhasePlan *plan,
+               Status *status)
+{
+  const VaeConfig *c = &sd->checkpoint->config.vae;
+  VaePass p = { .sd = sd,
+                .job = job,
+                .direction = ENCODE,
+                .y = tile_axis (height, tile_px, VAE_TILE_OVERLAP_PX),
+                .x = tile_axis (width, tile_px, VAE_TILE_OVERLAP_PX),
+                .c_in = c->in_channels,
+                .c_out = 2 * c->latent_channels };
+  if (plan)
+    return run_pass (&p, NULL, NULL, plan, status);
+  int64_t n = height * width * c->in_channels;
+  float *x = mem_calloc ((size_t) n, sizeof *x);
+  if (!x)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
+  for (int64_t i = 0; i < n; i++)
+    x[i] = (float) rgb[i] / 127.5f - 1.0f;
+  TileBlend blend = { 0 };
+  bool ok = run_pass (&p, x, &blend, NULL, status);
+  /* the mean is the first half of the channels */
+  for (int64_t i = 0; ok && i < blend.h * blend.w; i++)
+    for (int64_t k = 0; k < c->latent_channels; k++)
+      latent[k * blend.h * blend.w + i] =
+          (blend.sum[i * blend.n_channels + k] - c->shift_factor) * c->scaling_factor;
+  tile_blend_clear (&blend);
+  mem_free (x);
+  return ok;
+}
+
+/* The choice depends on the job alone, not on how much memory happens to be free: the same recipe
+ * must give the same picture. */
+int
+sd_vae_tile (SdPipeline *sd, const SdJob *job)
+{
+  if (job->vae_tile > 0)
+    return job->vae_tile;
+  SdPhasePlan whole = { 0 };
+  Status status = { 0 };
+  int f = vae_factor (&sd->checkpoint->config.vae);
+  if (!sd_vae_decode (sd, job, NULL, job->height / f, job->width / f, NULL, 0, &whole, &status))
+    return VAE_AUTO_TILE_PX;
+  return whole.activation_bytes > VAE_WHOLE_LIMIT_BYTES ? VAE_AUTO_TILE_PX : 0;
+}

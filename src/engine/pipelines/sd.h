@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * sd.h - text to image and image to image with SD 1.5 and SDXL.
+ *
+ * A pipeline holds a model: mapped weights, bound networks, vocabularies.  A job is one set of
+ * parameters; sd_plan says what it needs and sd_generate runs it, any number of times.
+ * One job at a time per pipeline; not thread-safe, but the cancel flag may be set from anywhere.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/backend.h"
+#include "core/rng.h"
+#include "samplers/sampler.h"
+#include "samplers/schedule.h"
+#include "text/weighting.h"
+#include "weights/checkpoint.h"
+
+typedef struct SdPipeline SdPipeline;
+
+typedef struct
+{
+  const char *model_path;     /* file or folder */
+  const char *vae_path;       /* NULL, or a VAE to use instead of the model's own */
+  const char *tiny_path;      /* NULL, or a TAESD for previews; a folder's own vae_tiny/ is found */
+  const char *tokenizers_dir; /* the bundled vocabularies */
+  bool header_only;           /* for plans: weights are never touched */
+} SdSource;
+
+/* Fails: as checkpoint_open; FORMAT naming the missing tensors; UNSUPPORTED */
+SdPipeline *sd_open (const SdSource *source, Backend *backend, Status *status);
+void sd_free (SdPipeline *sd);
+const Checkpoint *sd_checkpoint (const SdPipeline *sd);
+
+/* Binds every network the file has, so that its weight set knows what is missing (weights_problem)
+ * and what nobody uses (Weight.used). */
+void sd_bind_report (Checkpoint *checkpoint);
+
+typedef enum
+{
+  SD_PHASE_TEXT,
+  SD_PHASE_ENCODE, /* the start picture to a latent */
+  SD_PHASE_DENOISE,
+  SD_PHASE_DECODE,
+  SD_PHASE_COUNT
+} SdPhase;
+
+const char *sd_phase_name (SdPhase phase);
+
+typedef enum
+{
+  SD_EMPTY_AUTO, /* zeros where the model's folder says so, else encoded */
+  SD_EMPTY_ZEROS,
+  SD_EMPTY_ENCODE
+} SdEmptyNegative;
+
+typedef struct
+{
+  const char *prompt, *negative_prompt;
+  PromptWeighting weighting;
+  SdEmptyNegative empty_negative;
+  int width, height; /* pixels, multiples of 8 */
+  int steps;
+  SamplerKind sampler;
+  ScheduleKind schedule;
+  Convention convention;
+  double guidance_scale, guidance_rescale;
+  int clip_skip; /* 0: the model's own; 1: last layer, 2: the one before, ... */
+  double eta;    /* -1: the sampler's own */
+  RngKind noise;
+  uint64_t seed; /* picture i of the batch uses seed + i */
+  int batch_size;
+  Prediction prediction;
+  bool zero_terminal_snr;
+  Compute compute;
+  int vae_tile;              /* pixels; 0: whole pictures while they fit, else tiles */
+  const uint8_t *init_rgb;   /* NULL, or (height, width, 3): image to image */
+  double denoise;            /* 0 .. 1: how much of it is painted anew */
+  const atomic_bool *cancel; /* may be NULL */
+
+  /* May be NULL.  Called on the caller's thread. */
+  void (*progress) (void *data, SdPhase phase, int done, int total);
+  /* @rgb: (h, w, 3) of the first picture, valid during the call */
+  void (*preview) (void *data, const uint8_t *rgb, int width, int height, int step);
+  /* A sentence about something in the job that has no effect. */
+  void (*note) (void *data, const char *sentence);
+  void *data;
+} SdJob;
+
+/* What the model and its family suggest: size, steps, guidance, clip skip, prediction, schedule. */
+void sd_job_defaults (const Checkpoint *model, SdJob *job);
+
+typedef struct
+{
+  int n_ops;
+  size_t activation_bytes, bound_bytes; /* planned peak and what no plan can beat */
+  int64_t weight_bytes;                 /* read from the mapped file, each counted once */
+  double flops;                         /* of one pass */
+  int n_passes;                         /* text 1, denoise model calls, tiles x pictures */
+} SdPhasePlan;
+
+typedef struct
+{
+  SdPhasePlan phases[SD_PHASE_COUNT];
+  size_t scratch_bytes,
+      peak_bytes;       /* peak: scratch + largest activations; weights stay in the page cache */
+  int64_t weight_bytes; /* all phases */
+  int vae_tile;         /* pixels, as chosen; 0: whole pictures */
+} SdPlan;
+
+/* Runs every network in MEASURE mode.  Works on header-only pipelines and declared weights. */
+bool sd_plan (SdPipeline *sd, const SdJob *job, SdPlan *plan, Status *status);
+
+typedef struct
+{
+  int n, width, height;
+  uint8_t *rgb;   /* (n, height, width, 3) */
+  float *latents; /* (n, latent channels, height / 8, width / 8): final, as the U-Net scales them */
+  int latent_channels, latent_height, latent_width;
+  int n_tokens[2]; /* prompt, negative prompt */
+  double seconds[SD_PHASE_COUNT];
+} SdResult;
+
+/* Fails: ARGUMENT, NO_MEMORY, CANCELLED, ... with @result empty */
+bool sd_generate (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status);
+void sd_result_clear (SdResult *result);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker/job.h"
+
+#include <string.h>
+
+#include "core/mem.h"
+
+/* The recipe's names are the engine's ids: one table on each side, joined by name. */
+static bool
+take_sampler (const Recipe *recipe, SdJob *job, Status *status)
+{
+  char *name = recipe_get_text (recipe, "sampler", status);
+  bool ok =
+      name && (sampler_from_name (name, &job->sampler) ||
+               status_fail (status, STATUS_UNSUPPORTED, "The sampler %s is not known.", name));
+  /* diffusers' UniPC is the bh2 variant, ComfyUI's and A1111's the bh1 */
+  if (ok && job->sampler == SAMPLER_UNIPC && job->convention == CONVENTION_DIFFUSERS)
+    job->sampler = SAMPLER_UNIPC_BH2;
+  mem_free (name);
+  return ok;
+}
+
+static bool
+take_schedule (Recipe *recipe, const Checkpoint *model, SdJob *job, Status *status)
+{
+  if (recipe->schedule == RECIPE_SCHEDULE_AUTO)
+    {
+      const SamplerInfo *info = sampler_info (job->sampler);
+      bool diffusers = job->convention == CONVENTION_DIFFUSERS;
+      job->schedule = diffusers ? info->diffusers_schedule : info->comfyui_schedule;
+      if (diffusers)
+        schedule_from_name (model->config.timestep_spacing, &job->schedule);
+      Status ignored = { 0 }; /* a schedule that recipes cannot name yet stays "auto" */
+      recipe_set (recipe, "schedule", schedule_name (job->schedule), &ignored);
+      return true;
+    }
+  char *name = recipe_get_text (recipe, "schedule", status);
+  bool ok =
+      name && (schedule_from_name (name, &job->schedule) ||
+               status_fail (status, STATUS_UNSUPPORTED, "The schedule %s is not known.", name));
+  mem_free (name);
+  return ok;
+}
+
+static Convention
+take_convention (const Recipe *recipe, const SdJob *defaults)
+{
+  switch (recipe->convention)
+    {
+    case RECIPE_CONVENTION_COMFYUI:
+      return CONVENTION_COMFYUI;
+    case RECIPE_CONVENTION_DIFFUSERS:
+      return CONVENTION_DIFFUSERS;
+    case RECIPE_CONVENTION_AUTO:
+      break;
+    }
+  return defaults->convention;
+}
+
+static Compute
+take_precision (const Recipe *recipe, const Backend *backend)
+{
+  switch (recipe->precision)
+    {
+    case RECIPE_PRECISION_F32:
+      return COMPUTE_F32;
+    case RECIPE_PRECISION_BF16:
+      return COMPUTE_BF16;
+    case RECIPE_PRECISION_AUTO:
+      break;
+    }
+  return backend->fastest;
+}
+
+static void
+take_text (const Recipe *recipe, SdJob *job)
+{
+  static const PromptWeighting weightings[] = {
+    [RECIPE_WEIGHTING_A1111] = WEIGHTING_A1111,
+    [RECIPE_WEIGHTING_A1111_NO_NORM] = WEIGHTING_A1111_NO_NORM,
+    [RECIPE_WEIGHTING_COMFYUI] = WEIGHTING_COMFYUI,
+    [RECIPE_WEIGHTING_NONE] = WEIGHTING_NONE,
+  };
+  static const SdEmptyNegative empties[] = {
+    [RECIPE_EMPTY_AUTO] = SD_EMPTY_AUTO,
+    [RECIPE_EMPTY_ZEROS] = SD_EMPTY_ZEROS,
+    [RECIPE_EMPTY_ENCODE] = SD_EMPTY_ENCODE,
+  };
+  job->prompt = recipe_str (recipe->prompt);
+  job->negative_prompt = recipe_str (recipe->negative_prompt);
+  job->weighting = weightings[recipe->weighting];
+  job->empty_negative = empties[recipe->empty_negative];
+  job->clip_skip = recipe->clip_skip;
+}
+
+/* Numbers: 0 in the recipe means the model's own, which is written back. */
+static void
+take_numbers (Recipe *recipe, SdJob *job)
+{
+  if (recipe->width == 0)
+    recipe->width = job->width;
+  if (recipe->height == 0)
+    recipe->height = job->height;
+  if (recipe->steps == 0)
+    recipe->steps = job->steps;
+  if (recipe->guidance_scale == 0)
+    recipe->guidance_scale = job->guidance_scale;
+  job->width = recipe->width;
+  job->height = recipe->height;
+  job->steps = recipe->steps;
+  job->guidance_scale = recipe->guidance_scale;
+  job->guidance_rescale = recipe->guidance_rescale;
+  job->denoise = recipe->denoise;
+  job->eta = recipe->eta;
+  job->seed = recipe->seed;
+  job->batch_size = recipe->batch_size;
+  job->vae_tile = recipe->vae_tile;
+  job->noise = recipe->noise == RECIPE_NOISE_NV ? RNG_NV : RNG_CPU;
+}
+
+static void
+take_model_marks (const Recipe *recipe, SdJob *job)
+{
+  if (recipe->prediction != RECIPE_PREDICTION_AUTO)
+    job->prediction = recipe->prediction == RECIPE_PREDICTION_V ? PREDICTION_V : PREDICTION_EPSILON;
+  if (recipe->zero_terminal_snr != RECIPE_SNR_AUTO)
+    job->zero_terminal_snr = recipe->zero_terminal_snr == RECIPE_SNR_ON;
+}
+
+bool
+job_from_recipe (
+    Recipe *recipe, const Checkpoint *model, const Backend *backend, SdJob *job, Status *status)
+{
+  sd_job_defaults (model, job);
+  job->convention = take_convention (recipe, job);
+  take_text (recipe, job);
+  take_numbers (recipe, job);
+  take_model_marks (recipe, job);
+  job->compute = take_precision (recipe, backend);
+  if (recipe->convention == RECIPE_CONVENTION_AUTO)
+    recipe->convention = job->convention == CONVENTION_DIFFUSERS ? RECIPE_CONVENTION_DIFFUSERS
+                                                                 : RECIPE_CONVENTION_COMFYUI;
+  recipe->precision = job->compute == COMPUTE_BF16 ? RECIPE_PRECISION_BF16 : RECIPE_PRECISION_F32;
+  return take_sampler (recipe, job, status) && take_schedule (recipe, model, job, status);
+}

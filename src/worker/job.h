@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * job.h - from a recipe, which knows nothing of engines, to a job of the engine.
+ */
+#pragma once
+
+#include "pipelines/sd.h"
+#include "recipe/recipe.h"
+
+/* job_from_recipe:
+ * @job: filled; strings are borrowed from @recipe
+ *
+ * Takes what the recipe leaves open (0, "auto") from the model and the device, and writes the
+ * values taken back into @recipe, so that the picture's own recipe is complete.
+ */
+bool job_from_recipe (
+    Recipe *recipe, const Checkpoint *model, const Backend *backend, SdJob *job, Status *status);
