@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * attention.c - cases of the attention slot.
+ */
+#include "checkops.h"
+
+typedef struct
+{
+  int64_t n, n_heads, head_dim, len_q, len_k;
+  bool fused; /* q, k, v are slices of one (n, len, 3 channels) tensor */
+  bool causal;
+  Compute compute;
+  double spread; /* standard deviation of the scores */
+} AttentionCase;
+
+static void
+run_attention (Backend *b, const void *args, float *y)
+{
+  AttentionArgs a = *(const AttentionArgs *) args;
+  a.y = y;
+  b->ops.attention (b, &a);
+}
+
+/* One head of one image's query. */
+typedef struct
+{
+  const float *q, *k, *v;
+  int64_t n_keys;
+  double *scores, *magnitudes; /* n_keys each: of q k^T, and of |q| |k|^T */
+  float *plain;                /* n_keys */
+} Head;
+
+static void
+find_scores (const AttentionArgs *a, Head *h)
+{
+  for (int64_t j = 0; j < h->n_keys; j++)
+    {
+      const float *k = h->k + j * a->k_stride;
+      float plain = 0;
+      h->scores[j] = h->magnitudes[j] = 0;
+      for (int64_t i = 0; i < a->head_dim; i++)
+        {
+          h->scores[j] += (double) h->q[i] * k[i] * a->scale;
+          h->magnitudes[j] += fabs ((double) h->q[i] * k[i] * a->scale);
+          plain += check_factor (h->q[i], a->compute) * check_factor (k[i], a->compute);
+        }
+      h->plain[j] = plain * a->scale;
+    }
+}
+
+/* Scores become exp (score - max).  Returns: their sum; *@plain_sum likewise in f32 */
+static double
+exponentiate (Head *h, float *plain_sum)
+{
+  double max = -INFINITY, sum = 0;
+  float plain_max = -INFINITY;
+  *plain_sum = 0;
+  for (int64_t j = 0; j < h->n_keys; j++)
+    {
+      max = fmax (max, h->scores[j]);
+      plain_max = fmaxf (plain_max, h->plain[j]);
+    }
+  for (int64_t j = 0; j < h->n_keys; j++)
+    {
+      h->scores[j] = exp (h->scores[j] - max);
+      h->plain[j] = expf (h->plain[j] - plain_max);
+      sum += h->scores[j];
+      *plain_sum += h->plain[j];
+    }
+  return sum;
+}
+
+static void
+expect (const Outputs *o, const AttentionArgs *a, Head *h, int64_t first)
+{
+  float plain_sum;
+  double condition = 0;
+  find_scores (a, h);
+  double sum = exponentiate (h, &plain_sum);
+  for (int64_t j = 0; j < h->n_keys; j++)
+    if (h->scores[j] > 0)
+      condition = fmax (condition, h->magnitudes[j]);
+  for (int64_t i = 0; i < a->head_dim; i++)
+    {
+      double exact = 0, magnitude = 0;
+      float plain = 0;
+      for (int64_t j = 0; j < h->n_keys; j++)
+        {
+          float v = h->v[j * a->v_stride + i];
+          exact += h->scores[j] * v;
+          magnitude += h->scores[j] * fabs (v);
+          plain += check_factor (h->plain[j], a->compute) * check_factor (v, a->compute);
+        }
+      o->exact[first + i] = exact / sum;
+      o->plain[first + i] = plain / plain_sum;
+      /* An error of u in a score of size S is one of u S in its exponential. */
+      o->scale[first + i] = magnitude / sum * (1 + condition);
+      /* One rounding of a factor to bf16: a handful of outputs may be exact in the plain answer. */
+      if (a->compute == COMPUTE_BF16)
+        o->slack[first + i] = ldexp (magnitude / sum, -9);
+    }
+}
+
+static void
+expect_all (Checker *c, const Outputs *o, const AttentionArgs *a)
+{
+  Head h = { .scores = check_doubles (c, a->len_k),
+             .magnitudes = check_doubles (c, a->len_k),
+             .plain = check_floats (c, a->len_k) };
+  for (int64_t image = 0; image < a->n; image++)
+    for (int64_t head = 0; head < a->n_heads; head++)
+      for (int64_t i = 0; i < a->len_q; i++)
+        {
+          int64_t column = head * a->head_dim;
+          h.q = a->q + (image * a->len_q + i) * a->q_stride + column;
+          h.k = a->k + image * a->len_k * a->k_stride + column;
+          h.v = a->v + image * a->len_k * a->v_stride + column;
+          h.n_keys = a->causal && i + 1 < a->len_k ? i + 1 : a->len_k;
+          expect (o, a, &h, (image * a->len_q + i) * a->n_heads * a->head_dim + column);
+        }
+}
+
+static void
+set_inputs (Checker *c, AttentionArgs *a, bool fused)
+{
+  int64_t width = a->n_heads * a->head_dim;
+  if (fused)
+    {
+      float *qkv = check_input (c, a->n * a->len_q * 3 * width, VALUES_NORMAL);
+      a->q = qkv;
+      a->k = qkv + width;
+      a->v = qkv + 2 * width;
+      a->q_stride = a->k_stride = a->v_stride = 3 * width;
+      return;
+    }
+  a->q_stride = width;
+  a->k_stride = width + 3;
+  a->v_stride = width + 1;
+  a->q = check_rows (c, a->n * a->len_q, width, a->q_stride, VALUES_NORMAL);
+  a->k = check_rows (c, a->n * a->len_k, width, a->k_stride, VALUES_NORMAL);
+  a->v = check_rows (c, a->n * a->len_k, width, a->v_stride, VALUES_NORMAL);
+}
+
+static void
+check_one (Checker *c, const AttentionCase *t)
+{
+  if (t->fused && t->len_q != t->len_k)
+    return;
+  if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lld-%lld%s%s+spread=%g",
+                    check_compute_name (t->compute), (long long) t->n, (long long) t->n_heads,
+                    (long long) t->len_q, (long long) t->len_k, (long long) t->head_dim,
+                    t->fused ? "+fused" : "", t->causal ? "+causal" : "", t->spread))
+    return;
+  AttentionArgs a = { .n = t->n,
+                      .n_heads = t->n_heads,
+                      .head_dim = t->head_dim,
+                      .len_q = t->len_q,
+                      .len_k = t->len_k,
+                      .scale = (float) (t->spread / sqrt ((double) t->head_dim)),
+                      .causal = t->causal,
+                      .compute = t->compute };
+  set_inputs (c, &a, t->fused);
+  Outputs o = check_outputs (c, t->n * t->len_q * t->n_heads * t->head_dim);
+  expect_all (c, &o, &a);
+  check_end (c, &(Case){ .outputs = o, .args = &a, .run = run_attention });
+}
+
+void
+check_attention (Checker *c)
+{
+  static const int64_t dims[] = { 1, 3, 8, 33, 40, 64, 80, 160 };
+  static const int64_t lens[] = { 1, 2, 5, 17, 31, 65, 77, 130 };
+  for (int i = 0; i < COUNT (dims) * COUNT (lens) * COUNT (lens); i++)
+    for (Compute compute = COMPUTE_F32; compute <= COMPUTE_BF16; compute++)
+      {
+        unsigned mix = (unsigned) i * 2654435761u >> 16;
+        check_one (c, &(AttentionCase){ .n = 1 + mix % 2,
+                                        .n_heads = 1 + mix / 2 % 3,
+                                        .head_dim = dims[i % COUNT (dims)],
+                                        .len_q = lens[i / COUNT (dims) % COUNT (lens)],
+                                        .len_k = lens[i / COUNT (dims) / COUNT (lens)],
+                                        .fused = mix / 8 % 2,
+                                        .causal = mix / 16 % 2,
+                                        .compute = compute,
+                                        .spread = 1 });
+      }
+  static const double spreads[] = { 0, 30, 1e4 };
+  for (int i = 0; i < COUNT (spreads); i++)
+    for (Compute compute = COMPUTE_F32; compute <= COMPUTE_BF16; compute++)
+      for (int causal = 0; causal < 2; causal++)
+        check_one (c, &(AttentionCase){ .n = 1,
+                                        .n_heads = 2,
+                                        .head_dim = 40,
+                                        .len_q = 90,
+                                        .len_k = 90,
+                                        .causal = causal,
+                                        .compute = compute,
+                                        .spread = spreads[i] });
+  for (Compute compute = COMPUTE_F32; compute <= COMPUTE_BF16; compute++)
+    {
+      AttentionCase vae = { .n = 1, .n_heads = 1, .head_dim = 512, .len_q = 64, .len_k = 64 };
+      AttentionCase many = { .n = 1, .n_heads = 1, .head_dim = 40, .len_q = 70, .len_k = 1100 };
+      AttentionCase model = { .n = 2, .n_heads = 8, .head_dim = 40, .len_q = 1024, .len_k = 1024 };
+      vae.compute = many.compute = model.compute = compute;
+      vae.spread = many.spread = model.spread = 2;
+      check_one (c, &vae);
+      check_one (c, &many);
+      if (check_is_long (c))
+        check_one (c, &model);
+    }
+}

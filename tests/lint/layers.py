@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""Checks the text of the sources: who includes whom, sizes, licence lines, where memory is taken.
+
+Usage: layers.py SOURCE_ROOT.  Prints TAP; one test a rule.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(sys.argv[1]).resolve()
+
+# folder -> folders whose headers it may include, besides its own
+LAYERS = {
+    "src/engine/core": {"kernels"},
+    "kernels": set(),
+    "src/engine/backend": {"src/engine/core", "kernels"},
+    "src/engine/weights": {"src/engine/core", "kernels"},
+    "src/engine/ops": {"src/engine/core", "src/engine/backend", "src/engine/weights", "kernels"},
+    "src/engine/text": {"src/engine/core"},
+    "src/engine/models": {"src/engine/core", "src/engine/weights", "src/engine/ops"},
+    "src/engine/samplers": {"src/engine/core"},
+    "src/engine/pipelines": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/ops",
+                             "src/engine/text", "src/engine/models", "src/engine/samplers", "kernels"},
+    "src/recipe": {"src/engine/core"},
+    "src/media": {"src/engine/core"},
+    "src/worker": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
+                   "src/engine/samplers", "src/engine/pipelines", "src/recipe", "kernels"},
+    "src/cli": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
+                "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/worker", "kernels"},
+}
+# core/dtype.h and core/utf8.h are leaf headers (plain inline code) that kernels and recipes may read
+LEAF_HEADERS = {"core/dtype.h", "core/utf8.h"}
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COLUMNS = 1000, 120, 100
+ALLOCATORS = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|posix_memalign) \(")
+FORBIDDEN = re.compile(r"(?<![\w.>])(abort|exit|printf|puts|fprintf) \(")
+
+
+def folder_of(path):
+    text = path.relative_to(ROOT).as_posix()
+    return max((f for f in LAYERS if text.startswith(f + "/")), key=len, default=None)
+
+
+def sources(*suffixes):
+    for base in ("src", "kernels"):
+        for p in sorted((ROOT / base).rglob("*")):
+            if p.suffix in suffixes:
+                yield p
+
+
+def owner_of_include(name):
+    for base in ("src/engine", "src", "."):
+        if (ROOT / base / name).is_file():
+            return (ROOT / base / name).resolve()
+    return None
+
+
+def check_layers():
+    for p in sources(".c", ".h"):
+        mine = folder_of(p)
+        for n, line in enumerate(p.read_text().splitlines(), 1):
+            m = re.match(r'\s*#\s*include "([^"]+)"', line)
+            if not m or m[1] in LEAF_HEADERS:
+                continue
+            target = owner_of_include(m[1])
+            if target is None:
+                if not (p.parent / m[1]).is_file():
+                    yield f"{p.relative_to(ROOT)}:{n}: includes {m[1]}, which is nowhere"
+                continue
+            theirs = folder_of(target)
+            if theirs != mine and theirs not in LAYERS[mine]:
+                yield f"{p.relative_to(ROOT)}:{n}: {mine} must not include {m[1]} of {theirs}"
+
+
+def check_licences():
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True).stdout.split("\n")
+    files = listed if any(listed) else [p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*") if p.is_file()]
+    for name in files:
+        p = ROOT / name
+        if p.suffix in (".c", ".h", ".cu", ".cuh", ".py", ".sh") and p.is_file():
+            if not any("SPDX-License-Identifier: MPL-2.0" in line for line in p.read_text().splitlines()[:3]):
+                yield f"{name}: no SPDX line among the first three"
+
+
+def check_sizes():
+    for p in sources(".c", ".h", ".cu", ".cuh"):
+        lines = p.read_text().splitlines()
+        name = p.relative_to(ROOT)
+        if len(lines) > MAX_FILE_LINES:
+            yield f"{name}: {len(lines)} lines (limit {MAX_FILE_LINES})"
+        start = None
+        for n, line in enumerate(lines, 1):
+            if len(line) > MAX_COLUMNS:
+                yield f"{name}:{n}: {len(line)} columns (limit {MAX_COLUMNS})"
+            if line == "{":
+                start = n
+            elif line == "}" and start:
+                if n - start > MAX_FUNCTION_LINES:
+                    yield f"{name}:{start}: a function of {n - start} lines (limit {MAX_FUNCTION_LINES})"
+                start = None
+
+
+def without_comments(text):
+    """Comments and strings blanked out, line numbers kept."""
+    pattern = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
+    return pattern.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
+
+
+def check_memory():
+    for p in sources(".c", ".h"):
+        name = p.relative_to(ROOT).as_posix()
+        if name == "src/engine/core/mem.c":
+            continue
+        for n, line in enumerate(without_comments(p.read_text()).splitlines(), 1):
+            if ALLOCATORS.search(line):
+                yield f"{name}:{n}: allocates beside core/mem.h: {line.strip()}"
+            if FORBIDDEN.search(line) and not name.startswith("src/cli/"):
+                yield f"{name}:{n}: prints or exits outside the program's edge: {line.strip()}"
+
+
+def main():
+    rules = [("includes look down", check_layers), ("licence lines", check_licences), ("sizes", check_sizes),
+             ("memory and output have one door", check_memory)]
+    print(f"1..{len(rules)}")
+    failed = False
+    for i, (label, rule) in enumerate(rules, 1):
+        problems = list(rule())
+        print(f"{'not ok' if problems else 'ok'} {i} - {label}")
+        for problem in problems:
+            print("# " + problem)
+        failed |= bool(problems)
+    sys.exit(failed)
+
+
+main()

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * plan.c - parameters, operators and planned memory of the full-size models, against plans.txt.
+ *
+ * No checkpoint is needed: weights are declared.  A change of any figure has to be explained in the
+ * commit that changes the file:  plan plans.txt --update
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "core/arena.h"
+#include "models/clip.h"
+#include "models/unet.h"
+#include "models/vae.h"
+
+static const UnetConfig sd15_unet = {
+  .in_channels = 4,
+  .out_channels = 4,
+  .n_levels = 4,
+  .channels = { 320, 640, 1280, 1280 },
+  .res_blocks = { 2, 2, 2, 2 },
+  .depth_down = { 1, 1, 1, 0 },
+  .depth_up = { 0, 1, 1, 1 },
+  .depth_mid = 1,
+  .heads = { 8, 8, 8, 8 },
+  .context_dim = 768,
+  .time_dim = 1280,
+  .norm_groups = 32,
+};
+
+static const UnetConfig sdxl_unet = {
+  .in_channels = 4,
+  .out_channels = 4,
+  .n_levels = 3,
+  .channels = { 320, 640, 1280 },
+  .res_blocks = { 2, 2, 2 },
+  .depth_down = { 0, 2, 10 },
+  .depth_up = { 10, 2, 0 },
+  .depth_mid = 10,
+  .heads = { 5, 10, 20 },
+  .context_dim = 2048,
+  .time_dim = 1280,
+  .norm_groups = 32,
+  .adm_dim = 2816,
+  .adm_time_dim = 256,
+  .linear_projection = true,
+};
+
+static const VaeConfig kl_vae = {
+  .in_channels = 3,
+  .latent_channels = 4,
+  .n_levels = 4,
+  .channels = { 128, 256, 512, 512 },
+  .res_blocks = 2,
+  .norm_groups = 32,
+  .has_quant_conv = true,
+  .has_post_quant_conv = true,
+};
+
+static const ClipConfig clip_l = { 49408, 77, 768, 12, 12, 3072, 0, CLIP_QUICK_GELU, 0, 0, 0 };
+static const ClipConfig clip_g = { 49408, 77, 1280, 32, 20, 5120, 1280, CLIP_GELU, 0, 0, 0 };
+
+typedef struct
+{
+  WeightSet *set;
+  Arena arena;
+  Status status;
+  Ctx *ctx;
+} Bench;
+
+static Binder
+begin (Bench *b, Backend *null)
+{
+  *b = (Bench){ 0 };
+  b->set = weights_new_declared (&b->status);
+  b->ctx = ctx_new (null, COMPUTE_F32, NULL, &b->status);
+  return (Binder){ b->set, &b->arena, &b->status };
+}
+
+static void
+end (Bench *b, const char *name, FILE *out)
+{
+  ctx_plan (b->ctx);
+  double flops = 0;
+  for (int i = 0; i < ctx_op_count (b->ctx); i++)
+    flops += ctx_op (b->ctx, i)->flops;
+  if (ctx_failed (b->ctx) || b->status.code)
+    fprintf (out, "%-28s failed: %s%s\n", name, ctx_status (b->ctx)->message, b->status.message);
+  else
+    fprintf (out, "%-28s %10lld parameters %5d operators %11zu bytes (bound %11zu) %8.4f TFLOP\n",
+             name, (long long) weights_parameters (b->set, ""), ctx_op_count (b->ctx),
+             ctx_peak_bytes (b->ctx), ctx_bound_bytes (b->ctx), flops / 1e12);
+  ctx_free (b->ctx);
+  arena_clear (&b->arena);
+  weights_free (b->set);
+}
+
+static void
+plan_unet (Backend *null, const char *name, const UnetConfig *c, int64_t n, int64_t side, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  Unet *u = unet_bind (&binder, c);
+  Tensor *x = ctx_input (b.ctx, DTYPE_F32, 4, (int64_t[]){ n, side, side, c->in_channels }, NULL);
+  Tensor *t = ctx_input (b.ctx, DTYPE_F32, 1, &n, NULL);
+  Tensor *context = ctx_input (b.ctx, DTYPE_F32, 3, (int64_t[]){ n, 77, c->context_dim }, NULL);
+  Tensor *vector = ctx_input (b.ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, NULL);
+  if (u)
+    unet_forward (b.ctx, u, x, t, context, vector);
+  end (&b, name, out);
+}
+
+static void
+plan_vae (Backend *null, const char *name, VaeParts parts, int64_t side, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  Vae *vae = vae_bind (&binder, &kl_vae, parts);
+  int64_t channels = parts == VAE_DECODER ? 4 : 3;
+  Tensor *x = ctx_input (b.ctx, DTYPE_F32, 4, (int64_t[]){ 1, side, side, channels }, NULL);
+  if (parts == VAE_DECODER)
+    vae_decode (b.ctx, vae, x);
+  else
+    vae_encode (b.ctx, vae, x);
+  end (&b, name, out);
+}
+
+static void
+plan_clip (Backend *null, const char *name, const ClipConfig *c, bool pooled, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  static const int32_t eos[1] = { 76 };
+  Clip *clip = clip_bind (&binder, c, "text_encoder");
+  clip_forward (b.ctx, clip, NULL, 1, 77,
+                (ClipOptions){ .skip_layers = 1, .eos = pooled ? eos : NULL });
+  end (&b, name, out);
+}
+
+static void
+plan_all (Backend *null, FILE *out)
+{
+  plan_unet (null, "sd15-unet-512", &sd15_unet, 1, 64, out);
+  plan_unet (null, "sd15-unet-512-cfg", &sd15_unet, 2, 64, out);
+  plan_unet (null, "sdxl-unet-512-cfg", &sdxl_unet, 2, 64, out);
+  plan_unet (null, "sdxl-unet-1024", &sdxl_unet, 1, 128, out);
+  plan_unet (null, "sdxl-unet-1024-cfg", &sdxl_unet, 2, 128, out);
+  plan_vae (null, "vae-decode-512", VAE_DECODER, 64, out);
+  plan_vae (null, "vae-decode-1024", VAE_DECODER, 128, out);
+  plan_vae (null, "vae-encode-512", VAE_ENCODER, 512, out);
+  plan_clip (null, "clip-l", &clip_l, false, out);
+  plan_clip (null, "clip-bigg", &clip_g, true, out);
+}
+
+static int
+compare (FILE *expected, FILE *got)
+{
+  char a[256], b[256];
+  int n_passed = 0, n_failed = 0;
+  rewind (got);
+  while (fgets (b, sizeof b, got))
+    {
+      bool same = fgets (a, sizeof a, expected) && !strcmp (a, b);
+      printf ("%s %d - %.28s\n", same ? "ok" : "not ok", n_passed + n_failed + 1, b);
+      if (!same)
+        printf ("# expected %s# but is   %s", a, b);
+      *(same ? &n_passed : &n_failed) += 1;
+    }
+  printf ("1..%d\n", n_passed + n_failed);
+  return n_failed > 0 || n_passed == 0 || fgets (a, sizeof a, expected) != NULL;
+}
+
+int
+main (int argc, char **argv)
+{
+  Status status = { 0 };
+  Backend *null = backend_null_new (&status);
+  bool update = argc > 2 && !strcmp (argv[2], "--update");
+  FILE *file = argc > 1 ? fopen (argv[1], update ? "w" : "r") : NULL;
+  FILE *got = tmpfile ();
+  if (!null || !file || !got)
+    {
+      fprintf (stderr, "usage: plan FILE [--update]\n");
+      return 2;
+    }
+  plan_all (null, update ? file : got);
+  int failed = update ? 0 : compare (file, got);
+  fclose (file);
+  fclose (got);
+  backend_free (null);
+  return failed;
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <glib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "recipe/import-graph.h"
+#include "recipe/import.h"
+
+typedef struct
+{
+  Recipe recipe;
+  Notes notes;
+  ImportSource source;
+} Imported;
+
+static Imported
+import_texts (const ImportText *texts, size_t n)
+{
+  Imported im = { .notes = { 0 } };
+  Status status = { 0 };
+  recipe_init (&im.recipe);
+  if (!import_recipe (&im.recipe, texts, n, &im.source, &im.notes, &status))
+    g_error ("%s", status.message);
+  return im;
+}
+
+static Imported
+import_text (const char *key, const char *value)
+{
+  return import_texts (&(ImportText){ key, value }, 1);
+}
+
+static void
+done (Imported *im)
+{
+  recipe_clear (&im->recipe);
+  notes_clear (&im->notes);
+}
+
+static void
+assert_note (const Imported *im, const char *part)
+{
+  for (size_t i = 0; i < im->notes.n; i++)
+    if (strstr (im->notes.items[i], part))
+      return;
+  for (size_t i = 0; i < im->notes.n; i++)
+    g_test_message ("%s", im->notes.items[i]);
+  g_error ("no note says \"%s\"", part);
+}
+
+static void
+assert_n_notes (const Imported *im, size_t n)
+{
+  for (size_t i = 0; im->notes.n != n && i < im->notes.n; i++)
+    g_test_message ("%s", im->notes.items[i]);
+  g_assert_cmpint (im->notes.n, ==, n);
+}
+
+/* ComfyUI's default graph, with a literal NaN and a preview as some nodes add them. */
+static const char simple_graph[] =
+    "{\"3\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 18446744073709551615, "
+    "\"steps\": 20, "
+    "\"cfg\": 8, \"sampler_name\": \"dpmpp_2m\", \"scheduler\": \"karras\", \"denoise\": 1, "
+    "\"model\": [\"4\", 0], \"positive\": [\"6\", 0], \"negative\": [\"7\", 0], \"latent_image\": "
+    "[\"5\", 0]}, "
+    "\"is_changed\": NaN},"
+    "\"4\": {\"class_type\": \"CheckpointLoaderSimple\", \"inputs\": {\"ckpt_name\": "
+    "\"sd/v1-5.safetensors\"}},"
+    "\"5\": {\"class_type\": \"EmptyLatentImage\", \"inputs\": {\"width\": 512, \"height\": 768, "
+    "\"batch_size\": 2}},"
+    "\"6\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": \"a fox \\u72d0\", "
+    "\"clip\": [\"4\", 1]}},"
+    "\"7\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": \"blur\", \"clip\": "
+    "[\"4\", 1]}},"
+    "\"8\": {\"class_type\": \"VAEDecode\", \"inputs\": {\"samples\": [\"3\", 0], \"vae\": [\"4\", "
+    "2]}},"
+    "\"9\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": [\"8\", 0]}}}";
+
+static void
+test_comfyui_default_graph (void)
+{
+  Imported im = import_text ("prompt", simple_graph);
+  g_assert_cmpint (im.source, ==, IMPORT_COMFYUI);
+  g_assert_cmpstr (im.recipe.prompt, ==, "a fox 狐");
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "blur");
+  g_assert_cmpstr (im.recipe.model, ==, "sd/v1-5.safetensors");
+  g_assert_cmpuint (im.recipe.seed, ==, G_MAXUINT64);
+  g_assert_cmpint (im.recipe.steps, ==, 20);
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 8);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_DPMPP_2M);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
+  g_assert_cmpint (im.recipe.width, ==, 512);
+  g_assert_cmpint (im.recipe.height, ==, 768);
+  g_assert_cmpint (im.recipe.batch_size, ==, 2);
+  g_assert_cmpint (im.recipe.noise, ==, RECIPE_NOISE_CPU);
+  g_assert_cmpint (im.recipe.weighting, ==, RECIPE_WEIGHTING_COMFYUI);
+  g_assert_cmpint (im.recipe.convention, ==, RECIPE_CONVENTION_COMFYUI);
+  assert_n_notes (&im, 0);
+  done (&im);
+}
+
+/* Two passes, LoRAs, clip skip, ControlNet, v-prediction, text through a primitive, an upscaler. */
+static const char rich_graph[] =
+    "{\"1\": {\"class_type\": \"CheckpointLoaderSimple\", \"inputs\": {\"ckpt_name\": "
+    "\"noob.safetensors\"}},"
+    "\"2\": {\"class_type\": \"LoraLoader\", \"inputs\": {\"lora_name\": \"ink.safetensors\", "
+    "\"strength_model\": 0.8, "
+    "\"strength_clip\": 1, \"model\": [\"1\", 0], \"clip\": [\"1\", 1]}},"
+    "\"3\": {\"class_type\": \"CLIPSetLastLayer\", \"inputs\": {\"stop_at_clip_layer\": -2, "
+    "\"clip\": [\"2\", 1]}},"
+    "\"4\": {\"class_type\": \"PrimitiveString\", \"inputs\": {\"value\": \"castle\"}},"
+    "\"5\": {\"class_type\": \"CLIPTextEncodeSDXL\", \"inputs\": {\"text_g\": [\"4\", 0], "
+    "\"text_l\": \"other\", "
+    "\"width\": 1024, \"height\": 1024, \"clip\": [\"3\", 0]}},"
+    "\"6\": {\"class_type\": \"ConditioningZeroOut\", \"inputs\": {\"conditioning\": [\"5\", 0]}},"
+    "\"7\": {\"class_type\": \"ControlNetLoader\", \"inputs\": {\"control_net_name\": "
+    "\"canny.pth\"}},"
+    "\"8\": {\"class_type\": \"ControlNetApplyAdvanced\", \"inputs\": {\"strength\": 0.5, "
+    "\"positive\": [\"5\", 0], "
+    "\"negative\": [\"6\", 0], \"control_net\": [\"7\", 0], \"image\": [\"20\", 0]}},"
+    "\"9\": {\"class_type\": \"ModelSamplingDiscrete\", \"inputs\": {\"sampling\": "
+    "\"v_prediction\", \"zsnr\": true, \"model\": [\"2\", 0]}},"
+    "\"10\": {\"class_type\": \"RescaleCFG\", \"inputs\": {\"multiplier\": 0.7, \"model\": [\"9\", "
+    "0]}},"
+    "\"11\": {\"class_type\": \"EmptyLatentImage\", \"inputs\": {\"width\": 832, \"height\": 1216, "
+    "\"batch_size\": 1}},"
+    "\"12\": {\"class_type\": \"KSamplerAdvanced\", \"inputs\": {\"noise_seed\": [\"21\", 0], "
+    "\"steps\": 28, \"cfg\": 4.5, "
+    "\"sampler_name\": \"euler_ancestral\", \"scheduler\": \"sgm_uniform\", \"start_at_step\": 0, "
+    "\"end_at_step\": 20, "
+    "\"model\": [\"10\", 0], \"positive\": [\"8\", 0], \"negative\": [\"8\", 1], \"latent_image\": "
+    "[\"11\", 0]}},"
+    "\"13\": {\"class_type\": \"LatentUpscaleBy\", \"inputs\": {\"scale_by\": 1.5, \"samples\": "
+    "[\"12\", 0]}},"
+    "\"14\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 10, \"cfg\": 3, "
+    "\"sampler_name\": \"euler\", "
+    "\"scheduler\": \"normal\", \"denoise\": 0.5, \"model\": [\"10\", 0], \"positive\": [\"5\", "
+    "0], \"negative\": [\"6\", 0], "
+    "\"latent_image\": [\"13\", 0]}},"
+    "\"15\": {\"class_type\": \"VAELoader\", \"inputs\": {\"vae_name\": \"xl.vae.safetensors\"}},"
+    "\"16\": {\"class_type\": \"VAEDecode\", \"inputs\": {\"samples\": [\"14\", 0], \"vae\": "
+    "[\"15\", 0]}},"
+    "\"17\": {\"class_type\": \"ImageUpscaleWithModel\", \"inputs\": {\"image\": [\"16\", 0]}},"
+    "\"18\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": [\"17\", 0]}},"
+    "\"20\": {\"class_type\": \"LoadImage\", \"inputs\": {\"image\": \"edges.png\"}},"
+    "\"21\": {\"class_type\": \"Seed (rgthree)\", \"inputs\": {\"seed\": 77}}}";
+
+static void
+test_comfyui_rich_graph (void)
+{
+  Imported im = import_text ("prompt", rich_graph);
+  g_assert_cmpstr (im.recipe.prompt, ==, "castle");
+  g_assert_null (im.recipe.negative_prompt);
+  g_assert_cmpint (im.recipe.empty_negative, ==, RECIPE_EMPTY_ZEROS);
+  g_assert_cmpstr (im.recipe.model, ==, "noob.safetensors");
+  g_assert_cmpstr (im.recipe.vae, ==, "xl.vae.safetensors");
+  g_assert_cmpuint (im.recipe.seed, ==, 77);
+  g_assert_cmpint (im.recipe.steps, ==, 28);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_EULER_A);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_SGM_UNIFORM);
+  g_assert_cmpint (im.recipe.clip_skip, ==, 2);
+  g_assert_cmpint (im.recipe.prediction, ==, RECIPE_PREDICTION_V);
+  g_assert_cmpint (im.recipe.zero_terminal_snr, ==, RECIPE_SNR_ON);
+  g_assert_cmpfloat (im.recipe.guidance_rescale, ==, 0.7);
+  g_assert_cmpint (im.recipe.width, ==, 832);
+  g_assert_cmpfloat (im.recipe.denoise, ==, 1);
+  assert_note (&im, "A second pass (KSampler, denoise 0.5)");
+  assert_note (&im, "The LoRA \"ink.safetensors\" (strength 0.8)");
+  assert_note (&im, "The ControlNet \"canny.pth\" (strength 0.5)");
+  assert_note (&im, "CLIP-L had a prompt of its own, which is left out: \"other\"");
+  assert_note (&im, "Only a part of the steps was drawn by this pass (0 to 20)");
+  assert_note (&im, "LatentUpscaleBy is left out");
+  assert_note (&im, "ImageUpscaleWithModel is left out");
+  assert_note (&im, "LoadImage is left out");
+  assert_n_notes (&im, 8);
+  done (&im);
+}
+
+/* SamplerCustomAdvanced, whose parts are nodes of their own; a picture to start from. */
+static const char custom_graph[] =
+    "{\"1\": {\"class_type\": \"UNETLoader\", \"inputs\": {\"unet_name\": \"flux.safetensors\"}},"
+    "\"2\": {\"class_type\": \"CLIPTextEncodeFlux\", \"inputs\": {\"clip_l\": \"a\", \"t5xxl\": "
+    "\"a long text\", \"guidance\": 3.5}},"
+    "\"3\": {\"class_type\": \"BasicGuider\", \"inputs\": {\"model\": [\"1\", 0], "
+    "\"conditioning\": [\"2\", 0]}},"
+    "\"4\": {\"class_type\": \"RandomNoise\", \"inputs\": {\"noise_seed\": 5}},"
+    "\"5\": {\"class_type\": \"KSamplerSelect\", \"inputs\": {\"sampler_name\": "
+    "\"res_multistep\"}},"
+    "\"6\": {\"class_type\": \"BasicScheduler\", \"inputs\": {\"scheduler\": \"beta\", \"steps\": "
+    "12, \"denoise\": 0.6, \"model\": [\"1\", 0]}},"
+    "\"7\": {\"class_type\": \"SamplerCustomAdvanced\", \"inputs\": {\"noise\": [\"4\", 0], "
+    "\"guider\": [\"3\", 0], "
+    "\"sampler\": [\"5\", 0], \"sigmas\": [\"6\", 0], \"latent_image\": [\"8\", 0]}},"
+    "\"8\": {\"class_type\": \"VAEEncode\", \"inputs\": {\"pixels\": [\"9\", 0], \"vae\": [\"10\", "
+    "0]}},"
+    "\"9\": {\"class_type\": \"LoadImage\", \"inputs\": {\"image\": \"start.png\"}},"
+    "\"10\": {\"class_type\": \"VAELoader\", \"inputs\": {\"vae_name\": \"ae.sft\"}},"
+    "\"11\": {\"class_type\": \"VAEDecode\", \"inputs\": {\"samples\": [\"7\", 1], \"vae\": "
+    "[\"10\", 0]}},"
+    "\"12\": {\"class_type\": \"PreviewImage\", \"inputs\": {\"images\": [\"11\", 0]}}}";
+
+static void
+test_comfyui_custom_sampler (void)
+{
+  Imported im = import_text ("prompt", custom_graph);
+  g_assert_cmpstr (im.recipe.model, ==, "flux.safetensors");
+  g_assert_cmpstr (im.recipe.prompt, ==, "a long text");
+  g_assert_cmpuint (im.recipe.seed, ==, 5);
+  g_assert_cmpint (im.recipe.steps, ==, 12);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_BETA);
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
+  g_assert_cmpfloat (im.recipe.denoise, ==, 0.6);
+  g_assert_cmpstr (im.recipe.vae, ==, "ae.sft");
+  assert_note (&im, "The sampler \"res_multistep\" is not available: the recipe uses euler");
+  assert_note (&im, "starts from the picture \"start.png\"");
+  done (&im);
+}
+
+static void
+assert_refused (const char *key, const char *value, const char *part)
+{
+  Recipe recipe;
+  Notes notes = { 0 };
+  Status status = { 0 };
+  ImportSource source;
+  recipe_init (&recipe);
+  recipe_set (&recipe, "prompt", "before", &status);
+  g_assert_false (
+      import_recipe (&recipe, &(ImportText){ key, value }, 1, &source, &notes, &status));
+  if (!strstr (status.message, part))
+    g_error ("%s: \"%s\"", key, status.message);
+  g_assert_cmpstr (recipe.prompt, ==, "before");
+  notes_clear (&notes);
+  recipe_clear (&recipe);
+}
+
+static void
+test_graphs_in_circles_end (void)
+{
+  static const char circle[] = "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": "
+                               "[\"1\", 0], \"steps\": [\"2\", 0], \"cfg\": 1, "
+                               "\"model\": [\"2\", 0], \"positive\": [\"2\", 0], \"negative\": "
+                               "[\"2\", 0], \"latent_image\": [\"1\", 0]}},"
+                               "\"2\": {\"class_type\": \"Loop\", \"inputs\": {\"model\": [\"2\", "
+                               "0], \"conditioning\": [\"2\", 0], "
+                               "\"value\": [\"2\", 0], \"steps\": [\"2\", 0], \"images\": [\"2\", "
+                               "0], \"clip\": [\"2\", 0]}},"
+                               "\"3\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": "
+                               "[\"3\", 0], \"x\": [\"404\", 0], \"y\": [5, 0], \"z\": []}}}";
+  Imported im = import_text ("prompt", circle);
+  assert_note (&im, "No model was found");
+  assert_note (&im, "No prompt was found");
+  done (&im);
+}
+
+static void
+test_damaged_texts_are_refused (void)
+{
+  GString *deep = g_string_new (NULL);
+  for (int i = 0; i < 200; i++)
+    g_string_append (deep, "{\"a\":");
+  assert_refused ("prompt", deep->str, "nested too deeply");
+  assert_refused ("prompt", "{\"1\": {\"class_type\"", "ends too early");
+  assert_refused ("prompt", "[1, 2]", "no JSON object");
+  assert_refused ("prompt", "{\"1\": {\"class_type\": \"Note\", \"inputs\": {}}}", "no sampler");
+  assert_refused ("parameters", "{\"fooocus\": 1}", "cannot read");
+  assert_refused ("parameters", "{\"sui_image_params\": 3}", "no JSON object");
+  assert_refused ("invokeai_metadata", "[3]", "no JSON object");
+  assert_refused ("sd-metadata", "{}", "no image settings");
+  assert_refused ("gesso", "{}", "no version");
+  assert_refused ("Title", "holiday", "no settings");
+  assert_refused ("UserComment", "  \n", "no settings");
+  g_string_free (deep, TRUE);
+}
+
+static void
+test_graph_of_many_nodes_is_bounded (void)
+{
+  GString *graph = g_string_new ("{");
+  for (int i = 0; i <= GRAPH_MAX_NODES; i++)
+    g_string_append_printf (
+        graph, "%s\"%d\": {\"class_type\": \"N%d\", \"inputs\": {\"images\": [\"%d\", 0]}}",
+        i ? "," : "", i, i, i + 1);
+  g_string_append (graph, "}");
+  assert_refused ("prompt", graph->str, "more than 10000 nodes");
+  g_string_free (graph, TRUE);
+}
+
+static void
+test_gesso_recipe_wins_and_is_exact (void)
+{
+  Recipe r;
+  Status status = { 0 };
+  recipe_init (&r);
+  recipe_set (&r, "prompt", "exact\n  text ", &status);
+  recipe_set (&r, "guidance_scale", "6.35", &status);
+  char *json = recipe_to_json (&r, &status);
+  ImportText texts[] = { { "parameters", "other\nSteps: 1, Seed: 2, CFG scale: 3" },
+                         { "gesso", json } };
+  Imported im = import_texts (texts, 2);
+  g_assert_cmpint (im.source, ==, IMPORT_GESSO);
+  g_assert_cmpstr (im.recipe.prompt, ==, "exact\n  text ");
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 6.35);
+  assert_n_notes (&im, 0);
+  mem_free (json);
+  recipe_clear (&r);
+  done (&im);
+}
+
+static void
+test_user_comment_replaces_parameters (void)
+{
+  ImportText texts[] = { { "parameters", "one\nSteps: 1, Seed: 2, CFG scale: 3" },
+                         { "UserComment", "two\nSteps: 4, Seed: 5, CFG scale: 6" } };
+  Imported im = import_texts (texts, 2);
+  g_assert_cmpint (im.source, ==, IMPORT_A1111);
+  g_assert_cmpstr (im.recipe.prompt, ==, "two");
+  g_assert_cmpint (im.recipe.steps, ==, 4);
+  done (&im);
+  texts[1].value = " ";
+  im = import_texts (texts, 2);
+  g_assert_cmpstr (im.recipe.prompt, ==, "one");
+  done (&im);
+}
+
+static void
+test_text_beside_a_graph_means_comfyui (void)
+{
+  ImportText texts[] = { { "prompt", simple_graph },
+                         { "parameters", "one\nSteps: 1, Seed: 2, CFG scale: 3" } };
+  Imported im = import_texts (texts, 2);
+  g_assert_cmpint (im.source, ==, IMPORT_COMFYUI);
+  g_assert_cmpint (im.recipe.noise, ==, RECIPE_NOISE_CPU);
+  g_assert_cmpstr (im.recipe.prompt, ==, "one");
+  assert_note (&im, "also holds its ComfyUI graph");
+  done (&im);
+}
+
+static void
+test_graph_in_exif (void)
+{
+  g_autofree char *wrapped = g_strdup_printf ("{\"prompt\": %s, \"workflow\": {}}", simple_graph);
+  Imported im = import_text ("UserComment", wrapped);
+  g_assert_cmpint (im.source, ==, IMPORT_COMFYUI);
+  g_assert_cmpint (im.recipe.steps, ==, 20);
+  done (&im);
+}
+
+static void
+test_invokeai (void)
+{
+  Imported im = import_text (
+      "invokeai_metadata",
+      "{\"generation_mode\": \"sdxl_txt2img\", \"positive_prompt\": \"fox++\", "
+      "\"negative_prompt\": \"dog\", \"width\": 1024, "
+      "\"height\": 768, \"seed\": 4294967295, \"rand_device\": \"cuda\", \"cfg_scale\": 7.5, "
+      "\"cfg_rescale_multiplier\": 0.5, "
+      "\"steps\": 30, \"scheduler\": \"dpmpp_2m_sde_k\", \"clip_skip\": 1, \"seamless_x\": false, "
+      "\"model\": {\"key\": \"1\", "
+      "\"hash\": \"blake3:ab12\", \"name\": \"xl-base\"}, \"vae\": null, \"loras\": [{\"model\": "
+      "{\"name\": \"ink\"}, \"weight\": 0.75}], "
+      "\"controlnets\": [{\"control_weight\": 1}], \"ipAdapters\": [], \"app_version\": \"5.0\"}");
+  g_assert_cmpint (im.source, ==, IMPORT_INVOKEAI);
+  g_assert_cmpstr (im.recipe.prompt, ==, "fox++");
+  g_assert_cmpstr (im.recipe.model, ==, "xl-base");
+  g_assert_cmpstr (im.recipe.model_hash, ==, "blake3:ab12");
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_DPMPP_2M_SDE);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
+  g_assert_cmpint (im.recipe.noise, ==, RECIPE_NOISE_NV);
+  g_assert_cmpint (im.recipe.clip_skip, ==, 2);
+  g_assert_cmpfloat (im.recipe.guidance_rescale, ==, 0.5);
+  g_assert_cmpint (im.recipe.convention, ==, RECIPE_CONVENTION_DIFFUSERS);
+  assert_note (&im, "The LoRA \"ink\" (strength 0.75)");
+  assert_note (&im, "controlnets is left out");
+  assert_note (&im, "InvokeAI's prompt weights");
+  assert_n_notes (&im, 3);
+  done (&im);
+}
+
+static void
+test_invokeai_older (void)
+{
+  Imported im = import_text (
+      "sd-metadata", "{\"model\": \"stable diffusion\", \"model_weights\": \"sd-1.4\", "
+                     "\"model_hash\": \"fe4e\", \"image\": {\"prompt\": "
+                     "[{\"prompt\": \"hut [fog]\", \"weight\": 1.0}], \"steps\": 50, "
+                     "\"cfg_scale\": 7.5, \"seed\": 9, \"width\": 512, \"height\": 512, "
+                     "\"sampler\": \"k_euler_a\", \"type\": \"txt2img\", \"perlin\": 0.1}}");
+  g_assert_cmpstr (im.recipe.prompt, ==, "hut [fog]");
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_EULER_A);
+  g_assert_cmpstr (im.recipe.model, ==, "sd-1.4");
+  assert_note (&im, "perlin is left out");
+  assert_note (&im, "[brackets]");
+  assert_n_notes (&im, 2);
+  done (&im);
+  im = import_text ("Dream",
+                    "\"a hut, by the sea\" -s 50 -S1234 -W 640 -H 512 -C 7.5 -A k_heun -G 0.8");
+  g_assert_cmpstr (im.recipe.prompt, ==, "a hut, by the sea");
+  g_assert_cmpint (im.recipe.steps, ==, 50);
+  g_assert_cmpuint (im.recipe.seed, ==, 1234);
+  g_assert_cmpint (im.recipe.width, ==, 640);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_HEUN);
+  assert_note (&im, "-G 0.8 is left out");
+  done (&im);
+}
+
+static void
+test_swarmui (void)
+{
+  Imported im = import_text ("parameters",
+                             "{\"sui_image_params\": {\"prompt\": \"fox\", \"negativeprompt\": "
+                             "\"dog\", \"model\": \"xl/base\", \"seed\": 3, \"steps\": 20, "
+                             "\"cfgscale\": 7.0, \"width\": 1024, \"height\": 1024, \"sampler\": "
+                             "\"dpmpp_2m\", \"scheduler\": \"karras\", \"loras\": [\"ink\"], "
+                             "\"loraweights\": [\"0.5\"], \"clipstopatlayer\": -2, "
+                             "\"refinerupscale\": 2.0, \"swarm_version\": \"0.9\"}}");
+  g_assert_cmpint (im.source, ==, IMPORT_SWARMUI);
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "dog");
+  g_assert_cmpstr (im.recipe.model, ==, "xl/base");
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
+  g_assert_cmpint (im.recipe.clip_skip, ==, 2);
+  assert_note (&im, "The LoRA \"ink\" (strength 0.5)");
+  assert_note (&im, "refinerupscale is left out");
+  assert_n_notes (&im, 2);
+  done (&im);
+}
+
+static void
+test_novelai (void)
+{
+  ImportText texts[] = {
+    { "Software", "NovelAI" },
+    { "Description", "1girl, {{fox ears}}" },
+    { "Comment",
+      "{\"uc\": \"lowres\", \"steps\": 28, \"scale\": 5.5, \"seed\": 42, \"sampler\": "
+      "\"k_dpmpp_2m\", "
+      "\"noise_schedule\": \"karras\", \"strength\": 0.7, \"sm\": true, \"skip\": null}" }
+  };
+  Imported im = import_texts (texts, 3);
+  g_assert_cmpint (im.source, ==, IMPORT_NOVELAI);
+  g_assert_cmpstr (im.recipe.prompt, ==, "1girl, {{fox ears}}");
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "lowres");
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_DPMPP_2M);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
+  g_assert_cmpint (im.recipe.clip_skip, ==, 2);
+  g_assert_cmpfloat (im.recipe.denoise, ==, 0.7);
+  assert_note (&im, "sm is left out");
+  assert_note (&im, "{words} stronger");
+  assert_note (&im, "made from another picture");
+  done (&im);
+}
+
+static bool
+import_everything (Status *status)
+{
+  static const ImportText texts[] = {
+    { "prompt", simple_graph },
+    { "prompt", rich_graph },
+    { "Dream", "fox -s 5 -Q x" },
+    { "parameters", "{\"sui_image_params\": {\"prompt\": \"a\", \"loras\": [\"b\"], \"c\": 1}}" }
+  };
+  bool ok = true;
+  for (size_t i = 0; ok && i < G_N_ELEMENTS (texts); i++)
+    {
+      Recipe recipe;
+      Notes notes = { 0 };
+      ImportSource source;
+      recipe_init (&recipe);
+      ok = import_recipe (&recipe, &texts[i], 1, &source, &notes, status);
+      notes_clear (&notes);
+      recipe_clear (&recipe);
+    }
+  return ok;
+}
+
+static void
+test_every_allocation_may_fail (void)
+{
+  Status status = { 0 };
+  mem_fail_at (0);
+  g_assert_true (import_everything (&status));
+  int64_t n = mem_count ();
+  g_assert_cmpint (n, >, 30);
+  for (int64_t i = 1; i <= n; i++)
+    {
+      status = (Status){ 0 };
+      mem_fail_at (i);
+      g_assert_false (import_everything (&status));
+      g_assert_cmpint (status.code, ==, STATUS_NO_MEMORY);
+    }
+  mem_fail_at (0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/import/comfyui/default-graph", test_comfyui_default_graph);
+  g_test_add_func ("/recipe/import/comfyui/rich-graph", test_comfyui_rich_graph);
+  g_test_add_func ("/recipe/import/comfyui/custom-sampler", test_comfyui_custom_sampler);
+  g_test_add_func ("/recipe/import/comfyui/circles", test_graphs_in_circles_end);
+  g_test_add_func ("/recipe/import/comfyui/many-nodes", test_graph_of_many_nodes_is_bounded);
+  g_test_add_func ("/recipe/import/comfyui/beside-text", test_text_beside_a_graph_means_comfyui);
+  g_test_add_func ("/recipe/import/comfyui/exif", test_graph_in_exif);
+  g_test_add_func ("/recipe/import/gesso", test_gesso_recipe_wins_and_is_exact);
+  g_test_add_func ("/recipe/import/user-comment", test_user_comment_replaces_parameters);
+  g_test_add_func ("/recipe/import/invokeai", test_invokeai);
+  g_test_add_func ("/recipe/import/invokeai-older", test_invokeai_older);
+  g_test_add_func ("/recipe/import/swarmui", test_swarmui);
+  g_test_add_func ("/recipe/import/novelai", test_novelai);
+  g_test_add_func ("/recipe/import/damaged", test_damaged_texts_are_refused);
+  g_test_add_func ("/recipe/import/memory", test_every_allocation_may_fail);
+  return g_test_run ();
+}

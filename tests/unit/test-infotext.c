@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <glib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "recipe/infotext.h"
+
+typedef struct
+{
+  Recipe recipe;
+  Notes notes;
+} Parsed;
+
+static Parsed
+parse (const char *text)
+{
+  Parsed p = { .notes = { 0 } };
+  Status status = { 0 };
+  recipe_init (&p.recipe);
+  if (!infotext_parse (&p.recipe, text, &p.notes, &status))
+    g_error ("%s", status.message);
+  return p;
+}
+
+static void
+done (Parsed *p)
+{
+  recipe_clear (&p->recipe);
+  notes_clear (&p->notes);
+}
+
+static gboolean
+has_note (const Parsed *p, const char *part)
+{
+  for (size_t i = 0; i < p->notes.n; i++)
+    if (strstr (p->notes.items[i], part))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+assert_value (const Recipe *recipe, const char *key, const char *expected)
+{
+  Status status = { 0 };
+  char *text = recipe_get_text (recipe, key, &status);
+  g_assert_cmpstr (text, ==, expected);
+  mem_free (text);
+}
+
+#define SETTINGS                                                                                   \
+  "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 965400086, Size: 512x768, Model hash: "        \
+  "45dee52b"
+
+static void
+test_reads_the_usual_text (void)
+{
+  Parsed p = parse ("a cat,\n(sitting:1.2)\nNegative prompt: dog\nbird\n" SETTINGS
+                    ", Model: v1-5, VAE: mse.pt, Clip skip: 2, Version: v1.10.1");
+  g_assert_cmpstr (p.recipe.prompt, ==, "a cat,\n(sitting:1.2)");
+  g_assert_cmpstr (p.recipe.negative_prompt, ==, "dog\nbird");
+  g_assert_cmpint (p.recipe.steps, ==, 20);
+  g_assert_cmpint (p.recipe.sampler, ==, RECIPE_SAMPLER_EULER_A);
+  g_assert_cmpint (p.recipe.schedule, ==, RECIPE_SCHEDULE_NORMAL);
+  g_assert_cmpfloat (p.recipe.guidance_scale, ==, 7);
+  g_assert_cmpuint (p.recipe.seed, ==, 965400086);
+  g_assert_cmpint (p.recipe.width, ==, 512);
+  g_assert_cmpint (p.recipe.height, ==, 768);
+  g_assert_cmpstr (p.recipe.model_hash, ==, "45dee52b");
+  g_assert_cmpstr (p.recipe.model, ==, "v1-5");
+  g_assert_cmpstr (p.recipe.vae, ==, "mse.pt");
+  g_assert_cmpint (p.recipe.clip_skip, ==, 2);
+  g_assert_cmpint (p.recipe.noise, ==, RECIPE_NOISE_NV); /* a missing RNG means the GPU's */
+  g_assert_cmpint (p.recipe.weighting, ==, RECIPE_WEIGHTING_A1111);
+  g_assert_cmpint (p.notes.n, ==, 0);
+  done (&p);
+}
+
+/* A prompt may say "Steps: 5": only the last line counts. */
+static void
+test_prompt_may_look_like_settings (void)
+{
+  Parsed p = parse ("Steps: 5, Sampler: DDIM, CFG scale: 3, stairs\n" SETTINGS);
+  g_assert_cmpstr (p.recipe.prompt, ==, "Steps: 5, Sampler: DDIM, CFG scale: 3, stairs");
+  g_assert_cmpint (p.recipe.steps, ==, 20);
+  done (&p);
+}
+
+static void
+test_fewer_than_three_pairs_belong_to_the_prompt (void)
+{
+  Parsed p = parse ("a cat\nSteps: 20, Seed: 3");
+  g_assert_cmpstr (p.recipe.prompt, ==, "a cat\nSteps: 20, Seed: 3");
+  g_assert_cmpint (p.recipe.steps, ==, 0);
+  g_assert_true (has_note (&p, "no line of settings"));
+  done (&p);
+  p = parse ("a cat\nSteps: 20, Seed: 3, CFG scale: 4");
+  g_assert_cmpstr (p.recipe.prompt, ==, "a cat");
+  g_assert_cmpint (p.recipe.steps, ==, 20);
+  done (&p);
+}
+
+static void
+test_negative_mark_counts_at_line_start_only (void)
+{
+  Parsed p = parse ("a sign: Negative prompt: x\n" SETTINGS);
+  g_assert_cmpstr (p.recipe.prompt, ==, "a sign: Negative prompt: x");
+  g_assert_null (p.recipe.negative_prompt);
+  done (&p);
+  p = parse ("Negative prompt: only this\n" SETTINGS);
+  g_assert_null (p.recipe.prompt);
+  g_assert_cmpstr (p.recipe.negative_prompt, ==, "only this");
+  done (&p);
+}
+
+static void
+test_windows_line_ends_and_empty_text (void)
+{
+  Parsed p = parse ("a cat\r\nNegative prompt: dog\r\n" SETTINGS "\r\n");
+  g_assert_cmpstr (p.recipe.prompt, ==, "a cat");
+  g_assert_cmpstr (p.recipe.negative_prompt, ==, "dog");
+  done (&p);
+  p = parse ("");
+  g_assert_null (p.recipe.prompt);
+  done (&p);
+}
+
+static void
+test_quoted_values (void)
+{
+  Parsed p =
+      parse ("x\n" SETTINGS ", Model: \"a, \\\"b\\\": c\\n\\u72d0\", VAE: \"open, Clip skip: 3");
+  g_assert_true (
+      has_note (&p, "model contains a line break")); /* unescaped, then refused as a path */
+  g_assert_cmpstr (p.recipe.vae, ==, "\"open");
+  g_assert_cmpint (p.recipe.clip_skip, ==, 3);
+  done (&p);
+  p = parse (
+      "x\n" SETTINGS
+      ", Model: \"a, \\\"b\\\": \\u72d0\", Lora hashes: \"one: 0123, two: 4567\", Clip skip: 3");
+  g_assert_cmpstr (p.recipe.model, ==, "a, \"b\": 狐");
+  g_assert_cmpint (p.recipe.clip_skip, ==, 3);
+  g_assert_true (has_note (&p, "Lora hashes: one: 0123, two: 4567"));
+  done (&p);
+}
+
+static void
+test_civitai_arrays_do_not_break_the_line (void)
+{
+  Parsed p = parse (
+      "x\n" SETTINGS
+      ", Civitai resources: [{\"type\":\"lora\",\"weight\":0.8,\"modelName\":\"a ] b, Steps: 3\"},"
+      "{\"air\":\"urn:air:sdxl:lora:civitai:1@2\"}], Civitai metadata: {\"remixOfId\":1}, Clip "
+      "skip: 2");
+  g_assert_cmpint (p.recipe.steps, ==, 20);
+  g_assert_cmpint (p.recipe.clip_skip, ==, 2);
+  g_assert_cmpint (p.notes.n, ==, 2);
+  g_assert_true (has_note (&p, "Civitai resources: [{\"type\":\"lora\""));
+  done (&p);
+  p = parse ("x\n" SETTINGS ", Civitai resources: [{\"type\", Clip skip: 2"); /* cut off */
+  g_assert_cmpint (p.recipe.clip_skip, ==, 2);
+  done (&p);
+}
+
+static void
+test_old_sampler_names_carry_the_schedule (void)
+{
+  static const struct
+  {
+    const char *fields;
+    RecipeSampler sampler;
+    RecipeSchedule schedule;
+  } cases[] = {
+    { "DPM++ 2M Karras", RECIPE_SAMPLER_DPMPP_2M, RECIPE_SCHEDULE_KARRAS },
+    { "DPM++ 2M SDE Exponential", RECIPE_SAMPLER_DPMPP_2M_SDE, RECIPE_SCHEDULE_EXPONENTIAL },
+    { "DPM++ SDE Karras", RECIPE_SAMPLER_DPMPP_SDE, RECIPE_SCHEDULE_KARRAS },
+    { "Euler SGM Uniform", RECIPE_SAMPLER_EULER, RECIPE_SCHEDULE_SGM_UNIFORM },
+    { "DPM++ 2M", RECIPE_SAMPLER_DPMPP_2M, RECIPE_SCHEDULE_NORMAL }, /* before 1.9: uniform */
+    { "DPM++ 2M, Schedule type: Automatic", RECIPE_SAMPLER_DPMPP_2M, RECIPE_SCHEDULE_KARRAS },
+    { "DPM++ 2M SDE, Schedule type: Automatic", RECIPE_SAMPLER_DPMPP_2M_SDE,
+      RECIPE_SCHEDULE_EXPONENTIAL },
+    { "Euler, Schedule type: Automatic", RECIPE_SAMPLER_EULER, RECIPE_SCHEDULE_NORMAL },
+    { "DPM++ 2M, Schedule type: Karras", RECIPE_SAMPLER_DPMPP_2M, RECIPE_SCHEDULE_KARRAS },
+    { "k_euler_a", RECIPE_SAMPLER_EULER_A, RECIPE_SCHEDULE_NORMAL },
+    { "DDIM", RECIPE_SAMPLER_DDIM, RECIPE_SCHEDULE_DDIM_UNIFORM },
+    { "LCM, Schedule type: Automatic", RECIPE_SAMPLER_LCM, RECIPE_SCHEDULE_AUTO },
+    { "Euler, Schedule type: Automatic, Version: Gesso 0.1.0", RECIPE_SAMPLER_EULER,
+      RECIPE_SCHEDULE_AUTO },
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text =
+          g_strdup_printf ("x\nSteps: 20, Seed: 1, CFG scale: 7, Sampler: %s", cases[i].fields);
+      Parsed p = parse (text);
+      g_test_message ("%s", cases[i].fields);
+      g_assert_cmpint (p.recipe.sampler, ==, cases[i].sampler);
+      g_assert_cmpint (p.recipe.schedule, ==, cases[i].schedule);
+      g_assert_cmpint (p.notes.n, ==, 0);
+      done (&p);
+    }
+}
+
+static void
+test_unknown_values_become_notes (void)
+{
+  Parsed p = parse (
+      "x <lora:rain:0.7> <lora:open\nSteps: 9999, Sampler: DPM2 a Karras, CFG scale: 7, Seed: -1, "
+      "Schedule type: Polyexponential, Size: big, RNG: TPU, Emphasis: Ignore, Frobnicate: 3");
+  g_assert_cmpint (p.recipe.steps, ==, 0);
+  g_assert_true (has_note (&p, "steps has to be"));
+  g_assert_true (
+      has_note (&p, "The sampler \"DPM2 a Karras\" is not available: the recipe uses euler"));
+  g_assert_true (has_note (&p, "\"Polyexponential\""));
+  g_assert_true (has_note (&p, "seed has to be"));
+  g_assert_true (has_note (&p, "The size"));
+  g_assert_true (has_note (&p, "\"TPU\""));
+  g_assert_true (has_note (&p, "\"Ignore\""));
+  g_assert_true (has_note (&p, "Frobnicate: 3 is left out"));
+  g_assert_true (has_note (&p, "The prompt uses <lora:rain:0.7>."));
+  g_assert_cmpint (p.notes.n, ==, 9);
+  done (&p);
+}
+
+/* With a hires pass "Denoising strength" is that pass's, and "Size" the size before it. */
+static void
+test_hires_pass_is_noted (void)
+{
+  Parsed p =
+      parse ("x\n" SETTINGS ", Denoising strength: 0.4, Hires upscale: 2, Hires upscaler: Latent");
+  g_assert_cmpfloat (p.recipe.denoise, ==, 1);
+  g_assert_cmpint (p.recipe.width, ==, 512);
+  g_assert_true (has_note (&p, "Denoising strength: 0.4"));
+  g_assert_true (has_note (&p, "Hires upscale: 2"));
+  g_assert_true (has_note (&p, "Hires upscaler: Latent"));
+  done (&p);
+  p = parse ("x\n" SETTINGS ", Denoising strength: 0.4");
+  g_assert_cmpfloat (p.recipe.denoise, ==, 0.4);
+  g_assert_true (has_note (&p, "made from another picture"));
+  done (&p);
+}
+
+static void
+test_comfyui_text_means_comfyui_ways (void)
+{
+  Parsed p = parse ("x\n" SETTINGS ", Version: ComfyUI");
+  g_assert_cmpint (p.recipe.noise, ==, RECIPE_NOISE_CPU);
+  g_assert_cmpint (p.recipe.weighting, ==, RECIPE_WEIGHTING_COMFYUI);
+  g_assert_cmpint (p.recipe.convention, ==, RECIPE_CONVENTION_COMFYUI);
+  done (&p);
+}
+
+static Recipe
+sample_recipe (void)
+{
+  Recipe r;
+  Status status = { 0 };
+  recipe_init (&r);
+  recipe_set (&r, "model", "/m/dream, v1.5: \"x\".safetensors", &status);
+  recipe_set (&r, "vae", "/m/vae/mse-840000.ckpt", &status);
+  recipe_set (&r, "model_hash", "879db523c30d3b9017143d56705015e15a2cb5628762c11d086fed9538abd7fd",
+              &status);
+  recipe_set (&r, "seed", "18446744073709551615", &status);
+  recipe_set (&r, "width", "832", &status);
+  recipe_set (&r, "height", "1216", &status);
+  recipe_set (&r, "steps", "28", &status);
+  recipe_set (&r, "guidance_scale", "6.5", &status);
+  recipe_set (&r, "clip_skip", "2", &status);
+  recipe_set (&r, "denoise", "0.35", &status);
+  recipe_set (&r, "eta", "0.5", &status);
+  recipe_set (&r, "zero_terminal_snr", "on", &status);
+  g_assert_true (status_ok (&status));
+  return r;
+}
+
+static void
+test_writes_what_others_read (void)
+{
+  Recipe r = sample_recipe ();
+  Status status = { 0 };
+  recipe_set (&r, "prompt", "a fox", &status);
+  recipe_set (&r, "negative_prompt", "blur", &status);
+  char *text = infotext_write (&r, &status);
+  g_assert_cmpstr (
+      text, ==,
+      "a fox\nNegative prompt: blur\nSteps: 28, Sampler: Euler, Schedule type: Automatic, "
+      "CFG scale: 6.5, Seed: 18446744073709551615, Size: 832x1216, Model hash: 879db523c3, "
+      "Model: \"dream, v1.5: \\\"x\\\"\", VAE: mse-840000.ckpt, Denoising strength: 0.35, "
+      "Clip skip: 2, RNG: CPU, Eta: 0.5, Noise Schedule: Zero Terminal SNR, "
+      "Version: Gesso 0.1.0");
+  mem_free (text);
+  recipe_clear (&r);
+}
+
+static void
+test_write_and_read_give_the_same (void)
+{
+  static const char *const prompts[] = {
+    "",
+    "a fox",
+    "two\nlines",
+    "Steps: 5, Sampler: DDIM, Seed: 3",
+    "\"quoted\", and: colons, {a|b}",
+    "狐 🦊 naïve",
+    "x\nSteps: 5, CFG scale: 2, Seed: 9, Size: 1x1",
+  };
+  static const char *const same[] = {
+    "prompt",           "negative_prompt", "seed",      "width",   "height", "steps",     "sampler",
+    "schedule",         "guidance_scale",  "clip_skip", "denoise", "noise",  "weighting", "eta",
+    "zero_terminal_snr"
+  };
+  const RecipeParam *samplers = recipe_find_param ("sampler"),
+                    *schedules = recipe_find_param ("schedule");
+  int n_samplers = param_n_choices (samplers), n_schedules = param_n_choices (schedules);
+  for (int i = 0; i < n_samplers * n_schedules; i++)
+    {
+      Recipe r = sample_recipe ();
+      Status status = { 0 };
+      recipe_set (&r, "prompt", prompts[i % 7], &status);
+      recipe_set (&r, "negative_prompt", prompts[i / 7 % 7], &status);
+      recipe_set (&r, "sampler", samplers->choices[i % n_samplers], &status);
+      recipe_set (&r, "schedule", schedules->choices[i / n_samplers], &status);
+      r.noise = (RecipeNoise) (i % 2);
+      r.weighting = (RecipeWeighting) (i % 4);
+      char *text = infotext_write (&r, &status);
+      Parsed p = parse (text);
+      for (size_t k = 0; k < G_N_ELEMENTS (same); k++)
+        {
+          char *expected = recipe_get_text (&r, same[k], &status);
+          assert_value (&p.recipe, same[k], expected);
+          mem_free (expected);
+        }
+      g_assert_cmpstr (p.recipe.model, ==, "dream, v1.5: \"x\"");
+      g_assert_cmpstr (p.recipe.vae, ==, "mse-840000.ckpt");
+      mem_free (text);
+      recipe_clear (&r);
+      done (&p);
+    }
+}
+
+static void
+test_too_long_or_not_utf8_is_refused (void)
+{
+  g_autofree char *text = g_strnfill (INFOTEXT_MAX_BYTES + 1, 'a');
+  Recipe recipe;
+  Notes notes = { 0 };
+  Status status = { 0 };
+  recipe_init (&recipe);
+  g_assert_false (infotext_parse (&recipe, text, &notes, &status));
+  g_assert_cmpint (status.code, ==, STATUS_FORMAT);
+  status = (Status){ 0 };
+  g_assert_false (infotext_parse (&recipe, "a\xff", &notes, &status));
+  g_assert_cmpint (status.code, ==, STATUS_FORMAT);
+}
+
+/* Open quotes and brackets are looked ahead for: not over and over to the end. */
+static void
+test_hostile_text_is_quick (void)
+{
+  GString *text = g_string_new ("x\n");
+  while (text->len < INFOTEXT_MAX_BYTES - 100)
+    g_string_append (text, "aa: [,bb: \"\\,");
+  Recipe recipe;
+  Notes notes = { 0 };
+  Status status = { 0 };
+  recipe_init (&recipe);
+  g_assert_false (infotext_parse (&recipe, text->str, &notes, &status));
+  g_assert_nonnull (strstr (status.message, "more than 4096 settings"));
+  g_string_free (text, TRUE);
+  notes_clear (&notes);
+  recipe_clear (&recipe);
+}
+
+static bool
+write_and_parse (const Recipe *from, Status *status)
+{
+  Recipe read;
+  Notes notes = { 0 };
+  recipe_init (&read);
+  char *text = infotext_write (from, status);
+  bool ok = text && infotext_parse (&read, text, &notes, status) &&
+            infotext_parse (&read, "x <lora:a:1>\nSteps: x, Foo: \"a, b\", Sampler: y, Size: 3",
+                            &notes, status);
+  mem_free (text);
+  notes_clear (&notes);
+  recipe_clear (&read);
+  return ok;
+}
+
+static void
+test_every_allocation_may_fail (void)
+{
+  Recipe r = sample_recipe ();
+  Status status = { 0 };
+  mem_fail_at (0);
+  g_assert_true (write_and_parse (&r, &status));
+  int64_t n = mem_count ();
+  g_assert_cmpint (n, >, 30);
+  for (int64_t i = 1; i <= n; i++)
+    {
+      status = (Status){ 0 };
+      mem_fail_at (i);
+      g_assert_false (write_and_parse (&r, &status));
+      g_assert_cmpint (status.code, ==, STATUS_NO_MEMORY);
+    }
+  mem_fail_at (0);
+  recipe_clear (&r);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/infotext/usual", test_reads_the_usual_text);
+  g_test_add_func ("/recipe/infotext/prompt-like-settings", test_prompt_may_look_like_settings);
+  g_test_add_func ("/recipe/infotext/fewer-than-three-pairs",
+                   test_fewer_than_three_pairs_belong_to_the_prompt);
+  g_test_add_func ("/recipe/infotext/negative-at-line-start",
+                   test_negative_mark_counts_at_line_start_only);
+  g_test_add_func ("/recipe/infotext/line-ends", test_windows_line_ends_and_empty_text);
+  g_test_add_func ("/recipe/infotext/quoted", test_quoted_values);
+  g_test_add_func ("/recipe/infotext/civitai", test_civitai_arrays_do_not_break_the_line);
+  g_test_add_func ("/recipe/infotext/sampler-names", test_old_sampler_names_carry_the_schedule);
+  g_test_add_func ("/recipe/infotext/unknown-values", test_unknown_values_become_notes);
+  g_test_add_func ("/recipe/infotext/hires", test_hires_pass_is_noted);
+  g_test_add_func ("/recipe/infotext/comfyui", test_comfyui_text_means_comfyui_ways);
+  g_test_add_func ("/recipe/infotext/write", test_writes_what_others_read);
+  g_test_add_func ("/recipe/infotext/round-trip", test_write_and_read_give_the_same);
+  g_test_add_func ("/recipe/infotext/refused", test_too_long_or_not_utf8_is_refused);
+  g_test_add_func ("/recipe/infotext/hostile", test_hostile_text_is_quick);
+  g_test_add_func ("/recipe/infotext/memory", test_every_allocation_may_fail);
+  return g_test_run ();
+}
