@@ -13,8 +13,10 @@
 bool exif_read_texts (MediaTexts *texts, const uint8_t *data, size_t n_bytes, Status *status);
 
 /* Finds the EXIF part of a JPEG or WebP file.  @damaged: set when the file is cut off before. */
-bool exif_find_in_jpeg (const MediaSource *source, uint64_t *offset, size_t *n_bytes, bool *damaged);
-bool exif_find_in_webp (const MediaSource *source, uint64_t *offset, size_t *n_bytes, bool *damaged);
+bool
+exif_find_in_jpeg (const MediaSource *source, uint64_t *offset, size_t *n_bytes, bool *damaged);
+bool
+exif_find_in_webp (const MediaSource *source, uint64_t *offset, size_t *n_bytes, bool *damaged);
 
 /* Orientation of a JPEG, 1 to 8; 1 (upright) when it does not say. */
 int exif_orientation (const MediaSource *source);

@@ -244,7 +244,8 @@ read_png (MediaTexts *texts, const MediaSource *source, Status *status)
 }
 
 static bool
-read_exif (MediaTexts *texts, const MediaSource *source, uint64_t offset, size_t n_bytes, Status *status)
+read_exif (
+    MediaTexts *texts, const MediaSource *source, uint64_t offset, size_t n_bytes, Status *status)
 {
   if (n_bytes > TEXT_MAX_BYTES)
     {

@@ -3,7 +3,9 @@
  */
 #include "recipe/json.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -12,6 +14,45 @@ only_white_space (const char *text, size_t n_bytes)
   for (size_t i = 0; i < n_bytes; i++)
     if (!memchr (" \t\r\n", text[i], 4))
       return false;
+  return true;
+}
+
+/* False for an integer that json-c would silently replace by the largest it knows. */
+static bool
+integer_fits (const char *digits, size_t n, bool negative)
+{
+  enum
+  {
+    MOST_DIGITS = 20 /* of UINT64_MAX */
+  };
+  char copy[MOST_DIGITS + 1] = "";
+  if (n > MOST_DIGITS)
+    return false;
+  memcpy (copy, digits, n);
+  errno = 0;
+  uint64_t v = strtoull (copy, NULL, 10);
+  return errno == 0 && !(negative && v > (uint64_t) INT64_MAX + 1);
+}
+
+static bool
+integers_fit (const char *text, size_t n_bytes)
+{
+  bool in_string = false;
+  for (size_t i = 0; i < n_bytes; i++)
+    if (in_string && text[i] == '\\')
+      i++;
+    else if (text[i] == '"')
+      in_string = !in_string;
+    else if (!in_string && text[i] >= '0' && text[i] <= '9')
+      {
+        size_t start = i;
+        bool whole = true;
+        for (; i < n_bytes && memchr ("0123456789.eE+-", text[i], 15); i++)
+          whole = whole && text[i] >= '0' && text[i] <= '9';
+        if (whole && !integer_fits (text + start, i - start, start && text[start - 1] == '-'))
+          return false;
+        i--;
+      }
   return true;
 }
 
@@ -43,6 +84,11 @@ json_parse (const char *text, size_t n_bytes, int max_depth, const char *what, S
   if (n_bytes >= INT_MAX || memchr (text, '\0', n_bytes))
     {
       status_fail (status, STATUS_FORMAT, "%s is not valid JSON: it is damaged.", what);
+      return NULL;
+    }
+  if (!integers_fit (text, n_bytes))
+    {
+      status_fail (status, STATUS_FORMAT, "%s holds a whole number that is too large.", what);
       return NULL;
     }
   struct json_tokener *tok = json_tokener_new_ex (max_depth);

@@ -45,9 +45,10 @@ find_key (Span rest, Span *key)
       while (p < rest.end && !is_word (*p))
         p++;
       const char *start = p;
-      while (p < rest.end && is_key (*p))
-        p++;
-      if (p < rest.end && *p == ':' && p - start >= 2)
+      int n_chars = 0;
+      for (; p < rest.end && is_key (*p); p++)
+        n_chars += n_chars < 2 && ((unsigned char) *p & 0xc0) != 0x80; /* not bytes inside UTF-8 */
+      if (p < rest.end && *p == ':' && n_chars == 2)
         {
           *key = (Span){ start, p };
           return skip_space (p + 1, rest.end);

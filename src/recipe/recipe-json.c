@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * recipe-json.c - recipes as keyed JSON with a version and migrations.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/mem.h"

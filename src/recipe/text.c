@@ -118,6 +118,12 @@ text_from_double (char out[TEXT_NUMBER_SIZE], double value)
   uselocale (before);
 }
 
+static bool
+is_space (char c)
+{
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 bool
 text_to_double (const char *text, double *value)
 {

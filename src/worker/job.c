@@ -28,9 +28,9 @@ take_schedule (Recipe *recipe, const Checkpoint *model, SdJob *job, Status *stat
       const SamplerInfo *info = sampler_info (job->sampler);
       bool diffusers = job->convention == CONVENTION_DIFFUSERS;
       job->schedule = diffusers ? info->diffusers_schedule : info->comfyui_schedule;
-      if (diffusers)
+      if (diffusers && job->schedule != SCHEDULE_ORIGIN)
         schedule_from_name (model->config.timestep_spacing, &job->schedule);
-      Status ignored = { 0 }; /* a schedule that recipes cannot name yet stays "auto" */
+      Status ignored = { 0 }; /* a schedule that recipes cannot name stays "auto" */
       recipe_set (recipe, "schedule", schedule_name (job->schedule), &ignored);
       return true;
     }
@@ -40,6 +40,19 @@ take_schedule (Recipe *recipe, const Checkpoint *model, SdJob *job, Status *stat
                status_fail (status, STATUS_UNSUPPORTED, "The schedule %s is not known.", name));
   mem_free (name);
   return ok;
+}
+
+/* A schedule that only the other convention has decides for it, unless the recipe insists. */
+static void
+settle_convention (const Recipe *recipe, SdJob *job)
+{
+  const ScheduleInfo *info = schedule_info (job->schedule);
+  if (recipe->convention != RECIPE_CONVENTION_AUTO)
+    return;
+  if (job->convention == CONVENTION_DIFFUSERS && !info->diffusers)
+    job->convention = CONVENTION_COMFYUI;
+  else if (job->convention == CONVENTION_COMFYUI && !info->comfyui)
+    job->convention = CONVENTION_DIFFUSERS;
 }
 
 static Convention
@@ -137,9 +150,11 @@ job_from_recipe (
   take_numbers (recipe, job);
   take_model_marks (recipe, job);
   job->compute = take_precision (recipe, backend);
-  if (recipe->convention == RECIPE_CONVENTION_AUTO)
-    recipe->convention = job->convention == CONVENTION_DIFFUSERS ? RECIPE_CONVENTION_DIFFUSERS
-                                                                 : RECIPE_CONVENTION_COMFYUI;
   recipe->precision = job->compute == COMPUTE_BF16 ? RECIPE_PRECISION_BF16 : RECIPE_PRECISION_F32;
-  return take_sampler (recipe, job, status) && take_schedule (recipe, model, job, status);
+  if (!take_sampler (recipe, job, status) || !take_schedule (recipe, model, job, status))
+    return false;
+  settle_convention (recipe, job);
+  recipe->convention = job->convention == CONVENTION_DIFFUSERS ? RECIPE_CONVENTION_DIFFUSERS
+                                                               : RECIPE_CONVENTION_COMFYUI;
+  return take_sampler (recipe, job, status);
 }

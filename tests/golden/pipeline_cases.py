@@ -279,12 +279,13 @@ def features():
     yield xl("cfg9-rescale", cfg=9.0, rescale=0.7)
     yield xl("empty-negative-encoded", negative="")
     yield xl("empty-negative-zeros", negative="", negative_mode="zeros")
-    yield xl("long-prompt", prompt=conditioning.LONG)
+    # Little guidance: at 4 these two random networks multiply rounding a hundredfold (see `drift`).
+    yield xl("long-prompt", prompt=conditioning.LONG, cfg=1.5)
     yield xl("clip-skip-3", clip_skip=3)
     yield xl("sizes", original_size=[700, 900], crop=[16, 40], target_size=[512, 768])
     yield xl("weights-a1111", prompt=weighted)
-    yield xl("v", prediction="v_prediction", decode=True)
-    yield xl("v-dpmpp_2m-karras", "dpmpp_2m", "linspace+karras", prediction="v_prediction")
+    yield xl("v", prediction="v_prediction", decode=True, cfg=1.5)
+    yield xl("v-dpmpp_2m-karras", "dpmpp_2m", "linspace+karras", prediction="v_prediction", cfg=1.5)
     for sampler in ("euler", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_sde", "unipc"):
         yield xl(f"v-zsnr-{sampler}", sampler, "trailing", prediction="v_prediction", zero_snr=True, rescale=0.7)
     for sampler, schedule, strength in (

@@ -117,9 +117,6 @@ new_backend (const char *level, int n_threads)
   return b;
 }
 
-/* --- linear ------------------------------------------------------------------------------------
- */
-
 typedef struct
 {
   int64_t n_rows, n_out, n_in;
@@ -217,9 +214,6 @@ test_linear (gconstpointer level)
       backend_free (b);
     }
 }
-
-/* --- conv2d ------------------------------------------------------------------------------------
- */
 
 typedef struct
 {
@@ -333,9 +327,6 @@ test_conv (gconstpointer level)
   backend_free (b);
 }
 
-/* --- attention ---------------------------------------------------------------------------------
- */
-
 typedef struct
 {
   int64_t n, n_heads, head_dim, len_q, len_k;
@@ -446,9 +437,6 @@ test_attention (gconstpointer level)
       check_attention (b, &attention_cases[i], compute);
   backend_free (b);
 }
-
-/* -------------------------------------------------------------------------------------------------
- */
 
 static void
 test_cancel_leaves_the_output (void)

@@ -287,7 +287,8 @@ assert_json_refused (const char *json, const char *part)
   Status status = { 0 };
   Notes notes = { 0 };
   fill (&recipe);
-  g_assert_false (recipe_from_json (&recipe, json, strlen (json), &notes, &status));
+  if (recipe_from_json (&recipe, json, strlen (json), &notes, &status))
+    g_error ("\"%s\" was accepted", json);
   if (!strstr (status.message, part))
     g_error ("\"%s\" says \"%s\", not \"%s\"", json, status.message, part);
   assert_filled (&recipe);
@@ -303,7 +304,7 @@ test_damaged_json_is_refused (void)
   assert_json_refused ("", "ends too early");
   assert_json_refused ("{\"version\": 1", "ends too early");
   assert_json_refused ("{\"version\": 1} x", "not valid JSON");
-  assert_json_refused ("{'version': 1}", "not valid JSON");
+  assert_json_refused ("{\"version\": 1,}", "not valid JSON");
   assert_json_refused ("{\"version\": 1, \"prompt\": \"\xff\"}", "not valid JSON");
   assert_json_refused ("[1]", "no JSON object");
   assert_json_refused ("{}", "no version");
@@ -339,8 +340,30 @@ test_seed_is_exact_or_refused (void)
       g_assert_true (recipe_from_json (&recipe, json, strlen (json), &notes, &status));
       assert_text (&recipe, "seed", seeds[i]);
     }
-  assert_json_refused ("{\"version\": 1, \"seed\": 18446744073709551616}", "");
+  assert_json_refused ("{\"version\": 1, \"seed\": 18446744073709551616}", "too large");
+  assert_json_refused ("{\"version\": 1, \"seed\": 99999999999999999999999}", "too large");
+  assert_json_refused ("{\"version\": 1, \"x\": [-9223372036854775809]}", "too large");
+  assert_json_refused ("{\"version\": 1, \"seed\": 1e30}",
+                       "seed in the recipe has to be a whole number");
   assert_json_refused ("{\"version\": 1, \"seed\": -1}", "seed has to be");
+}
+
+/* Digits in texts and fractions are no integers. */
+static void
+test_long_digits_elsewhere_are_fine (void)
+{
+  static const char json[] = "{\"version\": 1, \"prompt\": \"\\\"99999999999999999999999\", "
+                             "\"denoise\": 0.1234567890123456789012345, "
+                             "\"x\": [-9223372036854775808, 1.5e-000000000000000000000001]}";
+  Recipe recipe;
+  Status status = { 0 };
+  Notes notes = { 0 };
+  recipe_init (&recipe);
+  if (!recipe_from_json (&recipe, json, strlen (json), &notes, &status))
+    g_error ("%s", status.message);
+  g_assert_cmpstr (recipe.prompt, ==, "\"99999999999999999999999");
+  notes_clear (&notes);
+  recipe_clear (&recipe);
 }
 
 static void
@@ -462,6 +485,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/json/fixtures", test_fixture_of_each_version_is_read);
   g_test_add_func ("/recipe/json/damaged", test_damaged_json_is_refused);
   g_test_add_func ("/recipe/json/seed-exact", test_seed_is_exact_or_refused);
+  g_test_add_func ("/recipe/json/long-digits", test_long_digits_elsewhere_are_fine);
   g_test_add_func ("/recipe/json/unknown-keys", test_unknown_keys_are_reported_and_kept);
   g_test_add_func ("/recipe/validate", test_validate_checks_what_belongs_together);
   g_test_add_func ("/recipe/memory/every-allocation-may-fail", test_every_allocation_may_fail);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * test-samplers.c - samplers against exact solutions and against the k-diffusion formulas written
- * out in double precision; resuming; failures; guidance.
+ * out in double precision; resuming; failures.
  */
 #include <glib.h>
 #include <math.h>
@@ -8,7 +8,6 @@
 
 #include "core/mem.h"
 #include "core/rng.h"
-#include "samplers/guidance.h"
 #include "samplers/sampler.h"
 
 /* Data that is normal with this mean and deviation has a denoiser in closed form. */
@@ -209,15 +208,17 @@ test_samplers_deliver_the_distribution (void)
         }
       double variance = squares / N, want = data_deviation * data_deviation;
       g_test_message ("%s: mean %.4f, variance %.4f", sampler_name (kinds[k]), sum / N, variance);
-      /* first-order samplers lose about a tenth of the variance in 60 steps */
-      double allowed = sampler_info (kinds[k])->calls_per_step > 1 ? 0.03 : 0.06;
+      /* of the exact 0.36 the first-order steps lose 0.044 in 60 steps, the others under 0.006 */
+      bool first_order = kinds[k] == SAMPLER_EULER_ANCESTRAL || kinds[k] == SAMPLER_DDIM;
+      double allowed = first_order ? 0.06 : 0.02;
+      /* the deterministic ones start from noise without the data's mean: 0.4 (1 - 0.6 / 14.6) */
       g_assert_cmpfloat_with_epsilon (sum / N, data_mean, 0.03);
       g_assert_cmpfloat_with_epsilon (variance, want, allowed);
       run_close (&run);
     }
 }
 
-/* ---- k-diffusion's formulas, as its sampling.py states them, one value in double ---- */
+/* k-diffusion's formulas, as its sampling.py states them, for one value in double. */
 
 typedef struct
 {
@@ -381,23 +382,23 @@ determinant (double m[3][3])
          m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
 }
 
+/* Powers of r, one column replaced by b; -1 for none. */
+static double
+cramer_determinant (const double *r, const double *b, int n, int replaced)
+{
+  double m[3][3] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } };
+  for (int k = 0; k < n; k++)
+    for (int j = 0; j < n; j++)
+      m[k][j] = j == replaced ? b[k] : pow (r[j], k);
+  return determinant (m);
+}
+
 /* rho of sum_j r_j^k rho_j = b_k, k < n <= 3 */
 static void
 cramer (const double *r, const double *b, int n, double *rho)
 {
-  for (int column = -1, base_done = 0; column < n; column++)
-    {
-      static double whole;
-      double m[3][3] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } };
-      for (int k = 0; k < n; k++)
-        for (int j = 0; j < n; j++)
-          m[k][j] = j == column ? b[k] : pow (r[j], k);
-      if (!base_done)
-        whole = determinant (m);
-      else
-        rho[column] = determinant (m) / whole;
-      base_done = 1;
-    }
+  for (int j = 0; j < n; j++)
+    rho[j] = cramer_determinant (r, b, n, j) / cramer_determinant (r, b, n, -1);
 }
 
 static double
@@ -570,8 +571,6 @@ test_ddim_equals_its_paper (void)
   run_close (&run);
 }
 
-/* ---- resuming ---- */
-
 enum
 {
   RESUME_VALUES = 40,
@@ -651,8 +650,6 @@ test_sampler_refuses_foreign_state (void)
   run_close (&a);
   run_close (&b);
 }
-
-/* ---- failures ---- */
 
 /* The model fails at each of its calls in turn; the step is then done again and the result is that
  * of a run without a failure (the noise is put back, as a journal would). */
@@ -822,86 +819,6 @@ test_samplers_stand_repeated_levels (void)
     }
 }
 
-/* ---- guidance ---- */
-
-static void
-test_guidance_combines_in_x0 (void)
-{
-  const float cond[] = { 1, 2, -1 }, other[] = { 0, 4, 2 }, uncond[] = { 0.5f, 1, 1 };
-  const float *conds[] = { cond, other };
-  const double weights[] = { 1, 0.5 };
-  float out[3];
-  guidance_cfg (out, cond, uncond, 7, 3);
-  g_assert_cmpfloat_with_epsilon (out[0], 0.5 + 7 * 0.5, 1e-6);
-  g_assert_cmpfloat_with_epsilon (out[2], 1 - 7 * 2, 1e-6);
-  guidance_cfg (out, cond, uncond, 1, 3);
-  g_assert_cmpmem (out, sizeof out, cond, sizeof cond);
-  guidance_compose (out, conds, weights, 2, uncond, 3, 3);
-  g_assert_cmpfloat_with_epsilon (out[1], 1 + 3 * (1 + 0.5 * 3), 1e-6);
-}
-
-static double
-deviation (const double *v, int n)
-{
-  double mean = 0, squares = 0;
-  for (int i = 0; i < n; i++)
-    mean += v[i] / n;
-  for (int i = 0; i < n; i++)
-    squares += (v[i] - mean) * (v[i] - mean);
-  return sqrt (squares / (n - 1));
-}
-
-/* The definition, in the network's own output: out' = out (phi std (cond) / std (out) + 1 - phi),
- * for each of two pictures, then back to x0. */
-static void
-test_guidance_rescale_follows_its_definition (void)
-{
-  enum
-  {
-    N = 16
-  };
-  const double sigma = 3, phi = 0.7;
-  float x[2 * N], cond[2 * N], guided[2 * N];
-  Rng rng;
-  rng_init (&rng, RNG_CPU, 3);
-  for (int prediction = PREDICTION_EPSILON; prediction <= PREDICTION_V; prediction++)
-    {
-      rng_normal (&rng, x, 2 * N);
-      rng_normal (&rng, cond, 2 * N);
-      rng_normal (&rng, guided, 2 * N);
-      double c2 = 1 / (1 + sigma * sigma);
-      double skip = prediction == PREDICTION_V ? c2 : 1;
-      double factor = prediction == PREDICTION_V ? -sigma * sqrt (c2) : -sigma;
-      double want[2 * N];
-      for (int p = 0; p < 2; p++)
-        {
-          double of_cond[N], of_guided[N];
-          for (int i = 0; i < N; i++)
-            {
-              x[p * N + i] *= (float) sigma;
-              guided[p * N + i] *= 4 + 2 * (float) p;
-              of_cond[i] = (cond[p * N + i] - skip * x[p * N + i]) / factor;
-              of_guided[i] = (guided[p * N + i] - skip * x[p * N + i]) / factor;
-            }
-          double k = phi * deviation (of_cond, N) / deviation (of_guided, N) + 1 - phi;
-          for (int i = 0; i < N; i++)
-            want[p * N + i] = skip * x[p * N + i] + factor * k * of_guided[i];
-        }
-      guidance_rescale (guided, cond, x, sigma, (Prediction) prediction, phi, 2, N);
-      for (int i = 0; i < 2 * N; i++)
-        g_assert_cmpfloat_with_epsilon (guided[i], want[i], 5e-6);
-    }
-}
-
-static void
-test_guidance_rescale_of_a_constant_stays (void)
-{
-  float x[] = { 1, 1 }, cond[] = { 0, 1 }, guided[] = { 2, 2 };
-  guidance_rescale (guided, cond, x, 2, PREDICTION_EPSILON, 0.7, 1, 2);
-  g_assert_cmpfloat (guided[0], ==, 2);
-  g_assert_cmpfloat (guided[1], ==, 2);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -920,9 +837,6 @@ main (int argc, char **argv)
   ADD ("sampler/refuses-bad-options", sampler_refuses_bad_options);
   ADD ("sampler/survives-every-failed-allocation", sampler_survives_every_failed_allocation);
   ADD ("sampler/stand-repeated-levels", samplers_stand_repeated_levels);
-  ADD ("guidance/combines-in-x0", guidance_combines_in_x0);
-  ADD ("guidance/rescale-follows-its-definition", guidance_rescale_follows_its_definition);
-  ADD ("guidance/rescale-of-a-constant-stays", guidance_rescale_of_a_constant_stays);
 #undef ADD
   return g_test_run ();
 }

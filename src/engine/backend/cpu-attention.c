@@ -90,9 +90,6 @@ width_of (const GemmKernels *k, int64_t cols_left)
   return cols_left <= k->narrow ? k->narrow : k->nr;
 }
 
-/* --- keys and values ---------------------------------------------------------------------------
- */
-
 static void
 pack_keys (const Job *job, char *dst, int64_t head, int64_t k0, int n)
 {
@@ -159,9 +156,6 @@ pack_task (void *data, int64_t index, int thread)
   pack_key_block (job, shared_keys (job, head, block), head, block);
 }
 
-/* --- one strip of queries against one block of keys --------------------------------------------
- */
-
 static void
 make_scores (const QueryBlock *q, const KeyBlock *b, int row0, int rows)
 {
@@ -177,7 +171,7 @@ make_scores (const QueryBlock *q, const KeyBlock *b, int row0, int rows)
             units_of (job, min_i64 (job->dim_block, job->args->head_dim - i * job->dim_block));
         const char *a = q->s->queries + (i * job->queries_a_task + row0) * GEMM_A_STRIDE;
         k->tile (rows, width == k->nr, units, a, keys, scores + j, SCORE_STRIDE,
-                 i > 0 ? scores + j : NULL, NULL);
+                 i > 0 ? scores + j : NULL, NULL, keys);
         keys += (int64_t) width * units * 4;
       }
 }
@@ -216,13 +210,10 @@ add_values (const QueryBlock *q, const KeyBlock *b, int row0, int rows)
       int width = width_of (k, job->args->head_dim - d);
       float *out = q->out + row0 * job->dim_padded + d;
       k->tile (rows, width == k->nr, b->units, q->s->scores, values, out, job->dim_padded,
-               b->k0 > 0 ? out : NULL, NULL);
+               b->k0 > 0 ? out : NULL, NULL, values);
       values += (int64_t) width * b->units * 4;
     }
 }
-
-/* --- one task ----------------------------------------------------------------------------------
- */
 
 static void
 pack_queries (const QueryBlock *q)
@@ -298,9 +289,6 @@ query_task (void *data, int64_t index, int thread)
     job->kernels->end ();
   write_out (&q);
 }
-
-/* --- the cut -----------------------------------------------------------------------------------
- */
 
 static void
 cut_dims (Job *job)

@@ -72,9 +72,6 @@ cut_blocks (GemmJob *job)
       (job->n_blocks - 1) * job->block_units + block_at (job, job->n_blocks - 1).units;
 }
 
-/* --- one register tile -------------------------------------------------------------------------
- */
-
 typedef struct
 {
   int rows, cols; /* of C */
@@ -84,6 +81,7 @@ typedef struct
   float *c;
   int64_t c_stride;
   const float *init, *bias;
+  const char *next;
 } Tile;
 
 /* A tile that C cuts off on the right is made aside. */
@@ -91,7 +89,7 @@ static void
 make_edge_tile (const GemmKernels *k, const Tile *t, float *edge)
 {
   int width = t->wide ? k->nr : k->narrow;
-  k->tile (t->rows, t->wide, t->units, t->a, t->b, edge, width, NULL, NULL);
+  k->tile (t->rows, t->wide, t->units, t->a, t->b, edge, width, NULL, NULL, t->next);
   for (int r = 0; r < t->rows; r++)
     for (int j = 0; j < t->cols; j++)
       {
@@ -104,13 +102,10 @@ static void
 make_tile (const GemmKernels *k, const Tile *t, float *edge)
 {
   if (t->cols == (t->wide ? k->nr : k->narrow))
-    k->tile (t->rows, t->wide, t->units, t->a, t->b, t->c, t->c_stride, t->init, t->bias);
+    k->tile (t->rows, t->wide, t->units, t->a, t->b, t->c, t->c_stride, t->init, t->bias, t->next);
   else
     make_edge_tile (k, t, edge);
 }
-
-/* --- one task ----------------------------------------------------------------------------------
- */
 
 typedef struct
 {
@@ -151,9 +146,9 @@ pack_panel_block (const GemmJob *job, void *dst, int64_t panel, const Block *blo
              panel_cols (job, panel), block->c0, block->nc, block->units);
 }
 
-/* All rows of the task against one block of one panel. */
+/* All rows of the task against one block of one panel.  Meanwhile @next, as large, is fetched. */
 static void
-multiply_panel (const Task *t, int64_t panel, const void *b)
+multiply_panel (const Task *t, int64_t panel, const char *b, const char *next)
 {
   const GemmJob *job = t->job;
   const GemmKernels *k = job->kernels;
@@ -163,8 +158,10 @@ multiply_panel (const Task *t, int64_t panel, const void *b)
                 .units = t->block.units,
                 .b = b,
                 .c_stride = job->c_stride };
-  for (int64_t r = 0; r < t->n_rows; r += tile.rows)
+  int64_t fetched = 0, fetch = (int64_t) t->block.units * GEMM_FETCH_BYTES;
+  for (int64_t r = 0; r < t->n_rows; r += tile.rows, fetched += fetch)
     {
+      tile.next = fetched < (int64_t) t->block.units * k->nr * 4 ? next + fetched : b;
       int64_t row = t->row0 + r, picture = row / job->rows_per_picture;
       int64_t left = min_i64 (t->n_rows - r, (picture + 1) * job->rows_per_picture - row);
       int64_t offset = row * job->c_stride + job->col0 + col;
@@ -204,17 +201,19 @@ run_task (void *data, int64_t index, int thread)
       for (int64_t p = t.panel0; p < t.panel1; p++)
         {
           if (job->pack_in_task)
-            pack_panel_block (job, t.s->b, p, &t.block);
-          multiply_panel (
-              &t, p, job->pack_in_task ? (char *) t.s->b : shared_block (job, p, t.block_index));
+            {
+              pack_panel_block (job, t.s->b, p, &t.block);
+              multiply_panel (&t, p, (char *) t.s->b, (char *) t.s->b);
+              continue;
+            }
+          const char *b = shared_block (job, p, t.block_index);
+          bool more = p + 1 < t.panel1;
+          multiply_panel (&t, p, b, more ? shared_block (job, p + 1, t.block_index) : b);
         }
     }
   if (k->end)
     k->end ();
 }
-
-/* --- one pass ----------------------------------------------------------------------------------
- */
 
 static void
 pack_task (void *data, int64_t panel, int thread)

@@ -116,6 +116,8 @@ bool ctx_failed (const Ctx *ctx);
 bool ctx_running (const Ctx *ctx);
 Backend *ctx_backend (const Ctx *ctx);
 Compute ctx_compute (const Ctx *ctx);
+/* For the layers that follow.  Returns: what it was before */
+Compute ctx_set_compute (Ctx *ctx, Compute compute);
 
 int ctx_op_count (const Ctx *ctx);
 const OpRecord *ctx_op (const Ctx *ctx, int i);

@@ -18,6 +18,17 @@ root_of (const PlanBuffer *buffers, int i)
   return i;
 }
 
+/* Operators read other sources while they write: only the one that is overwritten may lie there. */
+static bool
+is_read_twice (const PlanBuffer *buffers, const OpRecord *op, int root)
+{
+  for (int i = 0; i < OP_MAX_SOURCES; i++)
+    if (i != op->inplace && op->source[i] && op->source[i]->buffer >= 0 &&
+        root_of (buffers, op->source[i]->buffer) == root)
+      return true;
+  return false;
+}
+
 void
 plan_inplace (PlanBuffer *buffers, const OpRecord *ops, int n_ops)
 {
@@ -30,7 +41,8 @@ plan_inplace (PlanBuffer *buffers, const OpRecord *ops, int n_ops)
       int root = root_of (buffers, source->buffer);
       PlanBuffer *in = &buffers[root];
       if (in->last != i || in->size != out->size ||
-          tensor_bytes (source) != tensor_bytes (ops[i].out))
+          tensor_bytes (source) != tensor_bytes (ops[i].out) ||
+          is_read_twice (buffers, &ops[i], root))
         continue;
       out->alias_of = root;
       in->last = out->last;

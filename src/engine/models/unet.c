@@ -182,12 +182,31 @@ unet_bind (const Binder *b, const UnetConfig *config)
 
 /* ---- forward ---- */
 
+/* The layers below take next to no time but touch everything behind them: always f32. */
+static Tensor *
+precise_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
+{
+  Compute before = ctx_set_compute (ctx, COMPUTE_F32);
+  Tensor *y = op_linear (ctx, x, layer, add);
+  ctx_set_compute (ctx, before);
+  return y;
+}
+
+static Tensor *
+precise_conv (Ctx *ctx, const Tensor *x, Layer layer)
+{
+  Compute before = ctx_set_compute (ctx, COMPUTE_F32);
+  Tensor *y = op_conv2d (ctx, x, layer, (ConvOptions){ 0 });
+  ctx_set_compute (ctx, before);
+  return y;
+}
+
 /* @emb: (N, time_dim), already through silu. */
 static Tensor *
 res_block (Ctx *ctx, const Unet *u, const ResBlock *r, Tensor *x, const Tensor *emb)
 {
   int groups = u->config.norm_groups;
-  Tensor *time = op_linear (ctx, emb, r->time, NULL);
+  Tensor *time = precise_linear (ctx, emb, r->time, NULL);
   Tensor *h = op_group_norm (ctx, x, r->norm1, groups, RES_EPS, true);
   h = op_conv2d (ctx, h, r->conv1, (ConvOptions){ .channel_add = time });
   h = op_group_norm (ctx, h, r->norm2, groups, RES_EPS, true);
@@ -213,12 +232,12 @@ static Tensor *
 embedding (Ctx *ctx, const Unet *u, const Tensor *t, const Tensor *vector)
 {
   Tensor *e = op_sinusoid (ctx, t, u->config.channels[0]);
-  e = op_unary (ctx, UNARY_SILU, op_linear (ctx, e, u->time1, NULL));
-  e = op_linear (ctx, e, u->time2, NULL);
+  e = op_unary (ctx, UNARY_SILU, precise_linear (ctx, e, u->time1, NULL));
+  e = precise_linear (ctx, e, u->time2, NULL);
   if (u->config.adm_dim > 0)
     {
-      Tensor *v = op_unary (ctx, UNARY_SILU, op_linear (ctx, vector, u->vector1, NULL));
-      e = op_linear (ctx, v, u->vector2, e);
+      Tensor *v = op_unary (ctx, UNARY_SILU, precise_linear (ctx, vector, u->vector1, NULL));
+      e = precise_linear (ctx, v, u->vector2, e);
     }
   return op_unary (ctx, UNARY_SILU, e);
 }
@@ -248,7 +267,7 @@ unet_forward (Ctx *ctx,
   Tensor *skips[MAX_SKIPS];
   int n = 0;
   Tensor *emb = embedding (ctx, u, t, vector);
-  Tensor *h = skips[n++] = op_conv2d (ctx, x, u->conv_in, (ConvOptions){ 0 });
+  Tensor *h = skips[n++] = precise_conv (ctx, x, u->conv_in);
   for (int level = 0; level < c->n_levels; level++)
     {
       const UnetLevel *l = &u->down[level];
@@ -271,5 +290,5 @@ unet_forward (Ctx *ctx,
         h = upsample (ctx, l->resample, h, skips[n - 1]);
     }
   h = op_group_norm (ctx, h, u->norm_out, c->norm_groups, RES_EPS, true);
-  return op_conv2d (ctx, h, u->conv_out, (ConvOptions){ 0 });
+  return precise_conv (ctx, h, u->conv_out);
 }

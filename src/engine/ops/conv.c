@@ -53,6 +53,10 @@ op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
   if (options.add && (options.add->rank != 4 || memcmp (options.add->ne, ne, sizeof ne) != 0))
     return ctx_fail (ctx, STATUS_SHAPE, "The residual of %s has another shape than its result.",
                      w->name);
+  const Tensor *c = options.channel_add;
+  if (c && (c->rank != 2 || c->ne[0] != args.n || c->ne[1] != args.c_out))
+    return ctx_fail (ctx, STATUS_SHAPE, "What is added to the channels of %s does not fit.",
+                     w->name);
   Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
   if (!y || !y->data)
     return y;

@@ -13,6 +13,9 @@ op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
   if (w->rank < 2 || w->ne[1] != n_in)
     return ctx_fail (ctx, STATUS_SHAPE, "Layer %s takes rows of %lld values but was given %lld.",
                      w->name, (long long) w->ne[1], (long long) n_in);
+  if (add && (tensor_rows (add) != n_rows || tensor_last (add) != n_out))
+    return ctx_fail (ctx, STATUS_SHAPE, "The residual of %s has another shape than its result.",
+                     w->name);
   int64_t ne[TENSOR_MAX_RANK];
   op_copy_shape (ne, x);
   ne[x->rank - 1] = n_out;

@@ -56,8 +56,14 @@ static void
 fill_vector (const SdDenoiser *d, float *row, const float *pooled)
 {
   const UnetConfig *c = &d->sd->checkpoint->config.unet;
-  const float sizes[N_SIZES] = { (float) d->job->height, (float) d->job->width, 0, 0,
-                                 (float) d->job->height, (float) d->job->width };
+  const SdJob *job = d->job;
+  const SdSizes *z = &job->sizes;
+  const float sizes[N_SIZES] = { (float) (z->original_height ? z->original_height : job->height),
+                                 (float) (z->original_width ? z->original_width : job->width),
+                                 (float) z->crop_top,
+                                 (float) z->crop_left,
+                                 (float) (z->target_height ? z->target_height : job->height),
+                                 (float) (z->target_width ? z->target_width : job->width) };
   int64_t n_pooled = c->adm_dim - N_SIZES * c->adm_time_dim, half = c->adm_time_dim / 2;
   memcpy (row, pooled, (size_t) n_pooled * sizeof *row);
   for (int s = 0; s < N_SIZES; s++)

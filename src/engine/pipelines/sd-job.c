@@ -40,6 +40,8 @@ sd_job_defaults (const Checkpoint *model, SdJob *job)
                   .prediction = c->prediction,
                   .zero_terminal_snr = c->zero_terminal_snr,
                   .denoise = 1 };
+  job->spacing = schedule_params_default (SAMPLER_EULER, CONVENTION_DIFFUSERS).spacing;
+  schedule_from_name (c->timestep_spacing, &job->spacing);
   job->width = job->height = c->family == FAMILY_SDXL ? SDXL_SIZE_PX : SD15_SIZE_PX;
   if (c->sample_size > 0)
     job->width = job->height = c->sample_size * vae_factor (&c->vae);

@@ -53,9 +53,9 @@ denoise (void *data, const float *x, double sigma, double timestep, float *x0, S
 static bool
 computes_with_zero_alpha (const SdJob *job)
 {
-  return job->convention == CONVENTION_DIFFUSERS
-         && (job->sampler == SAMPLER_DDIM || job->sampler == SAMPLER_LCM
-             || job->sampler == SAMPLER_TCD);
+  return job->convention == CONVENTION_DIFFUSERS &&
+         (job->sampler == SAMPLER_DDIM || job->sampler == SAMPLER_LCM ||
+          job->sampler == SAMPLER_TCD);
 }
 
 static bool
@@ -77,7 +77,7 @@ make_schedule (Run *r, Status *status)
   s.sdxl = c->family == FAMILY_SDXL;
   s.steps_offset = c->steps_offset;
   s.set_alpha_to_one = c->set_alpha_to_one;
-  schedule_from_name (c->timestep_spacing, &s.spacing);
+  s.spacing = job->spacing;
   return noise_table_init (&r->table, &t, status) &&
          schedule_init (&r->schedule, &r->table, &s, status);
 }

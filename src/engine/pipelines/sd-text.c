@@ -118,7 +118,8 @@ run (Ctx *ctx, const Encoding *e, Status *status)
 static bool
 encode (Encoding *e, SdPhasePlan *plan, Status *status)
 {
-  Ctx *ctx = ctx_new (e->sd->backend, e->job->compute, e->job->cancel, status);
+  /* In f32 whatever the job computes in: it is run once, and every step reads its result. */
+  Ctx *ctx = ctx_new (e->sd->backend, COMPUTE_F32, e->job->cancel, status);
   bool ok = ctx && fill_ids (e, status);
   if (ok)
     {

@@ -56,6 +56,13 @@ typedef enum
   SD_EMPTY_ENCODE
 } SdEmptyNegative;
 
+/* What SDXL is told about the picture (Podell et al. 2023, 2.2); 0 stands for the picture's own
+ * size. */
+typedef struct
+{
+  int original_width, original_height, crop_left, crop_top, target_width, target_height;
+} SdSizes;
+
 typedef struct
 {
   const char *prompt, *negative_prompt;
@@ -65,8 +72,10 @@ typedef struct
   int steps;
   SamplerKind sampler;
   ScheduleKind schedule;
+  ScheduleKind spacing; /* diffusers' convention: the time steps under a curve such as karras */
   Convention convention;
   double guidance_scale, guidance_rescale;
+  SdSizes sizes;
   int clip_skip; /* 0: the model's own; 1: last layer, 2: the one before, ... */
   double eta;    /* -1: the sampler's own */
   RngKind noise;

@@ -91,7 +91,8 @@ void sampler_clear (Sampler *sampler);
  * @x: (n_values) from schedule->sigma[step] to schedule->sigma[step + 1]
  * @noise: may be NULL for samplers that draw none
  *
- * Noise is drawn only where it counts: none for a step to sigma 0 (or eta 0).
+ * Noise is drawn only where it counts: none for a step to sigma 0 (or eta 0).  Each draw is fresh;
+ * DPM++ SDE draws twice in a step and joins both into one Brownian path.
  *
  * Fails: ARGUMENT out of order or without the noise it needs; what the denoiser says.  x and the
  * sampler are then unchanged, though @noise may have been drawn from.

@@ -124,7 +124,6 @@ static void
 fill_euler (Steps *steps, const NoiseTable *table, const ScheduleParams *params)
 {
   sigmas_from_timesteps (steps, table);
-  /* the classes that sample on curves read the grid's ends as f32 x f64 mixtures; f64 is enough */
   if (fill_curve (steps->sigma, steps->n, steps->sigma[0], steps->sigma[steps->n - 1], params))
     timesteps_from_sigmas (steps, table);
 }
@@ -212,6 +211,7 @@ fill_family (Steps *steps, const NoiseTable *table, const ScheduleParams *params
     fill_ays_timesteps (steps, table, params->sdxl);
   else if (params->kind == SCHEDULE_AYS)
     {
+      /* the list that users pass as "sigmas" has 10 steps; other lengths are resampled from it */
       resample_log_linear (steps->sigma, n + 1, ays_sigmas (params->sdxl, true), AYS_POINTS);
       timesteps_from_sigmas (steps, table);
     }

@@ -74,7 +74,7 @@ read_shape (Reader *r, const char *name, struct json_object *shape, FileTensor *
   if (!json_object_is_type (shape, json_type_array))
     return damaged (r->status, r->label, "tensor \"%.100s\" has no shape", name);
   size_t rank = json_object_array_length (shape);
-  if (rank > TENSOR_MAX_RANK)
+  if (rank > FILE_TENSOR_MAX_RANK)
     return damaged (r->status, r->label, "tensor \"%.100s\" has %zu dimensions", name, rank);
   t->rank = (int) rank;
   for (size_t i = 0; i < rank; i++)

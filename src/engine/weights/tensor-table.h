@@ -14,7 +14,7 @@
 
 enum
 {
-  TENSOR_MAX_RANK = 8,
+  FILE_TENSOR_MAX_RANK = 8,
   TENSOR_MAX_COUNT = 1 << 21 /* no model comes near; keeps positions in 32 bits */
 };
 
@@ -24,7 +24,7 @@ typedef struct
   DType dtype;           /* DTYPE_COUNT: a type that this build only knows by name */
   const char *type_name; /* "f16", "F8_E8M0", "expanded view" */
   int rank;
-  int64_t ne[TENSOR_MAX_RANK];
+  int64_t ne[FILE_TENSOR_MAX_RANK];
   const uint8_t *data; /* NULL when only the header was read */
   uint64_t n_bytes;
 } FileTensor;

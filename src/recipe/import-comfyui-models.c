@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * import-comfyui-models.c - models, LoRAs, VAEs and prompts of a ComfyUI graph.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "recipe/import-comfyui.h"
+#include "recipe/import-programs.h"
+#include "recipe/json.h"
+
+static bool
+note_node (Comfy *w, GraphNode *node)
+{
+  if (node->understood)
+    return true;
+  node->understood = true;
+  return import_left_out (w->im, node->class_type);
+}
+
+static bool
+note_lora (Comfy *w, const char *name, struct json_object *strength)
+{
+  char excerpt[TEXT_EXCERPT_SIZE], number[TEXT_EXCERPT_SIZE];
+  const char *text = strength ? json_object_get_string (strength) : NULL;
+  return strcmp (name, "None") == 0 ||
+         notes_add (w->im->notes, w->im->status,
+                    "The LoRA \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",
+                    text_excerpt (excerpt, name), text_excerpt (number, text ? text : "1"));
+}
+
+/* LoraLoader, and custom stacks whose inputs begin with "lora": plain names, or objects with one.
+ */
+static bool
+note_loras (Comfy *w, GraphNode *node, bool *found)
+{
+  struct json_object_iter it;
+  bool ok = true;
+  json_object_object_foreachC (node->inputs, it)
+  {
+    if (!ok || !text_starts_with (it.key, "lora"))
+      continue;
+    const char *name = json_member_text (it.val, "lora");
+    struct json_object *strength = json_member (it.val, "strength");
+    if (!name && (name = graph_text (&w->graph, node, it.key)))
+      strength = graph_value (&w->graph, node, "strength_model");
+    *found |= name != NULL;
+    ok = !name || note_lora (w, name, strength);
+  }
+  return ok;
+}
+
+static bool
+read_model_sampling (Comfy *w, GraphNode *node)
+{
+  const char *sampling = graph_text (&w->graph, node, "sampling");
+  struct json_object *zsnr = graph_value (&w->graph, node, "zsnr");
+  if (zsnr)
+    w->im->recipe->zero_terminal_snr =
+        json_object_get_boolean (zsnr) ? RECIPE_SNR_ON : RECIPE_SNR_OFF;
+  if (sampling && strcmp (sampling, "v_prediction") == 0)
+    w->im->recipe->prediction = RECIPE_PREDICTION_V;
+  else if (sampling && strcmp (sampling, "eps") == 0)
+    w->im->recipe->prediction = RECIPE_PREDICTION_EPSILON;
+  else if (sampling)
+    return import_unknown_name (w->im, "prediction", sampling);
+  return true;
+}
+
+static bool
+set_clip_skip (Comfy *w, GraphNode *node, const char *input)
+{
+  struct json_object *layer = graph_value (&w->graph, node, input);
+  char number[TEXT_NUMBER_SIZE];
+  int64_t v = layer ? json_object_get_int64 (layer) : 0;
+  if (v == 0)
+    return true;
+  snprintf (number, sizeof number, "%lld", (long long) (v == INT64_MIN ? 0 : -v));
+  return import_set (w->im, "clip_skip", number);
+}
+
+bool
+comfy_set_vae (Comfy *w, GraphNode *node)
+{
+  const char *name = graph_text (&w->graph, node, "vae_name");
+  return !name || strcmp (name, "Baked VAE") == 0 || import_set (w->im, "vae", name);
+}
+
+/* Returns: the checkpoint's name when @node is a loader. */
+static const char *
+model_name (Comfy *w, GraphNode *node)
+{
+  static const char *const keys[] = { "ckpt_name", "unet_name", "model_name", "gguf_name", NULL };
+  const char *name = NULL;
+  for (const char *const *key = keys; *key && !name; key++)
+    name = graph_has (node, *key) ? graph_text (&w->graph, node, *key) : NULL;
+  return name;
+}
+
+static bool
+read_loader (Comfy *w, GraphNode *node, const char *name)
+{
+  bool found;
+  return import_set (w->im, "model", name) && comfy_set_vae (w, node) &&
+         set_clip_skip (w, node, "clip_skip") && note_loras (w, node, &found);
+}
+
+static bool
+read_model_node (Comfy *w, GraphNode *node)
+{
+  bool is_lora = false;
+  if (strcmp (node->class_type, "ModelSamplingDiscrete") == 0)
+    return read_model_sampling (w, node);
+  if (strcmp (node->class_type, "RescaleCFG") == 0)
+    return comfy_set (w, node, "multiplier", "guidance_rescale");
+  if (comfy_class_has (node, "Reroute"))
+    return true;
+  if (!note_loras (w, node, &is_lora))
+    return false;
+  return is_lora || import_left_out (w->im, node->class_type);
+}
+
+bool
+comfy_read_models (Comfy *w, const GraphNode *from)
+{
+  static const char *const keys[] = { "model", "unet", "base_model", "", NULL };
+  GraphNode *node = graph_follow_any (&w->graph, from, keys);
+  for (int i = 0; node && i < GRAPH_MAX_WALK; i++)
+    {
+      const char *name = model_name (w, node);
+      if (name)
+        {
+          node->understood = true;
+          return read_loader (w, node, name);
+        }
+      if (!node->understood && !read_model_node (w, node))
+        return false;
+      node->understood = true;
+      node = graph_follow_any (&w->graph, node, keys);
+    }
+  return notes_add (w->im->notes, w->im->status, "No model was found in the graph: choose one.");
+}
+
+/* Up to the loader; LoRAs on the way are noted with the model. */
+static bool
+read_clip (Comfy *w, const GraphNode *encoder)
+{
+  static const char *const keys[] = { "clip", "", NULL };
+  GraphNode *node = graph_follow_any (&w->graph, encoder, keys);
+  for (int i = 0; node && i < GRAPH_MAX_WALK; i++)
+    {
+      if (strcmp (node->class_type, "CLIPSetLastLayer") == 0 && !node->understood)
+        {
+          node->understood = true;
+          if (!set_clip_skip (w, node, "stop_at_clip_layer"))
+            return false;
+        }
+      node = graph_follow_any (&w->graph, node, keys);
+    }
+  return true;
+}
+
+/* SDXL's encoder has a text for each of its two models. */
+static bool
+note_second_text (Comfy *w, GraphNode *node, const char *text)
+{
+  const char *other = graph_text (&w->graph, node, "text_l");
+  char excerpt[TEXT_EXCERPT_SIZE];
+  return !other || strcmp (other, text) == 0 ||
+         notes_add (w->im->notes, w->im->status,
+                    "CLIP-L had a prompt of its own, which is left out: \"%s\".",
+                    text_excerpt (excerpt, other));
+}
+
+/* All-in-one loaders hold the prompts as plain inputs named like the branch. */
+static const char *
+prompt_text (Comfy *w, GraphNode *node, const char *branch)
+{
+  static const char *const keys[] = { "text", "text_g", "t5xxl", "clip_l", "prompt" };
+  const char *text = json_member_text (node->inputs, branch);
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !text; i++)
+    text = graph_has (node, keys[i]) ? graph_text (&w->graph, node, keys[i]) : NULL;
+  return text;
+}
+
+static bool
+note_conditioning (Comfy *w, GraphNode *node)
+{
+  GraphNode *net = graph_follow (&w->graph, node, "control_net");
+  const char *name = net ? graph_text (&w->graph, net, "control_net_name") : NULL;
+  char excerpt[TEXT_EXCERPT_SIZE];
+  if (!name || node->understood)
+    return comfy_class_has (node, "Reroute") || note_node (w, node);
+  struct json_object *strength = graph_value (&w->graph, node, "strength");
+  return notes_add (w->im->notes, w->im->status,
+                    "The ControlNet \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",
+                    text_excerpt (excerpt, name),
+                    strength ? json_object_get_string (strength) : "1");
+}
+
+/* @branch: "positive", "negative" or "conditioning"; @key: the recipe's prompt */
+bool
+comfy_read_prompt (Comfy *w, const GraphNode *from, const char *branch, const char *key)
+{
+  const char *const keys[] = {
+    branch, "conditioning", "conditioning_1", "conditioning_to", "cond", "", NULL
+  };
+  GraphNode *node = graph_follow (&w->graph, from, branch);
+  for (int i = 0; node && i < GRAPH_MAX_WALK; i++)
+    {
+      if (strcmp (node->class_type, "ConditioningZeroOut") == 0)
+        {
+          node->understood = true;
+          w->im->recipe->empty_negative = RECIPE_EMPTY_ZEROS;
+          return true;
+        }
+      const char *text = prompt_text (w, node, branch);
+      if (text)
+        {
+          node->understood = true;
+          return recipe_set (w->im->recipe, key, text, w->im->status) &&
+                 note_second_text (w, node, text) && read_clip (w, node);
+        }
+      if (!note_conditioning (w, node))
+        return false;
+      node = graph_follow_any (&w->graph, node, keys);
+    }
+  return strcmp (key, "negative_prompt") == 0 ||
+         notes_add (w->im->notes, w->im->status, "No prompt was found in the graph.");
+}

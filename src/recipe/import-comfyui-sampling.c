@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * import-comfyui-sampling.c - samplers, schedules and guiders of a ComfyUI graph.
+ */
+#include <string.h>
+
+#include "recipe/import-comfyui.h"
+#include "recipe/import-programs.h"
+#include "recipe/json.h"
+
+bool
+comfy_class_has (const GraphNode *node, const char *part)
+{
+  return strstr (node->class_type, part) != NULL;
+}
+
+bool
+comfy_set (Comfy *w, GraphNode *node, const char *input, const char *key)
+{
+  return import_set_json (w->im, key, graph_value (&w->graph, node, input));
+}
+
+bool
+import_comfyui_sampler (Import *im, const char *name)
+{
+  static const struct
+  {
+    const char *name;
+    RecipeSampler sampler;
+    bool same; /* else its noise or variant differs */
+  } names[] = {
+    { "euler", RECIPE_SAMPLER_EULER, true },
+    { "euler_ancestral", RECIPE_SAMPLER_EULER_A, true },
+    { "heun", RECIPE_SAMPLER_HEUN, true },
+    { "ddim", RECIPE_SAMPLER_DDIM, true },
+    { "dpmpp_2m", RECIPE_SAMPLER_DPMPP_2M, true },
+    { "dpmpp_2m_sde", RECIPE_SAMPLER_DPMPP_2M_SDE, true },
+    { "dpmpp_2m_sde_gpu", RECIPE_SAMPLER_DPMPP_2M_SDE, false },
+    { "dpmpp_sde", RECIPE_SAMPLER_DPMPP_SDE, true },
+    { "dpmpp_sde_gpu", RECIPE_SAMPLER_DPMPP_SDE, false },
+    { "uni_pc", RECIPE_SAMPLER_UNIPC, true },
+    { "uni_pc_bh2", RECIPE_SAMPLER_UNIPC, false },
+    { "lcm", RECIPE_SAMPLER_LCM, true },
+    { "tcd", RECIPE_SAMPLER_TCD, true },
+  };
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp (name, names[i].name) == 0)
+      {
+        im->recipe->sampler = names[i].sampler;
+        return names[i].same ||
+               notes_add (im->notes, im->status,
+                          "The sampler %s draws slightly differently from the one used here: the "
+                          "picture may differ.",
+                          name);
+      }
+  return import_unknown_name (im, "sampler", name);
+}
+
+bool
+import_comfyui_scheduler (Import *im, const char *name)
+{
+  /* These have the same names in the table. */
+  static const RecipeSchedule known[] = { RECIPE_SCHEDULE_NORMAL,      RECIPE_SCHEDULE_KARRAS,
+                                          RECIPE_SCHEDULE_EXPONENTIAL, RECIPE_SCHEDULE_SGM_UNIFORM,
+                                          RECIPE_SCHEDULE_SIMPLE,      RECIPE_SCHEDULE_BETA,
+                                          RECIPE_SCHEDULE_DDIM_UNIFORM };
+  const RecipeParam *p = recipe_find_param ("schedule");
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcmp (name, p->choices[known[i]]) == 0)
+      {
+        im->recipe->schedule = known[i];
+        return true;
+      }
+  return import_unknown_name (im, "schedule", name);
+}
+
+/* Parts of SamplerCustom: a node for the sampler, by its choice or by its class. */
+static bool
+read_sampler_node (Comfy *w, GraphNode *node)
+{
+  static const struct
+  {
+    const char *class_type, *name;
+  } classes[] = { { "SamplerEulerAncestral", "euler_ancestral" },
+                  { "SamplerDPMPP_2M_SDE", "dpmpp_2m_sde" },
+                  { "SamplerDPMPP_SDE", "dpmpp_sde" },
+                  { "SamplerTCD", "tcd" } };
+  if (!node)
+    return true;
+  node->understood = true;
+  const char *name = graph_text (&w->graph, node, "sampler_name");
+  for (size_t i = 0; !name && i < sizeof classes / sizeof classes[0]; i++)
+    if (strcmp (node->class_type, classes[i].class_type) == 0)
+      name = classes[i].name;
+  return import_comfyui_sampler (w->im, name ? name : node->class_type) &&
+         comfy_set (w, node, "eta", "eta");
+}
+
+static bool
+read_sigmas_node (Comfy *w, GraphNode *node)
+{
+  static const struct
+  {
+    const char *class_type, *key;
+    RecipeSchedule schedule;
+  } classes[] = { { "KarrasScheduler", "karras", RECIPE_SCHEDULE_KARRAS },
+                  { "ExponentialScheduler", "exponential", RECIPE_SCHEDULE_EXPONENTIAL },
+                  { "BetaSamplingScheduler", "beta", RECIPE_SCHEDULE_BETA },
+                  { "AlignYourStepsScheduler", "ays", RECIPE_SCHEDULE_AYS } };
+  for (int i = 0; node && graph_follow (&w->graph, node, "sigmas") && i < GRAPH_MAX_WALK; i++)
+    node =
+        graph_follow (&w->graph, node, "sigmas"); /* SplitSigmas and its kin stay for the notes */
+  if (!node)
+    return true;
+  node->understood = true;
+  bool ok = comfy_set (w, node, "steps", "steps") && comfy_set (w, node, "denoise", "denoise");
+  const char *name = graph_text (&w->graph, node, "scheduler");
+  if (name)
+    return ok && import_comfyui_scheduler (w->im, name);
+  for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+    if (strcmp (node->class_type, classes[i].class_type) == 0)
+      {
+        w->im->recipe->schedule = classes[i].schedule;
+        return ok;
+      }
+  return ok && import_unknown_name (w->im, "schedule", node->class_type);
+}
+
+static bool
+note_partial_steps (Comfy *w, GraphNode *sampler)
+{
+  struct json_object *start = graph_value (&w->graph, sampler, "start_at_step");
+  struct json_object *end = graph_value (&w->graph, sampler, "end_at_step");
+  bool partial = (start && json_object_get_int64 (start) > 0) ||
+                 (end && json_object_get_int64 (end) < w->im->recipe->steps);
+  return !partial ||
+         notes_add (w->im->notes, w->im->status,
+                    "Only a part of the steps was drawn by this pass (%s to %s): the recipe draws "
+                    "all of them.",
+                    start ? json_object_get_string (start) : "0",
+                    end ? json_object_get_string (end) : "the end");
+}
+
+bool
+comfy_read_sampler (Comfy *w, GraphNode *s)
+{
+  const char *name = graph_text (&w->graph, s, "sampler_name");
+  const char *scheduler = graph_text (&w->graph, s, "scheduler");
+  return comfy_set (w, s, "seed", "seed") && comfy_set (w, s, "noise_seed", "seed") &&
+         comfy_set (w, s, "steps", "steps") && comfy_set (w, s, "cfg", "guidance_scale") &&
+         comfy_set (w, s, "denoise", "denoise") &&
+         (!name || import_comfyui_sampler (w->im, name)) &&
+         (!scheduler || import_comfyui_scheduler (w->im, scheduler)) &&
+         read_sampler_node (w, graph_follow (&w->graph, s, "sampler")) &&
+         read_sigmas_node (w, graph_follow (&w->graph, s, "sigmas")) && note_partial_steps (w, s);
+}
+
+/* SamplerCustomAdvanced: noise and guidance are nodes of their own.  Returns: the node that holds
+ * model and prompts. */
+GraphNode *
+comfy_read_guider (Comfy *w, GraphNode *sampler)
+{
+  GraphNode *noise = graph_follow (&w->graph, sampler, "noise");
+  GraphNode *guider = graph_follow (&w->graph, sampler, "guider");
+  if (noise && graph_has (noise, "noise_seed") && !comfy_set (w, noise, "noise_seed", "seed"))
+    return NULL;
+  if (!guider)
+    return sampler;
+  guider->understood = true;
+  if (graph_has (guider, "cfg"))
+    return comfy_set (w, guider, "cfg", "guidance_scale") ? guider : NULL;
+  return import_set (w->im, "guidance_scale", "1") ? guider : NULL;
+}
