@@ -50,7 +50,8 @@ typedef struct
 } LinearArgs;
 
 /* Cross-correlation as in torch.nn.Conv2d, on channels-last images.
- * x (n, h_in, w_in, c_in); w (c_out, c_in, kernel, kernel) as files store it; y (n, h_out, w_out, c_out).
+ * x (n, h_in, w_in, c_in); w (c_out, c_in, kernel, kernel) as files store it;
+ * y (n, h_out, w_out, c_out).
  * Input outside the picture is zero.  With upsample2 the kernel sees x doubled by nearest neighbour
  * (h_in, w_in still count the stored picture), so the doubled picture never exists. */
 typedef struct
@@ -68,7 +69,8 @@ typedef struct
 } ConvArgs;
 
 /* y = softmax (scale q k^T + causal mask) v for each head; softmax in f32.
- * Head h occupies columns h * head_dim .. (h + 1) * head_dim - 1.  Row strides let q, k, v be slices. */
+ * Head h occupies columns h * head_dim .. (h + 1) * head_dim - 1.  Row strides let q, k, v be
+ * slices. */
 typedef struct
 {
   int64_t n, n_heads, head_dim, len_q, len_k;
@@ -128,7 +130,8 @@ typedef struct
   float *y;
 } GegluArgs;
 
-/* y[r] = table[ids[r]] + positions[r % n_positions]; table (n_table, dim), positions (n_positions, dim).
+/* y[r] = table[ids[r]] + positions[r % n_positions]; table (n_table, dim), positions
+ * (n_positions, dim).
  * ids were checked by the operator. */
 typedef struct
 {

@@ -61,8 +61,8 @@ engine_open (Engine *e, Options *o, bool header_only, Status *status)
   char data[CLI_PATH_SIZE];
   *e = (Engine){ 0 };
   Recipe *r = &o->recipe;
-  if (!take_prompt (o, status) || (!r->model && !recipe_set (r, "model", SHIPPED_MODEL, status))
-      || !path_data_dir (data, status) ||
+  if (!take_prompt (o, status) || (!r->model && !recipe_set (r, "model", SHIPPED_MODEL, status)) ||
+      !path_data_dir (data, status) ||
       !model_resolve (recipe_str (r->model), e->model_path, status) ||
       !(e->backend = backend_cpu_new (o->level, o->n_threads, status)))
     return false;

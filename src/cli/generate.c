@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/engine.h"
+#include "cli/model-hash.h"
 #include "core/mem.h"
 #include "media/png.h"
 #include "recipe/infotext.h"
@@ -118,6 +119,15 @@ write_named (const char *path, const Image *image, PngOptions *options, Status *
   return png_write_file (path, image, options, status) ? mem_strdup (path) : NULL;
 }
 
+/* Which file it was, wherever it may be moved. */
+static bool
+take_model_hash (Generate *g, Status *status)
+{
+  char hash[MODEL_HASH_SIZE];
+  return model_hash (g->engine.model_path, hash, status) &&
+         recipe_set (&g->options->recipe, "model_hash", hash, status);
+}
+
 /* The recipe of one picture: its own seed, a batch of one. */
 static char *
 write_picture (Generate *g, const SdResult *result, int index, uint64_t seed, Status *status)
@@ -199,7 +209,7 @@ generate_batch (Generate *g, Status *status)
   if (!sd_generate (g->engine.sd, job, &result, status))
     return false;
   progress_clear_line (&g->progress);
-  bool ok = true;
+  bool ok = take_model_hash (g, status);
   for (int i = 0; ok && i < result.n; i++)
     {
       char *path = write_picture (g, &result, i, job->seed + (uint64_t) i, status);

@@ -295,7 +295,7 @@ def features():
     ):
         yield sd(
             f"img2img/{sampler}-{strength}", sampler, schedule, task="img2img", strength=strength, steps=8,
-            decode=sampler == "ddim",
+            decode=sampler == "ddim", cfg=2.0 if sampler == "ddim" else 4.0,
         )
     for strength in (0.35, 0.8):
         yield xl(f"img2img/euler-{strength}", task="img2img", strength=strength, steps=8, batch=2)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * model-hash.h - the SHA-256 of a model file, remembered between runs.
+ */
+#pragma once
+
+#include "cli/cli.h"
+
+enum
+{
+  MODEL_HASH_SIZE = 65 /* 64 hexadecimal digits and a NUL */
+};
+
+/* model_hash:
+ * @path: a file; folders have no hash of their own and give ""
+ *
+ * Reads the file only when its size or time of change differs from what is remembered in
+ * $XDG_CACHE_HOME/gesso/hashes.  A cache that cannot be read or written is no error.
+ *
+ * Fails: IO, CANCELLED
+ */
+bool model_hash (const char *path, char out[MODEL_HASH_SIZE], Status *status);
