@@ -30,6 +30,7 @@ typedef struct
   bool has_seed;
   const char *output;     /* --output */
   const char *latent_out; /* --latent-out */
+  const char *preview;    /* --preview */
   const char *level;      /* --level */
   int n_threads;          /* --threads */
   bool json, help;

@@ -232,6 +232,21 @@ on_progress (void *data, SdPhase phase, int done, int total)
   progress_step (&g->progress, phase, done, total);
 }
 
+/* A preview that cannot be written is said once and then given up: the picture matters more. */
+static void
+on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
+{
+  Generate *g = data;
+  Status status = { 0 };
+  const Image image = { width, height, (uint8_t *) rgb };
+  const PngOptions options = { .overwrite = true };
+  if (!g->options->preview || png_write_file (g->options->preview, &image, &options, &status))
+    return;
+  progress_clear_line (&g->progress);
+  fprintf (stderr, "gesso-cli: no previews: %s\n", status.message);
+  g->options->preview = NULL;
+}
+
 static bool
 generate (Generate *g, Status *status)
 {
@@ -249,6 +264,8 @@ generate (Generate *g, Status *status)
   progress_init (&g->progress, o->json, g->n_total);
   g->engine.job.progress = on_progress;
   g->engine.job.data = g;
+  if (o->preview)
+    g->engine.job.preview = on_preview;
   uint64_t seed = g->engine.job.seed;
   for (int b = 0; b < r->batch_count; b++)
     {

@@ -15,6 +15,7 @@ enum
   FLAG_TABLE = 1000, /* + index in the recipe table */
   FLAG_OUTPUT = 2000,
   FLAG_LATENT_OUT,
+  FLAG_PREVIEW,
   FLAG_JSON,
   FLAG_LEVEL,
   FLAG_THREADS,
@@ -32,6 +33,7 @@ typedef struct
 static const struct option own_flags[] = {
   { "output", required_argument, NULL, FLAG_OUTPUT },
   { "latent-out", required_argument, NULL, FLAG_LATENT_OUT },
+  { "preview", required_argument, NULL, FLAG_PREVIEW },
   { "json", no_argument, NULL, FLAG_JSON },
   { "level", required_argument, NULL, FLAG_LEVEL },
   { "threads", required_argument, NULL, FLAG_THREADS },
@@ -106,6 +108,9 @@ take_flag (Options *o, int flag, char **argv, Status *status)
       return true;
     case FLAG_LATENT_OUT:
       o->latent_out = optarg;
+      return true;
+    case FLAG_PREVIEW:
+      o->preview = optarg;
       return true;
     case FLAG_JSON:
       return o->json = true;
@@ -183,12 +188,14 @@ options_print_help (void)
   printf ("The picture:\n");
   for (int i = 0; i < recipe_table_count (); i++)
     print_param (&recipe_table ()[i]);
-  printf ("\nThe program:\n"
-          "  -o, --output FILE          where the picture goes; a folder ends in /;\n"
-          "                             default: Gesso in your Pictures folder\n"
-          "      --latent-out FILE      also write the final latent, a safetensors file\n"
-          "      --json                 JSON lines on standard output\n"
-          "      --level NAME           instruction set: ref, sse2, avx2, avx512, avx512bf16, amx\n"
-          "      --threads N            threads; 0 for one a core\n"
-          "  -h, --help                 this text\n");
+  printf (
+      "\nThe program:\n"
+      "  -o, --output FILE          where the picture goes; a folder ends in /;\n"
+      "                             default: Gesso in your Pictures folder\n"
+      "      --latent-out FILE      also write the final latent, a safetensors file\n"
+      "      --preview FILE         keep a PNG of how far the first picture is, after each step\n"
+      "      --json                 JSON lines on standard output\n"
+      "      --level NAME           instruction set: ref, sse2, avx2, avx512, avx512bf16, amx\n"
+      "      --threads N            threads; 0 for one a core\n"
+      "  -h, --help                 this text\n");
 }
