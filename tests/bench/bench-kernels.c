@@ -71,9 +71,6 @@ measure (void (*run) (void *data), void *data, const Options *o)
   return (Timing){ times[n / 2], times[0], n };
 }
 
-/* --- what is measured --------------------------------------------------------------------------
- */
-
 typedef struct
 {
   const char *name;
@@ -123,9 +120,6 @@ static const AttentionShape attention_shapes[] = {
   { "8x80 1024x77", 8, 80, 1024, 77 },     { "1x512 4096", 1, 512, 4096, 4096 },
   { "1x512 16384", 1, 512, 16384, 16384 },
 };
-
-/* --- one case ----------------------------------------------------------------------------------
- */
 
 typedef struct
 {
@@ -301,9 +295,6 @@ bench_attention (const Context *c, const AttentionShape *s, Compute compute)
   free (v);
   free (run.args.attention.y);
 }
-
-/* --- all of it ---------------------------------------------------------------------------------
- */
 
 static void
 bench_mode (const Context *c, Compute compute)

@@ -299,7 +299,7 @@ random_trace (Ctx *ctx, guint32 seed, Trace *trace)
                           .inplace = g_rand_int_range (r, -1, 2) };
       for (int k = 0; k < 2 && i > 0; k++)
         {
-          int back = MIN (i, g_rand_boolean (r) ? 2 : 12);
+          int wanted = g_rand_boolean (r) ? 2 : 12, back = MIN (i, wanted);
           record.source[k] = trace->t[i - 1 - g_rand_int_range (r, 0, back)];
         }
       if (i > 0 && g_rand_int_range (r, 0, 4) == 0) /* a view of the first half, or the second */

@@ -53,10 +53,17 @@ end (void)
 
 /* Registers: 0 1 / 2 3 sums, 4 5 of A, 6 7 of B. */
 INLINE void
-multiply (const int row_tiles, const int col_tiles, int units, const char *a, const char *b)
+multiply (const int row_tiles,
+          const int col_tiles,
+          int units,
+          const char *a,
+          const char *b,
+          const char *next)
 {
   for (int u = 0; u < units; u += SIDE, a += SIDE * 4, b += SIDE * SIDE * 4 * col_tiles)
     {
+      for (int i = 0; i < SIDE * GEMM_FETCH_BYTES; i += 64, next += 64)
+        __builtin_prefetch (next, 0, 2);
       _tile_loadd (6, b, SIDE * 4 * col_tiles);
       _tile_loadd (4, a, GEMM_A_STRIDE);
       _tile_dpbf16ps (0, 4, 6);
@@ -125,7 +132,8 @@ tile_body (const int row_tiles,
            float *c,
            int64_t ldc,
            const float *init,
-           const float *bias)
+           const float *bias,
+           const void *next)
 {
   bool aside = rows < row_tiles * SIDE || (init && bias);
   MEMORY_BARRIER ();
@@ -133,7 +141,7 @@ tile_body (const int row_tiles,
     clear_sums ();
   else
     load_sums (row_tiles, col_tiles, init ? init : bias, init ? ldc * 4 : 0);
-  multiply (row_tiles, col_tiles, units, a, b);
+  multiply (row_tiles, col_tiles, units, a, b, next);
   if (!aside)
     {
       store_sums (row_tiles, col_tiles, c, ldc * 4);
@@ -164,16 +172,17 @@ tile (int rows,
       float *c,
       int64_t ldc,
       const float *init,
-      const float *bias)
+      const float *bias,
+      const void *next)
 {
   if (rows > SIDE && wide)
-    tile_body (2, 2, rows, units, a, b, c, ldc, init, bias);
+    tile_body (2, 2, rows, units, a, b, c, ldc, init, bias, next);
   else if (rows > SIDE)
-    tile_body (2, 1, rows, units, a, b, c, ldc, init, bias);
+    tile_body (2, 1, rows, units, a, b, c, ldc, init, bias, next);
   else if (wide)
-    tile_body (1, 2, rows, units, a, b, c, ldc, init, bias);
+    tile_body (1, 2, rows, units, a, b, c, ldc, init, bias, next);
   else
-    tile_body (1, 1, rows, units, a, b, c, ldc, init, bias);
+    tile_body (1, 1, rows, units, a, b, c, ldc, init, bias, next);
 }
 
 #define TILE tile

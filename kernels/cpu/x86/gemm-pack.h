@@ -69,9 +69,6 @@ load_units (const char *p, int dtype, int64_t n)
 }
 #endif
 
-/* --- A -----------------------------------------------------------------------------------------
- */
-
 INLINE void
 pack_segment (char *dst, const float *x, int n, bool rounded)
 {
@@ -127,9 +124,6 @@ pack_a_any (void *dst,
         memset (out, 0, (size_t) pad_units * 4);
     }
 }
-
-/* --- B, rows of parameters ---------------------------------------------------------------------
- */
 
 /* VW columns from row n0 on, one tap: transposes squares of units. */
 INLINE void
@@ -278,9 +272,6 @@ pack_b_any (void *dst,
       pack_b_columns ((char *) dst + j * 4, width, w, rows, n, nc, units, rounded);
     }
 }
-
-/* --- B, K outside ------------------------------------------------------------------------------
- */
 
 INLINE V
 load_key (const float *v, int64_t stride, int key, int n_keys, int column, int n_cols, bool rounded)

@@ -53,6 +53,17 @@ v_set (float x)
   return x - (V){ 0 };
 }
 
+/* The same 32 bits in every lane. */
+INLINE V
+v_broadcast (const uint32_t *p)
+{
+#if defined(__AVX512F__)
+  return (V) _mm512_set1_epi32 ((int) *p);
+#else
+  return (V) (*p + (VU){ 0 });
+#endif
+}
+
 /* @mask: all ones or all zeros a lane, as comparisons give it. */
 INLINE V
 v_select (VI mask, V yes, V no)

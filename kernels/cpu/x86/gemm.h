@@ -19,6 +19,7 @@ enum
 {
   GEMM_BLOCK_UNITS = 288, /* 9 taps of 32 floats or 64 bf16: a B panel of 32 columns is 36 KiB */
   GEMM_A_STRIDE = 1216,   /* 19 cache lines: odd, so that rows spread over all sets */
+  GEMM_FETCH_BYTES = 16,  /* a tile prefetches this much for each unit it multiplies */
   GEMM_MAX_MR = 32,
   GEMM_MAX_NR = 32,
   GEMV_MAX_ROWS = 4
@@ -54,7 +55,9 @@ typedef struct
   /* c (rows, columns) = a b + init + bias; columns = wide ? nr : narrow.
    * @rows: 1 .. mr
    * @init: NULL or shaped as c with the same ldc; may equal c
-   * @bias: NULL or one float a column */
+   * @bias: NULL or one float a column
+   * @next: units * GEMM_FETCH_BYTES from here go to the second level cache meanwhile; any
+   *        address, never NULL */
   void (*tile) (int rows,
                 bool wide,
                 int units,
@@ -63,7 +66,8 @@ typedef struct
                 float *c,
                 int64_t ldc,
                 const float *init,
-                const float *bias);
+                const float *bias,
+                const void *next);
 
   /* Fills one block of A, ordered [tap][channel], each tap padded to whole units.
    * @rows: [n_rows][taps], where channel 0 of that tap lies; NULL reads as zeros

@@ -40,10 +40,9 @@ conv_rows (const GemmJob *job, int64_t row0, int n, const float **table)
     }
 }
 
-void
-cpu_conv2d (Backend *base, const ConvArgs *a)
+static void
+convolve (CpuBackend *b, const ConvArgs *a)
 {
-  CpuBackend *b = (CpuBackend *) base;
   int taps = a->kernel * a->kernel;
   int64_t pixels = a->h_out * a->w_out;
   GemmJob job = { .cpu = b,
@@ -61,4 +60,24 @@ cpu_conv2d (Backend *base, const ConvArgs *a)
                   .c = a->y,
                   .c_stride = a->c_out };
   gemm_run (&job);
+}
+
+void
+cpu_conv2d (Backend *base, const ConvArgs *a)
+{
+  enum
+  {
+    MOST_PICTURES = 1024 /* whose channel_add fits the scratch for biases */
+  };
+  int64_t in = a->h_in * a->w_in * a->c_in, out = a->h_out * a->w_out * a->c_out;
+  for (int64_t p = 0; p < a->n; p += MOST_PICTURES)
+    {
+      ConvArgs part = *a;
+      part.n = min_i64 (MOST_PICTURES, a->n - p);
+      part.x = a->x + p * in;
+      part.y = a->y + p * out;
+      part.add = a->add ? a->add + p * out : NULL;
+      part.channel_add = a->channel_add ? a->channel_add + p * a->c_out : NULL;
+      convolve ((CpuBackend *) base, &part);
+    }
 }

@@ -7,8 +7,9 @@
  * own cache and the packed form never sees memory.
  *
  * Inside a task: for each block of K, pack A (second level cache); for each panel, its B block
- * (first level cache) meets all rows.  Bias and residual enter with the first block, later blocks
- * add to C, so a residual that is C itself needs no copy.
+ * (first level cache) meets all rows.  Where A of all blocks fits the second level cache, panels go
+ * outside and blocks inside: C is then finished while it is near.  Bias and residual enter with the
+ * first block, later blocks add to C, so a residual that is C itself needs no copy.
  */
 #include "backend/cpu-gemm.h"
 
@@ -29,7 +30,7 @@ enum
 /* Scratch of a thread while it works on a product. */
 typedef struct
 {
-  _Alignas(64) char a[MAX_TILE_ROWS * GEMM_A_STRIDE];
+  _Alignas(64) char a[A_BYTES];
   _Alignas(64) uint32_t b[GEMM_BLOCK_UNITS * GEMM_MAX_NR];
   _Alignas(64) float edge[GEMM_MAX_MR * GEMM_MAX_NR];
   const float *rows[MAX_TILE_ROWS * MAX_TAPS_OF_A_ROW];
@@ -146,6 +147,12 @@ pack_panel_block (const GemmJob *job, void *dst, int64_t panel, const Block *blo
              panel_cols (job, panel), block->c0, block->nc, block->units);
 }
 
+static char *
+a_of_block (const Task *t)
+{
+  return t->s->a + (t->job->keep_a ? t->block_index * t->n_rows * GEMM_A_STRIDE : 0);
+}
+
 /* All rows of the task against one block of one panel.  Meanwhile @next, as large, is fetched. */
 static void
 multiply_panel (const Task *t, int64_t panel, const char *b, const char *next)
@@ -158,6 +165,7 @@ multiply_panel (const Task *t, int64_t panel, const char *b, const char *next)
                 .units = t->block.units,
                 .b = b,
                 .c_stride = job->c_stride };
+  const char *a = a_of_block (t);
   int64_t fetched = 0, fetch = (int64_t) t->block.units * GEMM_FETCH_BYTES;
   for (int64_t r = 0; r < t->n_rows; r += tile.rows, fetched += fetch)
     {
@@ -166,7 +174,7 @@ multiply_panel (const Task *t, int64_t panel, const char *b, const char *next)
       int64_t left = min_i64 (t->n_rows - r, (picture + 1) * job->rows_per_picture - row);
       int64_t offset = row * job->c_stride + job->col0 + col;
       tile.rows = (int) min_i64 (k->mr, left);
-      tile.a = t->s->a + r * GEMM_A_STRIDE;
+      tile.a = a + r * GEMM_A_STRIDE;
       tile.c = job->c + offset;
       if (t->block_index == 0)
         {
@@ -177,6 +185,56 @@ multiply_panel (const Task *t, int64_t panel, const char *b, const char *next)
         tile.init = tile.c;
       make_tile (k, &tile, t->s->edge);
     }
+}
+
+static void
+pack_a_block (const Task *t)
+{
+  t->job->kernels->pack_a (a_of_block (t), t->s->rows, (int) t->n_rows, t->job->w.taps, t->block.c0,
+                           t->block.nc, t->block.units);
+}
+
+/* One block of one panel; @next_panel, @next_block: what follows, or the same again. */
+static void
+multiply (const Task *t, int64_t panel, int64_t next_panel, int64_t next_block)
+{
+  const GemmJob *job = t->job;
+  if (job->pack_in_task)
+    {
+      pack_panel_block (job, t->s->b, panel, &t->block);
+      multiply_panel (t, panel, (char *) t->s->b, (char *) t->s->b);
+      return;
+    }
+  multiply_panel (t, panel, shared_block (job, panel, t->block_index),
+                  shared_block (job, next_panel, next_block));
+}
+
+static void
+blocks_outside (Task *t)
+{
+  const GemmJob *job = t->job;
+  for (t->block_index = 0; t->block_index < job->n_blocks; t->block_index++)
+    {
+      t->block = block_at (job, t->block_index);
+      pack_a_block (t);
+      for (int64_t p = t->panel0; p < t->panel1; p++)
+        multiply (t, p, min_i64 (p + 1, t->panel1 - 1), t->block_index);
+    }
+}
+
+static void
+panels_outside (Task *t)
+{
+  const GemmJob *job = t->job;
+  for (int64_t p = t->panel0; p < t->panel1; p++)
+    for (t->block_index = 0; t->block_index < job->n_blocks; t->block_index++)
+      {
+        t->block = block_at (job, t->block_index);
+        if (p == t->panel0)
+          pack_a_block (t);
+        bool last = t->block_index + 1 == job->n_blocks;
+        multiply (t, p, last ? min_i64 (p + 1, t->panel1 - 1) : p, last ? 0 : t->block_index + 1);
+      }
 }
 
 static void
@@ -193,24 +251,10 @@ run_task (void *data, int64_t index, int thread)
   job->row_pointers (job, t.row0, (int) t.n_rows, t.s->rows);
   if (k->begin)
     k->begin ();
-  for (t.block_index = 0; t.block_index < job->n_blocks; t.block_index++)
-    {
-      t.block = block_at (job, t.block_index);
-      k->pack_a (t.s->a, t.s->rows, (int) t.n_rows, job->w.taps, t.block.c0, t.block.nc,
-                 t.block.units);
-      for (int64_t p = t.panel0; p < t.panel1; p++)
-        {
-          if (job->pack_in_task)
-            {
-              pack_panel_block (job, t.s->b, p, &t.block);
-              multiply_panel (&t, p, (char *) t.s->b, (char *) t.s->b);
-              continue;
-            }
-          const char *b = shared_block (job, p, t.block_index);
-          bool more = p + 1 < t.panel1;
-          multiply_panel (&t, p, b, more ? shared_block (job, p + 1, t.block_index) : b);
-        }
-    }
+  if (job->keep_a)
+    panels_outside (&t);
+  else
+    blocks_outside (&t);
   if (k->end)
     k->end ();
 }
@@ -268,6 +312,8 @@ cut_tasks (GemmJob *job)
       job->n_rows <= 2 * rows_of_a_task (job) ? 1 : ceil_div (job->n_rows, rows_of_a_task (job));
   job->tile_rows = round_up (ceil_div (job->n_rows, job->n_tiles), k->mr);
   job->n_tiles = ceil_div (job->n_rows, job->tile_rows);
+  job->keep_a =
+      job->tile_rows * job->n_blocks * GEMM_A_STRIDE <= A_BYTES - GEMM_MAX_MR * GEMM_A_STRIDE;
   int64_t n_slices = ceil_div (n_threads * (n_threads > 1 ? TASKS_A_THREAD : 1), job->n_tiles);
   int64_t slice = max_i64 (ceil_div (job->n_panels, n_slices), least);
   /* Few columns: rather pack A again than let threads rest. */

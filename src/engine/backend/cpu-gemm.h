@@ -15,14 +15,9 @@ enum
   MAX_TILE_ROWS = 512, /* of C that one task makes */
   SHARED_BYTES = 48 << 20,
   BIAS_FLOATS = 1 << 18,
+  A_BYTES = 1 << 20, /* packed A of a task: what shares a second level cache with B and C */
   THREAD_BYTES = 3 << 20
 };
-
-/* Of one thread; a product uses the first form, attention the second (cpu-attention.c). */
-typedef struct
-{
-  char *memory; /* THREAD_BYTES */
-} ThreadScratch;
 
 struct CpuGemm
 {
@@ -55,7 +50,8 @@ struct GemmJob
   int64_t block_channels, n_blocks, block_units, panel_units;
   int64_t col0, n_cols, n_panels;           /* of this pass */
   int64_t tile_rows, n_tiles, slice_panels; /* of a task */
-  bool pack_in_task;        /* weights go through a thread's scratch, not the shared */
+  bool keep_a;       /* A is packed for all of K at once, so that C is finished panel by panel */
+  bool pack_in_task; /* weights go through a thread's scratch, not the shared */
   const float *pass_biases; /* (pictures, n_cols), or NULL */
 };
 
