@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * golden.c - whole generations with small models against diffusers' own (cases.json).
  *
- * golden [--level NAME] [--precision f32|bf16] [--case NAME]; GESSO_SOURCE names the source tree.
+ * golden [--level NAME] [--precision f32|bf16] [--case NAME] [--every N]; GESSO_SOURCE names the
+ * source tree.  --every 5 runs each fifth case: the scalar reference is slow.
  */
 #include <json-c/json.h>
 #include <math.h>
@@ -35,6 +36,7 @@ typedef struct
   Backend *backend;
   Compute compute;
   const char *only;
+  size_t every;
   int n_passed, n_failed, n_skipped;
   double worst;
 } Golden;
@@ -285,7 +287,7 @@ skip_reason (const Case *c)
 static void
 run_all (Golden *g, json_object *cases)
 {
-  for (size_t i = 0; i < json_object_array_length (cases); i++)
+  for (size_t i = 0; i < json_object_array_length (cases); i += g->every)
     {
       Case c = { .o = json_object_array_get_idx (cases, i) };
       c.name = text (&c, "name");
@@ -303,7 +305,7 @@ run_all (Golden *g, json_object *cases)
 int
 main (int argc, char **argv)
 {
-  Golden g = { .compute = COMPUTE_F32 };
+  Golden g = { .compute = COMPUTE_F32, .every = 1 };
   Status status = { 0 };
   const char *level = NULL, *source = getenv ("GESSO_SOURCE");
   char path[2304];
@@ -312,6 +314,8 @@ main (int argc, char **argv)
       level = argv[i + 1];
     else if (!strcmp (argv[i], "--precision"))
       g.compute = strcmp (argv[i + 1], "bf16") ? COMPUTE_F32 : COMPUTE_BF16;
+    else if (!strcmp (argv[i], "--every"))
+      g.every = (size_t) atoi (argv[i + 1]) + (atoi (argv[i + 1]) < 1);
     else if (!strcmp (argv[i], "--case"))
       g.only = argv[i + 1];
   snprintf (g.fixtures, sizeof g.fixtures, "%s/tests/golden/fixtures", source ? source : ".");
