@@ -116,7 +116,13 @@ static char *
 write_named (const char *path, const Image *image, PngOptions *options, Status *status)
 {
   options->overwrite = true;
-  return png_write_file (path, image, options, status) ? mem_strdup (path) : NULL;
+  char *copy = mem_strdup (path);
+  if (!copy)
+    status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  if (copy && png_write_file (path, image, options, status))
+    return copy;
+  mem_free (copy);
+  return NULL;
 }
 
 /* Which file it was, wherever it may be moved. */

@@ -27,16 +27,16 @@ struct Ctx
   Arena measured; /* tensors of the measurement: the trace points to them */
   Arena running;  /* tensors of the current run */
   size_t cursor;  /* next operator of the run */
-  int64_t op_started_ns;
+  int64_t op_started_ns, op_started_cpu_ns;
   char *memory;
   size_t peak_bytes, bound_bytes;
 };
 
 static int64_t
-now_ns (void)
+now_ns (clockid_t clock)
 {
   struct timespec t;
-  clock_gettime (CLOCK_MONOTONIC, &t);
+  clock_gettime (clock, &t);
   return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -175,8 +175,7 @@ static bool
 repeats (const OpRecord *planned, const OpRecord *record, const Tensor *out)
 {
   if (planned->kind != record->kind || planned->out->rank != out->rank ||
-      planned->out->dtype != out->dtype ||
-      memcmp (planned->out->ne, out->ne, sizeof out->ne) != 0)
+      planned->out->dtype != out->dtype || memcmp (planned->out->ne, out->ne, sizeof out->ne) != 0)
     return false;
   for (int i = 0; i < OP_MAX_SOURCES; i++)
     {
@@ -185,6 +184,20 @@ repeats (const OpRecord *planned, const OpRecord *record, const Tensor *out)
         return false;
     }
   return true;
+}
+
+/* Time up to now belongs to the operator before the cursor. */
+static void
+clock_operator (Ctx *ctx)
+{
+  int64_t now = now_ns (CLOCK_MONOTONIC), cpu = now_ns (CLOCK_PROCESS_CPUTIME_ID);
+  if (ctx->cursor > 0)
+    {
+      ctx->ops[ctx->cursor - 1].duration_ns += now - ctx->op_started_ns;
+      ctx->ops[ctx->cursor - 1].cpu_ns += cpu - ctx->op_started_cpu_ns;
+    }
+  ctx->op_started_ns = now;
+  ctx->op_started_cpu_ns = cpu;
 }
 
 static Tensor *
@@ -196,10 +209,7 @@ emit_running (Ctx *ctx, const OpRecord *record, Tensor *out)
         ctx, STATUS_PLAN,
         "Internal error: the run left its plan at operator %zu (%s); please report it.", id,
         op_kind_name (record->kind));
-  int64_t now = now_ns ();
-  if (id > 0)
-    ctx->ops[id - 1].duration_ns += now - ctx->op_started_ns;
-  ctx->op_started_ns = now;
+  clock_operator (ctx);
   ctx->ops[id].n_runs++;
   ctx->cursor++;
   out->buffer = (int) id;
@@ -272,8 +282,8 @@ ctx_end_run (Ctx *ctx)
     ctx_fail (ctx, STATUS_CANCELLED, "Cancelled.");
   else if (ctx->cursor != ctx->n_ops)
     ctx_fail (ctx, STATUS_PLAN, "Internal error: the run ended before its plan; please report it.");
-  else if (ctx->cursor > 0)
-    ctx->ops[ctx->cursor - 1].duration_ns += now_ns () - ctx->op_started_ns;
+  else
+    clock_operator (ctx);
   return !ctx_failed (ctx);
 }
 

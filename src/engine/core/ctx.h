@@ -75,6 +75,7 @@ typedef struct
   double flops;                /* 2 a multiply-add */
   int inplace;                 /* index of the source that the output may overwrite, -1: none */
   int64_t duration_ns, n_runs; /* of the runs so far */
+  int64_t cpu_ns;              /* of all threads of the process, over the same runs */
 } OpRecord;
 
 /* ctx_new:

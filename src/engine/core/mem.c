@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static _Atomic int64_t fail_at, n_asked;
+static _Atomic int64_t fail_at, n_asked, n_live;
 
 static bool
 must_fail (void)
@@ -29,28 +29,54 @@ mem_count (void)
   return atomic_load (&n_asked);
 }
 
+int64_t
+mem_live (void)
+{
+  return atomic_load (&n_live);
+}
+
+/* Counts what was given; @p may be NULL. */
+static void *
+given (void *p)
+{
+  if (p)
+    atomic_fetch_add_explicit (&n_live, 1, memory_order_relaxed);
+  return p;
+}
+
+static void
+taken_back (const void *p)
+{
+  if (p)
+    atomic_fetch_sub_explicit (&n_live, 1, memory_order_relaxed);
+}
+
 void *
 mem_calloc (size_t count, size_t size)
 {
-  return must_fail () ? NULL : calloc (count ? count : 1, size ? size : 1);
+  return must_fail () ? NULL : given (calloc (count ? count : 1, size ? size : 1));
 }
 
 void *
 mem_realloc (void *p, size_t size_bytes)
 {
-  return must_fail () ? NULL : realloc (p, size_bytes ? size_bytes : 1);
+  if (must_fail ())
+    return NULL;
+  void *moved = realloc (p, size_bytes ? size_bytes : 1);
+  return p ? moved : given (moved);
 }
 
 void
 mem_free (void *p)
 {
+  taken_back (p);
   free (p);
 }
 
 char *
 mem_strdup (const char *text)
 {
-  return must_fail () ? NULL : strdup (text);
+  return must_fail () ? NULL : given (strdup (text));
 }
 
 void *
@@ -60,12 +86,13 @@ mem_map (size_t size_bytes)
     return NULL;
   void *p = mmap (NULL, size_bytes ? size_bytes : 1, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return p == MAP_FAILED ? NULL : p;
+  return p == MAP_FAILED ? NULL : given (p);
 }
 
 void
 mem_unmap (void *p, size_t size_bytes)
 {
+  taken_back (p);
   if (p)
     munmap (p, size_bytes ? size_bytes : 1);
 }

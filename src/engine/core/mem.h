@@ -39,3 +39,5 @@ bool mem_grow (void *items, size_t *capacity, size_t needed, size_t item_size, S
 void mem_fail_at (int64_t nth);
 /* For tests: allocations asked for since the last mem_fail_at. */
 int64_t mem_count (void);
+/* For tests: allocations that have not been freed. */
+int64_t mem_live (void);

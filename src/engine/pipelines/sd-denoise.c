@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/trace.h"
 #include "pipelines/sd-private.h"
 #include "samplers/guidance.h"
 
@@ -186,6 +187,7 @@ sd_denoiser_free (SdDenoiser *d)
 {
   if (!d)
     return;
+  trace_write (d->ctx, sd_phase_name (SD_PHASE_DENOISE));
   ctx_free (d->ctx);
   mem_free (d->x);
   mem_free (d->t);

@@ -53,10 +53,12 @@ bool
 sd_plan (SdPipeline *sd, const SdJob *job, SdPlan *plan, Status *status)
 {
   *plan = (SdPlan){ .scratch_bytes = sd->backend->scratch_bytes };
-  plan->vae_tile = sd_vae_tile (sd, job);
   SdText text = { 0 };
-  bool ok = sd_job_check (sd, job, status) &&
-            sd_text_encode (sd, job, &text, &plan->phases[SD_PHASE_TEXT], status);
+  if (!sd_job_check (sd, job, status))
+    return false;
+  plan->vae_tile = sd_vae_tile (sd, job, status);
+  bool ok =
+      plan->vae_tile >= 0 && sd_text_encode (sd, job, &text, &plan->phases[SD_PHASE_TEXT], status);
   if (ok)
     sd_denoiser_new (sd, job, &text, &plan->phases[SD_PHASE_DENOISE], status);
   ok = status_ok (status) && plan_pictures (sd, job, plan, status);

@@ -116,8 +116,8 @@ bool sd_vae_encode (SdPipeline *sd,
                     SdPhasePlan *plan,
                     Status *status);
 
-/* Tile size for @job in pixels, 0 for none. */
-int sd_vae_tile (SdPipeline *sd, const SdJob *job);
+/* Tile size for @job in pixels, 0 for none; -1 and @status when it could not be found out. */
+int sd_vae_tile (SdPipeline *sd, const SdJob *job, Status *status);
 
 /* ---- denoising (sd-denoise.c) ---- */
 

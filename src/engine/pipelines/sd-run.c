@@ -96,8 +96,9 @@ start (Run *r, Status *status)
   if (ok && job->init_rgb)
     {
       double t0 = seconds_now ();
-      ok = sd_vae_encode (r->sd, job, job->init_rgb, job->height, job->width, latent,
-                          sd_vae_tile (r->sd, job), NULL, status);
+      int tile = sd_vae_tile (r->sd, job, status);
+      ok = tile >= 0 && sd_vae_encode (r->sd, job, job->init_rgb, job->height, job->width, latent,
+                                       tile, NULL, status);
       r->result->seconds[SD_PHASE_ENCODE] = seconds_now () - t0;
     }
   if (ok)
@@ -186,8 +187,8 @@ decode_all (Run *r, Status *status)
 {
   SdResult *out = r->result;
   double t0 = seconds_now ();
-  int tile = sd_vae_tile (r->sd, r->job);
-  bool ok = true;
+  int tile = sd_vae_tile (r->sd, r->job, status);
+  bool ok = tile >= 0;
   for (int i = 0; ok && i < out->n; i++)
     ok = sd_vae_decode (
         r->sd, r->job, r->x + i * r->n_values, out->latent_height, out->latent_width,

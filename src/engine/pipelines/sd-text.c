@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/trace.h"
 #include "pipelines/sd-private.h"
 
 typedef struct
@@ -142,6 +143,7 @@ encode (Encoding *e, SdPhasePlan *plan, Status *status)
     }
   else if (ok)
     ok = run (ctx, e, status);
+  trace_write (ctx, sd_phase_name (SD_PHASE_TEXT));
   ctx_free (ctx);
   mem_free (e->ids);
   mem_free (e->eos);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/trace.h"
 #include "pipelines/sd-private.h"
 
 typedef enum
@@ -29,6 +30,13 @@ output_axis (const VaePass *p, TileAxis a)
   if (p->direction == DECODE)
     return (TileAxis){ a.total * f, a.size * f, a.overlap * f, a.n };
   return (TileAxis){ a.total / f, a.size / f, a.overlap / f, a.n };
+}
+
+/* Tiles are laid out in latent pixels, so that each begins and ends on one. */
+static TileAxis
+pixel_axis (TileAxis a, int f)
+{
+  return (TileAxis){ a.total * f, a.size * f, a.overlap * f, a.n };
 }
 
 static Tensor *
@@ -97,6 +105,7 @@ run_pass (VaePass *p, const float *input, TileBlend *blend, SdPhasePlan *plan, S
       if (!ok)
         tile_blend_clear (blend);
     }
+  trace_write (p->ctx, sd_phase_name (p->direction == DECODE ? SD_PHASE_DECODE : SD_PHASE_ENCODE));
   ctx_free (p->ctx);
   return ok;
 }
@@ -151,11 +160,12 @@ sd_vae_encode (SdPipeline *sd,
                Status *status)
 {
   const VaeConfig *c = &sd->checkpoint->config.vae;
+  int f = vae_factor (c), tile = tile_px / f, overlap = VAE_TILE_OVERLAP_PX / f;
   VaePass p = { .sd = sd,
                 .job = job,
                 .direction = ENCODE,
-                .y = tile_axis (height, tile_px, VAE_TILE_OVERLAP_PX),
-                .x = tile_axis (width, tile_px, VAE_TILE_OVERLAP_PX),
+                .y = pixel_axis (tile_axis (height / f, tile, overlap), f),
+                .x = pixel_axis (tile_axis (width / f, tile, overlap), f),
                 .c_in = c->in_channels,
                 .c_out = 2 * c->latent_channels };
   if (plan)
@@ -181,14 +191,13 @@ sd_vae_encode (SdPipeline *sd,
 /* The choice depends on the job alone, not on how much memory happens to be free: the same recipe
  * must give the same picture. */
 int
-sd_vae_tile (SdPipeline *sd, const SdJob *job)
+sd_vae_tile (SdPipeline *sd, const SdJob *job, Status *status)
 {
   if (job->vae_tile > 0)
     return job->vae_tile;
   SdPhasePlan whole = { 0 };
-  Status status = { 0 };
   int f = vae_factor (&sd->checkpoint->config.vae);
-  if (!sd_vae_decode (sd, job, NULL, job->height / f, job->width / f, NULL, 0, &whole, &status))
-    return VAE_AUTO_TILE_PX;
+  if (!sd_vae_decode (sd, job, NULL, job->height / f, job->width / f, NULL, 0, &whole, status))
+    return -1;
   return whole.activation_bytes > VAE_WHOLE_LIMIT_BYTES ? VAE_AUTO_TILE_PX : 0;
 }

@@ -1,0 +1,492 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""gesso-cli as scripts and people use it: exit status, messages, files, JSON.
+
+Usage: cli.py GESSO_CLI SOURCE_ROOT.  Prints TAP; needs nothing but Python.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+CLI, ROOT = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
+FIXTURES = ROOT / "tests/golden/fixtures"
+MODEL = str(FIXTURES / "sd15-tiny")
+DONE, FAILED, USAGE = 0, 1, 2
+SMALL = ["--model", MODEL, "--width", "64", "--height", "48", "--steps", "2", "--precision", "f32", "--threads", "1"]
+CANCEL_SECONDS = 0.5
+
+# flag: values that are taken, values that are refused
+FLAGS = {
+    "model": ([MODEL], []),
+    "vae": ([str(FIXTURES / "sd15-tiny/vae")], []),
+    "tiny-vae": ([str(FIXTURES / "taesd-tiny")], []),
+    "prompt": (["a cat", ""], ["\xff".encode("latin1")]),
+    "negative-prompt": (["blurry", ""], [b"\xc3"]),
+    "seed": (["0", "18446744073709551615"], ["-1", "18446744073709551616", "x", "1.5", ""]),
+    "width": (["64"], ["-8", "16392", "64px", ""]),
+    "height": (["64"], ["-8", "16392", "nan"]),
+    "steps": (["3"], ["-1", "1001", "3.5", "many"]),
+    "sampler": (["euler", "euler_a", "heun", "ddim", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "lcm", "tcd"],
+                ["Eulerr", ""]),
+    "schedule": (["auto", "normal", "karras", "exponential", "sgm_uniform", "simple", "beta", "ays", "ddim_uniform",
+                  "leading", "trailing", "linspace"], ["none", ""]),
+    "guidance": (["7.5", "1", "0"], ["-1", "101", "nan", "inf", "-inf", "7,5", "1e999", ""]),
+    "guidance-rescale": (["0.7"], ["1.1", "nan", "-0.1"]),
+    "clip-skip": (["2"], ["13", "-1", "two"]),
+    "denoise": (["0.5"], ["1.5", "-0.5", "NaN", "infinity"]),
+    "init-image": ([str(FIXTURES / "init-48x32.png")], []),
+    "batch-count": (["2"], ["0", "10001"]),
+    "batch-size": (["2"], ["0", "65"]),
+    "noise": (["cpu", "nv"], ["gpu"]),
+    "weighting": (["a1111", "a1111_no_norm", "comfyui", "none"], ["compel"]),
+    "empty-negative": (["auto", "zeros", "encode"], ["maybe"]),
+    "convention": (["auto", "comfyui", "diffusers"], ["a1111"]),
+    "prediction": (["auto", "epsilon", "v"], ["x0"]),
+    "zero-terminal-snr": (["auto", "on", "off"], ["1"]),
+    "eta": (["0.5", "-1"], ["-2", "nan", "11"]),
+    "precision": (["auto", "f32", "bf16"], ["f16"]),
+    "vae-tile": (["64"], ["-8", "8200"]),
+    "model-hash": (["0123abcd"], []),
+    "level": (["ref"], ["mmx"]),
+    "threads": (["1", "0"], ["-1", "257", "one", ""]),
+}
+LETTERS = {"m": "model", "p": "prompt", "n": "negative-prompt", "s": "seed", "W": "width", "H": "height", "S": "steps",
+           "g": "guidance", "d": "denoise", "i": "init-image", "c": "batch-count", "b": "batch-size"}
+
+
+class Result:
+    def __init__(self, done):
+        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def lines(self):
+        return [json.loads(line) for line in self.out.decode().splitlines()]
+
+
+def environment(home, **more):
+    env = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), "GESSO_DATA": str(ROOT / "data"), "LC_ALL": "C.UTF-8"}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "GESSO_LEVEL"):
+        if name in os.environ:
+            env[name] = os.environ[name]
+    return env | more
+
+
+HOME = pathlib.Path(tempfile.mkdtemp(prefix="gesso-cli-"))
+
+
+def run(*args, expect=DONE, **env):
+    done = subprocess.run([CLI, *args], env=environment(HOME, **env), capture_output=True, timeout=100)
+    result = Result(done)
+    assert result.status == expect, f"{args}: exit status {result.status}, stdout {result.out[-300:]}, stderr {result.err}"
+    if expect != DONE:
+        assert_one_line(result)
+    return result
+
+
+def assert_one_line(result):
+    text = result.err.decode(errors="replace")
+    assert text.startswith("gesso-cli: ") and text.count("\n") == 1 and text.endswith("\n"), f"stderr is {text!r}"
+    assert text.rstrip("\n")[-1] in ".?!", f"no sentence: {text!r}"
+
+
+def folder(name):
+    path = HOME / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def names(path):
+    return sorted(p.name for p in path.iterdir())
+
+
+# ---- PNG ----
+
+def png_chunks(path):
+    data = pathlib.Path(path).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at = 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        body = data[at + 8:at + 8 + size]
+        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + size:at + 12 + size])[0]
+        yield kind, body
+        at += 12 + size
+
+
+def unfilter(kind, row, above):
+    out = bytearray(row)
+    for i in range(len(out)):
+        a, b, c = (out[i - 3] if i >= 3 else 0), above[i], (above[i - 3] if i >= 3 else 0)
+        if kind == 4:
+            p, candidates = a + b - c, (a, b, c)
+            predicted = min(candidates, key=lambda v: abs(p - v))
+        else:
+            predicted = (0, a, b, (a + b) // 2)[kind]
+        out[i] = (out[i] + predicted) & 255
+    return out
+
+
+def pixels(path):
+    """Width, height and the RGB bytes of an 8-bit RGB PNG."""
+    packed = b""
+    for kind, body in png_chunks(path):
+        if kind == b"IHDR":
+            width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
+            assert (depth, colour, interlace) == (8, 2, 0)
+        elif kind == b"IDAT":
+            packed += body
+    raw, above, out = zlib.decompress(packed), bytes(3 * width), bytearray()
+    for y in range(height):
+        start = y * (3 * width + 1)
+        above = unfilter(raw[start], raw[start + 1:start + 1 + 3 * width], above)
+        out += above
+    return width, height, bytes(out)
+
+
+def recipe_of(path):
+    return json.loads(run("recipe", str(path)).out)
+
+
+def generate(out, *args, **more):
+    run("generate", *SMALL, "--output", str(out), *args, **more)
+    return pixels(out)
+
+
+def largest_difference(a, b):
+    assert a[:2] == b[:2]
+    return max(abs(x - y) for x, y in zip(a[2], b[2]))
+
+
+# ---- tests ----
+
+def test_help_and_version():
+    for args in ((), ("help",), ("--help",), ("-h",)):
+        assert b"generate" in run(*args).out
+    assert run("--version").out.startswith(b"Gesso ")
+    for command in ("generate", "plan", "inspect", "recipe", "models"):
+        assert b"Usage: gesso-cli " + command.encode() in run(command, "--help").out
+
+
+def test_usage_errors():
+    for args in (("paint",), ("generate", "--nonsense"), ("generate", "-Z"), ("generate", "--steps"),
+                 ("generate", "-S"), ("inspect",), ("recipe",), ("recipe", "a", "b")):
+        result = run(*args, expect=USAGE)
+        assert result.out == b"", result.out
+    assert b"--nonsense" in run("generate", "--nonsense", expect=USAGE).err
+    assert b"paint" in run("paint", expect=USAGE).err
+
+
+def test_every_flag_of_the_help_is_tested():
+    text = run("generate", "--help").out.decode()
+    listed = {word[2:] for line in text.splitlines() for word in line.split()[:2] if word.startswith("--")}
+    own = {"output", "latent-out", "json", "help", "preview"}
+    assert listed - own == set(FLAGS) - own, listed ^ set(FLAGS)
+
+
+def test_flags_take_valid_values():
+    for flag, (good, _) in FLAGS.items():
+        args = ["plan", *SMALL[:-4], "--init-image", FLAGS["init-image"][0][0]]
+        for value in good[:1] + good[-1:]:
+            run(*args, f"--{flag}", value, "--json")
+    for flag in ("sampler", "schedule", "weighting"):
+        for value in FLAGS[flag][0]:
+            run("generate", *SMALL, "--output", str(HOME / "v.png"), f"--{flag}", value, "a (cat:1.2)",
+                expect=DONE)
+    for letter, flag in LETTERS.items():
+        run("plan", *SMALL[:-4], "-i", FLAGS["init-image"][0][0], f"-{letter}", FLAGS[flag][0][0])
+
+
+def test_flags_refuse_invalid_values():
+    for flag, (_, bad) in FLAGS.items():
+        for value in bad:
+            command = [CLI, "generate", *SMALL, "--output", str(HOME / "bad.png"), f"--{flag}", value, "x"]
+            done = Result(subprocess.run(command, env=environment(HOME), capture_output=True, timeout=60))
+            expected = (FAILED,) if flag == "level" else (USAGE,)
+            assert done.status in expected, f"--{flag} {value!r}: {done.status} {done.err}"
+            assert_one_line(done)
+    assert not (HOME / "bad.png").exists()
+
+
+def test_generate_writes_a_picture_with_its_recipe():
+    out = HOME / "a.png"
+    prompt = "a cat, (red hat:1.2)"
+    first = generate(out, "--seed", "7", "--sampler", "dpmpp_2m", "--guidance", "4.5", prompt)
+    assert first[:2] == (64, 48) and len(set(first[2])) > 10
+    recipe = recipe_of(out)
+    assert recipe["prompt"] == prompt and recipe["seed"] == 7 and recipe["sampler"] == "dpmpp_2m", recipe
+    assert recipe["guidance_scale"] == 4.5 and recipe["width"] == 64 and recipe["batch_size"] == 1
+    keys = {kind + body.split(b"\0")[0] for kind, body in png_chunks(out) if kind in (b"tEXt", b"iTXt")}
+    assert {k[4:] for k in keys} == {b"parameters", b"gesso"}, keys
+
+
+def flags_of(recipe):
+    for key, value in recipe.items():
+        if key not in ("version",) and value not in ("", None):
+            flag = {"guidance_scale": "guidance"}.get(key, key).replace("_", "-")
+            yield from (f"--{flag}", str(value))
+
+
+def test_recipe_gives_the_same_pixels_again():
+    for i, args in enumerate((("--sampler", "euler_a", "--clip-skip", "2"), ("--schedule", "karras", "--noise", "nv"),
+                              ("--init-image", str(FIXTURES / "init-48x32.png"), "--denoise", "0.6"))):
+        out, again = HOME / f"r{i}.png", HOME / f"again{i}.png"
+        first = generate(out, "--seed", "99", *args, "a [cat:dog:0.5] \u00e9\u20ac")
+        recipe = recipe_of(out)
+        run("generate", *flags_of(recipe), "--threads", "1", "--output", str(again))
+        assert pixels(again) == first, args
+        assert recipe_of(again) == recipe
+
+
+def test_latent_out_is_a_safetensors_file():
+    latent = HOME / "latent.safetensors"
+    generate(HOME / "l.png", "--latent-out", str(latent), "a cat")
+    data = latent.read_bytes()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    assert header == {"latent": {"dtype": "F32", "shape": [1, 4, 12, 16], "data_offsets": [0, 3072]}}, header
+    assert n % 8 == 0 and len(data) == 8 + n + 3072
+    values = struct.unpack("<768f", data[8 + n:])
+    assert all(abs(v) < 100 for v in values) and len(set(values)) > 700
+
+
+def test_preview_is_a_picture():
+    out = HOME / "preview.png"
+    generate(HOME / "p.png", "--preview", str(out), "a cat")
+    assert pixels(out)[:2] == (16, 12)
+    generate(HOME / "p.png", "--preview", str(out), "--tiny-vae", str(FIXTURES / "taesd-tiny"), "a cat")
+    assert pixels(out)[:2] == (64, 48)
+
+
+def test_json_progress_increases():
+    out = folder("json")
+    lines = run("generate", *SMALL, "--steps", "4", "--batch-count", "2", "--json", "--output", f"{out}/", "a cat").lines()
+    assert {line["event"] for line in lines} == {"progress", "result"}
+    for picture in (0, 1):
+        steps = [line for line in lines if line["event"] == "progress" and line["picture"] == picture]
+        assert [s["phase"] for s in steps if s["done"] == s["total"]] == ["text", "denoise", "decode"], steps
+        assert [s["done"] for s in steps if s["phase"] == "denoise"] == [1, 2, 3, 4]
+        assert all(0 < s["done"] <= s["total"] and s["eta_s"] >= 0 for s in steps)
+    results = [line for line in lines if line["event"] == "result"]
+    assert [r["seed"] - results[0]["seed"] for r in results] == [0, 1]
+    assert sorted(pathlib.Path(r["file"]).name for r in results) == names(out)
+
+
+def test_batch_is_its_pictures_alone():
+    out = folder("batch")
+    run("generate", *SMALL, "--seed", "5", "--batch-size", "2", "--batch-count", "2", "--sampler", "euler_a",
+        "--output", f"{out}/", "a cat")
+    assert len(names(out)) == 4
+    for i, name in enumerate(names(out)):
+        assert recipe_of(out / name)["seed"] == 5 + i
+        alone = generate(HOME / "alone.png", "--seed", str(5 + i), "--sampler", "euler_a", "a cat")
+        # sums of a few rows and of many differ in their last bits, so a rounding may
+        assert largest_difference(pixels(out / name), alone) <= 1
+
+
+def test_output_names():
+    out = folder("out")
+    for _ in range(2):
+        run("generate", *SMALL, "--output", str(out), "A  Cat!")
+    assert names(out) == ["a-cat-00001.png", "a-cat-00002.png"], names(out)
+    run("generate", *SMALL, "--output", f"{out}/deep/er/", "x")
+    assert names(out / "deep/er") == ["x-00001.png"]
+    generate(out / "same.png", "one")
+    generate(out / "same.png", "two")
+    assert recipe_of(out / "same.png")["prompt"] == "two"
+    run("generate", *SMALL, "--output", str(out / "one.png"), "--batch-size", "2", "x", expect=FAILED)
+    run("generate", *SMALL, "--output", "", "x", expect=FAILED)
+    run("generate", *SMALL, "--output", f"{HOME}/no/such/folder/a.png", "x", expect=FAILED)
+    run("generate", *SMALL, "--output", f"{out}/same.png/a.png", "x", expect=FAILED)
+    assert not (out / "one.png").exists()
+
+
+def test_home_without_pictures():
+    home = folder("newcomer")
+    run("generate", *SMALL, "a cat", HOME=str(home))
+    assert names(home / "Pictures/Gesso") == ["a-cat-00001.png"]
+    config = folder("newcomer/.config")
+    (config / "user-dirs.dirs").write_text('XDG_PICTURES_DIR="$HOME/Bilder"\n')
+    run("generate", *SMALL, "a cat", HOME=str(home))
+    assert names(home / "Bilder/Gesso") == ["a-cat-00001.png"]
+
+
+def test_prompts_of_every_kind():
+    out = folder("prompts")
+    prompts = ["a \U0001f431\u200d\U0001f680 cat", "say \"no\" 'yes' \\ back", "two\nlines\ttab", "\u732b", "((((", "",
+               "a:b:c", "[x", "-", "very long " * 200]
+    for i, prompt in enumerate(prompts):
+        file = out / f"{i}.png"
+        generate(file, f"--prompt={prompt}")
+        assert recipe_of(file)["prompt"] == prompt, prompt
+        run("generate", *SMALL, "--output", f"{out}/n/", f"--prompt={prompt}")
+        line = run("generate", *SMALL, "--json", "--output", f"{out}/n/", f"--prompt={prompt}").lines()[-1]
+        assert pathlib.Path(line["file"]).exists()
+    assert len(names(out / "n")) == 2 * len(prompts)
+
+
+def test_locales():
+    for locale in ("C", "de_DE.UTF-8", "tr_TR.UTF-8", "none"):
+        out = HOME / "locale.png"
+        generate(out, "--guidance", "4.5", "a cat", LC_ALL=locale)
+        assert recipe_of(out)["guidance_scale"] == 4.5
+        assert run("plan", "--json", *SMALL, LC_ALL=locale).lines()[0]["seconds"] >= 0
+
+
+def test_file_names_that_are_no_text():
+    """Linux file names are bytes; JSON is UTF-8 all the same."""
+    out = os.fsencode(folder("bytes")) + b"/\xff\"\n.png"
+    lines = run("generate", *SMALL, "--json", "--output", out, "x").lines()
+    assert lines[-1]["file"].endswith('/\ufffd"\n.png') and os.path.exists(out)
+    lines = run("inspect", "--json", b"no\xffsuch\nfile", expect=FAILED).lines()
+    assert "no\ufffdsuch\nfile" in lines[0]["message"], lines
+
+
+def test_init_image():
+    init = str(FIXTURES / "init-48x32.png")
+    out = HOME / "i.png"
+    args = ["generate", *SMALL[:2], *SMALL[6:], "--steps", "2", "--output", str(out)]
+    run(*args, "--init-image", init, "--denoise", "0.5", "a cat")
+    assert pixels(out)[:2] == (48, 32) # the picture's own size
+    run(*args, "--init-image", init, "--denoise", "0.5", "--width", "24", "a cat")
+    assert pixels(out)[:2] == (24, 16)
+    run(*args, "--init-image", str(HOME / "none.png"), "a cat", expect=FAILED)
+    run(*args, "--init-image", MODEL + "/model_index.json", "a cat", expect=FAILED)
+
+
+def test_failures_name_the_cause():
+    assert b"nonesuch" in run("generate", *SMALL, "--model", "nonesuch", "x", expect=FAILED).err
+    assert b"multiple" in run("generate", *SMALL, "--width", "63", "x", expect=FAILED).err
+    garbage = HOME / "garbage.safetensors"
+    garbage.write_bytes(b"nothing that anyone could draw with" * 99)
+    assert b"garbage" in run("generate", *SMALL, "--model", str(garbage), "x", expect=FAILED).err
+    assert b"quotes" in run("generate", *SMALL, "a", "cat\nhat", expect=FAILED).err
+    lines = run("generate", "--json", *SMALL, "--model", "nonesuch", "x", expect=FAILED).lines()
+    assert lines[-1]["event"] == "error" and "nonesuch" in lines[-1]["message"]
+    run("recipe", str(garbage), expect=FAILED)
+    run("recipe", str(FIXTURES / "init-48x32.png"), expect=FAILED)
+
+
+def plan(model):
+    got = run("plan", "--json", *SMALL, "--model", str(model), "a cat").lines()
+    assert len(got) == 1
+    return got[0]
+
+
+def without_times(p):
+    p = {k: v for k, v in p.items() if k not in ("seconds", "gflops", "model")}
+    for phase in p["phases"].values():
+        phase.pop("seconds")
+    return p
+
+
+def test_plan():
+    whole = plan(MODEL)
+    assert whole["family"] == "SD 1.5" and whole["phases"]["denoise"]["passes"] == 2
+    assert whole["phases"]["denoise"]["activation_bytes"] >= whole["phases"]["denoise"]["bound_bytes"] > 0
+    assert whole["peak_bytes"] == whole["scratch_bytes"] + max(p["activation_bytes"] for p in whole["phases"].values())
+    larger = run("plan", "--json", *SMALL, "--width", "128", "x").lines()[0]
+    assert larger["phases"]["decode"]["activation_bytes"] > whole["phases"]["decode"]["activation_bytes"]
+    assert b"memory" in run("plan", *SMALL, "x").out
+    tiled = run("plan", "--json", *SMALL, "--width", "128", "--vae-tile", "64", "x").lines()[0]
+    assert tiled["vae_tile"] == 64 and tiled["phases"]["decode"]["passes"] > 1
+
+
+def test_plan_reads_headers_only():
+    """The same plan from a model whose weights are holes; a file that ends behind its header is called cut short."""
+    for cut in (False, True):
+        model = HOME / f"headers-{cut}"
+        shutil.copytree(MODEL, model)
+        for file in model.rglob("*.safetensors"):
+            data = file.read_bytes()
+            file.write_bytes(data[:8 + struct.unpack("<Q", data[:8])[0]])
+            if not cut:
+                os.truncate(file, len(data))
+    assert without_times(plan(HOME / "headers-False")) == without_times(plan(MODEL))
+    assert b"cut short" in run("plan", *SMALL, "--model", str(HOME / "headers-True"), expect=FAILED).err
+
+
+def test_inspect():
+    ldm = str(FIXTURES / "sdxl-tiny-ldm.safetensors")
+    lines = run("inspect", "--json", MODEL, ldm).lines()
+    assert [line["family"] for line in lines] == ["SD 1.5", "SDXL"]
+    assert lines[0]["layout"] != lines[1]["layout"] and lines[1]["container"] == "safetensors"
+    assert not lines[0]["missing"] and not lines[0]["unknown"], lines[0]
+    assert lines[0]["parts"]["U-Net"]["parameters"] > 1000 and lines[0]["parts"]["VAE"]["precision"] == "f16"
+    assert b"U-Net" in run("inspect", MODEL).out
+    garbage = HOME / "garbage.ckpt"
+    garbage.write_bytes(bytes(range(256)) * 40)
+    result = run("inspect", "--json", str(garbage), expect=FAILED)
+    assert result.lines()[0]["event"] == "error"
+    result = Result(subprocess.run([CLI, "inspect", "--json", str(garbage), MODEL], env=environment(HOME),
+                                   capture_output=True, timeout=60))
+    assert result.status == FAILED and result.lines()[1]["family"] == "SD 1.5"
+
+
+def test_models():
+    env = {"GESSO_MODELS": f"{FIXTURES}:{HOME}/nothing"}
+    found = {m["name"]: m for m in run("models", "--json", **env).lines()}
+    assert found["sd15-tiny"]["family"] == "SD 1.5" and found["sdxl-tiny-ldm.safetensors"]["bytes"] > 1000
+    assert b"sdxl-tiny" in run("models", **env).out
+    named = ["plan", "--model", "sd15-tiny", *SMALL[2:]]
+    run(*named, **env)
+    run(*named, expect=FAILED)
+
+
+def interrupt(number):
+    """Seconds from the signal to the end of a long generation."""
+    out = folder("interrupted")
+    args = [CLI, "generate", *SMALL, "--steps", "1000", "--json", "--output", f"{out}/", "x"]
+    process = subprocess.Popen(args, env=environment(HOME), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for line in process.stdout:
+        if json.loads(line).get("phase") == "denoise":
+            break
+    started = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - started
+    assert process.returncode == FAILED and b"Cancelled" in err and err.count(b"\n") == 1, (process.returncode, err)
+    assert names(out) == [], names(out)
+    return seconds
+
+
+def test_signals_stop_at_once():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # on a busy machine the scheduler may be late: the best of three is the program's own
+        assert min(interrupt(number) for _ in range(3)) < CANCEL_SECONDS
+
+
+def test_full_output():
+    if not os.path.exists("/dev/full"):
+        return
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([CLI, "inspect", "--json", MODEL], env=environment(HOME), stdout=full,
+                              stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == FAILED and done.stderr.count(b"\n") == 1, (done.returncode, done.stderr)
+
+
+def main():
+    tests = [(name, f) for name, f in globals().items() if name.startswith("test_")]
+    failed = 0
+    print(f"1..{len(tests)}")
+    for i, (name, test) in enumerate(tests, 1):
+        started = time.monotonic()
+        try:
+            test()
+            print(f"ok {i} - {name[5:]} # {time.monotonic() - started:.1f} s", flush=True)
+        except (AssertionError, KeyError, ValueError, OSError, subprocess.TimeoutExpired) as e:
+            failed += 1
+            text = str(e)[:900].replace("\n", "\\n")
+            print(f"not ok {i} - {name[5:]}\n# {type(e).__name__}: {text}", flush=True)
+    shutil.rmtree(HOME, ignore_errors=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

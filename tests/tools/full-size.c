@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "tools/full-size.h"
+
+#include <string.h>
+
+#include "models/clip.h"
+#include "models/unet.h"
+#include "models/vae.h"
+
+/* The VAE of both: Rombach et al. 2022, f = 8, KL. */
+#define KL_VAE(scaling)                                                                            \
+  {                                                                                                \
+    .in_channels = 3, .latent_channels = 4, .n_levels = 4, .channels = { 128, 256, 512, 512 },     \
+    .res_blocks = 2, .norm_groups = 32, .scaling_factor = scaling, .has_quant_conv = true,         \
+    .has_post_quant_conv = true                                                                    \
+  }
+
+#define CLIP_L                                                                                     \
+  {                                                                                                \
+    49408, 77, 768, 12, 12, 3072, 0, CLIP_QUICK_GELU, 49406, 49407, 49407                          \
+  }
+#define OPENCLIP_BIGG                                                                              \
+  {                                                                                                \
+    49408, 77, 1280, 32, 20, 5120, 1280, CLIP_GELU, 49406, 49407, 0                                \
+  }
+
+static const FullSize models[] = {
+  {
+      .name = "sd15",
+      .unet = { .in_channels = 4,
+                .out_channels = 4,
+                .n_levels = 4,
+                .channels = { 320, 640, 1280, 1280 },
+                .res_blocks = { 2, 2, 2, 2 },
+                .depth_down = { 1, 1, 1, 0 },
+                .depth_up = { 0, 1, 1, 1 },
+                .depth_mid = 1,
+                .heads = { 8, 8, 8, 8 },
+                .context_dim = 768,
+                .time_dim = 1280,
+                .norm_groups = 32 },
+      .vae = KL_VAE (0.18215f),
+      .clip = { CLIP_L },
+      .n_clips = 1,
+  },
+  {
+      .name = "sdxl",
+      .is_xl = true,
+      .unet = { .in_channels = 4,
+                .out_channels = 4,
+                .n_levels = 3,
+                .channels = { 320, 640, 1280 },
+                .res_blocks = { 2, 2, 2 },
+                .depth_down = { 0, 2, 10 },
+                .depth_up = { 10, 2, 0 },
+                .depth_mid = 10,
+                .heads = { 5, 10, 20 },
+                .context_dim = 2048,
+                .time_dim = 1280,
+                .norm_groups = 32,
+                .adm_dim = 2816,
+                .adm_time_dim = 256,
+                .linear_projection = true },
+      .vae = KL_VAE (0.13025f),
+      .clip = { CLIP_L, OPENCLIP_BIGG },
+      .n_clips = 2,
+  },
+};
+
+const FullSize *
+full_size_find (const char *name)
+{
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+    if (!strcmp (models[i].name, name))
+      return &models[i];
+  return NULL;
+}
+
+WeightSet *
+full_size_declare (const FullSize *model, Status *status)
+{
+  static const char *const encoders[] = { "text_encoder", "text_encoder_2" };
+  WeightSet *set = weights_new_declared (status);
+  Arena arena = { 0 };
+  if (!set)
+    return NULL;
+  Binder b = { set, &arena, status };
+  bool ok = unet_bind (&b, &model->unet) && vae_bind (&b, &model->vae, VAE_DECODER | VAE_ENCODER);
+  for (int i = 0; ok && i < model->n_clips; i++)
+    ok = clip_bind (&b, &model->clip[i], encoders[i]) != NULL;
+  arena_clear (&arena);
+  if (ok && weights_check (set, status))
+    return set;
+  weights_free (set);
+  return NULL;
+}
