@@ -321,14 +321,10 @@ def test_prompts_of_every_kind():
     out = folder("prompts")
     prompts = ["a \U0001f431\u200d\U0001f680 cat", "say \"no\" 'yes' \\ back", "two\nlines\ttab", "\u732b", "((((", "",
                "a:b:c", "[x", "-", "very long " * 200]
-    for i, prompt in enumerate(prompts):
-        file = out / f"{i}.png"
-        generate(file, f"--prompt={prompt}")
-        assert recipe_of(file)["prompt"] == prompt, prompt
-        run("generate", *SMALL, "--output", f"{out}/n/", f"--prompt={prompt}")
-        line = run("generate", *SMALL, "--json", "--output", f"{out}/n/", f"--prompt={prompt}").lines()[-1]
-        assert pathlib.Path(line["file"]).exists()
-    assert len(names(out / "n")) == 2 * len(prompts)
+    for prompt in prompts:
+        line = run("generate", *SMALL, "--json", "--output", f"{out}/", f"--prompt={prompt}").lines()[-1]
+        assert recipe_of(line["file"])["prompt"] == prompt, prompt
+    assert len(names(out)) == len(prompts)
 
 
 def test_locales():

@@ -13,7 +13,8 @@ typedef struct
   const SdJob *job;
   SdText *text;
   int encoder;
-  int32_t *ids; /* (n_rows, CHUNK_LENGTH): all chunks of all texts, then the empty prompt */
+  int32_t
+      *ids; /* (n_rows, CHUNK_LENGTH): all chunks of all texts, then the empty prompt if needed */
   int32_t *eos; /* (n_rows): absolute rows of the end tokens */
   int n_rows;
 } Encoding;
@@ -57,7 +58,8 @@ fill_ids (Encoding *e, Status *status)
 {
   const SdPrompts *p = &e->text->prompts;
   size_t per_text = (size_t) p->n_chunks * CHUNK_LENGTH;
-  e->n_rows = (int) p->n_texts * p->n_chunks + 1;
+  bool with_empty = e->job->weighting == WEIGHTING_COMFYUI;
+  e->n_rows = (int) p->n_texts * p->n_chunks + with_empty;
   e->ids = mem_calloc ((size_t) e->n_rows * CHUNK_LENGTH, sizeof *e->ids);
   e->eos = mem_calloc ((size_t) e->n_rows, sizeof *e->eos);
   if (!e->ids || !e->eos)
@@ -72,8 +74,11 @@ fill_ids (Encoding *e, Status *status)
           e->eos[row] = row * CHUNK_LENGTH + t->eos_index[k];
         }
     }
-  fill_empty_row (e, p->texts[0].tokens[e->encoder], e->n_rows - 1);
-  e->eos[e->n_rows - 1] = (e->n_rows - 1) * CHUNK_LENGTH + 1;
+  if (with_empty)
+    {
+      fill_empty_row (e, p->texts[0].tokens[e->encoder], e->n_rows - 1);
+      e->eos[e->n_rows - 1] = (e->n_rows - 1) * CHUNK_LENGTH + 1;
+    }
   return true;
 }
 
@@ -86,7 +91,8 @@ store_text (const Encoding *e, size_t index, float *hidden, const float *pooled,
   const ClipConfig *clips = e->sd->checkpoint->config.clip;
   int64_t dim = clips[e->encoder].dim, column = e->encoder == 1 ? clips[0].dim : 0;
   float *z = hidden + (int64_t) index * t->length * dim;
-  const float *z_empty = hidden + (int64_t) p->n_texts * t->length * dim;
+  bool with_empty = e->job->weighting == WEIGHTING_COMFYUI;
+  const float *z_empty = with_empty ? hidden + (int64_t) p->n_texts * t->length * dim : NULL;
   if (p->texts[index].zeros)
     return true;
   if (!weighting_apply (e->job->weighting, p->texts[index].tokens[e->encoder], z, z_empty,
