@@ -373,28 +373,25 @@ jump_across (const Plane *p, int64_t x, bool rows)
   return sum / (double) n;
 }
 
-static bool
-is_tile_edge (const TileAxis *axis, int64_t at)
+static int
+ascending (const void *a, const void *b)
 {
-  for (int i = 0; i < axis->n; i++)
-    if (at > 0 && (at == tile_start (axis, i) || at == tile_start (axis, i) + axis->size))
-      return true;
-  return false;
+  double x = *(const double *) a, y = *(const double *) b;
+  return x < y ? -1 : x > y;
 }
 
-/* How much stronger the error jumps where tiles begin or end than elsewhere. */
+/* The strongest jump of the error along one axis over the median one: a seam is a line. */
 static double
-seam_strength (const Plane *p, const TileAxis *axis, bool rows)
+seam_strength (const Plane *p, bool rows)
 {
-  double at_edge = 0, elsewhere = 0;
-  int n_edge = 0, n_else = 0;
-  for (int64_t x = 1; x < axis->total; x++)
-    {
-      bool edge = is_tile_edge (axis, x);
-      *(edge ? &at_edge : &elsewhere) += jump_across (p, x, rows);
-      *(edge ? &n_edge : &n_else) += 1;
-    }
-  return at_edge / n_edge / (elsewhere / n_else + 1e-12);
+  int64_t n = (rows ? p->h : p->w) - 1;
+  double *jumps = mem_calloc ((size_t) n, sizeof *jumps);
+  for (int64_t x = 0; x < n; x++)
+    jumps[x] = jump_across (p, x + 1, rows);
+  qsort (jumps, (size_t) n, sizeof *jumps, ascending);
+  double strength = jumps[n - 1] / (jumps[n / 2] + 1e-12);
+  mem_free (jumps);
+  return strength;
 }
 
 typedef struct
@@ -402,12 +399,12 @@ typedef struct
   double db, seam; /* PSNR over the range of the whole; strongest seam */
 } TileError;
 
-/* @axes: rows and columns of the planes that are compared, (h, w) @n_planes times with @stride. */
+/* Of one channel, (h, w). */
 static TileError
-tile_error (const float *tiled, const float *whole, TileAxis y, TileAxis x)
+tile_error (const float *tiled, const float *whole, int64_t h, int64_t w)
 {
-  int64_t n = y.total * x.total;
-  Plane p = { y.total, x.total, mem_calloc ((size_t) n, sizeof (double)) };
+  int64_t n = h * w;
+  Plane p = { h, w, mem_calloc ((size_t) n, sizeof (double)) };
   double low = INFINITY, high = -INFINITY, sum = 0;
   for (int64_t i = 0; i < n; i++)
     {
@@ -417,7 +414,7 @@ tile_error (const float *tiled, const float *whole, TileAxis y, TileAxis x)
       high = fmax (high, (double) whole[i]);
     }
   TileError e = { .db = 10 * log10 ((high - low) * (high - low) * (double) n / (sum + 1e-30)),
-                  .seam = fmax (seam_strength (&p, &y, true), seam_strength (&p, &x, false)) };
+                  .seam = fmax (seam_strength (&p, true), seam_strength (&p, false)) };
   mem_free (p.error);
   return e;
 }
@@ -429,8 +426,9 @@ enum
 };
 
 /* GroupNorm sees other neighbours in a tile, so tiles never equal the whole; with random weights,
- * which a trained VAE is kinder than, it is this close, and an edge jumps no more than the rest. */
-static const double TILE_DB = 18, SEAM_LIMIT = 1.6;
+ * which trained ones are kinder than, they come this close, and the strongest line of the error is
+ * 2.0 times the median (2.4 when tiles are cut rather than blended, 3.2 when merely averaged). */
+static const double TILE_DB = 18, SEAM_LIMIT = 2.2;
 
 static void
 report_tiles (Suite *s, const char *what, const char *model, int tile, TileError e)
@@ -438,7 +436,7 @@ report_tiles (Suite *s, const char *what, const char *model, int tile, TileError
   char name[96];
   snprintf (name, sizeof name, "tiles/%s/%s/%d-px", what, model, tile);
   report (s, e.db >= TILE_DB && e.seam <= SEAM_LIMIT, name,
-          "%.1f dB from untiled, edges jump %.2f times as much as the rest", e.db, e.seam);
+          "%.1f dB from untiled, strongest line %.2f times the median", e.db, e.seam);
 }
 
 static SdJob
@@ -471,7 +469,6 @@ test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
 {
   SdJob job = tiled_job (m);
   Status status = { 0 };
-  int f = vae_factor (&sd_checkpoint (m->sd)->config.vae);
   size_t n = (size_t) job.width * (size_t) job.height;
   float *z = smooth_latent (4);
   uint8_t *rgb[2] = { mem_calloc (n, 3), mem_calloc (n, 3) };
@@ -483,11 +480,7 @@ test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
       for (size_t p = 0; p < n; p++)
         green[i][p] = rgb[i][3 * p + 1];
     }
-  TileAxis y = tile_axis (TILED_H, tile / f, VAE_TILE_OVERLAP_PX / f);
-  TileAxis x = tile_axis (TILED_W, tile / f, VAE_TILE_OVERLAP_PX / f);
-  y = (TileAxis){ y.total * f, y.size * f, y.overlap * f, y.n };
-  x = (TileAxis){ x.total * f, x.size * f, x.overlap * f, x.n };
-  report_tiles (s, "decode", model, tile, tile_error (green[1], green[0], y, x));
+  report_tiles (s, "decode", model, tile, tile_error (green[1], green[0], job.height, job.width));
   for (int i = 0; i < 2; i++)
     {
       mem_free (rgb[i]);
@@ -518,12 +511,69 @@ test_tiled_encode (Suite *s, const Model *m, const char *model, int tile)
                           &status))
         bail_out (&status);
     }
-  report_tiles (s, "encode", model, tile,
-                tile_error (z[1], z[0], tile_axis (TILED_H, tile / f, VAE_TILE_OVERLAP_PX / f),
-                            tile_axis (TILED_W, tile / f, VAE_TILE_OVERLAP_PX / f)));
+  report_tiles (s, "encode", model, tile, tile_error (z[1], z[0], TILED_H, TILED_W));
   mem_free (z[0]);
   mem_free (z[1]);
   mem_free (rgb);
+}
+
+/* Blends tiles that are crops of one ramp, or (@odd) 0 and 1 by turns.  Returns: the largest
+ * difference from the ramp, or the largest jump from a pixel to the next */
+static double
+blend_tiles (TileAxis y, TileAxis x, bool odd)
+{
+  TileBlend b;
+  Status status = { 0 };
+  double worst = 0;
+  float *tile = mem_calloc ((size_t) (y.size * x.size), sizeof *tile);
+  if (!tile_blend_init (&b, y.total, x.total, 1, &status))
+    bail_out (&status);
+  for (int i = 0; i < y.n * x.n; i++)
+    {
+      int iy = i / x.n, ix = i % x.n;
+      for (int64_t p = 0; p < y.size * x.size; p++)
+        tile[p] = odd ? (float) ((iy + ix) % 2)
+                      : (float) (tile_start (&y, iy) + p / x.size) +
+                            0.5f * (float) (tile_start (&x, ix) + p % x.size);
+      tile_blend_add (&b, &y, iy, &x, ix, tile);
+    }
+  tile_blend_finish (&b);
+  for (int64_t p = 0; p < y.total * x.total; p++)
+    {
+      int64_t r = p / x.total, c = p % x.total;
+      double off = fabs ((double) b.sum[p] - ((double) r + 0.5 * (double) c));
+      double right = c + 1 < x.total ? fabs ((double) (b.sum[p + 1] - b.sum[p])) : 0;
+      double down = r + 1 < y.total ? fabs ((double) (b.sum[p + x.total] - b.sum[p])) : 0;
+      off = odd ? fmax (right, down) : off;
+      worst = off > worst || isnan (off) ? off : worst;
+    }
+  tile_blend_clear (&b);
+  mem_free (tile);
+  return worst;
+}
+
+/* Tiles that agree give the picture back; from one tile to another that does not, the blend takes
+ * the whole overlap: an even ramp jumps by 1 / (overlap + 1) from a pixel to the next. */
+static void
+test_blend (Suite *s)
+{
+  static const struct
+  {
+    int64_t total, size, overlap;
+  } grids[] = { { 96, 32, 16 }, { 80, 48, 16 }, { 63, 21, 7 }, { 40, 40, 8 }, { 57, 20, 10 } };
+  double ramp = 0, jump = 0;
+  for (size_t i = 0; i < sizeof grids / sizeof *grids; i++)
+    for (size_t k = 0; k < sizeof grids / sizeof *grids; k++)
+      {
+        TileAxis y = tile_axis (grids[i].total, grids[i].size, grids[i].overlap);
+        TileAxis x = tile_axis (grids[k].total, grids[k].size, grids[k].overlap);
+        double least = fmin ((double) grids[i].overlap, (double) grids[k].overlap);
+        ramp = fmax (ramp, blend_tiles (y, x, false));
+        jump = fmax (jump, blend_tiles (y, x, true) * least);
+      }
+  report (s, ramp <= 1e-4, "tiles/blend/agreeing", "off by %.1e", ramp);
+  report (s, jump <= 1.5, "tiles/blend/continuous", "jumps %.2f times as far as an even ramp",
+          jump);
 }
 
 /* The whole pipeline takes the tile from the job and changes nothing but the decoding. */
@@ -647,6 +697,7 @@ main (void)
   const char *source = getenv ("GESSO_SOURCE");
   Suite s = { .source = source ? source : "." };
   test_memory_keeps_to_the_plan (&s, "sd15-tiny");
+  test_blend (&s);
   test_model (&s, "sd15-tiny");
   test_model (&s, "sdxl-tiny");
   Model m = open_model (&s, "sd15-tiny", NULL, 1);

@@ -35,10 +35,13 @@ typedef float V __attribute__ ((vector_size (VW * 4), aligned (4), may_alias));
 typedef int32_t VI __attribute__ ((vector_size (VW * 4), aligned (4), may_alias));
 typedef uint32_t VU __attribute__ ((vector_size (VW * 4), aligned (4), may_alias));
 
+/* Parameters lie in mapped files at any address. */
+typedef V VAnywhere __attribute__ ((aligned (1)));
+
 INLINE V
 v_load (const void *p)
 {
-  return *(const V *) p;
+  return *(const VAnywhere *) p;
 }
 
 INLINE void
