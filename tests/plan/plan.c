@@ -12,53 +12,7 @@
 #include "models/clip.h"
 #include "models/unet.h"
 #include "models/vae.h"
-
-static const UnetConfig sd15_unet = {
-  .in_channels = 4,
-  .out_channels = 4,
-  .n_levels = 4,
-  .channels = { 320, 640, 1280, 1280 },
-  .res_blocks = { 2, 2, 2, 2 },
-  .depth_down = { 1, 1, 1, 0 },
-  .depth_up = { 0, 1, 1, 1 },
-  .depth_mid = 1,
-  .heads = { 8, 8, 8, 8 },
-  .context_dim = 768,
-  .time_dim = 1280,
-  .norm_groups = 32,
-};
-
-static const UnetConfig sdxl_unet = {
-  .in_channels = 4,
-  .out_channels = 4,
-  .n_levels = 3,
-  .channels = { 320, 640, 1280 },
-  .res_blocks = { 2, 2, 2 },
-  .depth_down = { 0, 2, 10 },
-  .depth_up = { 10, 2, 0 },
-  .depth_mid = 10,
-  .heads = { 5, 10, 20 },
-  .context_dim = 2048,
-  .time_dim = 1280,
-  .norm_groups = 32,
-  .adm_dim = 2816,
-  .adm_time_dim = 256,
-  .linear_projection = true,
-};
-
-static const VaeConfig kl_vae = {
-  .in_channels = 3,
-  .latent_channels = 4,
-  .n_levels = 4,
-  .channels = { 128, 256, 512, 512 },
-  .res_blocks = 2,
-  .norm_groups = 32,
-  .has_quant_conv = true,
-  .has_post_quant_conv = true,
-};
-
-static const ClipConfig clip_l = { 49408, 77, 768, 12, 12, 3072, 0, CLIP_QUICK_GELU, 0, 0, 0 };
-static const ClipConfig clip_g = { 49408, 77, 1280, 32, 20, 5120, 1280, CLIP_GELU, 0, 0, 0 };
+#include "tools/full-size.h"
 
 typedef struct
 {
@@ -111,11 +65,12 @@ plan_unet (Backend *null, const char *name, const UnetConfig *c, int64_t n, int6
 }
 
 static void
-plan_vae (Backend *null, const char *name, VaeParts parts, int64_t side, FILE *out)
+plan_vae (
+    Backend *null, const char *name, const VaeConfig *c, VaeParts parts, int64_t side, FILE *out)
 {
   Bench b;
   Binder binder = begin (&b, null);
-  Vae *vae = vae_bind (&binder, &kl_vae, parts);
+  Vae *vae = vae_bind (&binder, c, parts);
   int64_t channels = parts == VAE_DECODER ? 4 : 3;
   Tensor *x = ctx_input (b.ctx, DTYPE_F32, 4, (int64_t[]){ 1, side, side, channels }, NULL);
   if (parts == VAE_DECODER)
@@ -140,16 +95,17 @@ plan_clip (Backend *null, const char *name, const ClipConfig *c, bool pooled, FI
 static void
 plan_all (Backend *null, FILE *out)
 {
-  plan_unet (null, "sd15-unet-512", &sd15_unet, 1, 64, out);
-  plan_unet (null, "sd15-unet-512-cfg", &sd15_unet, 2, 64, out);
-  plan_unet (null, "sdxl-unet-512-cfg", &sdxl_unet, 2, 64, out);
-  plan_unet (null, "sdxl-unet-1024", &sdxl_unet, 1, 128, out);
-  plan_unet (null, "sdxl-unet-1024-cfg", &sdxl_unet, 2, 128, out);
-  plan_vae (null, "vae-decode-512", VAE_DECODER, 64, out);
-  plan_vae (null, "vae-decode-1024", VAE_DECODER, 128, out);
-  plan_vae (null, "vae-encode-512", VAE_ENCODER, 512, out);
-  plan_clip (null, "clip-l", &clip_l, false, out);
-  plan_clip (null, "clip-bigg", &clip_g, true, out);
+  const FullSize *sd15 = full_size_find ("sd15"), *sdxl = full_size_find ("sdxl");
+  plan_unet (null, "sd15-unet-512", &sd15->unet, 1, 64, out);
+  plan_unet (null, "sd15-unet-512-cfg", &sd15->unet, 2, 64, out);
+  plan_unet (null, "sdxl-unet-512-cfg", &sdxl->unet, 2, 64, out);
+  plan_unet (null, "sdxl-unet-1024", &sdxl->unet, 1, 128, out);
+  plan_unet (null, "sdxl-unet-1024-cfg", &sdxl->unet, 2, 128, out);
+  plan_vae (null, "vae-decode-512", &sdxl->vae, VAE_DECODER, 64, out);
+  plan_vae (null, "vae-decode-1024", &sdxl->vae, VAE_DECODER, 128, out);
+  plan_vae (null, "vae-encode-512", &sdxl->vae, VAE_ENCODER, 512, out);
+  plan_clip (null, "clip-l", &sdxl->clip[0], false, out);
+  plan_clip (null, "clip-bigg", &sdxl->clip[1], true, out);
 }
 
 static int
