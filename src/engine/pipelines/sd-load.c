@@ -77,6 +77,12 @@ load_vocabularies (SdPipeline *sd, const SdSource *source, Status *status)
           dir ? clip_bpe_new (dir, status) : clip_bpe_new_bundled (source->tokenizers_dir, status);
       if (!sd->bpe[i])
         return false;
+      if (!dir && clip_bpe_n_ids (sd->bpe[i]) != sd->checkpoint->config.clip[i].vocab)
+        return status_fail (status, STATUS_NOT_FOUND,
+                            "%s has no tokenizer (tokenizer%s/merges.txt), and its text encoder's "
+                            "%d tokens are not those of CLIP: add its tokenizer folder.",
+                            source->model_path, i ? "_2" : "",
+                            sd->checkpoint->config.clip[i].vocab);
       if (clip_bpe_n_ids (sd->bpe[i]) > sd->checkpoint->config.clip[i].vocab)
         return status_fail (
             status, STATUS_FORMAT,
