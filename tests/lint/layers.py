@@ -25,10 +25,14 @@ LAYERS = {
                              "src/engine/text", "src/engine/models", "src/engine/samplers", "kernels"},
     "src/recipe": {"src/engine/core"},
     "src/media": {"src/engine/core"},
+    "src/ipc": set(),
     "src/worker": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
-                   "src/engine/samplers", "src/engine/pipelines", "src/recipe", "kernels"},
+                   "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/ipc", "kernels"},
     "src/cli": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
                 "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/worker", "kernels"},
+    "src/library": {"src/engine/core", "src/engine/weights", "src/recipe", "src/media"},
+    "src/session": {"src/engine/core", "src/recipe", "src/media", "src/ipc", "src/library"},
+    "src/app": {"src/engine/core", "src/recipe", "src/media", "src/library", "src/session"},
 }
 # core/dtype.h and core/utf8.h are leaf headers (plain inline code) that kernels and recipes may read
 LEAF_HEADERS = {"core/dtype.h", "core/utf8.h"}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-library.h - the index of the user's models and pictures, in library.db.
+ *
+ * Folders are scanned on a thread, headers read, files never copied or changed; folders are watched, hashes
+ * made in idle time.  Property "scanning" (boolean), "n-models", "n-pictures" (int).
+ * Signal "changed": models or pictures came, went or changed (at most a few times a second).
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  GESSO_FILE_CHECKPOINT,
+  GESSO_FILE_LORA,
+  GESSO_FILE_EMBEDDING,
+  GESSO_FILE_VAE,
+  GESSO_FILE_CONTROLNET,
+  GESSO_FILE_TEXT_ENCODER,
+  GESSO_FILE_UPSCALER,
+  GESSO_FILE_PICTURE,
+  GESSO_FILE_UNKNOWN
+} GessoFileKind;
+GType gesso_file_kind_get_type (void);
+#define GESSO_TYPE_FILE_KIND (gesso_file_kind_get_type ())
+
+/* A model file, LoRA, embedding...: immutable once made.  Properties: id (int64), kind, path, name (without
+ * suffix), family ("SD 1.5", "SDXL", ..., "" when not known), format ("safetensors, f16"), size (int64 bytes),
+ * modified (int64), hash (SHA-256 in hex or ""), problem (string: why it cannot be used, or ""), thumbnail
+ * (path of a picture beside it, or "") */
+#define GESSO_TYPE_MODEL_FILE (gesso_model_file_get_type ())
+G_DECLARE_FINAL_TYPE (GessoModelFile, gesso_model_file, GESSO, MODEL_FILE, GObject)
+gint64 gesso_model_file_get_id (GessoModelFile *self);
+GessoFileKind gesso_model_file_get_kind (GessoModelFile *self);
+const char *gesso_model_file_get_path (GessoModelFile *self);
+const char *gesso_model_file_get_name (GessoModelFile *self);
+const char *gesso_model_file_get_family (GessoModelFile *self);
+const char *gesso_model_file_get_format (GessoModelFile *self);
+const char *gesso_model_file_get_problem (GessoModelFile *self);
+const char *gesso_model_file_get_hash (GessoModelFile *self);
+gint64 gesso_model_file_get_size (GessoModelFile *self);
+
+/* A picture.  Properties: id, path, width, height, created (int64, Unix seconds), starred (boolean, may
+ * change and notifies), prompt, model (strings) */
+#define GESSO_TYPE_PICTURE (gesso_picture_get_type ())
+G_DECLARE_FINAL_TYPE (GessoPicture, gesso_picture, GESSO, PICTURE, GObject)
+gint64 gesso_picture_get_id (GessoPicture *self);
+const char *gesso_picture_get_path (GessoPicture *self);
+int gesso_picture_get_width (GessoPicture *self);
+int gesso_picture_get_height (GessoPicture *self);
+gint64 gesso_picture_get_created (GessoPicture *self);
+gboolean gesso_picture_get_starred (GessoPicture *self);
+const char *gesso_picture_get_prompt (GessoPicture *self);
+
+#define GESSO_TYPE_LIBRARY (gesso_library_get_type ())
+G_DECLARE_FINAL_TYPE (GessoLibrary, gesso_library, GESSO, LIBRARY, GObject)
+
+/* @path: of library.db, NULL for $XDG_DATA_HOME/gesso/library.db; @cache_dir: thumbnails, NULL for
+ * $XDG_CACHE_HOME/gesso; @bundled_dir: models that ship, always listed */
+GessoLibrary *gesso_library_new (const char *path, const char *cache_dir, const char *bundled_dir, GError **error);
+void gesso_library_close (GessoLibrary *self); /* waits for its threads */
+
+/* Folders the user named.  Adding recognises a ComfyUI, Forge/A1111 or SwarmUI installation (and its
+ * extra_model_paths.yaml) and takes its model folders; any other folder is taken as it is. */
+void gesso_library_add_folder (GessoLibrary *self, const char *path);
+void gesso_library_remove_folder (GessoLibrary *self, const char *path);
+char **gesso_library_dup_folders (GessoLibrary *self);
+/* ~/ComfyUI and the like that exist and are not yet named: for the first run.  Blocking, cheap. */
+char **gesso_library_find_installations (GessoLibrary *self);
+/* Where pictures are made: watched, pictures indexed as they come. */
+void gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
+void gesso_library_rescan (GessoLibrary *self);
+
+/* Models of a kind as a live GListModel of GessoModelFile, sorted by name. */
+GListModel *gesso_library_get_models (GessoLibrary *self, GessoFileKind kind);
+/* By name, path or hash, as a recipe of another program says it; from memory.  NULL when there is none. */
+GessoModelFile *gesso_library_find_model (GessoLibrary *self, GessoFileKind kind, const char *name, const char *hash);
+
+/* A live list of GessoPicture, newest first, loaded in pages as rows are looked at.  Search: words (prefixes)
+ * in prompt, negative prompt, model, file name; FTS5. */
+#define GESSO_TYPE_PICTURE_LIST (gesso_picture_list_get_type ())
+G_DECLARE_FINAL_TYPE (GessoPictureList, gesso_picture_list, GESSO, PICTURE_LIST, GObject)
+GessoPictureList *gesso_picture_list_new (GessoLibrary *library);
+void gesso_picture_list_set_search (GessoPictureList *self, const char *text);
+void gesso_picture_list_set_starred_only (GessoPictureList *self, gboolean starred_only);
+/* Properties "search", "starred-only", "loading" */
+
+/* A picture that was just written; it is in the lists when the call is done. */
+void gesso_library_add_picture_async (GessoLibrary *self,
+                                      const char *path,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+GessoPicture *gesso_library_add_picture_finish (GessoLibrary *self, GAsyncResult *result, GError **error);
+void gesso_library_set_starred (GessoLibrary *self, GessoPicture *picture, gboolean starred);
+/* Moves the files to the desktop's trash, one by one; undo brings the last ones back. */
+void gesso_library_trash_async (GessoLibrary *self,
+                                GListModel *pictures,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer user_data);
+gboolean gesso_library_trash_finish (GessoLibrary *self, GAsyncResult *result, GError **error);
+void gesso_library_untrash_async (GessoLibrary *self,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+gboolean gesso_library_untrash_finish (GessoLibrary *self, GAsyncResult *result, GError **error);
+
+/* gesso_library_thumbnail_async:
+ * @size: longest side in pixels, 96 to 512
+ *
+ * Result: PNG-cached RGB pixels; made on one of two threads, newest request first, requests that are
+ * cancelled before their turn cost nothing.
+ */
+void gesso_library_thumbnail_async (GessoLibrary *self,
+                                    const char *path,
+                                    int size,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
+/* Returns: (height, width, 3) sRGB */
+GBytes *gesso_library_thumbnail_finish (
+    GessoLibrary *self, GAsyncResult *result, int *width, int *height, GError **error);
+
+/* gesso_library_read_recipe_async: the recipe inside any picture (Gesso, A1111, ComfyUI, InvokeAI, ...).
+ * _finish returns JSON of recipe.h; @source: who wrote it, for the user; @notes: sentences on what could not
+ * be taken over, and models that are not in this library by name. */
+void gesso_library_read_recipe_async (GessoLibrary *self,
+                                      const char *path,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+char *gesso_library_read_recipe_finish (
+    GessoLibrary *self, GAsyncResult *result, char **source, char ***notes, GError **error);
+
+G_END_DECLS

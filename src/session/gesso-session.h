@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-session.h - what the program knows without widgets: queue, worker, remembered prompts.
+ *
+ * Property "worker-state" (GessoWorkerState), "device" (string, for the user).
+ * Signals: "worker-died" (string: one sentence).
+ */
+#pragma once
+
+#include "session/gesso-queue.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  GESSO_WORKER_STARTING,
+  GESSO_WORKER_READY,
+  GESSO_WORKER_WAITING, /* died a moment ago, will be started again */
+  GESSO_WORKER_STOPPED  /* died three times in a row: restart_worker() tries again */
+} GessoWorkerState;
+GType gesso_worker_state_get_type (void);
+#define GESSO_TYPE_WORKER_STATE (gesso_worker_state_get_type ())
+
+typedef struct
+{
+  const char *data_dir;     /* session.db, journals/; NULL for $XDG_DATA_HOME/gesso */
+  const char *pictures_dir; /* NULL for the user's Pictures/Gesso */
+  const char *worker;       /* program; NULL to find gesso-worker beside this program or installed */
+  const char *backend;      /* "cpu", "null"; NULL for the best */
+} GessoSessionOptions;
+
+#define GESSO_TYPE_SESSION (gesso_session_get_type ())
+G_DECLARE_FINAL_TYPE (GessoSession, gesso_session, GESSO, SESSION, GObject)
+
+/* Opens the database (jobs that were running are waiting again, with their journals) and starts the
+ * worker.  Refuses when another program has the same data_dir open. */
+GessoSession *gesso_session_new (const GessoSessionOptions *options, GError **error);
+GessoQueue *gesso_session_get_queue (GessoSession *self);
+const char *gesso_session_get_pictures_dir (GessoSession *self);
+const char *gesso_session_get_data_dir (GessoSession *self);
+const char *gesso_session_get_device (GessoSession *self);
+GessoWorkerState gesso_session_get_worker_state (GessoSession *self);
+void gesso_session_restart_worker (GessoSession *self);
+
+/* What a recipe needs before it runs.  A plan asked for while another is being made replaces it. */
+typedef struct
+{
+  guint64 peak_bytes, weight_bytes, available_bytes; /* available: what the machine has free now */
+  double seconds;                                    /* of all pictures; from times measured here when there are any */
+  gboolean fits;
+  char *recipe; /* with everything filled in that the recipe left to the model */
+} GessoPlan;
+void gesso_plan_free (GessoPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoPlan, gesso_plan_free)
+void gesso_session_plan_async (GessoSession *self,
+                               const char *recipe,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+GessoPlan *gesso_session_plan_finish (GessoSession *self, GAsyncResult *result, GError **error);
+
+/* Remembered prompts, newest first, each once; and named styles (prompt with "{prompt}", negative). */
+void gesso_session_remember_prompt (GessoSession *self, const char *prompt, const char *negative);
+char **gesso_session_dup_prompts (GessoSession *self, guint max); /* from memory, not the disk */
+typedef struct
+{
+  char *name, *prompt, *negative;
+} GessoStyle;
+GPtrArray *gesso_session_get_styles (GessoSession *self); /* of GessoStyle, borrowed */
+void gesso_session_save_style (GessoSession *self, const char *name, const char *prompt, const char *negative);
+void gesso_session_delete_style (GessoSession *self, const char *name);
+
+/* The unfinished canvas and the Create page's recipe, kept for the next start (also after a crash). */
+void gesso_session_keep_draft (GessoSession *self, const char *key, GBytes *value); /* NULL forgets */
+GBytes *gesso_session_dup_draft (GessoSession *self, const char *key);
+
+/* Parks what runs, writes everything, ends the worker.  Blocking, at most a few seconds. */
+void gesso_session_close (GessoSession *self);
+
+G_END_DECLS
