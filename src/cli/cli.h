@@ -38,11 +38,12 @@ typedef struct
   int n_operands;
 } Options;
 
-/* Reads flags: one for every parameter of the recipe table, and the program's own.
+/* Reads flags: --json and --help; with @draws also one for every parameter of the recipe table, and
+ * those of a command that draws.
  * Returns: false after @status says what is wrong with the usage */
-bool options_parse (Options *o, int argc, char **argv, Status *status);
+bool options_parse (Options *o, int argc, char **argv, bool draws, Status *status);
 void options_clear (Options *o);
-void options_print_help (void);
+void options_print_help (bool draws);
 
 /* Set by SIGINT and SIGTERM. */
 extern atomic_bool cli_cancel;

@@ -15,15 +15,18 @@ typedef struct
 {
   const char *name;
   int (*run) (Options *o);
+  bool draws; /* takes the flags of a picture */
   const char *synopsis, *summary;
 } Command;
 
 static const Command commands[] = {
-  { "generate", command_generate, "generate [FLAGS] PROMPT", "make pictures" },
-  { "plan", command_plan, "plan [FLAGS] [PROMPT]", "say what a picture needs in memory and time" },
-  { "inspect", command_inspect, "inspect [--json] FILE...", "say what model files are" },
-  { "recipe", command_recipe, "recipe PICTURE", "print the recipe inside a picture, as JSON" },
-  { "models", command_models, "models [--json]", "list the models found" },
+  { "generate", command_generate, true, "generate [FLAGS] PROMPT", "make pictures" },
+  { "plan", command_plan, true, "plan [FLAGS] [PROMPT]",
+    "say what a picture needs in memory and time" },
+  { "inspect", command_inspect, false, "inspect [--json] FILE...", "say what model files are" },
+  { "recipe", command_recipe, false, "recipe PICTURE",
+    "print the recipe inside a picture, as JSON" },
+  { "models", command_models, false, "models [--json]", "list the models found" },
 };
 
 enum
@@ -73,13 +76,13 @@ run_command (const Command *c, int argc, char **argv)
   Options o;
   Status status = { 0 };
   int code;
-  if (!options_parse (&o, argc, argv, &status))
+  if (!options_parse (&o, argc, argv, c->draws, &status))
     code = cli_usage_error (&status);
   else if (o.help)
     {
       printf ("Usage: gesso-cli %s\n%c%s.\n\n", c->synopsis, c->summary[0] - 'a' + 'A',
               c->summary + 1);
-      options_print_help ();
+      options_print_help (c->draws);
       code = EXIT_DONE;
     }
   else

@@ -46,12 +46,20 @@ enum
 };
 
 static void
+make_short_flags (FlagTable *t)
+{
+  *t = (FlagTable){ .letters = ":h", /* getopt: report a missing value as ':' */
+                    .options = { { "json", no_argument, NULL, FLAG_JSON },
+                                 { "help", no_argument, NULL, FLAG_HELP } } };
+}
+
+static void
 make_flags (FlagTable *t)
 {
   int n = 0;
   char *letter = t->letters;
   *t = (FlagTable){ 0 };
-  *letter++ = ':'; /* getopt: report a missing value as ':' */
+  *letter++ = ':';
   for (int i = 0; i < recipe_table_count () && n < MAX_FLAGS - N_OWN_FLAGS - 1; i++)
     {
       const RecipeParam *p = &recipe_table ()[i];
@@ -135,12 +143,15 @@ take_flag (Options *o, int flag, char **argv, Status *status)
 }
 
 bool
-options_parse (Options *o, int argc, char **argv, Status *status)
+options_parse (Options *o, int argc, char **argv, bool draws, Status *status)
 {
   FlagTable flags;
   *o = (Options){ 0 };
   recipe_init (&o->recipe);
-  make_flags (&flags);
+  if (draws)
+    make_flags (&flags);
+  else
+    make_short_flags (&flags);
   opterr = 0;
   for (;;)
     {
@@ -183,8 +194,14 @@ print_param (const RecipeParam *p)
 }
 
 void
-options_print_help (void)
+options_print_help (bool draws)
 {
+  if (!draws)
+    {
+      printf ("      --json                 JSON on standard output\n"
+              "  -h, --help                 this text\n");
+      return;
+    }
   printf ("The picture:\n");
   for (int i = 0; i < recipe_table_count (); i++)
     print_param (&recipe_table ()[i]);
