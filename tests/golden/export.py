@@ -9,6 +9,7 @@ import common
 
 def main():
     common.setup()
+    import brownian_cases
     import network_cases
     import pipeline_cases
     import sampler_cases
@@ -16,6 +17,7 @@ def main():
 
     parts = {
         "samplers": sampler_cases.export,
+        "brownian": brownian_cases.export,
         "models": tiny_models.export,  # the parts below read what this one wrote
         "networks": network_cases.export,
         "pipelines": pipeline_cases.export,

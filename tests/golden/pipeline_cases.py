@@ -9,6 +9,7 @@ from diffusers import (
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
 )
 from diffusers.schedulers import AysSchedules
@@ -21,12 +22,19 @@ import tiny_models
 
 PROMPT, NEGATIVE = "a red fox in the snow", "blurry, text"
 MODELS = {
-    "sd15-tiny": dict(txt2img=StableDiffusionPipeline, img2img=StableDiffusionImg2ImgPipeline),
+    "sd15-tiny": dict(
+        txt2img=StableDiffusionPipeline, img2img=StableDiffusionImg2ImgPipeline, inpaint=StableDiffusionInpaintPipeline
+    ),
     "sd15-tiny-inpaint": dict(inpaint=StableDiffusionInpaintPipeline),
-    "sdxl-tiny": dict(txt2img=StableDiffusionXLPipeline, img2img=StableDiffusionXLImg2ImgPipeline),
+    "sdxl-tiny": dict(
+        txt2img=StableDiffusionXLPipeline, img2img=StableDiffusionXLImg2ImgPipeline,
+        inpaint=StableDiffusionXLInpaintPipeline,
+    ),
+    "sdxl-tiny-inpaint": dict(inpaint=StableDiffusionXLInpaintPipeline),
 }
-BASE = {"sd15-tiny-inpaint": "sd15-tiny"}  # where text encoder and VAE come from
-FACTOR = {"sd15-tiny": 4, "sd15-tiny-inpaint": 4, "sdxl-tiny": 2}
+# where text encoder and VAE come from
+BASE = {"sd15-tiny-inpaint": "sd15-tiny", "sdxl-tiny-inpaint": "sdxl-tiny"}
+FACTOR = {"sd15-tiny": 4, "sdxl-tiny": 2}  # by base
 LATENT = (8, 12)  # height, width
 DISTURB = 1e-5  # stands for the rounding of another implementation of the networks, see `drift`
 
@@ -39,9 +47,11 @@ def pictures():
         picture = torch.nn.functional.interpolate(small, (height, width), mode="bilinear")[0]
         pixels = (picture.permute(1, 2, 0) * 255).round().byte().numpy()
         Image.fromarray(pixels).save(common.FIXTURES / f"init-{width}x{height}.png")
-    mask = torch.zeros(LATENT[0] * 4, LATENT[1] * 4, dtype=torch.uint8)
-    mask[6:27, 14:38] = 255  # not aligned to the latent grid
-    Image.fromarray(mask.numpy()).save(common.FIXTURES / f"mask-{LATENT[1] * 4}x{LATENT[0] * 4}.png")
+    # not aligned to the latent grid
+    for factor, box in ((4, (slice(6, 27), slice(14, 38))), (2, (slice(3, 12), slice(7, 20)))):
+        mask = torch.zeros(LATENT[0] * factor, LATENT[1] * factor, dtype=torch.uint8)
+        mask[box] = 255
+        Image.fromarray(mask.numpy()).save(common.FIXTURES / f"mask-{LATENT[1] * factor}x{LATENT[0] * factor}.png")
 
 
 def read_picture(name):
@@ -65,19 +75,14 @@ class Noise:
         self.drawn.append(torch.cat(one))
         return self.drawn[-1].clone()
 
-    def like_brownian(self, shape):
-        """DPM++ SDE: fresh noise of the image's generator in place of the Brownian tree."""
-        return lambda *_args: self.draw(shape, self.generators)
 
-
-def patched(pipe, noise, shape):
+def patched(pipe, noise):
     """Route the random draws of @pipe through @noise and take the mean of encoded pictures."""
     modules = [sys.modules[type(pipe).__module__], sys.modules[type(pipe.scheduler).__module__]]
     saved = []
     replace = {
         "randn_tensor": noise.draw,
         "retrieve_latents": lambda out, generator=None, sample_mode="sample": out.latent_dist.mode(),
-        "BrownianTreeNoiseSampler": lambda *_a, **_k: noise.like_brownian(shape),
     }
     for module in modules:
         for name, value in replace.items():
@@ -134,7 +139,7 @@ def call_arguments(case, prompts, generators):
         guidance_scale=case["cfg"], output_type="latent", eta=case["eta"] or 0.0,
     )
     args["negative_prompt_embeds"] = prompts["uncond"][0].repeat(n, 1, 1)
-    if case["model"] == "sdxl-tiny":
+    if case["base"] == "sdxl-tiny":
         args["pooled_prompt_embeds"] = prompts["cond"][1].repeat(n, 1)
         args["negative_pooled_prompt_embeds"] = prompts["uncond"][1].repeat(n, 1)
         args.update(
@@ -156,8 +161,10 @@ def call_arguments(case, prompts, generators):
 
 def generate(case, prompts, disturb=0.0):
     """Run the pipeline of @case. @disturb is relative Gaussian noise put on every UNet output."""
+    # DPM++ SDE: a Brownian tree for each image
+    extra = dict(noise_sampler_seed=case["seeds"]) if case["sampler"] == "dpmpp_sde" else {}
     scheduler, config = sampler_cases.make_scheduler(
-        case["sampler"], case["schedule"], case["prediction"], case["zero_snr"]
+        case["sampler"], case["schedule"], case["prediction"], case["zero_snr"], **extra
     )
     case["scheduler"], case["config"] = type(scheduler).__name__, config
     pipe = make_pipeline(case, scheduler)
@@ -177,7 +184,7 @@ def generate(case, prompts, disturb=0.0):
     hooks = [pipe.unet.register_forward_pre_hook(before_unet, with_kwargs=True)]
     if disturb:
         hooks.append(pipe.unet.register_forward_hook(after_unet))
-    saved = patched(pipe, noise, (case["batch"], 4, *LATENT))
+    saved = patched(pipe, noise)
     result = pipe(**call_arguments(case, prompts, generators)).images
     for module, attribute, value in saved:
         setattr(module, attribute, value)
@@ -198,7 +205,7 @@ def run_case(case, store):
     if len(noise.drawn) > 1:
         tensors["step_noise"] = torch.stack(noise.drawn[1:])
     tensors["first_input"] = seen["x"][0][: case["batch"]]
-    if case["task"] == "inpaint":
+    if pipe.unet.config.in_channels == 9:
         tensors["mask"], tensors["masked"] = tensors["first_input"][:1, 4:5], tensors["first_input"][:1, 5:]
     vae = pipe.vae
     if case["task"] != "txt2img":
@@ -218,10 +225,11 @@ def run_case(case, store):
 
 def make_case(name, model, sampler, schedule, steps=5, **changes):
     """A manifest entry with the defaults filled in."""
-    is_xl = model == "sdxl-tiny"
-    height, width = LATENT[0] * FACTOR[model], LATENT[1] * FACTOR[model]
+    base = BASE.get(model, model)
+    is_xl = base == "sdxl-tiny"
+    height, width = LATENT[0] * FACTOR[base], LATENT[1] * FACTOR[base]
     case = dict(
-        name=name, model=model, base=BASE.get(model, model), task="txt2img",
+        name=name, model=model, base=base, task="txt2img",
         prompt=PROMPT, negative=NEGATIVE, negative_mode="encode",
         emphasis="a1111", clip_skip=2 if is_xl else 1, seed=1000 + len(name), batch=1, width=width, height=height,
         latent_width=LATENT[1], latent_height=LATENT[0],
@@ -267,6 +275,9 @@ def features():
     yield sd("batch", batch=2, decode=True)
     yield sd("batch-euler_a", "euler_a", batch=2, decode=True)
     yield sd("batch-dpmpp_2m_sde", "dpmpp_2m_sde", "linspace+karras", batch=2)
+    yield sd("batch-dpmpp_sde", "dpmpp_sde", "linspace+karras", batch=2, decode=True)
+    yield sd("dpmpp_sde-1-step", "dpmpp_sde", "linspace", steps=1)
+    yield sd("dpmpp_sde-20-steps", "dpmpp_sde", "linspace+karras", steps=20, decode=True)
     yield sd("cfg1", cfg=1.0)
     yield sd("cfg9-rescale", cfg=9.0, rescale=0.7, batch=2)
     yield sd("empty-negative", negative="")
@@ -305,10 +316,33 @@ def features():
     yield make_case("sd15/inpaint/dpmpp_2m", "sd15-tiny-inpaint", "dpmpp_2m", "linspace+karras", task="inpaint", strength=1.0)
 
 
+def inpainting():
+    """With checkpoints that read the mask (9 channels) and with ordinary ones (4)."""
+    def nine(name, model, sampler="euler", schedule="leading", **more):
+        return make_case(name, model + "-tiny-inpaint", sampler, schedule, task="inpaint", **more)
+
+    def four(name, model, sampler="euler", schedule="leading", **more):
+        return make_case(name, model + "-tiny", sampler, schedule, task="inpaint", **more)
+
+    yield nine("sd15/inpaint/euler-0.6", "sd15", strength=0.6, steps=8, decode=True)
+    yield nine("sdxl/inpaint/euler-1.0", "sdxl", strength=1.0, batch=2, decode=True, cfg=2.0)
+    yield nine("sdxl/inpaint/euler-0.6", "sdxl", strength=0.6, steps=8, decode=True, cfg=2.0)
+    for strength in (1.0, 0.6):
+        yield four(f"sd15/inpaint4/euler-{strength}", "sd15", strength=strength, steps=8, decode=True, cfg=2.0)
+        yield four(f"sdxl/inpaint4/euler-{strength}", "sdxl", strength=strength, steps=8, decode=True, cfg=2.0, batch=2)
+    for sampler, schedule in (
+        ("euler_a", "trailing"), ("ddim", "leading"), ("heun", "linspace"), ("dpmpp_2m", "linspace+karras"),
+        ("dpmpp_2m_sde", "linspace+karras"), ("dpmpp_sde", "linspace"), ("unipc", "linspace"), ("lcm", "origin"),
+        ("tcd", "origin"),
+    ):
+        for strength in (1.0, 0.6):
+            yield four(f"sd15/inpaint4/{sampler}-{strength}", "sd15", sampler, schedule, strength=strength, steps=8, cfg=2.0)
+
+
 def export():
     pictures()
     store = dict(keys={}, tensors={})
-    cases = [run_case(case, store) for case in [*sweep(), *features()]]
+    cases = [run_case(case, store) for case in [*sweep(), *features(), *inpainting()]]
     assert len({c["name"] for c in cases}) == len(cases)
     common.save_tensors("latents.safetensors", store["tensors"])
     common.save_json("cases.json", dict(cases=cases))

@@ -207,18 +207,8 @@ def tables():
     }
 
 
-def brownian():
-    """Noise of the Brownian tree itself, for programs that rebuild it from the seed."""
-    from diffusers.schedulers.scheduling_dpmsolver_sde import BrownianTreeNoiseSampler
-
-    sigmas = torch.tensor([14.6146, 6.0, 2.5, 1.0, 0.4, 0.0292])
-    tree = BrownianTreeNoiseSampler(torch.zeros(1, 1, 1, N), 0.015625, 16.0, seed=1234)
-    noise = [tree(a, b).reshape(-1) for a, b in zip(sigmas[:-1], sigmas[1:])]
-    return {"brownian.sigmas": sigmas, "brownian.noise": torch.stack(noise)}
-
-
 def export():
-    entries, tensors = [], {"start": common.normal("samplers.start", N), **tables(), **brownian()}
+    entries, tensors = [], {"start": common.normal("samplers.start", N), **tables()}
     for name, sampler, schedule, n_steps, options in cases():
         entry, more = run_case(name, sampler, schedule, n_steps, **options)
         assert all(torch.isfinite(v).all() for k, v in more.items()), name

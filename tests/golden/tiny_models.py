@@ -43,6 +43,7 @@ SDXL_UNET = dict(
     use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=8,
     projection_class_embeddings_input_dim=6 * 8 + 40,
 )
+SDXL_INPAINT_UNET = dict(SDXL_UNET, in_channels=9, transformer_layers_per_block=[1, 1])
 SD15_VAE = dict(
     _class_name="AutoencoderKL", _diffusers_version=VERSION, sample_size=32,
     in_channels=3, out_channels=3, latent_channels=4, act_fn="silu", norm_num_groups=8,
@@ -93,6 +94,7 @@ PARTS = {
     "sd15-tiny/text_encoder": (CLIP_L, CLIPTextModel),
     "sd15-tiny-inpaint/unet": (INPAINT_UNET, UNet2DConditionModel),
     "sdxl-tiny/unet": (SDXL_UNET, UNet2DConditionModel),
+    "sdxl-tiny-inpaint/unet": (SDXL_INPAINT_UNET, UNet2DConditionModel),
     "sdxl-tiny/vae": (SDXL_VAE, AutoencoderKL),
     "sdxl-tiny/text_encoder": (CLIP_L, CLIPTextModel),
     "sdxl-tiny/text_encoder_2": (CLIP_G, CLIPTextModelWithProjection),

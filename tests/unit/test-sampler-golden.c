@@ -184,7 +184,7 @@ continue_path (const Case *c, const float *whole_noise, const float *first_noise
 
 /* diffusers draws for steps that scale the noise by 0, too: take what was drawn at this call. */
 static void
-normal_cb (void *data, float *out, int64_t n)
+normal_cb (void *data, double sigma, double sigma_next, float *out, int64_t n)
 {
   Case *c = data;
   int call = c->n_calls - 1;

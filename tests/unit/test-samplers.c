@@ -57,7 +57,7 @@ denoise_cb (void *data, const float *x, double sigma, double timestep, float *x0
 }
 
 static void
-normal_cb (void *data, float *out, int64_t n)
+normal_cb (void *data, double sigma, double sigma_next, float *out, int64_t n)
 {
   rng_normal (data, out, n);
 }

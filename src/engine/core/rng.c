@@ -14,6 +14,7 @@ enum
   MT_SHIFT = 397,
   BLOCK = 16, /* PyTorch's vectorised path makes normals sixteen at a time */
   HALF_BLOCK = BLOCK / 2,
+  PAIRS = 256, /* computed in one go */
   PHILOX_ROUNDS = 10,
 };
 
@@ -29,6 +30,17 @@ static const uint32_t philox_w1 = 0xbb67ae85u;
 
 static const double two_pi = 6.283185307179586476925;
 
+/* The loops below are also compiled for wider vectors, and the one that fits is taken when the
+ * program starts.  Every fused operation is written out and no other may be made, so all of them
+ * give the same bits. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+#  define VECTOR_CLONES                                                                            \
+    __attribute__ ((target_clones ("arch=x86-64-v4", "arch=x86-64-v3", "default"),                 \
+                    optimize ("O3", "fp-contract=off", "no-math-errno")))
+#else
+#  define VECTOR_CLONES
+#endif
+
 /* PyTorch seeds the twister with the low 32 bits only. */
 static void
 mt_seed (Rng *rng, uint32_t seed)
@@ -42,15 +54,33 @@ mt_seed (Rng *rng, uint32_t seed)
   rng->mt_index = MT19937_STATE;
 }
 
-static void
+static inline uint32_t
+mt_twist (uint32_t high, uint32_t low, uint32_t shifted)
+{
+  uint32_t y = (high & mt_upper) | (low & mt_lower);
+  return shifted ^ y >> 1 ^ (-(y & 1) & mt_matrix);
+}
+
+VECTOR_CLONES static void
 mt_refill (Rng *rng)
 {
-  for (int i = 0; i < MT19937_STATE; i++)
-    {
-      uint32_t y = (rng->mt[i] & mt_upper) | (rng->mt[(i + 1) % MT19937_STATE] & mt_lower);
-      rng->mt[i] = rng->mt[(i + MT_SHIFT) % MT19937_STATE] ^ y >> 1 ^ (y & 1 ? mt_matrix : 0);
-    }
+  uint32_t *mt = rng->mt;
+  const int wrap = MT19937_STATE - MT_SHIFT;
+  for (int i = 0; i < wrap; i++)
+    mt[i] = mt_twist (mt[i], mt[i + 1], mt[i + MT_SHIFT]);
+  for (int i = wrap; i < MT19937_STATE - 1; i++)
+    mt[i] = mt_twist (mt[i], mt[i + 1], mt[i - wrap]);
+  mt[MT19937_STATE - 1] = mt_twist (mt[MT19937_STATE - 1], mt[0], mt[MT_SHIFT - 1]);
   rng->mt_index = 0;
+}
+
+static inline uint32_t
+mt_temper (uint32_t y)
+{
+  y ^= y >> 11;
+  y ^= y << 7 & 0x9d2c5680u;
+  y ^= y << 15 & 0xefc60000u;
+  return y ^ y >> 18;
 }
 
 static uint32_t
@@ -59,17 +89,30 @@ mt_next (Rng *rng)
   /* A state restored from a journal may hold any index; out of range means "used up". */
   if (rng->mt_index < 0 || rng->mt_index >= MT19937_STATE)
     mt_refill (rng);
-  uint32_t y = rng->mt[rng->mt_index++];
-  y ^= y >> 11;
-  y ^= y << 7 & 0x9d2c5680u;
-  y ^= y << 15 & 0xefc60000u;
-  return y ^ y >> 18;
+  return mt_temper (rng->mt[rng->mt_index++]);
 }
 
-static float
-uniform_24 (Rng *rng)
+VECTOR_CLONES static void
+temper_24 (const uint32_t *restrict words, float *restrict out, int64_t n)
 {
-  return (float) (mt_next (rng) & 0xffffffu) * 0x1p-24f;
+  for (int64_t i = 0; i < n; i++)
+    out[i] = (float) (int32_t) (mt_temper (words[i]) & 0xffffffu) * 0x1p-24f;
+}
+
+/* @n uniforms of 24 bits in 0 .. 1 */
+static void
+fill_uniform_24 (Rng *rng, float *out, int64_t n)
+{
+  while (n > 0)
+    {
+      if (rng->mt_index < 0 || rng->mt_index >= MT19937_STATE)
+        mt_refill (rng);
+      int64_t left = MT19937_STATE - rng->mt_index, now = n < left ? n : left;
+      temper_24 (rng->mt + rng->mt_index, out, now);
+      rng->mt_index += (int32_t) now;
+      out += now;
+      n -= now;
+    }
 }
 
 static double
@@ -81,19 +124,21 @@ uniform_53 (Rng *rng)
 }
 
 /* y (x) = ((c[0] x + c[1]) x + ...), each step rounded once. */
-static float
+static inline float
 polynomial (float x, const float *c, int n)
 {
   float y = c[0];
+#pragma GCC unroll 16
   for (int i = 1; i < n; i++)
     y = fmaf (y, x, c[i]);
   return y;
 }
 
-/* log, sin and cos in f32 after the Cephes library (Moshier), with fused multiply-adds where
- * PyTorch's vector code has them: libm's better rounded values would differ by up to 2e-6.  Every
- * fused operation is written out, so the result does not depend on compiler or processor. */
-static float
+/* @x of log: normal and positive.  log, sin and cos in f32 after the Cephes library (Moshier), with
+ * fused multiply-adds where PyTorch's vector code has them: libm's better rounded values would
+ * differ by up to 2e-6.  Every fused operation is written out, so the result does not depend on
+ * compiler or processor. */
+static inline float
 cephes_log (float x)
 {
   static const float c[] = { 7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
@@ -102,16 +147,15 @@ cephes_log (float x)
   const float sqrt_half = 0.707106781186547524f;
   const float ln2_high = 0.693359375f;
   const float ln2_low = -2.12194440e-4f;
-  int exponent;
-  float m = frexpf (x, &exponent);
-  float e = (float) exponent;
-  if (m < sqrt_half)
-    {
-      m = m - 1.0f + m;
-      e -= 1.0f;
-    }
-  else
-    m -= 1.0f;
+  uint32_t bits;
+  memcpy (&bits, &x, sizeof bits);
+  float e = (float) ((int32_t) (bits >> 23) - 126); /* frexp of a normal number */
+  bits = (bits & 0x7fffffu) | 0x3f000000u;
+  float m;
+  memcpy (&m, &bits, sizeof m);
+  bool low_half = m < sqrt_half;
+  m = m - 1.0f + (low_half ? m : 0.0f);
+  e -= low_half ? 1.0f : 0.0f;
   float z = m * m;
   float y = polynomial (m, c, (int) (sizeof c / sizeof *c)) * m;
   float low = e * ln2_low;
@@ -121,7 +165,7 @@ cephes_log (float x)
 }
 
 /* @x: 0 .. 2 pi */
-static void
+static inline void
 cephes_sin_cos (float x, float *sine, float *cosine)
 {
   static const float s[] = { -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f };
@@ -131,8 +175,9 @@ cephes_sin_cos (float x, float *sine, float *cosine)
   const float four_over_pi = 1.27323954473516f;
   int octant = ((int) (x * four_over_pi) + 1) & ~1;
   float y = (float) octant;
-  for (int i = 0; i < 3; i++)
-    x = fmaf (y, -quarter_pi[i], x);
+  x = fmaf (y, -quarter_pi[0], x);
+  x = fmaf (y, -quarter_pi[1], x);
+  x = fmaf (y, -quarter_pi[2], x);
   float z = x * x;
   float half = z * 0.5f;
   float cos_x = fmaf (polynomial (z, c, 3) * z, z, -half) + 1.0f;
@@ -144,33 +189,55 @@ cephes_sin_cos (float x, float *sine, float *cosine)
   *cosine = (octant - 2) & 4 ? cos_y : -cos_y;
 }
 
-/* Box-Muller over sixteen uniforms in place: cosines go to the first half, sines to the second. */
-static void
-normal_block (float *v)
+/* Box-Muller: @a and @b, uniforms, become radius * cosine and radius * sine. */
+VECTOR_CLONES static void
+normal_pairs (float *restrict a, float *restrict b, int n)
 {
-  for (int j = 0; j < HALF_BLOCK; j++)
+  for (int i = 0; i < n; i++)
     {
-      float radius = sqrtf (-2.0f * cephes_log (1.0f - v[j]));
+      float radius = sqrtf (-2.0f * cephes_log (1.0f - a[i]));
       float sine, cosine;
-      cephes_sin_cos ((float) two_pi * v[j + HALF_BLOCK], &sine, &cosine);
-      v[j] = radius * cosine;
-      v[j + HALF_BLOCK] = radius * sine;
+      cephes_sin_cos ((float) two_pi * b[i], &sine, &cosine);
+      a[i] = radius * cosine;
+      b[i] = radius * sine;
+    }
+}
+
+/* In place over blocks of sixteen uniforms: cosines go to the first half, sines to the second. */
+static void
+normal_blocks (float *v, int64_t n_blocks)
+{
+  float a[PAIRS], b[PAIRS];
+  const size_t half_bytes = HALF_BLOCK * sizeof *v;
+  while (n_blocks > 0)
+    {
+      int now = n_blocks < PAIRS / HALF_BLOCK ? (int) n_blocks : PAIRS / HALF_BLOCK;
+      for (int k = 0; k < now; k++)
+        {
+          memcpy (a + k * HALF_BLOCK, v + k * BLOCK, half_bytes);
+          memcpy (b + k * HALF_BLOCK, v + k * BLOCK + HALF_BLOCK, half_bytes);
+        }
+      normal_pairs (a, b, now * HALF_BLOCK);
+      for (int k = 0; k < now; k++)
+        {
+          memcpy (v + k * BLOCK, a + k * HALF_BLOCK, half_bytes);
+          memcpy (v + k * BLOCK + HALF_BLOCK, b + k * HALF_BLOCK, half_bytes);
+        }
+      v += now * BLOCK;
+      n_blocks -= now;
     }
 }
 
 static void
 normal_vectorised (Rng *rng, float *out, int64_t n)
 {
-  for (int64_t i = 0; i < n; i++)
-    out[i] = uniform_24 (rng);
-  for (int64_t i = 0; i + BLOCK <= n; i += BLOCK)
-    normal_block (out + i);
+  fill_uniform_24 (rng, out, n);
+  normal_blocks (out, n / BLOCK);
   if (n % BLOCK == 0)
     return;
   float *tail = out + n - BLOCK;
-  for (int i = 0; i < BLOCK; i++)
-    tail[i] = uniform_24 (rng);
-  normal_block (tail);
+  fill_uniform_24 (rng, tail, BLOCK);
+  normal_blocks (tail, 1);
 }
 
 static double

@@ -57,7 +57,7 @@ step_dpmpp_2m_sde (const Step *step)
   double fresh = step->target > 0 ? step->target * sqrt (-expm1 (-2 * h * eta)) : 0;
   if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
     return false;
-  if (fresh > 0 && !step_noise (step, noise))
+  if (fresh > 0 && !step_noise (step, step->sigma, step->target, noise))
     return false;
   double keep = step->target > 0 ? ratio * exp (-h * eta) : 0;
   double first = -expm1 (-h_eta);
@@ -76,17 +76,39 @@ step_dpmpp_2m_sde (const Step *step)
   return true;
 }
 
-/* The noise of the whole step, given in @noise that of its first part: both belong to one Brownian
- * path in sigma, as k-diffusion's noise tree has them.  Independent draws would cost the sampler
- * its second order. */
-static bool
-extend_noise (const Step *step, double middle, float *noise, float *scratch)
+/* Where a step lies on the path that its noise comes from. */
+typedef struct
 {
-  if (!step_noise (step, scratch))
+  double from, middle, to;
+} Stretch;
+
+/* In f32 as the programs compute it: the path is resolved to 1e-6, so that the last digits of a
+ * sigma of 14 change what it gives.  diffusers takes the ends, too, there and back through
+ * lambda. */
+static Stretch
+stretch_of (const Step *step)
+{
+  float from = -(float) log (step->sigma), to = -(float) log (step->target);
+  float h = to - from, middle = from + h * 0.5f;
+  Stretch s = { step->sigma, (float) exp (-(double) middle), step->target };
+  if (step->sampler->schedule->convention == CONVENTION_DIFFUSERS)
+    {
+      s.from = (float) exp (-(double) from);
+      s.to = (float) exp (-(double) to);
+    }
+  return s;
+}
+
+/* The noise of the whole step, given in @noise that of its first part: both belong to one Brownian
+ * path in sigma.  Independent noises would cost the sampler its second order. */
+static bool
+extend_noise (const Step *step, const Stretch *s, float *noise, float *scratch)
+{
+  if (!step_noise (step, s->middle, s->to, scratch))
     return false;
-  double whole = step->sigma - step->target;
-  double first = sqrt ((step->sigma - middle) / whole);
-  double second = sqrt ((middle - step->target) / whole);
+  double whole = s->from - s->to;
+  double first = sqrt ((s->from - s->middle) / whole);
+  double second = sqrt ((s->middle - s->to) / whole);
   combine (noise, step->n, (Term[]){ { first, noise }, { second, scratch } }, 2);
   return true;
 }
@@ -106,13 +128,14 @@ step_dpmpp_sde (const Step *step)
     }
   double middle = sqrt (step->sigma * step->target);
   double timestep = schedule_timestep_for (s->schedule->convention, s->table, middle);
-  double eta = s->options.eta;
-  bool draws = eta > 0 && step->target < step->sigma;
-  if (draws && !step_noise (step, noise))
+  Stretch stretch = stretch_of (step);
+  bool draws = s->options.eta > 0 && stretch.to < stretch.middle && stretch.middle < stretch.from;
+  double eta = draws ? s->options.eta : 0;
+  if (draws && !step_noise (step, stretch.from, stretch.middle, noise))
     return false;
   step_ancestral (step, x2, step->x, x0, middle, eta, noise);
   if (!step_denoise (step, x2, middle, timestep, x0) ||
-      (draws && !extend_noise (step, middle, noise, x2)))
+      (draws && !extend_noise (step, &stretch, noise, x2)))
     return false;
   step_ancestral (step, step->x, step->x, x0, step->target, eta, noise);
   return true;

@@ -17,7 +17,7 @@ step_euler (const Step *step)
     return false;
   double eta = s->kind == SAMPLER_EULER ? 0 : s->options.eta;
   bool draws = eta > 0 && step->target > 0 && step->target < step->sigma;
-  if (draws && !step_noise (step, s->scratch[1]))
+  if (draws && !step_noise (step, step->sigma, step->target, s->scratch[1]))
     return false;
   step_ancestral (step, step->x, step->x, x0, step->target, eta, s->scratch[1]);
   return true;

@@ -67,6 +67,13 @@ static const struct
   { "align_your_steps", SCHEDULE_AYS },
 };
 
+bool
+sampler_noise_is_path (SamplerKind kind, Convention convention)
+{
+  bool multistep = kind == SAMPLER_DPMPP_2M_SDE || kind == SAMPLER_DPMPP_2M_SDE_HEUN;
+  return kind == SAMPLER_DPMPP_SDE || (multistep && convention == CONVENTION_COMFYUI);
+}
+
 const SamplerInfo *
 sampler_info (SamplerKind kind)
 {

@@ -73,6 +73,10 @@ const ScheduleInfo *schedule_info (ScheduleKind kind);
 const char *sampler_name (SamplerKind kind);   /* the id */
 const char *schedule_name (ScheduleKind kind); /* the id */
 
+/* Whether the program draws the sampler's noise from a Brownian path in sigma (brownian.h) rather
+ * than from the generator that the first noise came from. */
+bool sampler_noise_is_path (SamplerKind kind, Convention convention);
+
 /* Ids and labels, ASCII case ignored; also names other programs use ("ddim_uniform", "Uniform").
  * Returns: false and @kind untouched when @name is none of them. */
 bool sampler_from_name (const char *name, SamplerKind *kind);

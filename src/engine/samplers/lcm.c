@@ -24,7 +24,7 @@ step_lcm (const Step *step)
   float *x0 = s->scratch[0], *noise = s->scratch[1];
   if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
     return false;
-  if (step->target > 0 && !step_noise (step, noise))
+  if (step->target > 0 && !step_noise (step, step->sigma, step->target, noise))
     return false;
   if (s->schedule->convention == CONVENTION_DIFFUSERS)
     apply_boundary (step, x0);
@@ -54,7 +54,7 @@ step_tcd (const Step *step)
   bool draws = s->options.eta > 0 && fresh > 0 && step->index < s->schedule->n - 1;
   if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
     return false;
-  if (draws && !step_noise (step, noise))
+  if (draws && !step_noise (step, step->sigma, step->target, noise))
     return false;
   double ratio = between / step->sigma;
   Term terms[] = { { ratio, step->x }, { 1 - ratio, x0 }, { fresh, noise } };

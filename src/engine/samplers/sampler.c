@@ -66,13 +66,13 @@ step_denoise (const Step *step, const float *x, double sigma, double timestep, f
 }
 
 bool
-step_noise (const Step *step, float *out)
+step_noise (const Step *step, double sigma, double sigma_next, float *out)
 {
   if (step->noise == NULL)
     return status_fail (step->status, STATUS_ARGUMENT,
                         "%s draws noise at every step, but was given no source of it.",
                         sampler_info (step->sampler->kind)->label);
-  step->noise->normal (step->noise->data, out, step->n);
+  step->noise->normal (step->noise->data, sigma, sigma_next, out, step->n);
   return true;
 }
 

@@ -35,9 +35,16 @@ typedef struct
   void *data;
 } Denoiser;
 
+/* Where fresh noise comes from: a generator, or a path that is a function of the interval. */
 typedef struct
 {
-  void (*normal) (void *data, float *out, int64_t n); /* @n fresh standard normals */
+  /* normal:
+   * @sigma, @sigma_next: the part of the way down that the noise is for, sigma >= sigma_next > 0
+   * @out: (n) standard normals, independent of those for intervals that do not overlap with it
+   *
+   * A sampler never asks for overlapping intervals, unless a step that failed is done again.
+   */
+  void (*normal) (void *data, double sigma, double sigma_next, float *out, int64_t n);
   void *data;
 } NoiseSource;
 
@@ -91,8 +98,8 @@ void sampler_clear (Sampler *sampler);
  * @x: (n_values) from schedule->sigma[step] to schedule->sigma[step + 1]
  * @noise: may be NULL for samplers that draw none
  *
- * Noise is drawn only where it counts: none for a step to sigma 0 (or eta 0).  Each draw is fresh;
- * DPM++ SDE draws twice in a step and joins both into one Brownian path.
+ * Noise is drawn only where it counts: none for a step to sigma 0 (or eta 0).  DPM++ SDE
+ * draws for both parts of a step and joins them, so that its two noises lie on one Brownian path.
  *
  * Fails: ARGUMENT out of order or without the noise it needs; what the denoiser says.  x and the
  * sampler are then unchanged, though @noise may have been drawn from.

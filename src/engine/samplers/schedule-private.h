@@ -21,6 +21,7 @@ typedef struct
   double *sigma;    /* (n + 1) */
   double *timestep; /* (n) */
   double *target;   /* (n) */
+  double path_start, path_end;
 } Steps;
 
 bool steps_alloc (Steps *steps, int n, Status *status);

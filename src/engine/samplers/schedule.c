@@ -92,6 +92,15 @@ split_denoise (const ScheduleParams *p, int *total, int *keep)
     *total = (int) fmin (p->n_steps / p->denoise, SCHEDULE_MAX_TOTAL + 1);
 }
 
+/* Sigmas fall, so that only the last can be 0. */
+static void
+note_path (Steps *steps)
+{
+  int last = steps->sigma[steps->n] > 0 ? steps->n : steps->n - 1;
+  steps->path_start = steps->sigma[last];
+  steps->path_end = steps->sigma[0];
+}
+
 static bool
 store (Schedule *schedule, const Steps *steps, const ScheduleParams *params, Status *status)
 {
@@ -104,6 +113,8 @@ store (Schedule *schedule, const Steps *steps, const ScheduleParams *params, Sta
                           .kind = params->kind,
                           .convention = params->convention,
                           .n = n,
+                          .path_start = (float) steps->path_start,
+                          .path_end = (float) steps->path_end,
                           .sigma = block,
                           .timestep = block + n + 1,
                           .target = block + 2 * n + 1 };
@@ -135,8 +146,13 @@ schedule_init (Schedule *schedule,
   Steps steps = { 0 };
   bool ok = diffusers ? build_diffusers (&steps, table, params, total, status)
                       : build_comfyui (&steps, table, params, total, status);
+  bool path_of_whole_run = diffusers || params->denoise_rule != DENOISE_BY_CONVENTION;
+  if (ok && path_of_whole_run)
+    note_path (&steps);
   if (ok && (total != keep || keep != params->n_steps))
     steps_keep_last (&steps, keep);
+  if (ok && !path_of_whole_run)
+    note_path (&steps);
   ok = ok && store (schedule, &steps, params, status);
   if (ok)
     schedule->init_noise_sigma =

@@ -61,6 +61,9 @@ typedef struct
   float *timestep;        /* (n) */
   float *target;          /* (n) */
   float init_noise_sigma; /* start: x = latent (or 0) + init_noise_sigma * noise */
+  /* Ends of the Brownian path: smallest above 0 and largest sigma.  Of the steps that are done in
+   * ComfyUI; of the whole run, also where denoise < 1 does its end only, in diffusers and A1111. */
+  float path_start, path_end;
 } Schedule;
 
 /* schedule_init:

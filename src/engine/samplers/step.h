@@ -30,8 +30,9 @@ void combine (float *out, int64_t n, const Term *terms, int n_terms);
 
 bool step_denoise (const Step *step, const float *x, double sigma, double timestep, float *x0);
 
-/* Noise into @out; false (ARGUMENT) when the step has no source. */
-bool step_noise (const Step *step, float *out);
+/* Noise for the way from @sigma to @sigma_next into @out; false (ARGUMENT) when the step has no
+ * source. */
+bool step_noise (const Step *step, double sigma, double sigma_next, float *out);
 
 /* step_ancestral:
  * @noise: (n); not read when @eta is 0 or @target not between 0 and the step's sigma
