@@ -145,7 +145,7 @@ static uint32_t seed = 1;
 static float *
 random_floats (int64_t n)
 {
-  float *x = malloc ((size_t) n * sizeof *x);
+  float *x = aligned_alloc (64, ((size_t) n * sizeof *x + 63) / 64 * 64);
   if (!x)
     exit (1);
   for (int64_t i = 0; i < n; i++)
@@ -321,6 +321,7 @@ static const struct
   { "sse2", "f32", COMPUTE_F32, PEAK_SSE2, false },
   { "avx2", "f32", COMPUTE_F32, PEAK_AVX2, false },
   { "avx512", "f32", COMPUTE_F32, PEAK_AVX512, false },
+
   { "avx512", "rounded", COMPUTE_BF16, PEAK_AVX512, false },
   { "avx512bf16", "dot", COMPUTE_BF16, PEAK_AVX512BF16, true },
   { "amx", "bf16", COMPUTE_BF16, PEAK_AMX, false },

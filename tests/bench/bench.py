@@ -4,7 +4,7 @@
 
 Usage: bench.py [--build DIR] [--full] [--only PART ...] [--json FILE] [--peer PROGRAM]
 
-Parts: kernels, steps, pictures, peer.  Full-size models with synthetic weights lie in
+Parts: kernels, steps, pictures, library, peer.  Full-size models with synthetic weights lie in
 $XDG_CACHE_HOME/gesso/bench and are made there by --full (SD 1.5 2.1 GB, SDXL 6.9 GB); without them
 their benchmarks are left out, with a line that says so.
 
@@ -25,7 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "gesso" / "bench"
 TARGETS = ["tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/tools/make-full-size",
-           "src/cli/gesso-cli"]
+           "src/cli/gesso-cli", "tests/bench/bench-library"]
 PROMPT = "a red apple on a wooden table"
 TICKS = os.sysconf("SC_CLK_TCK")
 KERNEL_SECONDS = "0.1"
@@ -194,6 +194,23 @@ def bench_peer(bench):
             say(f"  {weight_type:5} {part:11} {phases[part]:8.2f} CPU-s = {ratios}")
 
 
+# ---- the library ----
+
+def bench_library(bench):
+    """A gallery of 25,000 pictures: from a key press to the first row found, in wall time."""
+    done = subprocess.run([bench.program("tests/bench/bench-library")], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        bench.keep({"bench": "library", "error": f"exit status {done.returncode}"})
+        return
+    row = bench.keep(json.loads(done.stdout))
+    say(f"library of {row['pictures']} pictures, wall milliseconds")
+    for key in ("open_ms", "first_rows_ms", "scan_unchanged_ms", "rescan_ms", "longest_turn_ms"):
+        say(f"  {key[:-3].replace('_', ' '):18} {row[key]:8.1f}")
+    for key in ("typing_ms", "jump_ms"):
+        say(f"  {key[:-3]:18} {row[key]['p50']:8.1f} median {row[key]['p99']:8.1f} p99 {row[key]['max']:8.1f} longest")
+    say(f"  memory             {row['max_rss_mib']:8.1f} MiB")
+
+
 # ---- the run ----
 
 def make_models(bench):
@@ -213,7 +230,7 @@ def processor():
     return "unknown"
 
 
-PARTS = {"kernels": bench_kernels, "steps": bench_steps, "pictures": bench_pictures, "peer": bench_peer}
+PARTS = {"kernels": bench_kernels, "steps": bench_steps, "pictures": bench_pictures, "library": bench_library, "peer": bench_peer}
 
 
 def main():

@@ -202,6 +202,12 @@ bench_one (const Bench *bench, Backend *b, const float *x, float *y)
     printf (" %8.1f GFLOP/s\n", 1e-9 * bench->flops / seconds);
 }
 
+static size_t
+min_size (size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
 static void
 bench_copy (const float *x, float *y, size_t size_bytes)
 {
@@ -228,7 +234,7 @@ bench_all (Backend *const *backends, int n_backends, const char *op)
       if (op && !strstr (benches[i].name, op))
         continue;
       if (benches[i].bytes > 0)
-        bench_copy (x, y, (size_t) benches[i].bytes / 2);
+        bench_copy (x, y, min_size ((size_t) benches[i].bytes / 2, size_bytes));
       for (int k = 0; k < n_backends; k++)
         /* The reference would take minutes for a product. */
         if (benches[i].flops == 0 || strcmp (backends[k]->level, "ref") != 0)

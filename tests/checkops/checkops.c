@@ -429,6 +429,7 @@ run_all (Checker *c)
   check_norms (c);
   check_elementwise (c);
   check_rows_ops (c);
+  check_alone (c);
 }
 
 static int

@@ -99,6 +99,7 @@ void check_attention (Checker *c);
 void check_norms (Checker *c);
 void check_elementwise (Checker *c);
 void check_rows_ops (Checker *c);
+void check_alone (Checker *c);
 
 /* Times the shapes that matter on every level. */
 void bench_all (Backend *const *backends, int n_backends, const char *op);

@@ -199,6 +199,44 @@ check_values (Checker *c)
         }
 }
 
+/* Pictures of so many tiles, and such channels, that a backend may take Winograd's way: odd sides,
+ * channels in several blocks and panels, everything that is added.  Its rounding is relative to the
+ * largest of 4 x 4 pixels, so values that are mostly zero are not among them. */
+static void
+check_winograd (Checker *c)
+{
+  static const struct
+  {
+    int64_t n, h, w, c_in, c_out;
+    bool upsample2, channel_add, add, add_is_y;
+    DType weight;
+    Values values;
+  } cases[] = {
+    { 1, 32, 32, 32, 32, false, false, false, false, DTYPE_F32, VALUES_NORMAL },
+    { 2, 33, 31, 48, 80, false, true, true, true, DTYPE_F16, VALUES_NORMAL },
+    { 1, 31, 33, 304, 48, false, false, true, false, DTYPE_BF16, VALUES_NORMAL },
+    { 2, 17, 16, 64, 304, true, true, false, false, DTYPE_F16, VALUES_NORMAL },
+    { 1, 32, 32, 64, 32, false, true, true, false, DTYPE_F32, VALUES_OFFSET },
+    { 1, 32, 33, 32, 48, false, false, true, false, DTYPE_F32, VALUES_CONSTANT },
+  };
+  for (int i = 0; i < COUNT (cases); i++)
+    check_one (c, &(ConvCase){ .n = cases[i].n,
+                               .h = cases[i].h,
+                               .w = cases[i].w,
+                               .c_in = cases[i].c_in,
+                               .c_out = cases[i].c_out,
+                               .kernel = 3,
+                               .stride = 1,
+                               .pad = 1,
+                               .upsample2 = cases[i].upsample2,
+                               .has_bias = i > 0,
+                               .has_channel_add = cases[i].channel_add,
+                               .has_add = cases[i].add,
+                               .add_is_y = cases[i].add_is_y,
+                               .weight = cases[i].weight,
+                               .values = cases[i].values });
+}
+
 void
 check_conv2d (Checker *c)
 {
@@ -215,6 +253,7 @@ check_conv2d (Checker *c)
       check_mixed (c, kind + i * N_KINDS, 2, 8, 8, 320, 64);
     }
   check_values (c);
+  check_winograd (c);
   for (int kind = 0; check_is_long (c) && kind < N_KINDS; kind++)
     check_mixed (c, kind, 2, 32, 32, 640, 320);
 }

@@ -82,6 +82,27 @@ multiply (const int row_tiles,
     }
 }
 
+/* Where sums start: init + bias, zeros where there is neither or no row. */
+INLINE void
+start_aside (const int col_tiles,
+             float sums[MR * NR],
+             int rows,
+             int64_t ldc,
+             const float *init,
+             const float *bias)
+{
+  for (int r = 0; r < MR; r++)
+    for (int j = 0; j < col_tiles * VW; j += VW)
+      {
+        V x = { 0 };
+        if (bias)
+          x += v_load (bias + j);
+        if (init && r < rows)
+          x += v_load (init + r * ldc + j);
+        v_store (sums + r * NR + j, x);
+      }
+}
+
 /* From rows @stride_bytes apart; 0 repeats one row. */
 INLINE void
 load_sums (const int row_tiles, const int col_tiles, const float *from, int64_t stride_bytes)
@@ -135,32 +156,31 @@ tile_body (const int row_tiles,
            const float *bias,
            const void *next)
 {
+  /* A cut-off tile starts from the same numbers as a whole one, or rows would differ by where they
+   * are. */
   bool aside = rows < row_tiles * SIDE || (init && bias);
-  MEMORY_BARRIER ();
-  if (aside || !(init || bias))
-    clear_sums ();
-  else
-    load_sums (row_tiles, col_tiles, init ? init : bias, init ? ldc * 4 : 0);
-  multiply (row_tiles, col_tiles, units, a, b, next);
   if (!aside)
     {
+      MEMORY_BARRIER ();
+      if (init || bias)
+        load_sums (row_tiles, col_tiles, init ? init : bias, init ? ldc * 4 : 0);
+      else
+        clear_sums ();
+      multiply (row_tiles, col_tiles, units, a, b, next);
       store_sums (row_tiles, col_tiles, c, ldc * 4);
       MEMORY_BARRIER ();
       return;
     }
   _Alignas(64) float sums[MR * NR];
+  start_aside (col_tiles, sums, rows, ldc, init, bias);
+  MEMORY_BARRIER ();
+  load_sums (row_tiles, col_tiles, sums, NR * 4);
+  multiply (row_tiles, col_tiles, units, a, b, next);
   store_sums (row_tiles, col_tiles, sums, NR * 4);
   MEMORY_BARRIER ();
   for (int r = 0; r < rows; r++)
     for (int j = 0; j < col_tiles * VW; j += VW)
-      {
-        V x = v_load (sums + r * NR + j);
-        if (bias)
-          x += v_load (bias + j);
-        if (init)
-          x += v_load (init + r * ldc + j);
-        v_store (c + r * ldc + j, x);
-      }
+      v_store (c + r * ldc + j, v_load (sums + r * NR + j));
 }
 
 static void
@@ -193,4 +213,5 @@ tile (int rows,
 #define TABLE gemm_pairs_amx
 #define FORMAT GEMM_PAIRS
 #define ROUNDED false
+#define WINOGRAD NULL
 #include "kernels/cpu/x86/gemm-table.h"

@@ -21,4 +21,5 @@ multiply_add (V sum, V a, V b)
 #define TABLE gemm_pairs_avx512bf16
 #define FORMAT GEMM_PAIRS
 #define ROUNDED false
+#define WINOGRAD NULL
 #include "kernels/cpu/x86/gemm-table.h"

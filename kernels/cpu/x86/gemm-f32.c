@@ -25,6 +25,7 @@ multiply_add (V sum, V a, V b)
 }
 
 #include "kernels/cpu/x86/gemm-tile.h"
+#include "kernels/cpu/x86/gemm-winograd.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_ (a, b)
@@ -33,10 +34,12 @@ multiply_add (V sum, V a, V b)
 #define TABLE PASTE (gemm_f32_, LEVEL)
 #define FORMAT GEMM_F32
 #define ROUNDED false
+#define WINOGRAD &winograd_kernels
 #include "kernels/cpu/x86/gemm-table.h"
 
 #define NAME rounded
 #define TABLE PASTE (gemm_rounded_, LEVEL)
 #define FORMAT GEMM_ROUNDED
 #define ROUNDED true
+#define WINOGRAD NULL
 #include "kernels/cpu/x86/gemm-table.h"

@@ -10,6 +10,13 @@
 #include "kernels/cpu/x86/gemm-vec.h"
 #include "kernels/cpu/x86/gemm.h"
 
+enum
+{
+  MAX_TAPS = 9,
+  CHANNELS_AT_ONCE = 16, /* even, so that pairs of channels stay together */
+  ROWS_AHEAD = 6         /* of A that are fetched while one is copied */
+};
+
 INLINE V
 load_any (const char *p, int dtype)
 {
@@ -97,6 +104,19 @@ pack_segment (char *dst, const float *x, int n, bool rounded)
 #endif
 }
 
+/* Fetches what row @r of pack_a_any reads that rows before it did not: of 3 x 3 taps, the column on
+ * the right. */
+INLINE void
+fetch_row (const float *const *rows, int r, int taps, int64_t c0, int nc)
+{
+  for (int t = taps == MAX_TAPS ? 2 : 0; t < taps; t += taps == MAX_TAPS ? 3 : 1)
+    {
+      const float *x = rows[r * taps + t];
+      for (int c = 0; x && c < nc; c += 16)
+        __builtin_prefetch (x + c0 + c);
+    }
+}
+
 INLINE void
 pack_a_any (void *dst,
             const float *const *rows,
@@ -111,6 +131,8 @@ pack_a_any (void *dst,
   int pad_units = units - taps * tap_units;
   for (int r = 0; r < n_rows; r++)
     {
+      if (r + ROWS_AHEAD < n_rows)
+        fetch_row (rows, r + ROWS_AHEAD, taps, c0, nc);
       char *out = (char *) dst + (int64_t) r * GEMM_A_STRIDE;
       for (int t = 0; t < taps; t++, out += tap_units * 4)
         {
@@ -125,7 +147,8 @@ pack_a_any (void *dst,
     }
 }
 
-/* VW columns from row n0 on, one tap: transposes squares of units. */
+/* VW columns from row n0 on, one tap: transposes squares of units.  What follows in each row is the
+ * next block: rows are too far apart, and their pieces too short, for the processor to foresee. */
 INLINE void
 pack_b_plain (char *dst,
               int width,
@@ -144,6 +167,7 @@ pack_b_plain (char *dst,
       for (int i = 0; i < VW; i++)
         {
           const char *p = rows[i] + (int64_t) u * per_unit * size;
+          __builtin_prefetch (p + (int64_t) nc * size, 0, 2);
 #if PAIRS
           square[i] = i < n_cols ? load_units (p, dtype, left) : (V){ 0 };
 #else
@@ -156,12 +180,6 @@ pack_b_plain (char *dst,
         v_store (dst + (int64_t) (u + i) * width * 4, square[i]);
     }
 }
-
-enum
-{
-  CHANNELS_AT_ONCE = 16, /* even, so that pairs of channels stay together */
-  MAX_TAPS = 9
-};
 
 /* VW columns of a 3x3 kernel: elements come [channel][tap] and leave [tap][channel], through a
  * buffer of a few channels in the first level cache. */
@@ -187,6 +205,7 @@ pack_b_taps (char *dst,
           for (int i = 0; i < VW; i++)
             {
               const char *p = rows[i] + (int64_t) (c0 * taps + k) * size;
+              __builtin_prefetch (p + (int64_t) nc * taps * size, 0, 2);
               square[i] = i < n_cols ? load_upto (p, dtype, n - k) : (V){ 0 };
             }
           v_transpose (square);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gemm-table.h - turns the inline bodies into one table of a format.  Included once a table, with
- * NAME (suffix of the functions), TABLE, FORMAT, ROUNDED, TILE, MR, NR, UNIT_ALIGN, BEGIN and END.
+ * NAME (suffix of the functions), TABLE, FORMAT, ROUNDED, TILE, MR, NR, UNIT_ALIGN, BEGIN, END and
+ * WINOGRAD (its kernels or NULL).
  */
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_ (a, b)
@@ -44,28 +45,6 @@ JOIN (scale, NAME) (float *dst, const float *src, int64_t n, float factor)
   scale_any (dst, src, n, factor);
 }
 
-static void
-JOIN (round, NAME) (float *dst, const float *src, int64_t n)
-{
-  round_any (dst, src, n);
-}
-
-static void
-JOIN (gemv, NAME) (const GemmWeights *w,
-                   int64_t n0,
-                   int64_t n1,
-                   int64_t k,
-                   const float *x,
-                   int64_t x_stride,
-                   int n_rows,
-                   float *y,
-                   int64_t y_stride,
-                   const float *init,
-                   const float *bias)
-{
-  gemv_any (w, n0, n1, k, x, x_stride, n_rows, y, y_stride, init, bias, ROUNDED || PAIRS);
-}
-
 const GemmKernels TABLE = {
   .format = FORMAT,
   .mr = MR,
@@ -80,11 +59,11 @@ const GemmKernels TABLE = {
   .pack_v = JOIN (pack_v, NAME),
   .softmax = JOIN (softmax, NAME),
   .scale = JOIN (scale, NAME),
-  .gemv = JOIN (gemv, NAME),
-  .round = JOIN (round, NAME),
+  .winograd = WINOGRAD,
 };
 
 #undef NAME
 #undef TABLE
 #undef FORMAT
 #undef ROUNDED
+#undef WINOGRAD

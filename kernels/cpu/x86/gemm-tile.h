@@ -28,30 +28,29 @@ tile_step (const int rows, const int vectors, V acc[MR][2], const uint32_t *a, c
     }
 }
 
-/* One line of `next` for each few steps; @line: the row of C to have ready, or NULL. */
+/* Keeps loads of one step from moving into another: gcc 12 otherwise gathers the broadcasts of
+ * several steps, runs out of registers and spills sums. */
+#define STEP_BARRIER() __asm__ volatile("" ::: "memory")
+
+/* STEPS steps and one line of `next`. */
 INLINE void
 tile_steps (const int rows,
             const int vectors,
             V acc[MR][2],
             const uint32_t *a,
             const uint32_t *b,
-            const char *next,
-            const float *line)
+            const char *next)
 {
   __builtin_prefetch (next, 0, 2);
-  if (line)
-    {
-      __builtin_prefetch (line, 1);
-      __builtin_prefetch (line + vectors * VW - 1, 1);
-    }
-    /* Not unrolled: gcc 12 then spills sums and copies them about. */
-#pragma GCC unroll 1
+#pragma GCC unroll 4
   for (int i = 0; i < STEPS; i++)
-    tile_step (rows, vectors, acc, a + i, b + i * vectors * VW);
+    {
+      tile_step (rows, vectors, acc, a + i, b + i * vectors * VW);
+      STEP_BARRIER ();
+    }
 }
 
-/* C is needed only at the end, and comes from far away: its rows are fetched one by one between the
- * first steps.  All at once they would occupy every buffer that loads of A and B wait for. */
+/* C is needed only at the end, but comes from far away: it is fetched while the sums are made. */
 INLINE void
 tile_body (const int rows,
            const int vectors,
@@ -68,13 +67,18 @@ tile_body (const int rows,
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++)
     acc[r][0] = acc[r][1] = (V){ 0 };
+  for (int r = 0; r < rows; r++)
+    {
+      __builtin_prefetch (c + r * ldc, 1);
+      __builtin_prefetch (c + r * ldc + vectors * VW - 1, 1);
+    }
   const int b_step = STEPS * vectors * VW;
-  int n = units / STEPS, i = 0;
-  for (; i < n && i < rows; i++, a += STEPS, b += b_step, next += 64)
-    tile_steps (rows, vectors, acc, a, b, next, c + i * ldc);
-  for (; i < n; i++, a += STEPS, b += b_step, next += 64)
-    tile_steps (rows, vectors, acc, a, b, next, NULL);
-  for (int k = n * STEPS; k < units; k++, a++, b += vectors * VW)
+  int left = units;
+#pragma GCC unroll 1
+  for (; left >= STEPS; left -= STEPS, a += STEPS, b += b_step, next += 64)
+    tile_steps (rows, vectors, acc, a, b, next);
+#pragma GCC unroll 1
+  for (; left > 0; left--, a++, b += vectors * VW)
     tile_step (rows, vectors, acc, a, b);
   V bias0 = bias ? v_load (bias) : (V){ 0 };
   V bias1 = bias && vectors == 2 ? v_load (bias + VW) : (V){ 0 };

@@ -21,8 +21,7 @@ enum
   GEMM_A_STRIDE = 1216,   /* 19 cache lines: odd, so that rows spread over all sets */
   GEMM_FETCH_BYTES = 16,  /* a tile prefetches this much for each unit it multiplies */
   GEMM_MAX_MR = 32,
-  GEMM_MAX_NR = 32,
-  GEMV_MAX_ROWS = 4
+  GEMM_MAX_NR = 32
 };
 
 typedef enum
@@ -42,6 +41,29 @@ typedef struct
   int taps;
 } GemmWeights;
 
+/* The transforms of a 3 x 3 convolution by tiles of 4 x 4 pixels that overlap by two: 16 products
+ * of single channels make 2 x 2 pixels where the sum itself takes 36. */
+typedef struct
+{
+  /* One tile: element i, channels c0 .. c0 + n - 1, goes to dst + i * step (bytes).
+   * @pixels: 4 x 4, where channel 0 lies; NULL reads as zeros
+   * @n: a multiple of 16, as everywhere here */
+  void (*input) (char *dst, int64_t step, const float *const pixels[16], int64_t c0, int n);
+
+  /* taps (9, n) to 16 rows of n, @step bytes apart. */
+  void (*filter) (char *dst, int64_t step, const float *taps, int64_t n);
+
+  /* Four pixels from 16 rows of sums, @step floats apart; those outside the picture are NULL.
+   * @bias: NULL or (n)
+   * @add: NULL, or added to each pixel; may be the same memory */
+  void (*output) (float *const y[4],
+                  const float *sums,
+                  int64_t step,
+                  int64_t n,
+                  const float *bias,
+                  const float *const add[4]);
+} WinogradKernels;
+
 typedef struct
 {
   GemmFormat format;
@@ -52,7 +74,8 @@ typedef struct
   void (*begin) (void);
   void (*end) (void);
 
-  /* c (rows, columns) = a b + init + bias; columns = wide ? nr : narrow.
+  /* c (rows, columns) = a b + init + bias; columns = wide ? nr : narrow.  An element comes out the
+   * same, bit for bit, whatever the number of rows and its place among them.
    * @rows: 1 .. mr
    * @init: NULL or shaped as c with the same ldc; may equal c
    * @bias: NULL or one float a column
@@ -99,22 +122,7 @@ typedef struct
   /* dst = src * factor; dst may equal src */
   void (*scale) (float *dst, const float *src, int64_t n, float factor);
 
-  /* y (n_rows, n0 .. n1 - 1) = x w^T + init + bias for at most GEMV_MAX_ROWS rows, reading w once.
-   * x is as the format wants it (rounded already); w is rounded here. */
-  void (*gemv) (const GemmWeights *w,
-                int64_t n0,
-                int64_t n1,
-                int64_t k,
-                const float *x,
-                int64_t x_stride,
-                int n_rows,
-                float *y,
-                int64_t y_stride,
-                const float *init,
-                const float *bias);
-
-  /* dst = src rounded to bf16, kept as floats */
-  void (*round) (float *dst, const float *src, int64_t n);
+  const WinogradKernels *winograd; /* NULL where rounding of factors forbids it */
 } GemmKernels;
 
 extern const GemmKernels gemm_f32_sse2, gemm_rounded_sse2;

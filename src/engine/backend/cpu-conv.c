@@ -7,13 +7,30 @@
  */
 #include "backend/cpu-gemm.h"
 
-static const float *
-input_pixel (const ConvArgs *a, int64_t picture, int64_t y, int64_t x)
+const float *
+conv_pixel (const ConvArgs *a, int64_t picture, int64_t y, int64_t x)
 {
-  int64_t scale = a->upsample2 ? 2 : 1;
-  if (y < 0 || x < 0 || y >= a->h_in * scale || x >= a->w_in * scale)
+  int doubled = a->upsample2 ? 1 : 0;
+  if (y < 0 || x < 0 || y >= a->h_in << doubled || x >= a->w_in << doubled)
     return NULL;
-  return a->x + ((picture * a->h_in + y / scale) * a->w_in + x / scale) * a->c_in;
+  return a->x + ((picture * a->h_in + (y >> doubled)) * a->w_in + (x >> doubled)) * a->c_in;
+}
+
+/* Where the taps of an output pixel lie whose first tap is at (y, x) of the (doubled) picture. */
+static const float **
+pixel_taps (const ConvArgs *a, int64_t picture, int64_t y, int64_t x, const float **table)
+{
+  int doubled = a->upsample2 ? 1 : 0;
+  int64_t h = a->h_in << doubled, w = a->w_in << doubled;
+  for (int ky = 0; ky < a->kernel; ky++)
+    {
+      bool inside = y + ky >= 0 && y + ky < h;
+      int64_t row = inside ? picture * a->h_in + ((y + ky) >> doubled) : 0;
+      const float *start = a->x + row * a->w_in * a->c_in;
+      for (int64_t ix = x; ix < x + a->kernel; ix++)
+        *table++ = inside && ix >= 0 && ix < w ? start + (ix >> doubled) * a->c_in : NULL;
+    }
+  return table;
 }
 
 static void
@@ -24,10 +41,8 @@ conv_rows (const GemmJob *job, int64_t row0, int n, const float **table)
   int64_t picture = row0 / pixels, oy = row0 % pixels / a->w_out, ox = row0 % a->w_out;
   for (int i = 0; i < n; i++)
     {
-      int64_t y = oy * a->stride - a->pad_top, x = ox * a->stride - a->pad_left;
-      for (int ky = 0; ky < a->kernel; ky++)
-        for (int kx = 0; kx < a->kernel; kx++)
-          *table++ = input_pixel (a, picture, y + ky, x + kx);
+      table =
+          pixel_taps (a, picture, oy * a->stride - a->pad_top, ox * a->stride - a->pad_left, table);
       if (++ox == a->w_out)
         {
           ox = 0;
@@ -69,6 +84,7 @@ cpu_conv2d (Backend *base, const ConvArgs *a)
   {
     MOST_PICTURES = 1024 /* whose channel_add fits the scratch for biases */
   };
+  CpuBackend *b = (CpuBackend *) base;
   int64_t in = a->h_in * a->w_in * a->c_in, out = a->h_out * a->w_out * a->c_out;
   for (int64_t p = 0; p < a->n; p += MOST_PICTURES)
     {
@@ -78,6 +94,9 @@ cpu_conv2d (Backend *base, const ConvArgs *a)
       part.y = a->y + p * out;
       part.add = a->add ? a->add + p * out : NULL;
       part.channel_add = a->channel_add ? a->channel_add + p * a->c_out : NULL;
-      convolve ((CpuBackend *) base, &part);
+      if (winograd_applies (gemm_kernels (b, a->compute), a))
+        winograd_convolve (b, &part);
+      else
+        convolve (b, &part);
     }
 }

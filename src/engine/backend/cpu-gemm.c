@@ -270,9 +270,9 @@ pack_task (void *data, int64_t panel, int thread)
     }
 }
 
-/* Bias and what is added for each picture, as one row of floats a picture. */
-static void
-gather_biases (GemmJob *job)
+/* One row of floats a picture. */
+void
+gemm_gather_biases (GemmJob *job)
 {
   job->pass_biases = NULL;
   if (!job->bias.data && !job->channel_add)
@@ -325,7 +325,7 @@ static void
 run_pass (GemmJob *job)
 {
   const atomic_bool *cancel = job->cpu->base.cancel;
-  gather_biases (job);
+  gemm_gather_biases (job);
   cut_tasks (job);
   if (!job->pack_in_task)
     threads_run (job->cpu->threads, job->n_panels, pack_task, job, cancel);

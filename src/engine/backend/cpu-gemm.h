@@ -15,8 +15,8 @@ enum
   MAX_TILE_ROWS = 512, /* of C that one task makes */
   SHARED_BYTES = 48 << 20,
   BIAS_FLOATS = 1 << 18,
-  A_BYTES = 1 << 20, /* packed A of a task: what shares a second level cache with B and C */
-  THREAD_BYTES = 3 << 20
+  A_BYTES = 1 << 20,     /* packed A of a task: what shares a second level cache with B and C */
+  THREAD_BYTES = 8 << 20 /* what a tile of Winograd's convolution needs */
 };
 
 struct CpuGemm
@@ -57,6 +57,18 @@ struct GemmJob
 
 /* Computes the product; everything but the cut is filled in. */
 void gemm_run (GemmJob *job);
+
+/* Sets pass_biases of columns col0 .. col0 + n_cols - 1: bias and what is added for each picture.
+ */
+void gemm_gather_biases (GemmJob *job);
+
+/* Whether a convolution is worth Winograd's transforms, from its shape alone: not from the number
+ * of pictures, so that one is made alike alone and in a batch. */
+bool winograd_applies (const GemmKernels *k, const ConvArgs *a);
+void winograd_convolve (CpuBackend *b, const ConvArgs *a);
+
+/* Where input pixel (y, x) of the (doubled) picture lies; NULL outside. */
+const float *conv_pixel (const ConvArgs *a, int64_t picture, int64_t y, int64_t x);
 
 const GemmKernels *gemm_kernels (const CpuBackend *b, Compute compute);
 

@@ -1,67 +1,118 @@
 /* SPDX-License-Identifier: MPL-2.0
- * null.c - a backend that computes nothing: shapes, plans and windows work without a device.
+ * null.c - a backend that computes next to nothing: shapes, plans, queues and windows work without
+ * a device.
+ *
+ * What it gives is defined, so that a test can compare two runs.  Each operator hands the first
+ * values of its input on and touches no more memory than that; only layers to a few
+ * channels, with which networks end, fill their output: a picture (3 channels) repeats the values
+ * that came in, anything else (predicted noise, a latent's moments) is 0.  So a latent follows from
+ * seed and schedule alone, and a picture from its latent.
  */
+#include <string.h>
+
 #include "backend/backend.h"
 #include "core/mem.h"
+
+enum
+{
+  HANDED_ON = 1024, /* values */
+  PICTURE_CHANNELS = 3,
+  FEW_CHANNELS = 16 /* latents and their moments; inner layers of every model have more */
+};
+
+static void
+hand_on (float *y, int64_t n_y, const float *x, int64_t n_x)
+{
+  int64_t n = n_y < HANDED_ON ? n_y : HANDED_ON, n_copied = n_x < n ? n_x : n;
+  memmove (y, x, (size_t) n_copied * sizeof *y);
+  if (n > n_copied)
+    memset (y + n_copied, 0, (size_t) (n - n_copied) * sizeof *y);
+}
 
 static void
 null_linear (Backend *b, const LinearArgs *a)
 {
+  int64_t n_x = a->x_stride == a->n_in ? a->n_rows * a->n_in : a->n_in;
+  int64_t n_y = a->y_stride == a->n_out ? a->n_rows * a->n_out : a->n_out;
+  hand_on (a->y, n_y, a->x, n_x);
+  if (a->n_out <= FEW_CHANNELS && n_y > HANDED_ON)
+    memset (a->y + HANDED_ON, 0, (size_t) (n_y - HANDED_ON) * sizeof *a->y);
 }
 
 static void
 null_conv2d (Backend *b, const ConvArgs *a)
 {
+  int64_t n_x = a->n * a->h_in * a->w_in * a->c_in, n_y = a->n * a->h_out * a->w_out * a->c_out;
+  if (a->c_out == PICTURE_CHANNELS)
+    for (int64_t i = 0, n = n_x < HANDED_ON ? n_x : HANDED_ON; i < n_y; i++)
+      a->y[i] = a->x[i % n];
+  else if (a->c_out <= FEW_CHANNELS)
+    memset (a->y, 0, (size_t) n_y * sizeof *a->y);
+  else
+    hand_on (a->y, n_y, a->x, n_x);
 }
 
 static void
 null_attention (Backend *b, const AttentionArgs *a)
 {
+  int64_t width = a->n_heads * a->head_dim, n = a->n * a->len_q * width;
+  hand_on (a->y, n, a->q, a->q_stride == width ? n : width);
 }
 
 static void
 null_group_norm (Backend *b, const GroupNormArgs *a)
 {
+  int64_t n = a->n * a->n_pixels * a->n_channels;
+  hand_on (a->y, n, a->x, n);
 }
 
 static void
 null_layer_norm (Backend *b, const LayerNormArgs *a)
 {
+  hand_on (a->y, a->n_rows * a->dim, a->x, a->n_rows * a->dim);
 }
 
 static void
 null_unary (Backend *b, const UnaryArgs *a)
 {
+  hand_on (a->y, a->n, a->x, a->n);
 }
 
 static void
 null_add (Backend *b, const AddArgs *a)
 {
+  hand_on (a->y, a->n, a->x, a->n);
 }
 
 static void
 null_geglu (Backend *b, const GegluArgs *a)
 {
+  hand_on (a->y, a->n_rows * a->dim, a->x, a->n_rows * a->dim * 2);
 }
 
 static void
 null_embed (Backend *b, const EmbedArgs *a)
 {
+  memset (a->y, 0, (size_t) (a->n_rows * a->dim) * sizeof *a->y);
 }
 
 static void
 null_concat (Backend *b, const ConcatArgs *a)
 {
+  hand_on (a->y, a->n_rows * (a->dim_a + a->dim_b), a->a, a->n_rows * a->dim_a);
 }
 
 static void
 null_resize (Backend *b, const ResizeArgs *a)
 {
+  hand_on (a->y, a->n * a->h_out * a->w_out * a->n_channels, a->x,
+           a->n * a->h_in * a->w_in * a->n_channels);
 }
 
 static void
 null_sinusoid (Backend *b, const SinusoidArgs *a)
 {
+  hand_on (a->y, a->n * a->dim, a->t, a->n);
 }
 
 static void
