@@ -15,7 +15,7 @@ image_clear (Image *image)
 }
 
 static bool
-read_source (Image *image, const MediaSource *source, Status *status)
+read_source (Image *image, const MediaSource *source, bool opacity, Status *status)
 {
   uint8_t begin[8] = { 0 };
   size_t n = source->size_bytes < sizeof begin ? (size_t) source->size_bytes : sizeof begin;
@@ -23,28 +23,40 @@ read_source (Image *image, const MediaSource *source, Status *status)
   if (!media_source_read (source, 0, begin, n))
     return status_fail (status, STATUS_IO, "Cannot read \"%.300s\": reading failed.", source->name);
   if (png_is (begin, n))
-    return png_decode (image, source, status);
+    return png_decode (image, source, opacity, status);
   if (jpeg_is (begin, n))
     return jpeg_decode (image, source, status);
   return status_fail (status, STATUS_UNSUPPORTED,
                       "\"%.300s\" is neither PNG nor JPEG: convert it first.", source->name);
 }
 
-bool
-image_read (Image *image, const char *path, Status *status)
+static bool
+read_path (Image *image, const char *path, bool opacity, Status *status)
 {
   MediaSource source;
   *image = (Image){ 0 };
   if (!media_source_open (&source, path, status))
     return false;
-  bool ok = read_source (image, &source, status);
+  bool ok = read_source (image, &source, opacity, status);
   media_source_close (&source);
   return ok;
+}
+
+bool
+image_read (Image *image, const char *path, Status *status)
+{
+  return read_path (image, path, false, status);
+}
+
+bool
+image_read_opacity (Image *image, const char *path, Status *status)
+{
+  return read_path (image, path, true, status);
 }
 
 bool
 image_read_memory (Image *image, const void *data, size_t n_bytes, const char *name, Status *status)
 {
   MediaSource source = media_source_from_memory (data, n_bytes, name);
-  return read_source (image, &source, status);
+  return read_source (image, &source, false, status);
 }

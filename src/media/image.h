@@ -34,6 +34,8 @@ void image_clear (Image *image);
  * NO_MEMORY
  */
 bool image_read (Image *image, const char *path, Status *status);
-/* The same from @n_bytes in memory; @name is for the error sentence. */
+/* The same, but of a PNG with any transparency its opacity, white where it is opaque. */
+bool image_read_opacity (Image *image, const char *path, Status *status);
+/* image_read from @n_bytes in memory; @name is for the error sentence. */
 bool image_read_memory (
     Image *image, const void *data, size_t n_bytes, const char *name, Status *status);

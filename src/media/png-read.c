@@ -117,10 +117,26 @@ lay_over_white (uint8_t *pixels, size_t n_pixels)
     }
 }
 
+/* In place: where it is not the same everywhere, opacity becomes the picture. */
 static void
-hand_over (PngReader *r, Image *image)
+show_opacity (uint8_t *pixels, size_t n_pixels)
+{
+  size_t n_opaque = 0;
+  for (size_t i = 0; i < n_pixels; i++)
+    n_opaque += pixels[i * RGBA_CHANNELS + 3] == 255;
+  for (size_t i = 0; n_opaque < n_pixels && i < n_pixels * RGBA_CHANNELS; i++)
+    if (i % RGBA_CHANNELS != 3)
+      pixels[i] = pixels[i | 3];
+  for (size_t i = 3; i < n_pixels * RGBA_CHANNELS; i += RGBA_CHANNELS)
+    pixels[i] = 255;
+}
+
+static void
+hand_over (PngReader *r, Image *image, bool opacity)
 {
   size_t n_pixels = (size_t) r->width * (size_t) r->height;
+  if (opacity)
+    show_opacity (r->pixels, n_pixels);
   lay_over_white (r->pixels, n_pixels);
   uint8_t *smaller = mem_realloc (r->pixels, n_pixels * IMAGE_CHANNELS);
   *image = (Image){ r->width, r->height, smaller ? smaller : r->pixels };
@@ -128,7 +144,7 @@ hand_over (PngReader *r, Image *image)
 }
 
 bool
-png_decode (Image *image, const MediaSource *source, Status *status)
+png_decode (Image *image, const MediaSource *source, bool opacity, Status *status)
 {
   PngReader r = { .state = { .status = status, .name = source->name, .verb = "read" },
                   .source = source };
@@ -142,7 +158,7 @@ png_decode (Image *image, const MediaSource *source, Status *status)
   png_destroy_read_struct (&s->png, &s->info, NULL);
   mem_free (r.rows);
   if (ok)
-    hand_over (&r, image);
+    hand_over (&r, image, opacity);
   mem_free (r.pixels);
   return ok;
 }

@@ -45,6 +45,6 @@ png_write_file (const char *path, const Image *image, const PngOptions *options,
  */
 char *png_new_name (const char *folder, const char *stem, Status *status);
 
-/* For image_read(). */
+/* For image_read().  @opacity: as image_read_opacity() */
 bool png_is (const uint8_t *data, size_t n_bytes);
-bool png_decode (Image *image, const MediaSource *source, Status *status);
+bool png_decode (Image *image, const MediaSource *source, bool opacity, Status *status);

@@ -101,6 +101,25 @@ append_sampling (Text *out, const Recipe *r)
     text_printf (out, ", Size: %dx%d", r->width, r->height);
 }
 
+/* Keys and values as A1111 writes them; what is its default it leaves out. */
+static void
+append_mask (Text *out, const Recipe *r)
+{
+  static const char *const contents[] = { [RECIPE_INPAINT_LATENT_NOISE] = "latent noise",
+                                          [RECIPE_INPAINT_LATENT_NOTHING] = "latent nothing",
+                                          [RECIPE_INPAINT_FILL] = "fill" };
+  if (!r->mask_image)
+    return;
+  append_number (out, "Mask blur", r->mask_blur);
+  if (r->inpaint_fill != RECIPE_INPAINT_ORIGINAL)
+    append_field (out, "Masked content", contents[r->inpaint_fill]);
+  if (r->inpaint_area == RECIPE_INPAINT_MASKED)
+    {
+      append_field (out, "Inpaint area", "Only masked");
+      append_number (out, "Masked area padding", r->inpaint_padding);
+    }
+}
+
 static void
 append_rest (Text *out, const Recipe *r)
 {
@@ -113,6 +132,7 @@ append_rest (Text *out, const Recipe *r)
   if (r->clip_skip)
     append_number (out, "Clip skip", r->clip_skip);
   append_field (out, "RNG", r->noise == RECIPE_NOISE_NV ? "NV" : "CPU");
+  append_mask (out, r);
   if (r->weighting != RECIPE_WEIGHTING_A1111)
     append_field (out, "Emphasis", emphasis[r->weighting]);
   if (r->eta >= 0)

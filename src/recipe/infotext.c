@@ -218,6 +218,47 @@ read_denoise (Import *im, Pairs *pairs)
 }
 
 static bool
+read_masked_content (Import *im, Pairs *pairs)
+{
+  static const struct
+  {
+    const char *name;
+    RecipeInpaintFill fill;
+  } names[] = { { "original", RECIPE_INPAINT_ORIGINAL },
+                { "latent noise", RECIPE_INPAINT_LATENT_NOISE },
+                { "latent nothing", RECIPE_INPAINT_LATENT_NOTHING },
+                { "fill", RECIPE_INPAINT_FILL } };
+  Pair *content = pairs_take (pairs, "Masked content");
+  for (size_t i = 0; content && i < sizeof names / sizeof names[0]; i++)
+    if (text_equal_nocase (content->value, names[i].name))
+      {
+        im->recipe->inpaint_fill = names[i].fill;
+        return true;
+      }
+  return !content || import_unknown_name (im, "masked content", content->value);
+}
+
+/* A1111 writes "Mask blur" whenever there is a mask, and other areas than the whole picture. */
+static bool
+read_mask (Import *im, Pairs *pairs)
+{
+  Pair *blur = pairs_take (pairs, "Mask blur"), *area = pairs_take (pairs, "Inpaint area");
+  Pair *padding = pairs_take (pairs, "Masked area padding"),
+       *mode = pairs_take (pairs, "Mask mode");
+  if (area && text_equal_nocase (area->value, "Only masked"))
+    im->recipe->inpaint_area = RECIPE_INPAINT_MASKED;
+  bool ok = read_masked_content (im, pairs) &&
+            (!blur || import_set (im, "mask_blur", blur->value)) &&
+            (!padding || import_set (im, "inpaint_padding", padding->value));
+  if (ok && mode && text_equal_nocase (mode->value, "Inpaint not masked"))
+    ok = notes_add (im->notes, im->status,
+                    "The mask's black part was painted anew: invert the mask before you use it.");
+  return ok && (!blur || notes_add (im->notes, im->status,
+                                    "The picture was made with a mask, which is not in it: choose "
+                                    "it as mask_image."));
+}
+
+static bool
 read_vae (Import *im, Pairs *pairs)
 {
   Pair *vae = pairs_take (pairs, "VAE");
@@ -282,8 +323,8 @@ read_fields (Import *im, Pairs *pairs)
     im->recipe->convention = RECIPE_CONVENTION_COMFYUI;
   return read_plain_fields (im, pairs) && read_sampler (im, pairs, writer) &&
          read_size (im, pairs) && read_noise (im, pairs, writer) &&
-         read_weighting (im, pairs, writer) && read_denoise (im, pairs) && read_vae (im, pairs) &&
-         read_zero_snr (im, pairs) && note_unused (im, pairs);
+         read_weighting (im, pairs, writer) && read_denoise (im, pairs) && read_mask (im, pairs) &&
+         read_vae (im, pairs) && read_zero_snr (im, pairs) && note_unused (im, pairs);
 }
 
 /* The last line holds the settings when it has enough pairs; else it belongs to the prompt. */

@@ -9,10 +9,11 @@
 
 static const char version_key[] = "version";
 
-/* migrations[v] turns a recipe of version v into one of version v + 1, in place.  Version 1 is the
- * first.  A new version adds its migration here and a fixture tests/unit/recipes/vN.json. */
+/* migrations[v] turns a recipe of version v into one of version v + 1, in place; NULL where only
+ * parameters came, since those get their defaults.  A new version adds its migration here and a
+ * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks. */
 typedef bool (*Migration) (struct json_object *root, Status *status);
-static const Migration migrations[RECIPE_VERSION] = { [0] = NULL };
+static const Migration migrations[RECIPE_VERSION] = { [1] = NULL };
 
 static struct json_object *
 value_to_json (const RecipeParam *p, const char *text)
@@ -148,7 +149,7 @@ bring_to_this_version (struct json_object *root, Status *status)
     return status_fail (status, STATUS_FORMAT,
                         "This is not a Gesso recipe: it has no version of 1 or more.");
   for (int64_t v = version; v < RECIPE_VERSION; v++)
-    if (!migrations[v](root, status))
+    if (migrations[v] && !migrations[v](root, status))
       return false;
   return true;
 }

@@ -13,6 +13,9 @@ static const char *const schedules[] = {
   "auto", "normal",       "karras",  "exponential", "sgm_uniform", "simple", "beta",
   "ays",  "ddim_uniform", "leading", "trailing",    "linspace",    NULL
 };
+static const char *const inpaint_fills[] = { "original", "latent_noise", "latent_nothing", "fill",
+                                             NULL };
+static const char *const inpaint_areas[] = { "whole", "masked", NULL };
 static const char *const noises[] = { "cpu", "nv", NULL };
 static const char *const weightings[] = { "a1111", "a1111_no_norm", "comfyui", "none", NULL };
 static const char *const empty_negatives[] = { "auto", "zeros", "encode", NULL };
@@ -80,6 +83,24 @@ static const RecipeParam table[] = {
   { AT (init_image), .type = PARAM_PATH, .default_text = "", .letter = 'i', .flag = "init-image",
     .label = "Initial image", .help = "A PNG or JPEG picture to start from; empty for pure noise.",
     .since = 1 },
+  { AT (mask_image), .type = PARAM_PATH, .default_text = "", .flag = "mask-image", .label = "Mask",
+    .help = "A picture that is white (or opaque, if it has transparency) where the initial image "
+            "is painted anew; empty for everywhere.",
+    .since = 2 },
+  { AT (mask_blur), .type = PARAM_INT, .default_text = "4", .max = 64, .step = 1, .unit = "px",
+    .flag = "mask-blur", .label = "Mask blur", .help = "How softly the mask's edge fades.",
+    .since = 2 },
+  { AT (inpaint_fill), .type = PARAM_ENUM, .default_text = "original", .flag = "inpaint-fill",
+    .label = "Masked content",
+    .help = "What the masked part starts from: the image, noise, nothing, or colours around it.",
+    .since = 2, .choices = inpaint_fills },
+  { AT (inpaint_area), .type = PARAM_ENUM, .default_text = "whole", .flag = "inpaint-area",
+    .label = "Inpaint area",
+    .help = "Whether the whole image is drawn, or its masked part alone at full size and put back.",
+    .since = 2, .choices = inpaint_areas },
+  { AT (inpaint_padding), .type = PARAM_INT, .default_text = "32", .max = 1024, .step = 4,
+    .unit = "px", .flag = "inpaint-padding", .label = "Masked padding",
+    .help = "How much around the masked part is seen when it is drawn alone.", .since = 2 },
   { AT (batch_count), .type = PARAM_INT, .default_text = "1", .min = 1, .max = 10000, .step = 1,
     .unit = "batches", .letter = 'c', .flag = "batch-count", .label = "Batches",
     .help = "How many batches are drawn one after the other.", .since = 1 },

@@ -130,6 +130,9 @@ check_initial_image (const Recipe *r, Status *status)
         status, STATUS_ARGUMENT,
         "denoise is below 1 but there is no init_image to start from: choose one, or "
         "set denoise to 1.");
+  if (r->mask_image && !r->init_image)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "There is a mask_image but no init_image that it belongs to: choose one.");
   return true;
 }
 

@@ -14,7 +14,7 @@
 
 enum
 {
-  RECIPE_VERSION = 1,
+  RECIPE_VERSION = 2,
   RECIPE_JSON_MAX_BYTES = 16 << 20,
   RECIPE_JSON_MAX_DEPTH = 32
 };
@@ -48,6 +48,20 @@ typedef enum
   RECIPE_SCHEDULE_TRAILING,
   RECIPE_SCHEDULE_LINSPACE
 } RecipeSchedule;
+
+typedef enum
+{
+  RECIPE_INPAINT_ORIGINAL,
+  RECIPE_INPAINT_LATENT_NOISE,
+  RECIPE_INPAINT_LATENT_NOTHING,
+  RECIPE_INPAINT_FILL
+} RecipeInpaintFill;
+
+typedef enum
+{
+  RECIPE_INPAINT_WHOLE,
+  RECIPE_INPAINT_MASKED
+} RecipeInpaintArea;
 
 typedef enum
 {
@@ -112,7 +126,11 @@ typedef struct
   double guidance_scale, guidance_rescale;
   int clip_skip;
   double denoise;
-  char *init_image;
+  char *init_image, *mask_image;
+  int mask_blur; /* px */
+  RecipeInpaintFill inpaint_fill;
+  RecipeInpaintArea inpaint_area;
+  int inpaint_padding; /* px of the initial image */
   int batch_count, batch_size;
   RecipeNoise noise;
   RecipeWeighting weighting;

@@ -291,6 +291,41 @@ test_writes_what_others_read (void)
 }
 
 static void
+test_writes_and_reads_masks (void)
+{
+  Recipe r = sample_recipe ();
+  Status status = { 0 };
+  recipe_set (&r, "init_image", "/p/start.png", &status);
+  recipe_set (&r, "mask_blur", "9", &status);
+  recipe_set (&r, "inpaint_fill", "latent_noise", &status);
+  recipe_set (&r, "inpaint_area", "masked", &status);
+  recipe_set (&r, "inpaint_padding", "40", &status);
+  char *without = infotext_write (&r, &status);
+  g_assert_null (strstr (without, "Mask"));
+  recipe_set (&r, "mask_image", "/p/mask.png", &status);
+  char *text = infotext_write (&r, &status);
+  g_assert_nonnull (strstr (text, "RNG: CPU, Mask blur: 9, Masked content: latent noise, Inpaint "
+                                  "area: Only masked, Masked area padding: 40, Eta: 0.5"));
+  Parsed p = parse (text);
+  static const char *const keys[] = { "mask_blur", "inpaint_fill", "inpaint_area",
+                                      "inpaint_padding" };
+  for (size_t k = 0; k < G_N_ELEMENTS (keys); k++)
+    {
+      char *expected = recipe_get_text (&r, keys[k], &status);
+      assert_value (&p.recipe, keys[k], expected);
+      mem_free (expected);
+    }
+  g_assert_true (has_note (&p, "with a mask, which is not in it"));
+  done (&p);
+  p = parse ("a\nSteps: 5, Seed: 3, Size: 8x8, Mask blur: 4, Mask mode: Inpaint not masked");
+  g_assert_true (has_note (&p, "invert the mask"));
+  done (&p);
+  mem_free (without);
+  mem_free (text);
+  recipe_clear (&r);
+}
+
+static void
 test_write_and_read_give_the_same (void)
 {
   static const char *const prompts[] = {
@@ -423,6 +458,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/infotext/hires", test_hires_pass_is_noted);
   g_test_add_func ("/recipe/infotext/comfyui", test_comfyui_text_means_comfyui_ways);
   g_test_add_func ("/recipe/infotext/write", test_writes_what_others_read);
+  g_test_add_func ("/recipe/infotext/masks", test_writes_and_reads_masks);
   g_test_add_func ("/recipe/infotext/round-trip", test_write_and_read_give_the_same);
   g_test_add_func ("/recipe/infotext/refused", test_too_long_or_not_utf8_is_refused);
   g_test_add_func ("/recipe/infotext/hostile", test_hostile_text_is_quick);

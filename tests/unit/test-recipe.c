@@ -25,6 +25,11 @@ static const char *const other_values[][2] = {
   { "clip_skip", "2" },
   { "denoise", "0.55" },
   { "init_image", "/pictures/start.png" },
+  { "mask_image", "/pictures/mask.png" },
+  { "mask_blur", "7" },
+  { "inpaint_fill", "latent_nothing" },
+  { "inpaint_area", "masked" },
+  { "inpaint_padding", "48" },
   { "batch_count", "3" },
   { "batch_size", "4" },
   { "noise", "nv" },
@@ -57,11 +62,21 @@ assert_text (const Recipe *recipe, const char *key, const char *expected)
   mem_free (text);
 }
 
+/* As a recipe of @version holds it: what came later has its default. */
+static void
+assert_filled_since (const Recipe *recipe, int version)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (other_values); i++)
+    {
+      const RecipeParam *p = recipe_find_param (other_values[i][0]);
+      assert_text (recipe, p->key, p->since > version ? p->default_text : other_values[i][1]);
+    }
+}
+
 static void
 assert_filled (const Recipe *recipe)
 {
-  for (size_t i = 0; i < G_N_ELEMENTS (other_values); i++)
-    assert_text (recipe, other_values[i][0], other_values[i][1]);
+  assert_filled_since (recipe, RECIPE_VERSION);
 }
 
 static void
@@ -102,6 +117,8 @@ test_choices_match_their_enums (void)
     int value;
   } lists[] = { { "sampler", "tcd", RECIPE_SAMPLER_TCD },
                 { "schedule", "linspace", RECIPE_SCHEDULE_LINSPACE },
+                { "inpaint_fill", "fill", RECIPE_INPAINT_FILL },
+                { "inpaint_area", "masked", RECIPE_INPAINT_MASKED },
                 { "noise", "nv", RECIPE_NOISE_NV },
                 { "weighting", "none", RECIPE_WEIGHTING_NONE },
                 { "empty_negative", "encode", RECIPE_EMPTY_ENCODE },
@@ -166,7 +183,7 @@ test_fixture_of_each_version_is_read (void)
       g_assert_true (g_file_get_contents (path, &json, &n, NULL));
       recipe_init (&recipe);
       g_assert_true (recipe_from_json (&recipe, json, n, &notes, &status));
-      assert_filled (&recipe);
+      assert_filled_since (&recipe, v);
       g_assert_cmpint (notes.n, ==, 0);
       recipe_clear (&recipe);
     }
@@ -382,7 +399,7 @@ test_unknown_keys_are_reported_and_kept (void)
   char *out = recipe_to_json (&copy, &status);
   g_assert_nonnull (strstr (out, "\"mood\""));
   g_assert_nonnull (strstr (out, "\"warm\""));
-  g_assert_nonnull (strstr (out, "\"version\":1"));
+  g_assert_nonnull (strstr (out, "\"version\":2"));
   mem_free (out);
   notes_clear (&notes);
   recipe_clear (&recipe);
@@ -420,6 +437,14 @@ test_validate_checks_what_belongs_together (void)
   assert_invalid ("seed", "18446744073709551605", "The seeds of 12 pictures from");
   assert_invalid ("eta", "-0.5", "eta has to be -1");
   assert_invalid ("vae_tile", "8", "vae_tile has to be 0 or a multiple of 8 from 64 on");
+  fill (&recipe);
+  recipe_set (&recipe, "seed", "7", &status);
+  recipe_set (&recipe, "init_image", "", &status);
+  recipe_set (&recipe, "denoise", "1", &status);
+  g_assert_false (recipe_validate (&recipe, &status));
+  g_assert_nonnull (strstr (status.message, "a mask_image but no init_image"));
+  status = (Status){ 0 };
+  recipe_clear (&recipe);
   fill (&recipe);
   recipe_set (&recipe, "seed", "18446744073709551612", &status);
   recipe_set (&recipe, "batch_count", "1", &status);

@@ -28,6 +28,7 @@ struct SdDenoiser
   bool guided;
   float *x, *t, *context, *vector; /* inputs of the network, all rows */
   float *out;                      /* its output as (rows, channels, h, w) */
+  const float *extra; /* what an inpainting checkpoint reads besides: (in - out channels, h, w) */
 };
 
 static int64_t
@@ -101,6 +102,12 @@ sd_denoiser_set_step (SdDenoiser *d, int step)
     }
 }
 
+void
+sd_denoiser_set_extra (SdDenoiser *d, const float *extra)
+{
+  d->extra = extra;
+}
+
 static bool
 allocate (SdDenoiser *d, Status *status)
 {
@@ -135,12 +142,6 @@ check_fit (const SdDenoiser *d, Status *status)
         "The pooled text has %lld values, which does not fit this U-Net's %d: the files "
         "do not belong together.",
         (long long) d->text->pooled_dim, c->adm_dim);
-  if (c->in_channels != c->out_channels)
-    return status_fail (
-        status, STATUS_UNSUPPORTED,
-        "This is an inpainting checkpoint (%d input channels): it needs a mask, which "
-        "the command line cannot give yet; choose a text-to-image checkpoint.",
-        c->in_channels);
   return true;
 }
 
@@ -197,21 +198,30 @@ sd_denoiser_free (SdDenoiser *d)
   mem_free (d);
 }
 
-/* Model input: x / sqrt (sigma^2 + 1), the same for every row of a picture. */
+/* One row's (h, w, in_channels): x / sqrt (sigma^2 + 1), then the extra channels as they are. */
+static void
+fill_pixels (const SdDenoiser *d, float *row, const float *x, float scale)
+{
+  int64_t pixels = d->h * d->w, n_in = d->sd->checkpoint->config.unet.in_channels;
+  for (int64_t k = 0; k < d->channels; k++)
+    for (int64_t p = 0; p < pixels; p++)
+      row[p * n_in + k] = x[k * pixels + p] * scale;
+  for (int64_t k = d->channels; d->extra && k < n_in; k++)
+    for (int64_t p = 0; p < pixels; p++)
+      row[p * n_in + k] = d->extra[(k - d->channels) * pixels + p];
+}
+
+/* The same for every row of a picture. */
 static void
 fill_input (SdDenoiser *d, const float *x, double sigma, double timestep)
 {
-  int64_t n = latent_size (d);
+  int64_t n = latent_size (d), n_in = d->h * d->w * d->sd->checkpoint->config.unet.in_channels;
   float scale = (float) prediction_input_scale (sigma);
-  for (int64_t p = 0; p < d->n_pictures; p++)
-    for (int64_t r = 0; r < d->n_rows; r++)
-      {
-        int64_t row = p * d->n_rows + r;
-        nchw_to_nhwc (d->x + row * n, x + p * n, 1, d->channels, d->h, d->w);
-        for (int64_t i = 0; i < n; i++)
-          d->x[row * n + i] *= scale;
-        d->t[row] = (float) timestep;
-      }
+  for (int64_t row = 0; row < d->n_pictures * d->n_rows; row++)
+    {
+      fill_pixels (d, d->x + row * n_in, x + row / d->n_rows * n, scale);
+      d->t[row] = (float) timestep;
+    }
 }
 
 /* Joins the x0 of one picture's rows: u + sum w_i s (c_i - u).  @x: the picture's noisy latent. */

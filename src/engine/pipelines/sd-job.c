@@ -48,6 +48,28 @@ sd_job_defaults (const Checkpoint *model, SdJob *job)
   default_schedule (c, job);
 }
 
+/* Inpainting checkpoints read a mask and a masked latent besides the latent. */
+static bool
+check_mask (const SdPipeline *sd, const SdJob *job, Status *status)
+{
+  const ModelConfig *c = &sd->checkpoint->config;
+  int n_in = c->unet.in_channels, n_latent = c->unet.out_channels;
+  if (job->mask && !job->init_rgb)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "There is a mask but no start picture that it belongs to: choose one.");
+  if (n_in != n_latent && n_in != 2 * n_latent + 1)
+    return status_fail (status, STATUS_UNSUPPORTED,
+                        "This checkpoint's U-Net has %d input channels: it is neither a "
+                        "text-to-image nor an inpainting model, and cannot be used yet.",
+                        n_in);
+  if (n_in != n_latent && !job->mask)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "This is an inpainting checkpoint (%d input channels): give it a start "
+                        "picture and a mask, or choose a text-to-image checkpoint.",
+                        n_in);
+  return true;
+}
+
 bool
 sd_job_check (const SdPipeline *sd, const SdJob *job, Status *status)
 {
@@ -69,5 +91,5 @@ sd_job_check (const SdPipeline *sd, const SdJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "The denoise strength must be above 0 and at most 1, not %g.",
                         job->denoise);
-  return true;
+  return check_mask (sd, job, status);
 }

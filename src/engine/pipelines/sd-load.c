@@ -120,6 +120,7 @@ sd_free (SdPipeline *sd)
     return;
   for (int i = 0; i < SD_MAX_ENCODERS; i++)
     clip_bpe_free (sd->bpe[i]);
+  sd_cache_clear (&sd->cache);
   arena_clear (&sd->arena);
   checkpoint_free (sd->checkpoint);
   mem_free (sd);

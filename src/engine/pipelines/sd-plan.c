@@ -42,8 +42,8 @@ static bool
 plan_pictures (SdPipeline *sd, const SdJob *job, SdPlan *plan, Status *status)
 {
   int f = vae_factor (&sd->checkpoint->config.vae);
-  if (job->init_rgb && !sd_vae_encode (sd, job, NULL, job->height, job->width, NULL, plan->vae_tile,
-                                       &plan->phases[SD_PHASE_ENCODE], status))
+  if (job->init_rgb && !sd_vae_encode (sd, job, NULL, NULL, job->height, job->width, NULL,
+                                       plan->vae_tile, &plan->phases[SD_PHASE_ENCODE], status))
     return false;
   return sd_vae_decode (sd, job, NULL, job->height / f, job->width / f, NULL, plan->vae_tile,
                         &plan->phases[SD_PHASE_DECODE], status);

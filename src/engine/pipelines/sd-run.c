@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd-run.c - a job from prompt to pixels.
+ * sd-run.c - a job from prompt to pixels, step by step.
  */
 #include <string.h>
 #include <time.h>
 
 #include "core/mem.h"
-#include "pipelines/sd-private.h"
-
-typedef struct
-{
-  SdPipeline *sd;
-  const SdJob *job;
-  SdResult *result;
-  NoiseTable table;
-  Schedule schedule;
-  SdText text;
-  SdDenoiser *denoiser;
-  Rng *rngs;        /* one a picture, so that each can be made alone */
-  float *x;         /* (pictures, C, h, w) in sigma space */
-  float *last_x0;   /* of the first picture, for previews */
-  int64_t n_values; /* of one picture's latent */
-} Run;
+#include "pipelines/sd-run-private.h"
 
 static double
 seconds_now (void)
@@ -30,21 +15,58 @@ seconds_now (void)
   return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
 }
 
+static bool
+no_memory (Status *status)
+{
+  return status_fail (status, STATUS_NO_MEMORY,
+                      "Out of memory: choose a smaller picture or batch.");
+}
+
+static int64_t
+n_all (const SdRun *r)
+{
+  return r->n_values * r->job.batch_size;
+}
+
 static void
 draw_noise (void *data, float *out, int64_t n)
 {
-  Run *r = data;
-  int64_t each = n / r->job->batch_size;
-  for (int i = 0; i < r->job->batch_size; i++)
+  SdRun *r = data;
+  int64_t each = n / r->job.batch_size;
+  for (int i = 0; i < r->job.batch_size; i++)
     rng_normal (&r->rngs[i], out + i * each, each);
+}
+
+/* The pictures' generators go on, whatever the interval. */
+static void
+draw_step_noise (void *data, double sigma, double sigma_next, float *out, int64_t n)
+{
+  draw_noise (data, out, n);
+}
+
+/* The level that the unmasked part is noised to when the network is asked at @sigma.  diffusers'
+ * DPM++ SDE knows no level between two steps: it noises to the end of the step. */
+static double
+unmasked_sigma (const SdRun *r, double sigma)
+{
+  bool between = r->job.sampler == SAMPLER_DPMPP_SDE && r->n_calls > 0;
+  if (between && r->job.convention == CONVENTION_DIFFUSERS)
+    return r->schedule.sigma[r->sampler.next_step + 1];
+  return sigma;
 }
 
 static bool
 denoise (void *data, const float *x, double sigma, double timestep, float *x0, Status *status)
 {
-  Run *r = data;
+  SdRun *r = data;
+  bool first = r->sampler.next_step == 0 && r->n_calls == 0;
+  if (r->inpaint.mask)
+    x = sd_inpaint_input (&r->inpaint, x, unmasked_sigma (r, sigma), first);
   if (!sd_denoise (r->denoiser, x, sigma, timestep, x0, status))
     return false;
+  if (r->inpaint.mask)
+    sd_inpaint_keep (&r->inpaint, x0);
+  r->n_calls++;
   memcpy (r->last_x0, x0, (size_t) r->n_values * sizeof *x0);
   return true;
 }
@@ -58,11 +80,19 @@ computes_with_zero_alpha (const SdJob *job)
           job->sampler == SAMPLER_TCD);
 }
 
+/* diffusers' inpainting forgets the start picture at strength 1, its image to image does not. */
 static bool
-make_schedule (Run *r, Status *status)
+starts_from_image (const SdJob *job)
+{
+  bool forgets = job->mask && job->convention == CONVENTION_DIFFUSERS && job->denoise >= 1;
+  return job->init_rgb && !forgets;
+}
+
+static bool
+make_schedule (SdRun *r, Status *status)
 {
   const ModelConfig *c = &r->sd->checkpoint->config;
-  const SdJob *job = r->job;
+  const SdJob *job = &r->job;
   NoiseTableParams t = noise_table_params_default (job->convention);
   if (computes_with_zero_alpha (job))
     t.terminal_alpha = NOISE_TERMINAL_NEARLY_ZERO;
@@ -73,7 +103,7 @@ make_schedule (Run *r, Status *status)
   s.kind = job->schedule;
   s.n_steps = job->steps;
   s.denoise = job->init_rgb ? job->denoise : 1;
-  s.from_image = job->init_rgb != NULL;
+  s.from_image = starts_from_image (job);
   s.sdxl = c->family == FAMILY_SDXL;
   s.steps_offset = c->steps_offset;
   s.set_alpha_to_one = c->set_alpha_to_one;
@@ -82,118 +112,282 @@ make_schedule (Run *r, Status *status)
          schedule_init (&r->schedule, &r->table, &s, status);
 }
 
-/* x = latent (or nothing) + first sigma * noise. */
-static bool
-start (Run *r, Status *status)
+static SamplerOptions
+sampler_options (const SdJob *job)
 {
-  const SdJob *job = r->job;
-  int64_t n = r->n_values, all = n * job->batch_size;
-  float *noise = mem_calloc ((size_t) all, sizeof *noise),
-        *latent = mem_calloc ((size_t) n, sizeof (float));
-  bool ok = noise && latent;
-  if (!ok)
-    status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture or batch.");
-  if (ok && job->init_rgb)
-    {
-      double t0 = seconds_now ();
-      int tile = sd_vae_tile (r->sd, job, status);
-      ok = tile >= 0 && sd_vae_encode (r->sd, job, job->init_rgb, job->height, job->width, latent,
-                                       tile, NULL, status);
-      r->result->seconds[SD_PHASE_ENCODE] = seconds_now () - t0;
-    }
-  if (ok)
-    {
-      draw_noise (r, noise, all);
-      for (int64_t i = 0; i < all; i++)
-        r->x[i] = latent[i % n] + r->schedule.init_noise_sigma * noise[i];
-    }
-  mem_free (noise);
-  mem_free (latent);
-  return ok;
-}
-
-static bool
-run_steps (Run *r, Status *status)
-{
-  const SdJob *job = r->job;
-  Sampler sampler = { 0 };
   SamplerOptions options = sampler_options_default (job->sampler, job->convention);
   if (job->eta >= 0)
     options.eta = job->eta;
-  const Denoiser d = { denoise, r };
-  const NoiseSource noise = { draw_noise, r };
-  int64_t all = r->n_values * job->batch_size;
-  bool ok = sampler_init (&sampler, job->sampler, &r->table, &r->schedule, &options, all, status);
-  for (int i = 0; ok && i < r->schedule.n; i++)
-    {
-      sd_denoiser_set_step (r->denoiser, i + 1);
-      ok = sampler_step (&sampler, i, r->x, &d, &noise, status);
-      if (ok && job->progress)
-        job->progress (job->data, SD_PHASE_DENOISE, i + 1, r->schedule.n);
-      if (ok && job->preview)
-        sd_preview (r->sd, job, r->last_x0, r->result->latent_height, r->result->latent_width,
-                    i + 1);
-    }
-  sampler_clear (&sampler);
+  return options;
+}
+
+static bool
+make_sampler (SdRun *r, Status *status)
+{
+  SamplerOptions options = sampler_options (&r->job);
+  return sampler_init (&r->sampler, r->job.sampler, &r->table, &r->schedule, &options, n_all (r),
+                       status);
+}
+
+/* The start picture's latent into the first of x. */
+static bool
+encode_start (SdRun *r, Status *status)
+{
+  double t0 = seconds_now ();
+  bool ok = sd_vae_start_latent (r->sd, &r->job, NULL, r->x, status);
+  r->info.seconds[SD_PHASE_ENCODE] += seconds_now () - t0;
   return ok;
 }
 
 static bool
-allocate (Run *r, Status *status)
+start_inpaint (SdRun *r, const float *noise, Status *status)
 {
-  const SdJob *job = r->job;
-  SdResult *out = r->result;
+  double t0 = seconds_now ();
+  bool ok = sd_inpaint_init (&r->inpaint, r->sd, &r->job, r->x, noise, status);
+  r->info.seconds[SD_PHASE_ENCODE] += seconds_now () - t0;
+  return ok;
+}
+
+/* x = latent (or nothing) + first sigma * noise. */
+static bool
+start (SdRun *r, Status *status)
+{
+  const SdJob *job = &r->job;
+  float *noise = mem_calloc ((size_t) n_all (r), sizeof *noise);
+  if (!noise)
+    return no_memory (status);
+  draw_noise (r, noise, n_all (r));
+  bool ok = !job->init_rgb || encode_start (r, status);
+  ok = ok && (!job->mask || start_inpaint (r, noise, status));
+  for (int i = 1; ok && i < job->batch_size; i++)
+    memcpy (r->x + i * r->n_values, r->x, (size_t) r->n_values * sizeof *r->x);
+  if (ok && job->mask)
+    sd_inpaint_content (&r->inpaint, noise, job->masked_content, r->x);
+  bool from_image = starts_from_image (job);
+  for (int64_t i = 0; ok && i < n_all (r); i++)
+    r->x[i] = (from_image ? r->x[i] : 0) + r->schedule.init_noise_sigma * noise[i];
+  mem_free (noise);
+  return ok;
+}
+
+static bool
+allocate (SdRun *r, Status *status)
+{
+  const SdJob *job = &r->job;
   size_t n = (size_t) job->batch_size;
   r->x = mem_calloc (n * (size_t) r->n_values, sizeof *r->x);
   r->last_x0 = mem_calloc ((size_t) r->n_values, sizeof *r->last_x0);
   r->rngs = mem_calloc (n, sizeof *r->rngs);
-  out->rgb = mem_calloc (n * (size_t) out->width * (size_t) out->height, 3);
-  if (!r->x || !r->last_x0 || !r->rngs || !out->rgb)
-    return status_fail (status, STATUS_NO_MEMORY,
-                        "Out of memory: choose a smaller picture or batch.");
+  r->rngs_before = mem_calloc (n, sizeof *r->rngs_before);
+  if (!r->x || !r->last_x0 || !r->rngs || !r->rngs_before)
+    return no_memory (status);
   for (int i = 0; i < job->batch_size; i++)
     rng_init (&r->rngs[i], job->noise, job->seed + (uint64_t) i);
+  r->info.latents = r->x;
   return true;
 }
 
 static bool
-encode_text (Run *r, Status *status)
+encode_text (SdRun *r, Status *status)
 {
   double t0 = seconds_now ();
-  bool ok = sd_text_encode (r->sd, r->job, &r->text, NULL, status);
-  if (ok && r->job->progress)
-    r->job->progress (r->job->data, SD_PHASE_TEXT, 1, 1);
-  memcpy (r->result->n_tokens, r->text.prompts.n_tokens, sizeof r->result->n_tokens);
-  r->result->seconds[SD_PHASE_TEXT] = seconds_now () - t0;
+  bool ok = sd_text_encode (r->sd, &r->job, &r->text, NULL, status);
+  if (ok && r->job.progress)
+    r->job.progress (r->job.data, SD_PHASE_TEXT, 1, 1);
+  memcpy (r->info.n_tokens, r->text.prompts.n_tokens, sizeof r->info.n_tokens);
+  r->info.seconds[SD_PHASE_TEXT] = seconds_now () - t0;
   return ok;
 }
 
-static bool
-denoise_all (Run *r, Status *status)
+static void
+forget_inputs (SdJob *job)
 {
-  if (!start (r, status))
-    return false;
-  double t0 = seconds_now ();
-  r->denoiser = sd_denoiser_new (r->sd, r->job, &r->text, NULL, status);
-  bool ok = r->denoiser && run_steps (r, status);
-  sd_denoiser_free (r->denoiser); /* its activations go before the decoder's come */
+  job->prompt = job->negative_prompt = NULL;
+  job->init_rgb = job->mask = NULL;
+}
+
+SdRun *
+sd_run_new (SdPipeline *sd, const SdJob *job, Status *status)
+{
+  if (!sd_job_check (sd, job, status))
+    return NULL;
+  SdRun *r = mem_calloc (1, sizeof *r);
+  if (!r)
+    {
+      no_memory (status);
+      return NULL;
+    }
+  const VaeConfig *vae = &sd->checkpoint->config.vae;
+  int f = vae_factor (vae);
+  *r = (SdRun){ .sd = sd, .job = *job, .fingerprint = sd_run_fingerprint (sd, job) };
+  r->info = (SdResult){ .n = job->batch_size,
+                        .width = job->width,
+                        .height = job->height,
+                        .latent_channels = vae->latent_channels,
+                        .latent_width = job->width / f,
+                        .latent_height = job->height / f };
+  r->n_values = (int64_t) vae->latent_channels * r->info.latent_height * r->info.latent_width;
+  sd->backend->cancel = job->cancel;
+  bool ok = allocate (r, status) && make_schedule (r, status) && make_sampler (r, status) &&
+            encode_text (r, status) && start (r, status);
+  sd->backend->cancel = NULL;
+  forget_inputs (&r->job);
+  if (ok)
+    return r;
+  sd_run_free (r);
+  return NULL;
+}
+
+void
+sd_run_free (SdRun *r)
+{
+  if (!r)
+    return;
+  sd_run_park (r);
+  sampler_clear (&r->sampler);
+  sd_inpaint_clear (&r->inpaint);
+  sd_text_clear (&r->text);
+  schedule_clear (&r->schedule);
+  mem_free (r->rngs);
+  mem_free (r->rngs_before);
+  mem_free (r->last_x0);
+  mem_free (r->x);
+  mem_free (r);
+}
+
+int
+sd_run_step (const SdRun *r)
+{
+  return r->sampler.next_step;
+}
+
+int
+sd_run_n_steps (const SdRun *r)
+{
+  return r->schedule.n;
+}
+
+const float *
+sd_run_latents (const SdRun *r)
+{
+  return r->x;
+}
+
+const SdResult *
+sd_run_result (const SdRun *r)
+{
+  return &r->info;
+}
+
+void
+sd_run_park (SdRun *r)
+{
+  sd_denoiser_free (r->denoiser);
+  brownian_free (r->path);
   r->denoiser = NULL;
-  r->result->seconds[SD_PHASE_DENOISE] = seconds_now () - t0;
+  r->path = NULL;
+}
+
+/* Takes what the steps need and sd_run_park gave back. */
+static bool
+unpark (SdRun *r, Status *status)
+{
+  const SdJob *job = &r->job;
+  bool on_path =
+      sampler_options (job).eta > 0 && sampler_noise_is_path (job->sampler, job->convention);
+  if (!r->denoiser)
+    {
+      r->denoiser = sd_denoiser_new (r->sd, job, &r->text, NULL, status);
+      if (r->denoiser && r->inpaint.extra)
+        sd_denoiser_set_extra (r->denoiser, r->inpaint.extra);
+    }
+  if (r->denoiser && on_path && !r->path)
+    r->path = brownian_new (job->noise, job->seed, r->schedule.path_start, r->schedule.path_end,
+                            job->batch_size, r->n_values, status);
+  return r->denoiser && (!on_path || r->path);
+}
+
+static bool
+step (SdRun *r, Status *status)
+{
+  if (!unpark (r, status))
+    return false;
+  const Denoiser d = { denoise, r };
+  const NoiseSource noise =
+      r->path ? (NoiseSource){ brownian_normal, r->path } : (NoiseSource){ draw_step_noise, r };
+  int i = r->sampler.next_step;
+  r->n_calls = 0;
+  sd_denoiser_set_step (r->denoiser, i + 1);
+  return sampler_step (&r->sampler, i, r->x, &d, &noise, status);
+}
+
+static void
+report_step (SdRun *r)
+{
+  const SdJob *job = &r->job;
+  int done = r->sampler.next_step;
+  if (job->progress)
+    job->progress (job->data, SD_PHASE_DENOISE, done, r->schedule.n);
+  if (job->preview)
+    sd_preview (r->sd, job, r->last_x0, r->info.latent_height, r->info.latent_width, done);
+}
+
+bool
+sd_run_advance (SdRun *r, Status *status)
+{
+  double t0 = seconds_now ();
+  size_t rng_bytes = (size_t) r->job.batch_size * sizeof *r->rngs;
+  if (r->sampler.next_step >= r->schedule.n)
+    return status_fail (status, STATUS_ARGUMENT, "All %d steps are done: decode the picture.",
+                        r->schedule.n);
+  memcpy (r->rngs_before, r->rngs, rng_bytes);
+  r->sd->backend->cancel = r->job.cancel;
+  bool ok = step (r, status);
+  if (ok && r->sampler.next_step == r->schedule.n && r->inpaint.ends_exact)
+    sd_inpaint_keep (&r->inpaint, r->x);
+  if (ok)
+    report_step (r);
+  r->sd->backend->cancel = NULL;
+  r->info.seconds[SD_PHASE_DENOISE] += seconds_now () - t0;
+  if (ok)
+    return true;
+  memcpy (r->rngs, r->rngs_before, rng_bytes);
+  sd_run_park (r); /* a network that was interrupted cannot go on */
+  return false;
+}
+
+bool
+sd_run_decode (SdRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
+{
+  const SdResult *info = &r->info;
+  if (r->sampler.next_step < r->schedule.n)
+    return status_fail (status, STATUS_ARGUMENT, "Only %d of %d steps are done: do the rest first.",
+                        r->sampler.next_step, r->schedule.n);
+  if (picture < 0 || picture >= info->n)
+    return status_fail (status, STATUS_ARGUMENT, "The batch has no picture %d, only %d.", picture,
+                        info->n);
+  double t0 = seconds_now ();
+  sd_run_park (r); /* its activations go before the decoder's come */
+  if (tile_px < 0)
+    tile_px = sd_vae_tile (r->sd, &r->job, status);
+  r->sd->backend->cancel = r->job.cancel;
+  bool ok = tile_px >= 0 &&
+            sd_vae_decode (r->sd, &r->job, r->x + picture * r->n_values, info->latent_height,
+                           info->latent_width, rgb, tile_px, NULL, status);
+  r->sd->backend->cancel = NULL;
+  r->info.seconds[SD_PHASE_DECODE] += seconds_now () - t0;
   return ok;
 }
 
 static bool
-decode_all (Run *r, Status *status)
+run_to_end (SdRun *r, uint8_t *rgb, Status *status)
 {
-  SdResult *out = r->result;
-  double t0 = seconds_now ();
-  int tile = sd_vae_tile (r->sd, r->job, status);
-  bool ok = tile >= 0;
-  for (int i = 0; ok && i < out->n; i++)
-    ok = sd_vae_decode (
-        r->sd, r->job, r->x + i * r->n_values, out->latent_height, out->latent_width,
-        out->rgb + (size_t) i * 3 * (size_t) out->width * (size_t) out->height, tile, NULL, status);
-  out->seconds[SD_PHASE_DECODE] = seconds_now () - t0;
+  bool ok = true;
+  while (ok && r->sampler.next_step < r->schedule.n)
+    ok = sd_run_advance (r, status);
+  size_t n = (size_t) r->info.width * (size_t) r->info.height * 3;
+  for (int i = 0; ok && i < r->info.n; i++)
+    ok = sd_run_decode (r, i, -1, rgb + (size_t) i * n, status);
   return ok;
 }
 
@@ -201,29 +395,21 @@ bool
 sd_generate (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status)
 {
   *result = (SdResult){ 0 };
-  if (!sd_job_check (sd, job, status))
+  SdRun *r = sd_run_new (sd, job, status);
+  if (!r)
     return false;
-  int f = vae_factor (&sd->checkpoint->config.vae);
-  *result = (SdResult){ .n = job->batch_size,
-                        .width = job->width,
-                        .height = job->height,
-                        .latent_channels = sd->checkpoint->config.vae.latent_channels,
-                        .latent_width = job->width / f,
-                        .latent_height = job->height / f };
-  Run r = { .sd = sd, .job = job, .result = result };
-  r.n_values = (int64_t) result->latent_channels * result->latent_height * result->latent_width;
-  sd->backend->cancel = job->cancel;
-  bool ok = allocate (&r, status) && make_schedule (&r, status) && encode_text (&r, status) &&
-            denoise_all (&r, status);
-  result->latents = r.x;
-  ok = ok && decode_all (&r, status);
-  sd->backend->cancel = NULL;
-  sd_text_clear (&r.text);
-  schedule_clear (&r.schedule);
-  mem_free (r.rngs);
-  mem_free (r.last_x0);
-  if (!ok)
-    sd_result_clear (result);
+  uint8_t *rgb =
+      mem_calloc ((size_t) r->info.n * (size_t) r->info.width * (size_t) r->info.height, 3);
+  bool ok = (rgb || no_memory (status)) && run_to_end (r, rgb, status);
+  if (ok)
+    {
+      *result = r->info;
+      result->rgb = rgb;
+      r->x = NULL; /* the result's now */
+    }
+  else
+    mem_free (rgb);
+  sd_run_free (r);
   return ok;
 }
 

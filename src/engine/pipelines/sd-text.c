@@ -5,6 +5,7 @@
 
 #include "core/mem.h"
 #include "core/trace.h"
+#include "pipelines/digest.h"
 #include "pipelines/sd-private.h"
 
 typedef struct
@@ -163,16 +164,38 @@ allocate (const SdPipeline *sd, SdText *text, Status *status)
   for (int i = 0; i < c->n_clips; i++)
     text->context_dim += c->clip[i].dim;
   text->length = (int64_t) text->prompts.n_chunks * CHUNK_LENGTH;
-  size_t n = text->prompts.n_texts;
-  text->context =
-      mem_calloc (n * (size_t) (text->length * text->context_dim), sizeof *text->context);
   if (c->family == FAMILY_SDXL)
+    text->pooled_dim = c->clip[1].projection_dim ? c->clip[1].projection_dim : c->clip[1].dim;
+  size_t n = text->prompts.n_texts, n_context = n * (size_t) (text->length * text->context_dim);
+  text->n_values = n_context + n * (size_t) text->pooled_dim;
+  text->context = mem_calloc (text->n_values, sizeof *text->context);
+  if (!text->context)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: use a shorter prompt.");
+  text->pooled = text->pooled_dim > 0 ? text->context + n_context : NULL;
+  return true;
+}
+
+/* Everything that the encodings depend on besides the model. */
+static uint64_t
+text_key (const SdJob *job, const SdPrompts *p)
+{
+  uint64_t key = digest_text (DIGEST_START, "text");
+  key = digest_int (digest_int (key, job->weighting), job->clip_skip);
+  for (size_t i = 0; i < p->n_texts; i++)
+    key = digest_text (digest_int (key, p->texts[i].zeros), p->texts[i].source);
+  return key;
+}
+
+static bool
+encode_all (SdPipeline *sd, const SdJob *job, SdText *text, SdPhasePlan *plan, Status *status)
+{
+  for (int i = 0; i < sd->checkpoint->config.n_clips; i++)
     {
-      text->pooled_dim = c->clip[1].projection_dim ? c->clip[1].projection_dim : c->clip[1].dim;
-      text->pooled = mem_calloc (n * (size_t) text->pooled_dim, sizeof *text->pooled);
+      Encoding e = { .sd = sd, .job = job, .text = text, .encoder = i };
+      if (!encode (&e, plan, status))
+        return false;
     }
-  return (text->context && (text->pooled || text->pooled_dim == 0)) ||
-         status_fail (status, STATUS_NO_MEMORY, "Out of memory: use a shorter prompt.");
+  return true;
 }
 
 bool
@@ -180,10 +203,17 @@ sd_text_encode (SdPipeline *sd, const SdJob *job, SdText *text, SdPhasePlan *pla
 {
   *text = (SdText){ 0 };
   bool ok = sd_prompts_parse (sd, job, &text->prompts, status) && allocate (sd, text, status);
-  for (int i = 0; ok && i < sd->checkpoint->config.n_clips; i++)
+  if (ok && plan)
+    ok = encode_all (sd, job, text, plan, status);
+  else if (ok)
     {
-      Encoding e = { .sd = sd, .job = job, .text = text, .encoder = i };
-      ok = encode (&e, plan, status);
+      uint64_t key = text_key (job, &text->prompts);
+      if (!sd_cache_get (&sd->cache, key, text->context, text->n_values))
+        {
+          ok = encode_all (sd, job, text, NULL, status);
+          if (ok)
+            sd_cache_put (&sd->cache, key, text->context, text->n_values);
+        }
     }
   if (!ok)
     sd_text_clear (text);
@@ -195,6 +225,5 @@ sd_text_clear (SdText *text)
 {
   sd_prompts_clear (&text->prompts);
   mem_free (text->context);
-  mem_free (text->pooled);
   *text = (SdText){ 0 };
 }

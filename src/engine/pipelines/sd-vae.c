@@ -3,6 +3,7 @@
 
 #include "core/mem.h"
 #include "core/trace.h"
+#include "pipelines/digest.h"
 #include "pipelines/sd-private.h"
 
 typedef enum
@@ -86,6 +87,17 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
   return status_ok (status);
 }
 
+/* The start picture is encoded once whatever the batch, and once more without its masked part for a
+ * network that reads it. */
+static int
+n_pictures (const VaePass *p)
+{
+  const UnetConfig *c = &p->sd->checkpoint->config.unet;
+  if (p->direction == DECODE)
+    return p->job->batch_size;
+  return c->in_channels > c->out_channels ? 2 : 1;
+}
+
 /* Measures, then plans only or runs.  @input and the result in @blend are (h, w, c). */
 static bool
 run_pass (VaePass *p, const float *input, TileBlend *blend, SdPhasePlan *plan, Status *status)
@@ -96,7 +108,7 @@ run_pass (VaePass *p, const float *input, TileBlend *blend, SdPhasePlan *plan, S
   forward (p, NULL);
   bool ok = ctx_plan (p->ctx) || sd_ctx_status (p->ctx, status);
   if (ok && plan)
-    sd_plan_phase (p->ctx, plan, p->y.n * p->x.n * p->job->batch_size);
+    sd_plan_phase (p->ctx, plan, p->y.n * p->x.n * n_pictures (p));
   else if (ok)
     {
       TileAxis y = output_axis (p, p->y), x = output_axis (p, p->x);
@@ -152,6 +164,7 @@ bool
 sd_vae_encode (SdPipeline *sd,
                const SdJob *job,
                const uint8_t *rgb,
+               const uint8_t *hole,
                int64_t height,
                int64_t width,
                float *latent,
@@ -175,7 +188,7 @@ sd_vae_encode (SdPipeline *sd,
   if (!x)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
   for (int64_t i = 0; i < n; i++)
-    x[i] = (float) rgb[i] / 127.5f - 1.0f;
+    x[i] = hole && hole[i / c->in_channels] >= SD_MASK_HALF ? 0 : (float) rgb[i] / 127.5f - 1.0f;
   TileBlend blend = { 0 };
   bool ok = run_pass (&p, x, &blend, NULL, status);
   /* the mean is the first half of the channels */
@@ -200,4 +213,27 @@ sd_vae_tile (SdPipeline *sd, const SdJob *job, Status *status)
   if (!sd_vae_decode (sd, job, NULL, job->height / f, job->width / f, NULL, 0, &whole, status))
     return -1;
   return whole.activation_bytes > VAE_WHOLE_LIMIT_BYTES ? VAE_AUTO_TILE_PX : 0;
+}
+
+bool
+sd_vae_start_latent (
+    SdPipeline *sd, const SdJob *job, const uint8_t *hole, float *latent, Status *status)
+{
+  const VaeConfig *c = &sd->checkpoint->config.vae;
+  int tile = sd_vae_tile (sd, job, status), f = vae_factor (c);
+  if (tile < 0)
+    return false;
+  size_t n_pixels = (size_t) job->width * (size_t) job->height;
+  size_t n = n_pixels / (size_t) (f * f) * (size_t) c->latent_channels;
+  uint64_t key = digest_int (digest_text (DIGEST_START, "latent"), job->compute);
+  key = digest_int (digest_int (digest_int (key, tile), job->width), job->height);
+  key = digest_bytes (key, job->init_rgb, n_pixels * (size_t) c->in_channels);
+  key = hole ? digest_bytes (key, hole, n_pixels) : key;
+  if (sd_cache_get (&sd->cache, key, latent, n))
+    return true;
+  if (!sd_vae_encode (sd, job, job->init_rgb, hole, job->height, job->width, latent, tile, NULL,
+                      status))
+    return false;
+  sd_cache_put (&sd->cache, key, latent, n);
+  return true;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * sd.h - text to image and image to image with SD 1.5 and SDXL.
  *
- * A pipeline holds a model: mapped weights, bound networks, vocabularies.  A job is one set of
- * parameters; sd_plan says what it needs and sd_generate runs it, any number of times.
+ * A pipeline holds a model: mapped weights, bound networks, vocabularies, the last few encodings.
+ * A job is one set of parameters; sd_plan says what it needs, sd_generate runs it at once, and an
+ * SdRun runs it step by step, so that it can be parked, saved and taken up again.
  * One job at a time per pipeline; not thread-safe, but the cancel flag may be set from anywhere.
  */
 #pragma once
@@ -63,6 +64,14 @@ typedef struct
   int original_width, original_height, crop_left, crop_top, target_width, target_height;
 } SdSizes;
 
+/* What the masked part starts from (A1111's names; "fill" is done to the pixels beforehand). */
+typedef enum
+{
+  SD_MASKED_ORIGINAL,      /* the start picture */
+  SD_MASKED_LATENT_NOISE,  /* the picture's own noise in place of its latent */
+  SD_MASKED_LATENT_NOTHING /* zeros in place of its latent */
+} SdMaskedContent;
+
 typedef struct
 {
   const char *prompt, *negative_prompt;
@@ -84,8 +93,10 @@ typedef struct
   Prediction prediction;
   bool zero_terminal_snr;
   Compute compute;
-  int vae_tile;              /* pixels; 0: whole pictures while they fit, else tiles */
-  const uint8_t *init_rgb;   /* NULL, or (height, width, 3): image to image */
+  int vae_tile;            /* pixels; 0: whole pictures while they fit, else tiles */
+  const uint8_t *init_rgb; /* NULL, or (height, width, 3): image to image */
+  const uint8_t *mask;     /* NULL, or (height, width) with init_rgb: 255 is painted anew */
+  SdMaskedContent masked_content;
   double denoise;            /* 0 .. 1: how much of it is painted anew */
   const atomic_bool *cancel; /* may be NULL */
 
@@ -135,3 +146,71 @@ typedef struct
 /* Fails: ARGUMENT, NO_MEMORY, CANCELLED, ... with @result empty */
 bool sd_generate (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status);
 void sd_result_clear (SdResult *result);
+
+/* ---- a job step by step ---- */
+
+/* A job under way.  Several may exist on a pipeline (a parked batch and a small job in front of
+ * it), as long as one call is made at a time. */
+typedef struct SdRun SdRun;
+
+/* sd_run_new:
+ * @sd: borrowed; must outlive the run
+ * @job: copied; its strings and pictures are read only during this call, its cancel flag and its
+ *   callbacks' data must outlive the run
+ *
+ * Encodes the texts and the start picture, or takes them from the pipeline's cache, and draws the
+ * noise.  Calls progress for the phases text and encode.
+ *
+ * Returns: a run before its first step; NULL and @status: ARGUMENT, NO_MEMORY, CANCELLED, ...
+ */
+SdRun *sd_run_new (SdPipeline *sd, const SdJob *job, Status *status);
+void sd_run_free (SdRun *run);
+
+int sd_run_step (const SdRun *run);    /* steps done */
+int sd_run_n_steps (const SdRun *run); /* may differ from the job's: see Schedule */
+
+/* (pictures, latent channels, height / 8, width / 8) in sigma space, valid until the run's next
+ * change; after the last step the final latents. */
+const float *sd_run_latents (const SdRun *run);
+
+/* What is known so far: sizes, tokens, seconds a phase; rgb is NULL, latents are the run's own. */
+const SdResult *sd_run_result (const SdRun *run);
+
+/* sd_run_advance:
+ *
+ * One sampler step, then the job's progress and preview.
+ *
+ * Fails: CANCELLED, NO_MEMORY, ...: the run is then as before the call and may be saved or, once
+ * the cancel flag is cleared, go on.  ARGUMENT after the last step.
+ */
+bool sd_run_advance (SdRun *run, Status *status);
+
+/* Gives the networks' working memory back; the next step takes it again.  For a run that waits. */
+void sd_run_park (SdRun *run);
+
+/* State between steps as bytes, for a journal read on the same machine: step, latents, the
+ * sampler's memory, the random generators, a fingerprint of job and model, and a checksum.  @data
+ * needs sd_run_save_size() bytes, which changes from step to step. */
+size_t sd_run_save_size (const SdRun *run);
+void sd_run_save (const SdRun *run, void *data);
+
+/* sd_run_restore:
+ * @run: just made by sd_run_new from the same job and model (in any process); only the callbacks,
+ *   the cancel flag and, without a start picture, vae_tile may differ
+ *
+ * The run goes on as if it had never stopped: bit for bit on the same processor level.
+ *
+ * Fails: FORMAT when @data is truncated, damaged or of another job or model; @run is unchanged
+ */
+bool sd_run_restore (SdRun *run, const void *data, size_t size_bytes, Status *status);
+
+/* sd_run_decode:
+ * @picture: 0 .. batch_size - 1
+ * @tile_px: side of the VAE's tiles, 0 for none; below 0: as the job's plan has it
+ * @rgb: receives (height, width, 3)
+ *
+ * After the last step, any number of times; gives the denoiser's memory back first.
+ *
+ * Fails: NO_MEMORY: retry with smaller tiles; ARGUMENT before the last step; CANCELLED, ...
+ */
+bool sd_run_decode (SdRun *run, int picture, int tile_px, uint8_t *rgb, Status *status);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * sd-fingerprint.c - which job and model a saved run belongs to.
+ */
+#include "pipelines/digest.h"
+#include "pipelines/sd-run-private.h"
+
+enum
+{
+  SAMPLED_WEIGHTS = 256,
+  SAMPLED_VALUES = 32
+};
+
+static size_t
+sampled_bytes (const Weight *w)
+{
+  size_t n = (size_t) dtype_size (w->dtype);
+  int64_t elements = 1;
+  for (int i = 0; i < w->rank; i++)
+    elements *= w->ne[i];
+  return n * (size_t) (elements < SAMPLED_VALUES ? elements : SAMPLED_VALUES);
+}
+
+/* Names, types and shapes of all weights, and the first values of some: fine-tuned models differ
+ * in those only.  Reading a whole file would take longer than many a picture. */
+static uint64_t
+model_digest (const WeightSet *set)
+{
+  uint64_t d = DIGEST_START;
+  int n = weights_count (set), every = n / SAMPLED_WEIGHTS + 1;
+  for (int i = 0; i < n; i++)
+    {
+      const Weight *w = weights_at (set, i);
+      if (!strncmp (w->name, "tiny.", 5))
+        continue; /* previews only */
+      d = digest_int (digest_text (d, w->name), w->dtype);
+      d = digest_bytes (d, w->ne, (size_t) w->rank * sizeof *w->ne);
+      if (w->data && i % every == 0)
+        d = digest_bytes (d, w->data, sampled_bytes (w));
+    }
+  return d;
+}
+
+static uint64_t
+digest_pictures (uint64_t d, const SdJob *job)
+{
+  size_t n = (size_t) job->width * (size_t) job->height;
+  d = digest_int (digest_int (d, job->init_rgb != NULL), job->mask != NULL);
+  if (job->init_rgb)
+    d = digest_real (digest_bytes (d, job->init_rgb, 3 * n), job->denoise);
+  if (job->mask)
+    d = digest_int (digest_bytes (d, job->mask, n), job->masked_content);
+  /* the start picture's latent is encoded in tiles, too; that of a job without one is not */
+  return job->init_rgb ? digest_int (d, job->vae_tile) : d;
+}
+
+static uint64_t
+digest_text_options (uint64_t d, const SdJob *job)
+{
+  d = digest_text (digest_text (d, job->prompt), job->negative_prompt);
+  d = digest_int (digest_int (d, job->weighting), job->empty_negative);
+  d = digest_int (d, job->clip_skip);
+  d = digest_real (digest_real (d, job->guidance_scale), job->guidance_rescale);
+  const SdSizes *z = &job->sizes;
+  d = digest_int (digest_int (d, z->original_width), z->original_height);
+  d = digest_int (digest_int (d, z->crop_left), z->crop_top);
+  return digest_int (digest_int (d, z->target_width), z->target_height);
+}
+
+static uint64_t
+digest_sampling (uint64_t d, const SdJob *job)
+{
+  d = digest_int (digest_int (d, job->width), job->height);
+  d = digest_int (digest_int (d, job->steps), job->sampler);
+  d = digest_int (digest_int (d, job->schedule), job->spacing);
+  d = digest_int (digest_real (d, job->eta), job->convention);
+  d = digest_int (digest_int (d, job->noise), (int64_t) job->seed);
+  d = digest_int (digest_int (d, job->batch_size), job->prediction);
+  return digest_int (digest_int (d, job->zero_terminal_snr), job->compute);
+}
+
+/* What a folder's scheduler says, which no tensor shows. */
+static uint64_t
+digest_config (uint64_t d, const ModelConfig *c)
+{
+  d = digest_real (digest_real (d, c->beta_start), c->beta_end);
+  d = digest_int (digest_int (d, c->steps_offset), c->set_alpha_to_one);
+  return digest_int (digest_int (d, c->family), c->force_zeros_for_empty_prompt);
+}
+
+uint64_t
+sd_run_fingerprint (SdPipeline *sd, const SdJob *job)
+{
+  if (sd->model_digest == 0)
+    sd->model_digest = model_digest (sd->checkpoint->weights);
+  uint64_t d = digest_int (DIGEST_START, (int64_t) sd->model_digest);
+  d = digest_config (d, &sd->checkpoint->config);
+  return digest_pictures (digest_sampling (digest_text_options (d, job), job), job);
+}

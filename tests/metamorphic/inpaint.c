@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * inpaint.c - what must hold for any picture drawn with a mask.
+ *
+ * inpaint; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "pipelines/sd-private.h"
+
+/* Layers of up to 4 rows (the time embedding of a picture alone) are summed in another order than
+ * those of more. */
+static const double BATCH_TOLERANCE = 1e-4;
+/* After its last step a sampler's x is the network's answer but for a rounding. */
+static const double KEPT_TOLERANCE = 1e-5;
+/* ComfyUI's UniPC ends at sigma 0.001, not at 0, and leaves as much noise in x. */
+static const double KEPT_TOLERANCE_UNIPC = 3e-3;
+
+enum
+{
+  STEPS = 3,
+  SIDE = 64,
+  HALF = SIDE / 2
+};
+
+typedef struct
+{
+  Backend *backend;
+  SdPipeline *sd;
+  int n, n_failed;
+  uint8_t rgb[SIDE * SIDE * 3], mask[SIDE * SIDE];
+} Suite;
+
+static void report (Suite *s, bool ok, const char *name, const char *format, ...)
+    __attribute__ ((format (printf, 4, 5)));
+
+static void
+report (Suite *s, bool ok, const char *name, const char *format, ...)
+{
+  char detail[512];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (detail, sizeof detail, format, args);
+  va_end (args);
+  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
+  s->n_failed += !ok;
+}
+
+static void
+bail_out (const Status *status)
+{
+  printf ("Bail out! %s\n", status->message);
+  exit (EXIT_FAILURE);
+}
+
+static SdJob
+masked_job (const Suite *s, SamplerKind sampler, Convention convention)
+{
+  SdJob job;
+  const SamplerInfo *info = sampler_info (sampler);
+  sd_job_defaults (sd_checkpoint (s->sd), &job);
+  job.prompt = "a red apple";
+  job.width = job.height = SIDE;
+  job.steps = STEPS;
+  job.seed = 41;
+  job.compute = COMPUTE_F32;
+  job.init_rgb = s->rgb;
+  job.mask = s->mask;
+  job.denoise = 0.7;
+  job.sampler = sampler;
+  job.convention = convention;
+  job.schedule =
+      convention == CONVENTION_DIFFUSERS ? info->diffusers_schedule : info->comfyui_schedule;
+  return job;
+}
+
+static SdResult
+generate (const Suite *s, const SdJob *job)
+{
+  SdResult r;
+  Status status = { 0 };
+  if (!sd_generate (s->sd, job, &r, &status))
+    bail_out (&status);
+  return r;
+}
+
+static size_t
+n_latent (const SdResult *r)
+{
+  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
+}
+
+/* White in the right half. */
+static void
+make_pictures (Suite *s)
+{
+  for (int i = 0; i < SIDE * SIDE; i++)
+    {
+      int x = i % SIDE, y = i / SIDE;
+      s->mask[i] = x >= HALF ? 255 : 0;
+      for (int k = 0; k < 3; k++)
+        s->rgb[3 * i + k] = (uint8_t) (3 * x + 60 * k + y);
+    }
+}
+
+/* Largest difference from the start picture's latent in one half, relative to its largest value. */
+static double
+off_from_start (const Suite *s, const SdJob *job, const SdResult *r, bool right)
+{
+  Status status = { 0 };
+  float *z = mem_calloc (n_latent (r), sizeof *z);
+  if (!sd_vae_encode (s->sd, job, s->rgb, NULL, SIDE, SIDE, z, 0, NULL, &status))
+    bail_out (&status);
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < n_latent (r); i++)
+    {
+      bool is_right = (int) i % r->latent_width >= r->latent_width / 2;
+      largest = fmax (largest, fabs ((double) z[i]));
+      if (is_right == right)
+        worst = fmax (worst, fabs ((double) z[i] - (double) r->latents[i]));
+    }
+  mem_free (z);
+  return worst / largest;
+}
+
+static void
+test_unmasked_is_kept (Suite *s)
+{
+  for (int i = 0; i < SAMPLER_COUNT; i++)
+    for (int convention = 0; convention < 2; convention++)
+      {
+        char name[96];
+        if (convention == CONVENTION_DIFFUSERS && i == SAMPLER_DPMPP_2M_SDE_HEUN)
+          continue; /* diffusers has no such sampler */
+        SdJob job = masked_job (s, (SamplerKind) i, (Convention) convention);
+        SdResult r = generate (s, &job);
+        double kept = off_from_start (s, &job, &r, false),
+               anew = off_from_start (s, &job, &r, true);
+        snprintf (name, sizeof name, "kept/%s/%s", sampler_name ((SamplerKind) i),
+                  convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui");
+        bool unipc = i == SAMPLER_UNIPC || i == SAMPLER_UNIPC_BH2;
+        bool noise_left = unipc && convention == CONVENTION_COMFYUI;
+        report (s, kept <= (noise_left ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && anew > 0.1, name,
+                "%.1e and %.1e off", kept, anew);
+        sd_result_clear (&r);
+      }
+}
+
+static void
+test_white_is_no_mask (Suite *s, Convention convention)
+{
+  SdJob job = masked_job (s, SAMPLER_EULER_ANCESTRAL, convention);
+  memset (s->mask, 255, sizeof s->mask);
+  SdResult masked = generate (s, &job);
+  job.mask = NULL;
+  SdResult plain = generate (s, &job);
+  bool same = !memcmp (masked.latents, plain.latents, n_latent (&plain) * sizeof (float));
+  report (s, same, convention == CONVENTION_DIFFUSERS ? "white/diffusers" : "white/comfyui", "%s",
+          "");
+  sd_result_clear (&masked);
+  sd_result_clear (&plain);
+  make_pictures (s);
+}
+
+static void
+test_contents_differ (Suite *s)
+{
+  SdResult r[3];
+  bool differ = true;
+  for (int i = 0; i < 3; i++)
+    {
+      SdJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+      job.masked_content = (SdMaskedContent) i;
+      r[i] = generate (s, &job);
+      differ = differ && off_from_start (s, &job, &r[i], false) <= KEPT_TOLERANCE;
+      for (int k = 0; k < i; k++)
+        differ = differ && memcmp (r[i].latents, r[k].latents, n_latent (r) * sizeof (float)) != 0;
+    }
+  report (s, differ, "contents-differ", "%s", "");
+  for (int i = 0; i < 3; i++)
+    sd_result_clear (&r[i]);
+}
+
+/* Picture i of a batch is the picture of seed + i made alone, whatever the masked part starts from.
+ */
+static void
+test_batch (Suite *s, SamplerKind sampler)
+{
+  SdJob job = masked_job (s, sampler, CONVENTION_COMFYUI);
+  job.masked_content = SD_MASKED_LATENT_NOISE;
+  job.batch_size = 2;
+  SdResult both = generate (s, &job);
+  job.batch_size = 1;
+  job.seed++;
+  SdResult alone = generate (s, &job);
+  const float *second = both.latents + n_latent (&both);
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < n_latent (&both); i++)
+    {
+      worst = fmax (worst, fabs ((double) second[i] - (double) alone.latents[i]));
+      largest = fmax (largest, fabs ((double) alone.latents[i]));
+    }
+  report (s, worst / largest <= BATCH_TOLERANCE, sampler_name (sampler), "batch differs by %.1e",
+          worst / largest);
+  sd_result_clear (&both);
+  sd_result_clear (&alone);
+}
+
+static void
+refused (Suite *s, const SdJob *job, const char *name, const char *says)
+{
+  SdResult r;
+  Status status = { 0 };
+  bool ok = sd_generate (s->sd, job, &r, &status);
+  report (s, !ok && status.code == STATUS_ARGUMENT && strstr (status.message, says), name, "%s",
+          ok ? "went on" : status.message);
+}
+
+static void
+test_refused (Suite *s)
+{
+  SdJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+  job.init_rgb = NULL;
+  refused (s, &job, "refused/no-start-picture", "no start picture");
+  job.init_rgb = s->rgb;
+  memset (s->mask, 0, sizeof s->mask);
+  refused (s, &job, "refused/black", "all black");
+  make_pictures (s);
+}
+
+int
+main (void)
+{
+  const char *source = getenv ("GESSO_SOURCE");
+  char path[2304];
+  Status status = { 0 };
+  Suite *s = mem_calloc (1, sizeof *s);
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/sd15-tiny", source ? source : ".");
+  s->backend = backend_cpu_new (NULL, 1, &status);
+  if (s->backend)
+    s->sd = sd_open (&(SdSource){ .model_path = path, .tokenizers_dir = "" }, s->backend, &status);
+  if (!s->sd)
+    bail_out (&status);
+  make_pictures (s);
+  test_unmasked_is_kept (s);
+  test_white_is_no_mask (s, CONVENTION_COMFYUI);
+  test_white_is_no_mask (s, CONVENTION_DIFFUSERS);
+  test_contents_differ (s);
+  test_batch (s, SAMPLER_EULER_ANCESTRAL);
+  test_batch (s, SAMPLER_DDIM);
+  test_refused (s);
+  printf ("1..%d\n", s->n);
+  int n_failed = s->n_failed;
+  sd_free (s->sd);
+  backend_free (s->backend);
+  mem_free (s);
+  return n_failed > 0;
+}

@@ -1,0 +1,764 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * resume.c - runs that were stopped, saved, taken up again or parked equal those that were not.
+ *
+ * resume; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
+ */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+#include "pipelines/digest.h"
+#include "pipelines/sd.h"
+
+enum
+{
+  STEPS = 3,
+  BATCH = 2,
+  SIDE = 32,
+  CHECKSUM_AT = 8, /* in the saved form, and what it covers begins behind it */
+  CHECKED_FROM = 16,
+  HEADER_BYTES = 48,
+  RNG_BYTES = 2528,
+  SAMPLER_HEADER_BYTES = 56
+};
+
+typedef struct
+{
+  const char *source;
+  int n, n_failed;
+} Suite;
+
+typedef struct
+{
+  Backend *backend;
+  SdPipeline *sd;
+} Model;
+
+static void report (Suite *s, bool ok, const char *name, const char *format, ...)
+    __attribute__ ((format (printf, 4, 5)));
+
+static void
+report (Suite *s, bool ok, const char *name, const char *format, ...)
+{
+  char detail[512];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (detail, sizeof detail, format, args);
+  va_end (args);
+  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
+  s->n_failed += !ok;
+}
+
+static void
+bail_out (const Status *status)
+{
+  printf ("Bail out! %s\n", status->message);
+  exit (EXIT_FAILURE);
+}
+
+static Model
+open_model (const Suite *s, const char *name)
+{
+  char path[2304];
+  Status status = { 0 };
+  Model m = { .backend = backend_cpu_new (NULL, 1, &status) };
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, name);
+  if (m.backend)
+    m.sd = sd_open (&(SdSource){ .model_path = path, .tokenizers_dir = "" }, m.backend, &status);
+  if (!m.sd)
+    bail_out (&status);
+  return m;
+}
+
+static void
+close_model (Model *m)
+{
+  sd_free (m->sd);
+  backend_free (m->backend);
+  *m = (Model){ 0 };
+}
+
+static uint8_t start_rgb[SIDE * SIDE * 3], start_mask[SIDE * SIDE];
+
+static void
+make_pictures (void)
+{
+  for (int i = 0; i < SIDE * SIDE; i++)
+    {
+      int x = i % SIDE, y = i / SIDE;
+      start_mask[i] = x > 6 && x < 22 && y > 9 && y < 25 ? 255 : x == 6 ? 100 : 0;
+      for (int k = 0; k < 3; k++)
+        start_rgb[3 * i + k] = (uint8_t) (8 * x + 60 * k + y);
+    }
+}
+
+static SdJob
+small_job (const Model *m)
+{
+  SdJob job;
+  sd_job_defaults (sd_checkpoint (m->sd), &job);
+  job.prompt = "a [cat:dog:0.5] on a (table:1.2)";
+  job.negative_prompt = "blurry";
+  job.width = job.height = SIDE;
+  job.steps = STEPS;
+  job.seed = 41;
+  job.batch_size = BATCH;
+  job.compute = COMPUTE_F32;
+  return job;
+}
+
+static void
+use_sampler (SdJob *job, SamplerKind sampler, Convention convention)
+{
+  const SamplerInfo *info = sampler_info (sampler);
+  bool diffusers = convention == CONVENTION_DIFFUSERS;
+  job->sampler = sampler;
+  job->convention = convention;
+  job->schedule = diffusers ? info->diffusers_schedule : info->comfyui_schedule;
+}
+
+static SdRun *
+new_run (const Model *m, const SdJob *job)
+{
+  Status status = { 0 };
+  SdRun *run = sd_run_new (m->sd, job, &status);
+  if (!run)
+    bail_out (&status);
+  return run;
+}
+
+static void
+advance (SdRun *run, int n)
+{
+  Status status = { 0 };
+  for (int i = 0; i < n; i++)
+    if (!sd_run_advance (run, &status))
+      bail_out (&status);
+}
+
+/* To the end and decoded, in the form of sd_generate's; frees the run. */
+static SdResult
+finish (SdRun *run)
+{
+  Status status = { 0 };
+  advance (run, sd_run_n_steps (run) - sd_run_step (run));
+  SdResult r = *sd_run_result (run);
+  size_t n = (size_t) r.n * (size_t) r.latent_channels * (size_t) r.latent_width *
+             (size_t) r.latent_height;
+  size_t bytes = (size_t) r.width * (size_t) r.height * 3;
+  r.rgb = mem_calloc ((size_t) r.n, bytes);
+  r.latents = mem_calloc (n, sizeof *r.latents);
+  memcpy (r.latents, sd_run_latents (run), n * sizeof *r.latents);
+  for (int i = 0; i < r.n; i++)
+    if (!sd_run_decode (run, i, -1, r.rgb + (size_t) i * bytes, &status))
+      bail_out (&status);
+  sd_run_free (run);
+  return r;
+}
+
+static SdResult
+generate (const Model *m, const SdJob *job)
+{
+  SdResult r;
+  Status status = { 0 };
+  if (!sd_generate (m->sd, job, &r, &status))
+    bail_out (&status);
+  return r;
+}
+
+/* Frees @b. */
+static bool
+same (const SdResult *a, SdResult b)
+{
+  size_t n = (size_t) a->n * (size_t) a->latent_channels * (size_t) a->latent_width *
+             (size_t) a->latent_height;
+  bool equal = a->n == b.n && a->width == b.width && a->height == b.height &&
+               !memcmp (a->latents, b.latents, n * sizeof *a->latents) &&
+               !memcmp (a->rgb, b.rgb, (size_t) a->n * (size_t) a->width * (size_t) a->height * 3);
+  sd_result_clear (&b);
+  return equal;
+}
+
+typedef struct
+{
+  char *data;
+  size_t size;
+} Blob;
+
+static Blob
+save (const SdRun *run)
+{
+  Blob b = { .size = sd_run_save_size (run) };
+  b.data = mem_calloc (b.size, 1);
+  sd_run_save (run, b.data);
+  return b;
+}
+
+static void
+restore (SdRun *run, const Blob *b)
+{
+  Status status = { 0 };
+  if (!sd_run_restore (run, b->data, b->size, &status))
+    bail_out (&status);
+}
+
+/* ---- stopped after each step ---- */
+
+/* After step @k saved and freed with its pipeline, then restored in another. */
+static SdResult
+interrupted (const Suite *s, const char *model, const SdJob *like, int k, bool *ok)
+{
+  Model m = open_model (s, model);
+  SdRun *run = new_run (&m, like);
+  advance (run, k);
+  Blob b = save (run);
+  sd_run_free (run);
+  close_model (&m);
+  m = open_model (s, model);
+  run = new_run (&m, like);
+  restore (run, &b);
+  *ok = *ok && sd_run_step (run) == k;
+  mem_free (b.data);
+  SdResult r = finish (run);
+  close_model (&m);
+  return r;
+}
+
+static void
+test_stopped (Suite *s, const char *model, const SdJob *job, const char *what)
+{
+  char name[160];
+  Model m = open_model (s, model);
+  SdResult whole = generate (&m, job);
+  SdRun *run = new_run (&m, job);
+  int n = sd_run_n_steps (run), n_wrong = 0;
+  bool ok = same (&whole, finish (run));
+  close_model (&m);
+  for (int k = 0; k <= n; k++)
+    n_wrong += !same (&whole, interrupted (s, model, job, k, &ok));
+  snprintf (name, sizeof name, "stopped/%s/%s/%s/%s%s", model, sampler_name (job->sampler),
+            job->convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui",
+            job->noise == RNG_NV ? "nv" : "cpu", what);
+  report (s, ok && n_wrong == 0, name, "%d of %d differ", n_wrong, n + 1);
+  sd_result_clear (&whole);
+}
+
+static void
+test_samplers (Suite *s, const char *model)
+{
+  for (int i = 0; i < SAMPLER_COUNT; i++)
+    for (int variant = 0; variant < 4; variant++)
+      {
+        Model m = open_model (s, model);
+        SdJob job = small_job (&m);
+        close_model (&m);
+        Convention convention = variant & 1 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
+        job.noise = variant & 2 ? RNG_NV : RNG_CPU;
+        use_sampler (&job, (SamplerKind) i, convention);
+        if (job.sampler != SAMPLER_DPMPP_2M_SDE_HEUN || convention == CONVENTION_COMFYUI)
+          test_stopped (s, model, &job, "");
+      }
+}
+
+static void
+test_pictures (Suite *s, const char *model)
+{
+  for (int variant = 0; variant < 6; variant++)
+    {
+      static const char *const names[] = { "/from-image", "/masked", "/masked-noise" };
+      Model m = open_model (s, model);
+      SdJob job = small_job (&m);
+      close_model (&m);
+      use_sampler (&job, SAMPLER_DPMPP_SDE,
+                   variant % 2 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI);
+      job.init_rgb = start_rgb;
+      job.denoise = 0.7;
+      job.mask = variant / 2 > 0 ? start_mask : NULL;
+      job.masked_content = variant / 2 > 1 ? SD_MASKED_LATENT_NOISE : SD_MASKED_ORIGINAL;
+      test_stopped (s, model, &job, names[variant / 2]);
+    }
+}
+
+/* ---- saved states that are not ---- */
+
+/* Refused with one sentence, and the run goes on from where it was. */
+static bool
+refuses (SdRun *run, const void *data, size_t size)
+{
+  Status status = { 0 };
+  int step = sd_run_step (run);
+  bool restored = sd_run_restore (run, data, size, &status);
+  size_t n = strlen (status.message);
+  return !restored && status.code == STATUS_FORMAT && n > 0 && status.message[n - 1] == '.' &&
+         sd_run_step (run) == step;
+}
+
+static void
+sign (Blob *b)
+{
+  uint64_t sum = digest_bytes (DIGEST_START, b->data + CHECKED_FROM, b->size - CHECKED_FROM);
+  memcpy (b->data + CHECKSUM_AT, &sum, sizeof sum);
+}
+
+static void
+test_damage (Suite *s, SamplerKind sampler)
+{
+  char name[96];
+  Model m = open_model (s, "sdxl-tiny");
+  SdJob job = small_job (&m);
+  use_sampler (&job, sampler, CONVENTION_COMFYUI);
+  SdResult whole = generate (&m, &job);
+  SdRun *run = new_run (&m, &job), *other = new_run (&m, &job);
+  advance (run, 2);
+  Blob b = save (run);
+  sd_run_free (run);
+  size_t n_accepted = 0, n_signed = 0;
+  for (size_t i = 0; i < b.size; i++)
+    {
+      b.data[i] ^= (char) (1 << i % 8);
+      n_accepted += !refuses (other, b.data, b.size);
+      b.data[i] ^= (char) (1 << i % 8);
+    }
+  for (size_t n = 0; n < b.size; n += n < 200 ? 1 : 97)
+    n_accepted += !refuses (other, b.data, n);
+  char *longer = mem_calloc (b.size + 1, 1);
+  memcpy (longer, b.data, b.size);
+  n_accepted += !refuses (other, longer, b.size + 1);
+  mem_free (longer);
+  for (size_t i = CHECKED_FROM; i < HEADER_BYTES; i++) /* signed by someone who can sign */
+    {
+      b.data[i] ^= 1;
+      sign (&b);
+      n_signed += !refuses (other, b.data, b.size);
+      b.data[i] ^= 1;
+    }
+  sign (&b);
+  restore (other, &b);
+  bool equal = same (&whole, finish (other));
+  snprintf (name, sizeof name, "damaged/%s", sampler_name (sampler));
+  report (s, n_accepted == 0 && n_signed == 0 && equal, name,
+          "%zu bytes; %zu damaged and %zu signed ones accepted%s", b.size, n_accepted, n_signed,
+          equal ? "" : "; the whole one was not taken up");
+  mem_free (b.data);
+  sd_result_clear (&whole);
+  close_model (&m);
+}
+
+/* With a right checksum, whatever the bytes are: no crash, and nothing out of bounds. */
+static void
+test_signed_rubbish (Suite *s)
+{
+  Model m = open_model (s, "sd15-tiny");
+  SdJob job = small_job (&m);
+  use_sampler (&job, SAMPLER_UNIPC, CONVENTION_COMFYUI);
+  job.batch_size = 1;
+  SdRun *run = new_run (&m, &job);
+  advance (run, 2);
+  Blob b = save (run);
+  Status status = { 0 };
+  int n_refused = 0, n_wrong = 0;
+  uint32_t random = 1;
+  const SdResult *r = sd_run_result (run); /* the sampler's part is half of what is changed */
+  size_t sampler_at = HEADER_BYTES + RNG_BYTES +
+                      4 * (size_t) (r->latent_channels * r->latent_height * r->latent_width);
+  for (int i = 0; i < 400; i++)
+    {
+      Blob c = { mem_calloc (b.size, 1), b.size };
+      memcpy (c.data, b.data, b.size);
+      for (int k = 0; k < 4; k++)
+        {
+          random = random * 1664525 + 1013904223;
+          size_t at = k % 2 ? sampler_at + (random >> 8) % SAMPLER_HEADER_BYTES
+                            : HEADER_BYTES + (random >> 8) % (b.size - HEADER_BYTES);
+          c.data[at] = (char) (random >> 3);
+        }
+      sign (&c);
+      Status one = { 0 };
+      bool ok = sd_run_restore (run, c.data, c.size, &one);
+      n_refused += !ok;
+      n_wrong += !ok && one.code != STATUS_FORMAT;
+      if (ok && i % 8 == 0 && sd_run_step (run) < sd_run_n_steps (run))
+        n_wrong += !sd_run_advance (run, &status);
+      mem_free (c.data);
+    }
+  report (s, n_wrong == 0, "damaged/signed-rubbish", "%d of 400 refused", n_refused);
+  mem_free (b.data);
+  sd_run_free (run);
+  close_model (&m);
+}
+
+typedef void (*Change) (SdJob *job);
+
+static void
+other_seed (SdJob *job)
+{
+  job->seed++;
+}
+
+static void
+other_prompt (SdJob *job)
+{
+  job->prompt = "a horse";
+}
+
+static void
+other_negative (SdJob *job)
+{
+  job->negative_prompt = "";
+}
+
+static void
+other_steps (SdJob *job)
+{
+  job->steps++;
+}
+
+static void
+other_guidance (SdJob *job)
+{
+  job->guidance_scale += 0.5;
+}
+
+static void
+other_sampler (SdJob *job)
+{
+  job->sampler = SAMPLER_EULER;
+}
+
+static void
+other_eta (SdJob *job)
+{
+  job->eta = 0.5;
+}
+
+static void
+other_noise (SdJob *job)
+{
+  job->noise = RNG_NV;
+}
+
+static void
+other_batch (SdJob *job)
+{
+  job->batch_size++;
+}
+
+static void
+other_precision (SdJob *job)
+{
+  job->compute = COMPUTE_BF16;
+}
+
+static void
+no_mask (SdJob *job)
+{
+  job->mask = NULL;
+}
+
+static void
+other_denoise (SdJob *job)
+{
+  job->denoise = 0.75;
+}
+
+static void
+other_content (SdJob *job)
+{
+  job->masked_content = SD_MASKED_LATENT_NOTHING;
+}
+
+static void
+other_sizes (SdJob *job)
+{
+  job->sizes.crop_left = 8;
+}
+
+/* A copy of @from in which every 16-bit weight is off by its last bit. */
+static bool
+write_tuned (const char *from, const char *to)
+{
+  uint64_t header = 0;
+  FILE *in = fopen (from, "rb"), *out = fopen (to, "wb");
+  bool ok = in && out && fread (&header, sizeof header, 1, in) == 1;
+  if (ok)
+    {
+      fwrite (&header, sizeof header, 1, out);
+      uint64_t at = 0;
+      for (int c; (c = fgetc (in)) != EOF; at++)
+        fputc (at >= header && at % 2 == 0 ? c ^ 1 : c, out);
+    }
+  if (in)
+    fclose (in);
+  return out && fclose (out) == 0 && ok;
+}
+
+/* A model of the same shapes, as fine-tuned ones are of each other. */
+static void
+test_other_weights (Suite *s, const SdJob *job, const Blob *b)
+{
+  static const char *const parts[] = {
+    "model_index.json", "scheduler",   "text_encoder", "text_encoder_2",
+    "tokenizer",        "tokenizer_2", "vae",          "unet/config.json"
+  };
+  enum
+  {
+    N_PARTS = sizeof parts / sizeof *parts
+  };
+  const char *file = "unet/diffusion_pytorch_model.safetensors", *tmp = getenv ("TMPDIR");
+  char root[PATH_MAX], folder[256], from[PATH_MAX + 512], to[512], unet[512];
+  snprintf (from, sizeof from, "%s/tests/golden/fixtures/sdxl-tiny", s->source);
+  snprintf (folder, sizeof folder, "%.200s/gesso-resume-XXXXXX", tmp ? tmp : "/tmp");
+  bool ok = realpath (from, root) && mkdtemp (folder);
+  snprintf (unet, sizeof unet, "%s/unet", folder);
+  ok = ok && mkdir (unet, 0777) == 0;
+  for (int i = 0; i <= N_PARTS; i++)
+    {
+      snprintf (from, sizeof from, "%s/%s", root, i < N_PARTS ? parts[i] : file);
+      snprintf (to, sizeof to, "%s/%s", folder, i < N_PARTS ? parts[i] : file);
+      ok = ok && (i < N_PARTS ? symlink (from, to) == 0 : write_tuned (from, to));
+    }
+  Status status = { 0 };
+  Model m = { .backend = backend_cpu_new (NULL, 1, &status) };
+  m.sd = sd_open (&(SdSource){ .model_path = folder, .tokenizers_dir = "" }, m.backend, &status);
+  if (!m.sd)
+    bail_out (&status);
+  SdRun *run = new_run (&m, job);
+  report (s, ok && refuses (run, b->data, b->size), "foreign/model", "%s", "");
+  sd_run_free (run);
+  close_model (&m);
+  for (int i = 0; i <= N_PARTS; i++)
+    {
+      snprintf (to, sizeof to, "%s/%s", folder, i < N_PARTS ? parts[i] : file);
+      unlink (to);
+    }
+  rmdir (unet);
+  rmdir (folder);
+}
+
+static void
+test_foreign (Suite *s)
+{
+  static const struct
+  {
+    const char *name;
+    Change change;
+  } changes[] = { { "seed", other_seed },
+                  { "prompt", other_prompt },
+                  { "negative", other_negative },
+                  { "steps", other_steps },
+                  { "guidance", other_guidance },
+                  { "sampler", other_sampler },
+                  { "eta", other_eta },
+                  { "noise", other_noise },
+                  { "batch", other_batch },
+                  { "precision", other_precision },
+                  { "mask", no_mask },
+                  { "denoise", other_denoise },
+                  { "content", other_content },
+                  { "sizes", other_sizes } };
+  Model m = open_model (s, "sdxl-tiny");
+  SdJob job = small_job (&m);
+  use_sampler (&job, SAMPLER_EULER_ANCESTRAL, CONVENTION_COMFYUI);
+  job.init_rgb = start_rgb;
+  job.mask = start_mask;
+  job.denoise = 0.7;
+  SdRun *run = new_run (&m, &job);
+  advance (run, 1);
+  Blob b = save (run);
+  sd_run_free (run);
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+    {
+      char name[64];
+      SdJob changed = job;
+      changes[i].change (&changed);
+      run = new_run (&m, &changed);
+      snprintf (name, sizeof name, "foreign/%s", changes[i].name);
+      report (s, refuses (run, b.data, b.size), name, "%s", "");
+      sd_run_free (run);
+    }
+  close_model (&m);
+  test_other_weights (s, &job, &b);
+  mem_free (b.data);
+}
+
+/* ---- cancelled in the middle of a step ---- */
+
+static struct
+{
+  void (*conv2d) (Backend *b, const ConvArgs *a);
+  int n_convs, cancel_at, n_embeds;
+  void (*embed) (Backend *b, const EmbedArgs *a);
+  atomic_bool cancel;
+} spy;
+
+static void
+spy_conv2d (Backend *b, const ConvArgs *a)
+{
+  if (++spy.n_convs == spy.cancel_at)
+    atomic_store (&spy.cancel, true);
+  spy.conv2d (b, a);
+}
+
+static void
+spy_embed (Backend *b, const EmbedArgs *a)
+{
+  spy.n_embeds++;
+  spy.embed (b, a);
+}
+
+static void
+watch (Backend *b)
+{
+  spy.conv2d = b->ops.conv2d;
+  spy.embed = b->ops.embed;
+  b->ops.conv2d = spy_conv2d;
+  b->ops.embed = spy_embed;
+  spy.n_convs = spy.n_embeds = spy.cancel_at = 0;
+  atomic_store (&spy.cancel, false);
+}
+
+/* Cancelled every few convolutions and gone on each time. */
+static void
+test_cancelled (Suite *s, SamplerKind sampler)
+{
+  char name[96];
+  Model m = open_model (s, "sdxl-tiny");
+  SdJob job = small_job (&m);
+  use_sampler (&job, sampler, CONVENTION_COMFYUI);
+  SdResult whole = generate (&m, &job);
+  watch (m.backend);
+  job.cancel = &spy.cancel;
+  SdRun *run = new_run (&m, &job);
+  int n_cancelled = 0, n_wrong = 0, at = 1;
+  while (sd_run_step (run) < sd_run_n_steps (run))
+    {
+      Status status = { 0 };
+      int step = sd_run_step (run);
+      spy.n_convs = 0;
+      spy.cancel_at = at;
+      at = at * 2 + 1;
+      bool ok = sd_run_advance (run, &status);
+      at = ok ? 1 : at;
+      n_cancelled += !ok;
+      n_wrong += sd_run_step (run) != step + ok || (!ok && status.code != STATUS_CANCELLED);
+      atomic_store (&spy.cancel, false);
+      spy.cancel_at = 0;
+    }
+  bool equal = same (&whole, finish (run));
+  snprintf (name, sizeof name, "cancelled/%s", sampler_name (sampler));
+  report (s, equal && n_wrong == 0 && n_cancelled > STEPS, name, "%d times, %d wrong", n_cancelled,
+          n_wrong);
+  sd_result_clear (&whole);
+  close_model (&m);
+}
+
+/* ---- several on one pipeline ---- */
+
+static void
+test_parked (Suite *s, const char *model)
+{
+  char name[96];
+  Model m = open_model (s, model);
+  SdJob large = small_job (&m), small = small_job (&m);
+  use_sampler (&large, SAMPLER_DPMPP_2M_SDE, CONVENTION_COMFYUI);
+  small.prompt = "a horse";
+  small.batch_size = 1;
+  small.width = SIDE - 8;
+  SdResult want_large = generate (&m, &large), want_small = generate (&m, &small);
+  SdRun *first = new_run (&m, &large);
+  advance (first, 1);
+  SdRun *second = new_run (&m, &small);
+  advance (second, 1);
+  sd_run_park (first);
+  advance (first, 1);
+  bool ok = same (&want_small, finish (second));
+  ok = same (&want_large, finish (first)) && ok;
+  snprintf (name, sizeof name, "parked/%s", model);
+  report (s, ok, name, "%s", "");
+  sd_result_clear (&want_large);
+  sd_result_clear (&want_small);
+  close_model (&m);
+}
+
+static void
+test_order_of_calls (Suite *s)
+{
+  Model m = open_model (s, "sdxl-tiny");
+  SdJob job = small_job (&m);
+  SdRun *run = new_run (&m, &job);
+  uint8_t *rgb = mem_calloc (SIDE * SIDE, 3);
+  Status early = { 0 }, late = { 0 }, none = { 0 };
+  bool ok = !sd_run_decode (run, 0, -1, rgb, &early) && early.code == STATUS_ARGUMENT;
+  advance (run, sd_run_n_steps (run));
+  ok = ok && !sd_run_advance (run, &late) && late.code == STATUS_ARGUMENT;
+  ok = ok && !sd_run_decode (run, BATCH, -1, rgb, &none) && none.code == STATUS_ARGUMENT;
+  report (s, ok, "order-of-calls", "%s", early.message);
+  mem_free (rgb);
+  sd_run_free (run);
+  close_model (&m);
+}
+
+/* The next job with the same prompt or picture encodes neither again. */
+static void
+test_cache (Suite *s)
+{
+  Model m = open_model (s, "sdxl-tiny");
+  SdJob job = small_job (&m);
+  watch (m.backend);
+  job.init_rgb = start_rgb;
+  job.denoise = 0.7;
+  SdResult first = generate (&m, &job);
+  int n_embeds = spy.n_embeds, n_convs = spy.n_convs;
+  SdRun *run = new_run (&m, &job);
+  bool ok = n_embeds > 0 && spy.n_embeds == n_embeds && spy.n_convs == n_convs;
+  report (s, same (&first, finish (run)) && ok, "cache/same-job", "%s", "");
+  SdJob other = job;
+  other.seed++;
+  other.steps++;
+  other.prompt = "a dog";
+  sd_run_free (new_run (&m, &other));
+  report (s, spy.n_embeds > n_embeds, "cache/other-prompt", "%s", "");
+  for (int i = 0; i < 20; i++) /* more than it holds */
+    {
+      char prompt[32];
+      snprintf (prompt, sizeof prompt, "a dog number %d", i);
+      other.prompt = prompt;
+      sd_run_free (new_run (&m, &other));
+    }
+  n_embeds = spy.n_embeds;
+  run = new_run (&m, &job);
+  report (s, same (&first, finish (run)) && spy.n_embeds > n_embeds, "cache/evicted", "%s", "");
+  sd_result_clear (&first);
+  close_model (&m);
+}
+
+int
+main (void)
+{
+  Suite s = { .source = getenv ("GESSO_SOURCE") };
+  if (!s.source)
+    s.source = ".";
+  make_pictures ();
+  test_samplers (&s, "sdxl-tiny");
+  test_pictures (&s, "sdxl-tiny");
+  test_pictures (&s, "sd15-tiny");
+  test_damage (&s, SAMPLER_EULER_ANCESTRAL);
+  test_damage (&s, SAMPLER_UNIPC);
+  test_signed_rubbish (&s);
+  test_foreign (&s);
+  test_cancelled (&s, SAMPLER_EULER_ANCESTRAL);
+  test_cancelled (&s, SAMPLER_HEUN);
+  test_cancelled (&s, SAMPLER_DPMPP_SDE);
+  test_cancelled (&s, SAMPLER_LCM);
+  test_parked (&s, "sdxl-tiny");
+  test_parked (&s, "sd15-tiny");
+  test_order_of_calls (&s);
+  test_cache (&s);
+  printf ("1..%d\n", s.n);
+  return s.n_failed > 0;
+}

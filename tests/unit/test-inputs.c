@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-inputs.c - start pictures and masks on their way to the engine and back.
+ */
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "media/png.h"
+#include "worker/inputs.h"
+
+enum
+{
+  WIDTH = 60,
+  HEIGHT = 40,
+  SIZE = 32 /* of the job */
+};
+
+typedef struct
+{
+  char *folder, *init, *mask;
+  Recipe recipe;
+} Fixture;
+
+static void
+write_picture (const char *path, int width, int height, const uint8_t *rgb)
+{
+  Status status = { 0 };
+  const PngOptions options = { .overwrite = true };
+  const Image image = { width, height, (uint8_t *) rgb };
+  if (!png_write_file (path, &image, &options, &status))
+    g_error ("%s", status.message);
+}
+
+/* A mask that is white in the box. */
+static void
+write_mask (const Fixture *f, int width, int height, MaskBox box)
+{
+  g_autofree uint8_t *rgb = g_malloc0 ((gsize) width * (gsize) height * 3);
+  for (int y = box.y; y < box.y + box.height; y++)
+    memset (rgb + ((gsize) y * (gsize) width + (gsize) box.x) * 3, 255, (gsize) box.width * 3);
+  write_picture (f->mask, width, height, rgb);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  uint8_t rgb[WIDTH * HEIGHT * 3];
+  Status status = { 0 };
+  for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
+    rgb[i] = (uint8_t) (i * 2654435761u >> 24);
+  f->folder = g_dir_make_tmp ("gesso-inputs-XXXXXX", NULL);
+  f->init = g_build_filename (f->folder, "init.png", NULL);
+  f->mask = g_build_filename (f->folder, "mask.png", NULL);
+  write_picture (f->init, WIDTH, HEIGHT, rgb);
+  write_mask (f, WIDTH, HEIGHT, (MaskBox){ 20, 10, 12, 8 });
+  recipe_init (&f->recipe);
+  recipe_set (&f->recipe, "init_image", f->init, &status);
+  recipe_set (&f->recipe, "mask_image", f->mask, &status);
+  recipe_set (&f->recipe, "mask_blur", "0", &status);
+  g_assert_true (status_ok (&status));
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  recipe_clear (&f->recipe);
+  g_unlink (f->init);
+  g_unlink (f->mask);
+  g_rmdir (f->folder);
+  g_free (f->init);
+  g_free (f->mask);
+  g_free (f->folder);
+}
+
+/* Loads, gives and lays @value over; the result goes to @out. */
+static bool
+pass_through (Fixture *f, JobInputs *in, SdJob *job, uint8_t value, Image *out, Status *status)
+{
+  *job = (SdJob){ .denoise = 1 };
+  *out = (Image){ 0 };
+  if (!job_inputs_load (in, &f->recipe, status))
+    return false;
+  job->width = f->recipe.width ? f->recipe.width : SIZE;
+  job->height = f->recipe.height ? f->recipe.height : SIZE;
+  g_autofree uint8_t *rgb = g_malloc ((gsize) job->width * (gsize) job->height * 3);
+  memset (rgb, value, (gsize) job->width * (gsize) job->height * 3);
+  return job_inputs_give (in, &f->recipe, job, status) &&
+         job_inputs_finish (in, rgb, job->width, job->height, out, status);
+}
+
+/* Pixels of @out that differ from the start picture, as a box. */
+static MaskBox
+changed (const Fixture *f, const Image *out)
+{
+  Image init;
+  Status status = { 0 };
+  g_assert_true (image_read (&init, f->init, &status));
+  g_assert_cmpint (out->width, ==, init.width);
+  g_assert_cmpint (out->height, ==, init.height);
+  g_autofree uint8_t *differs = g_malloc0 ((gsize) init.width * (gsize) init.height);
+  for (int i = 0; i < init.width * init.height; i++)
+    differs[i] = memcmp (init.rgb + 3 * i, out->rgb + 3 * i, 3) != 0;
+  image_clear (&init);
+  return mask_box (differs, out->width, out->height);
+}
+
+static void
+assert_box (MaskBox b, int x, int y, int width, int height)
+{
+  g_assert_cmpint (b.x, ==, x);
+  g_assert_cmpint (b.y, ==, y);
+  g_assert_cmpint (b.width, ==, width);
+  g_assert_cmpint (b.height, ==, height);
+}
+
+static void
+test_without_mask_the_drawing_is_the_picture (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  SdJob job;
+  Image out;
+  Status status = { 0 };
+  recipe_set (&f->recipe, "mask_image", "", &status);
+  g_assert_true (pass_through (f, &in, &job, 7, &out, &status));
+  g_assert_cmpint (job.width, ==, 56); /* what of 60 divides by 8 */
+  g_assert_cmpint (out.width, ==, 56);
+  g_assert_null (job.mask);
+  g_assert_nonnull (job.init_rgb);
+  g_assert_cmpint (out.rgb[0], ==, 7);
+  image_clear (&out);
+  job_inputs_clear (&in);
+}
+
+static void
+test_unmasked_pixels_stay (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  SdJob job;
+  Image out;
+  Status status = { 0 };
+  f->recipe.width = WIDTH;
+  f->recipe.height = HEIGHT;
+  g_assert_true (pass_through (f, &in, &job, 7, &out, &status));
+  assert_box (changed (f, &out), 20, 10, 12, 8);
+  g_assert_cmpint (job.mask[15 * WIDTH + 25], ==, 255);
+  g_assert_cmpint (job.mask[0], ==, 0);
+  g_assert_cmpstr (in.note, ==, "");
+  image_clear (&out);
+  job_inputs_clear (&in);
+}
+
+static void
+test_blur_reaches_a_little_further (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  SdJob job;
+  Image out;
+  Status status = { 0 };
+  f->recipe.width = WIDTH;
+  f->recipe.height = HEIGHT;
+  f->recipe.mask_blur = 2;
+  g_assert_true (pass_through (f, &in, &job, 7, &out, &status));
+  MaskBox b = changed (f, &out);
+  g_assert_cmpint (b.x, <, 20);
+  g_assert_cmpint (b.x, >=, 20 - 3 * 2);
+  g_assert_cmpint (b.y + b.height, >, 18);
+  g_assert_cmpint (b.y + b.height, <=, 18 + 3 * 2);
+  image_clear (&out);
+  job_inputs_clear (&in);
+}
+
+static void
+test_masked_part_is_put_back (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  SdJob job;
+  Image out;
+  Status status = { 0 };
+  f->recipe.inpaint_area = RECIPE_INPAINT_MASKED;
+  f->recipe.inpaint_padding = 4;
+  g_assert_true (pass_through (f, &in, &job, 7, &out, &status));
+  g_assert_cmpint (job.width, ==, SIZE); /* not the start picture's */
+  assert_box (in.box, 16, 4, 20, 20);    /* 12 + 8 wide, and square as the job is */
+  assert_box (changed (f, &out), 20, 10, 12, 8);
+  g_assert_cmpint (job.mask[SIZE / 2 * SIZE + SIZE / 2], ==, 255);
+  g_assert_cmpint (job.mask[0], ==, 0);
+  image_clear (&out);
+  job_inputs_clear (&in);
+}
+
+static void
+test_other_sizes_are_resized_with_a_note (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  SdJob job;
+  Image out;
+  Status status = { 0 };
+  write_mask (f, 2 * WIDTH, 2 * HEIGHT, (MaskBox){ 40, 20, 24, 16 });
+  f->recipe.width = WIDTH;
+  f->recipe.height = HEIGHT;
+  g_assert_true (pass_through (f, &in, &job, 7, &out, &status));
+  g_assert_nonnull (strstr (in.note, "120 x 80 pixels"));
+  MaskBox b = changed (f, &out);
+  g_assert_cmpint (ABS (b.x - 20), <=, 1);
+  g_assert_cmpint (ABS (b.width - 12), <=, 2);
+  image_clear (&out);
+  job_inputs_clear (&in);
+}
+
+static void
+test_black_masks_are_refused (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  Status status = { 0 };
+  write_mask (f, WIDTH, HEIGHT, (MaskBox){ 0 });
+  g_assert_false (job_inputs_load (&in, &f->recipe, &status));
+  g_assert_cmpint (status.code, ==, STATUS_ARGUMENT);
+  g_assert_nonnull (strstr (status.message, "all black"));
+}
+
+static void
+test_fill_takes_what_surrounds (Fixture *f, gconstpointer data)
+{
+  uint8_t rgb[WIDTH * HEIGHT * 3], mask[WIDTH * HEIGHT] = { 0 };
+  Status status = { 0 };
+  Image image = { WIDTH, HEIGHT, rgb };
+  for (int i = 0; i < WIDTH * HEIGHT; i++)
+    {
+      int x = i % WIDTH, y = i / WIDTH;
+      mask[i] = x > 20 && x < 40 && y > 12 && y < 28 ? 255 : 0;
+      rgb[3 * i] = mask[i] ? 0 : 200; /* black inside, orange around */
+      rgb[3 * i + 1] = mask[i] ? 0 : 100;
+      rgb[3 * i + 2] = 0;
+    }
+  g_assert_true (mask_fill (&image, mask, &status));
+  for (int i = 0; i < WIDTH * HEIGHT; i++)
+    {
+      g_assert_cmpint (ABS (rgb[3 * i] - 200), <=, mask[i] ? 2 : 0);
+      g_assert_cmpint (ABS (rgb[3 * i + 1] - 100), <=, mask[i] ? 2 : 0);
+    }
+}
+
+static void
+test_blur_keeps_the_sum (Fixture *f, gconstpointer data)
+{
+  uint8_t mask[HEIGHT * WIDTH] = { 0 };
+  Status status = { 0 };
+  long before = 0, after = 0;
+  for (int y = 15; y < 25; y++)
+    for (int x = 20; x < 40; x++)
+      mask[y * WIDTH + x] = 255;
+  for (int i = 0; i < WIDTH * HEIGHT; i++)
+    before += mask[i];
+  g_assert_true (mask_blur (mask, WIDTH, HEIGHT, 3, &status));
+  for (int i = 0; i < WIDTH * HEIGHT; i++)
+    after += mask[i];
+  g_assert_cmpint (ABS (after - before), <, before / 100);
+  /* an edge of a Gaussian: half there, 84 % one sigma further in */
+  g_assert_cmpint (ABS (mask[20 * WIDTH + 19] + mask[20 * WIDTH + 20] - 232), <, 12);
+  g_assert_cmpint (mask[20 * WIDTH + 2], ==, 0);
+}
+
+static void
+test_every_allocation_may_fail (Fixture *f, gconstpointer data)
+{
+  f->recipe.inpaint_area = RECIPE_INPAINT_MASKED;
+  f->recipe.inpaint_fill = RECIPE_INPAINT_FILL;
+  f->recipe.mask_blur = 3;
+  int64_t live = mem_live ();
+  bool reached = true;
+  int n = 1;
+  for (; reached; n++)
+    {
+      JobInputs in = { 0 };
+      SdJob job;
+      Image out;
+      Status status = { 0 };
+      mem_fail_at (n);
+      bool ok = pass_through (f, &in, &job, 7, &out, &status);
+      reached = mem_count () >= n;
+      mem_fail_at (0);
+      image_clear (&out);
+      job_inputs_clear (&in);
+      g_assert_cmpint (mem_live (), ==, live);
+      g_assert_true (ok ? status_ok (&status) : status.code == STATUS_NO_MEMORY);
+    }
+  g_assert_cmpint (n, >, 20);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(path, func) g_test_add ("/worker/inputs/" path, Fixture, NULL, set_up, func, tear_down)
+  ADD ("without-mask", test_without_mask_the_drawing_is_the_picture);
+  ADD ("unmasked-pixels-stay", test_unmasked_pixels_stay);
+  ADD ("blur", test_blur_reaches_a_little_further);
+  ADD ("masked-part-is-put-back", test_masked_part_is_put_back);
+  ADD ("resized-with-a-note", test_other_sizes_are_resized_with_a_note);
+  ADD ("black-masks", test_black_masks_are_refused);
+  ADD ("fill", test_fill_takes_what_surrounds);
+  ADD ("blur-keeps-the-sum", test_blur_keeps_the_sum);
+  ADD ("memory", test_every_allocation_may_fail);
+  return g_test_run ();
+}
