@@ -9,6 +9,8 @@
 
 #include "core/status.h"
 #include "recipe/recipe.h"
+#include "worker/models.h"
+#include "worker/paths.h"
 
 /* What scripts may rely on. */
 enum
@@ -20,7 +22,7 @@ enum
 
 enum
 {
-  CLI_PATH_SIZE = 4096
+  CLI_PATH_SIZE = GESSO_PATH_SIZE
 };
 
 /* The command line after the command's name. */
@@ -63,23 +65,8 @@ int command_models (Options *o);
 
 /* ---- places (paths.c) ---- */
 
-/* The program's data: beside the sources when run from a build tree, else share/gesso. */
-bool path_data_dir (char out[CLI_PATH_SIZE], Status *status);
 /* Pictures/Gesso of the user, made when missing. */
 bool path_pictures_dir (char out[CLI_PATH_SIZE], Status *status);
-bool path_make_dirs (const char *dir, Status *status);
-
-/* ---- models (models.c) ---- */
-
-/* model_resolve:
- * @name: "" for the model that ships; a file, a folder, or a name as `models` lists it
- *
- * Fails: NOT_FOUND, saying where it looked
- */
-/* What `generate` draws with when nothing is chosen. */
-#define SHIPPED_MODEL "gesso-mini"
-
-bool model_resolve (const char *name, char out[CLI_PATH_SIZE], Status *status);
 
 /* ---- progress (progress.c) ---- */
 

@@ -6,34 +6,6 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "media/image.h"
-#include "media/resize.h"
-
-static bool
-load_init_image (Engine *e, Recipe *recipe, Status *status)
-{
-  Image image = { 0 };
-  int f = 8; /* sizes are multiples of what the VAE shrinks by */
-  if (!image_read (&image, recipe->init_image, status))
-    return false;
-  if (recipe->width == 0 && recipe->height == 0)
-    {
-      recipe->width = image.width / f * f;
-      recipe->height = image.height / f * f;
-    }
-  if (recipe->width == 0)
-    recipe->width = (int) ((int64_t) image.width * recipe->height / image.height) / f * f;
-  if (recipe->height == 0)
-    recipe->height = (int) ((int64_t) image.height * recipe->width / image.width) / f * f;
-  bool ok = image_resize (&image, recipe->width, recipe->height, status);
-  e->init_rgb = image.rgb;
-  if (!ok)
-    {
-      e->init_rgb = NULL;
-      image_clear (&image);
-    }
-  return ok;
-}
 
 static void
 print_note (void *data, const char *sentence)
@@ -73,11 +45,14 @@ engine_open (Engine *e, Options *o, bool header_only, Status *status)
                       .tokenizers_dir = e->tokenizers,
                       .header_only = header_only };
   if (!(e->sd = sd_open (&source, e->backend, status)) ||
-      (r->init_image && !load_init_image (e, r, status)) ||
+      !job_inputs_load (&e->inputs, r, status) ||
       !job_from_recipe (r, sd_checkpoint (e->sd), e->backend, &e->job, status) ||
       !recipe_validate (r, status))
     return false;
-  e->job.init_rgb = e->init_rgb;
+  if (!job_inputs_give (&e->inputs, r, &e->job, status))
+    return false;
+  if (*e->inputs.note)
+    print_note (NULL, e->inputs.note);
   e->job.cancel = &cli_cancel;
   e->job.note = print_note;
   return true;
@@ -88,5 +63,5 @@ engine_close (Engine *e)
 {
   sd_free (e->sd);
   backend_free (e->backend);
-  mem_free (e->init_rgb);
+  job_inputs_clear (&e->inputs);
 }

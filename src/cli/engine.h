@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "pipelines/sd.h"
+#include "worker/inputs.h"
 #include "worker/job.h"
 
 typedef struct
@@ -12,7 +13,7 @@ typedef struct
   Backend *backend;
   SdPipeline *sd;
   SdJob job;
-  uint8_t *init_rgb;
+  JobInputs inputs;
   char model_path[CLI_PATH_SIZE], tokenizers[CLI_PATH_SIZE + 16];
 } Engine;
 

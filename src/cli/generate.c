@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "cli/engine.h"
-#include "cli/model-hash.h"
 #include "core/mem.h"
 #include "media/png.h"
 #include "recipe/infotext.h"
+#include "worker/model-hash.h"
 
 enum
 {
@@ -130,13 +130,13 @@ static bool
 take_model_hash (Generate *g, Status *status)
 {
   char hash[MODEL_HASH_SIZE];
-  return model_hash (g->engine.model_path, hash, status) &&
+  return model_hash (g->engine.model_path, hash, &cli_cancel, status) &&
          recipe_set (&g->options->recipe, "model_hash", hash, status);
 }
 
 /* The recipe of one picture: its own seed, a batch of one. */
 static char *
-write_picture (Generate *g, const SdResult *result, int index, uint64_t seed, Status *status)
+write_picture (Generate *g, const Image *image, uint64_t seed, Status *status)
 {
   Recipe *r = &g->options->recipe;
   Recipe saved = *r;
@@ -151,12 +151,10 @@ write_picture (Generate *g, const SdResult *result, int index, uint64_t seed, St
     {
       const PngText texts[] = { { "parameters", infotext }, { "gesso", json } };
       PngOptions options = { .texts = texts, .n_texts = 2, .cancel = &cli_cancel };
-      size_t bytes = (size_t) result->width * (size_t) result->height * IMAGE_CHANNELS;
-      Image image = { result->width, result->height, result->rgb + (size_t) index * bytes };
       char stem[STEM_LENGTH + 8];
       make_stem (stem, recipe_str (r->prompt));
-      path = *g->folder ? write_numbered (g->folder, stem, &image, &options, status)
-                        : write_named (g->options->output, &image, &options, status);
+      path = *g->folder ? write_numbered (g->folder, stem, image, &options, status)
+                        : write_named (g->options->output, image, &options, status);
     }
   mem_free (infotext);
   mem_free (json);
@@ -189,7 +187,8 @@ write_latent (const Generate *g, const SdResult *result, Status *status)
 }
 
 static void
-report_picture (Generate *g, const char *path, uint64_t seed, const SdResult *result)
+report_picture (
+    Generate *g, const char *path, uint64_t seed, const Image *image, const SdResult *result)
 {
   g->n_written++;
   if (!g->options->json)
@@ -200,11 +199,28 @@ report_picture (Generate *g, const char *path, uint64_t seed, const SdResult *re
   printf ("{\"event\": \"result\", \"file\": ");
   json_print_string (path);
   printf (", \"seed\": %llu, \"width\": %d, \"height\": %d, \"seconds\": {",
-          (unsigned long long) seed, result->width, result->height);
+          (unsigned long long) seed, image->width, image->height);
   for (int i = 0; i < SD_PHASE_COUNT; i++)
     printf ("%s\"%s\": %.3f", i ? ", " : "", sd_phase_name ((SdPhase) i), result->seconds[i]);
   printf ("}}\n");
   fflush (stdout);
+}
+
+static bool
+finish_picture (Generate *g, const SdResult *result, int index, Status *status)
+{
+  Image image = { 0 };
+  uint64_t seed = g->engine.job.seed + (uint64_t) index;
+  size_t bytes = (size_t) result->width * (size_t) result->height * IMAGE_CHANNELS;
+  if (!job_inputs_finish (&g->engine.inputs, result->rgb + (size_t) index * bytes, result->width,
+                          result->height, &image, status))
+    return false;
+  char *path = write_picture (g, &image, seed, status);
+  if (path)
+    report_picture (g, path, seed, &image, result);
+  image_clear (&image);
+  mem_free (path);
+  return path != NULL;
 }
 
 static bool
@@ -217,13 +233,7 @@ generate_batch (Generate *g, Status *status)
   progress_clear_line (&g->progress);
   bool ok = take_model_hash (g, status);
   for (int i = 0; ok && i < result.n; i++)
-    {
-      char *path = write_picture (g, &result, i, job->seed + (uint64_t) i, status);
-      ok = path != NULL;
-      if (ok)
-        report_picture (g, path, job->seed + (uint64_t) i, &result);
-      mem_free (path);
-    }
+    ok = finish_picture (g, &result, i, status);
   if (ok && g->options->latent_out)
     ok = write_latent (g, &result, status);
   sd_result_clear (&result);

@@ -1,178 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
- * models.c - finding models by name, and listing them.
- *
- * Models stay where the user keeps them: the program's own folder, $XDG_DATA_HOME/gesso/models and
- * the folders named in GESSO_MODELS (colon-separated: ComfyUI's models/checkpoints, Forge's
- * models/Stable-diffusion, ...) are searched, two levels deep.
+ * models.c - `gesso-cli models`: what was found, and what it is.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "weights/checkpoint.h"
-
-enum
-{
-  MAX_FOLDERS = 64,
-  SEARCH_DEPTH = 2
-};
-
-typedef struct
-{
-  char paths[MAX_FOLDERS][CLI_PATH_SIZE];
-  int n;
-} Folders;
-
-static void
-add_folder (Folders *f, const char *path)
-{
-  if (f->n < MAX_FOLDERS && access (path, R_OK) == 0)
-    snprintf (f->paths[f->n++], CLI_PATH_SIZE, "%s", path);
-}
-
-static void
-find_folders (Folders *f)
-{
-  char path[CLI_PATH_SIZE + 32];
-  char data[CLI_PATH_SIZE];
-  Status ignored = { 0 };
-  f->n = 0;
-  if (path_data_dir (data, &ignored))
-    {
-      snprintf (path, sizeof path, "%s/models", data);
-      add_folder (f, path);
-    }
-  const char *xdg = getenv ("XDG_DATA_HOME"), *home = getenv ("HOME");
-  if (xdg && *xdg)
-    snprintf (path, sizeof path, "%s/gesso/models", xdg);
-  else
-    snprintf (path, sizeof path, "%s/.local/share/gesso/models", home ? home : "");
-  add_folder (f, path);
-  const char *list = getenv ("GESSO_MODELS");
-  while (list && *list)
-    {
-      size_t n = strcspn (list, ":");
-      if (n > 0 && n < CLI_PATH_SIZE)
-        {
-          snprintf (path, sizeof path, "%.*s", (int) n, list);
-          add_folder (f, path);
-        }
-      list += n + (list[n] == ':');
-    }
-}
-
-static bool
-is_folder (const char *path)
-{
-  struct stat st;
-  return stat (path, &st) == 0 && S_ISDIR (st.st_mode);
-}
-
-static bool
-is_model_folder (const char *path)
-{
-  char index[CLI_PATH_SIZE + 32];
-  snprintf (index, sizeof index, "%s/model_index.json", path);
-  return access (index, R_OK) == 0;
-}
-
-static bool
-has_model_extension (const char *name)
-{
-  static const char *const extensions[] = { ".safetensors", ".sft", ".ckpt", ".pt", ".pth" };
-  size_t n = strlen (name);
-  for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
-    {
-      size_t e = strlen (extensions[i]);
-      if (n > e && !strcmp (name + n - e, extensions[i]))
-        return true;
-    }
-  return false;
-}
-
-/* Returns: false to stop the walk */
-typedef bool (*ModelFunc) (void *data, const char *path, const char *name);
-
-static bool
-walk (const char *dir, int depth, ModelFunc func, void *data)
-{
-  struct dirent **entries;
-  int n = scandir (dir, &entries, NULL, alphasort);
-  bool go_on = true;
-  for (int i = 0; i < n; i++)
-    {
-      const char *name = entries[i]->d_name;
-      char path[CLI_PATH_SIZE];
-      bool fits = snprintf (path, sizeof path, "%s/%s", dir, name) < CLI_PATH_SIZE;
-      if (go_on && fits && name[0] != '.')
-        {
-          if (is_model_folder (path) || (!is_folder (path) && has_model_extension (name)))
-            go_on = func (data, path, name);
-          else if (depth > 1 && is_folder (path))
-            go_on = walk (path, depth - 1, func, data);
-        }
-      (free) (entries[i]); /* scandir's memory is the C library's */
-    }
-  if (n >= 0)
-    (free) (entries);
-  return go_on;
-}
-
-static void
-walk_all (ModelFunc func, void *data)
-{
-  static Folders folders; /* too large for the stack */
-  find_folders (&folders);
-  for (int i = 0; i < folders.n; i++)
-    if (!walk (folders.paths[i], SEARCH_DEPTH, func, data))
-      return;
-}
-
-typedef struct
-{
-  const char *wanted;
-  char *out;
-  bool found;
-} Search;
-
-/* The name with or without its extension. */
-static bool
-match (void *data, const char *path, const char *name)
-{
-  Search *s = data;
-  size_t n = strlen (s->wanted);
-  if (strncmp (name, s->wanted, n) != 0 || (name[n] != '\0' && !has_model_extension (name + n - 1)))
-    return true;
-  if (name[n] != '\0' && strchr (name + n + 1, '.'))
-    return true;
-  snprintf (s->out, CLI_PATH_SIZE, "%s", path);
-  s->found = true;
-  return false;
-}
-
-bool
-model_resolve (const char *name, char out[CLI_PATH_SIZE], Status *status)
-{
-  if (!*name)
-    name = SHIPPED_MODEL;
-  if (access (name, F_OK) == 0)
-    return snprintf (out, CLI_PATH_SIZE, "%s", name) < CLI_PATH_SIZE ||
-           status_fail (status, STATUS_ARGUMENT, "The model's path is too long.");
-  Search s = { .wanted = name, .out = out };
-  if (!strchr (name, '/'))
-    walk_all (match, &s);
-  return s.found ||
-         status_fail (
-             status, STATUS_NOT_FOUND,
-             "There is no model %s: give a file, a folder, or a name that `gesso-cli models` "
-             "lists (folders to search are named in GESSO_MODELS).",
-             name);
-}
 
 typedef struct
 {
@@ -216,7 +48,7 @@ int
 command_models (Options *o)
 {
   Listing l = { .json = o->json };
-  walk_all (list_one, &l);
+  models_walk (list_one, &l);
   if (l.n == 0 && !o->json)
     printf ("No models found; name folders to search in GESSO_MODELS.\n");
   return EXIT_DONE;

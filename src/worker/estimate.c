@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker/estimate.h"
 
-#include <time.h>
-
 #include "core/dtype.h"
 #include "core/mem.h"
+#include "worker/eta.h"
 
 enum
 {
@@ -19,14 +18,6 @@ enum
 static const double SHARE_OF_LARGE_LAYERS = 0.8;
 /* A large layer reads its weights once; small batches of tokens are limited by memory instead. */
 static const double WEIGHT_BYTES_PER_SECOND = 6e9;
-
-static double
-seconds_now (void)
-{
-  struct timespec t;
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
 
 /* Returns FLOP/s of the faster of REPEATS rounds of one linear layer and one convolution. */
 static double
@@ -59,39 +50,53 @@ measure (Backend *b, Compute compute, const float *x, const float *w, float *y)
   double flops = 2.0 * ROWS * WIDTH * WIDTH + 2.0 * SIDE * SIDE * 9 * CHANNELS * CHANNELS, best = 0;
   for (int i = 0; i < REPEATS; i++)
     {
-      double t0 = seconds_now ();
+      double t0 = clock_seconds ();
       b->ops.linear (b, &linear);
       b->ops.conv2d (b, &conv);
-      double rate = flops / (seconds_now () - t0);
+      double rate = flops / (clock_seconds () - t0);
       best = rate > best ? rate : best;
     }
   return best;
 }
 
 bool
-estimate_job (Backend *backend, Compute compute, const SdPlan *plan, Estimate *e, Status *status)
+estimate_rate (Backend *backend, Compute compute, double *rate, Status *status)
 {
-  *e = (Estimate){ 0 };
   float *x = mem_calloc (ROWS * WIDTH, sizeof *x), *y = mem_calloc (ROWS * WIDTH, sizeof *y);
   float *w = mem_calloc (9 * CHANNELS * CHANNELS, sizeof *w);
   bool ok = x && y && w;
   if (ok)
-    {
-      double rate = measure (backend, compute, x, w, y);
-      e->gflops = rate / 1e9;
-      for (int i = 0; i < SD_PHASE_COUNT; i++)
-        {
-          const SdPhasePlan *p = &plan->phases[i];
-          double pass = p->flops / (rate * SHARE_OF_LARGE_LAYERS) +
-                        (double) p->weight_bytes / WEIGHT_BYTES_PER_SECOND;
-          e->seconds[i] = pass * p->n_passes;
-          e->total_seconds += e->seconds[i];
-        }
-    }
+    *rate = measure (backend, compute, x, w, y);
   else
     status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
   mem_free (x);
   mem_free (y);
   mem_free (w);
   return ok;
+}
+
+Estimate
+estimate_from_rate (const SdPlan *plan, double rate)
+{
+  Estimate e = { .gflops = rate / 1e9 };
+  for (int i = 0; i < SD_PHASE_COUNT; i++)
+    {
+      const SdPhasePlan *p = &plan->phases[i];
+      double pass = p->flops / (rate * SHARE_OF_LARGE_LAYERS) +
+                    (double) p->weight_bytes / WEIGHT_BYTES_PER_SECOND;
+      e.seconds[i] = pass * p->n_passes;
+      e.total_seconds += e.seconds[i];
+    }
+  return e;
+}
+
+bool
+estimate_job (Backend *backend, Compute compute, const SdPlan *plan, Estimate *e, Status *status)
+{
+  double rate;
+  *e = (Estimate){ 0 };
+  if (!estimate_rate (backend, compute, &rate, status))
+    return false;
+  *e = estimate_from_rate (plan, rate);
+  return true;
 }

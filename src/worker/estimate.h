@@ -19,3 +19,7 @@ typedef struct
  */
 bool
 estimate_job (Backend *backend, Compute compute, const SdPlan *plan, Estimate *e, Status *status);
+
+/* The two halves of it, so that a device is timed once.  @rate: receives FLOP/s */
+bool estimate_rate (Backend *backend, Compute compute, double *rate, Status *status);
+Estimate estimate_from_rate (const SdPlan *plan, double rate);

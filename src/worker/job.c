@@ -128,6 +128,10 @@ take_numbers (Recipe *recipe, SdJob *job)
   job->seed = recipe->seed;
   job->batch_size = recipe->batch_size;
   job->vae_tile = recipe->vae_tile;
+  job->masked_content = recipe->inpaint_fill == RECIPE_INPAINT_LATENT_NOISE ? SD_MASKED_LATENT_NOISE
+                        : recipe->inpaint_fill == RECIPE_INPAINT_LATENT_NOTHING
+                            ? SD_MASKED_LATENT_NOTHING
+                            : SD_MASKED_ORIGINAL; /* "fill" is done to the start picture */
   job->noise = recipe->noise == RECIPE_NOISE_NV ? RNG_NV : RNG_CPU;
 }
 

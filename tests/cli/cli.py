@@ -43,6 +43,11 @@ FLAGS = {
     "clip-skip": (["2"], ["13", "-1", "two"]),
     "denoise": (["0.5"], ["1.5", "-0.5", "NaN", "infinity"]),
     "init-image": ([str(FIXTURES / "init-48x32.png")], []),
+    "mask-image": ([str(FIXTURES / "mask-48x32.png")], []),
+    "mask-blur": (["0", "9"], ["-1", "65", "soft"]),
+    "inpaint-fill": (["original", "latent_noise", "latent_nothing", "fill"], ["latent noise", ""]),
+    "inpaint-area": (["whole", "masked"], ["only masked"]),
+    "inpaint-padding": (["16"], ["-1", "1025"]),
     "batch-count": (["2"], ["0", "10001"]),
     "batch-size": (["2"], ["0", "65"]),
     "noise": (["cpu", "nv"], ["gpu"]),
@@ -354,6 +359,47 @@ def test_init_image():
     assert pixels(out)[:2] == (24, 16)
     run(*args, "--init-image", str(HOME / "none.png"), "a cat", expect=FAILED)
     run(*args, "--init-image", MODEL + "/model_index.json", "a cat", expect=FAILED)
+
+
+def grey_png(path, width, height, value):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + bytes([value]) * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return str(path)
+
+
+def changed_box(a, b):
+    """Box (x0, y0, x1, y1) of the pixels in which two pictures differ."""
+    (width, height, p), (width_b, height_b, q) = a, b
+    assert (width, height) == (width_b, height_b)
+    at = [i // 3 for i in range(3 * width * height) if p[i] != q[i]]
+    xs, ys = [i % width for i in at], [i // width for i in at]
+    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
+
+
+def test_masks():
+    init, mask = str(FIXTURES / "init-48x32.png"), str(FIXTURES / "mask-48x32.png")  # white: 14 .. 37, 6 .. 26
+    out = HOME / "m.png"
+    args = ["generate", *SMALL[:2], *SMALL[6:], "--steps", "2", "--init-image", init, "--output", str(out)]
+    run(*args, "--mask-image", mask, "--mask-blur", "0", "a cat")
+    assert changed_box(pixels(out), pixels(init)) == (14, 6, 38, 27), changed_box(pixels(out), pixels(init))
+    assert recipe_of(out)["mask_image"] == mask
+    assert any(b"Mask blur: 0" in body for _, body in png_chunks(out))
+    for more in (["--inpaint-fill", "fill"], ["--inpaint-fill", "latent_noise", "--convention", "comfyui"]):
+        run(*args, "--mask-image", mask, "--mask-blur", "0", *more, "a cat")
+        assert changed_box(pixels(out), pixels(init)) == (14, 6, 38, 27)
+    run(*args, "--mask-image", mask, "--mask-blur", "0", "--inpaint-area", "masked", "--inpaint-padding", "2",
+        "--width", "64", "--height", "64", "a cat")
+    assert changed_box(pixels(out), pixels(init)) == (14, 6, 38, 27)
+    large = run(*args, "--mask-image", grey_png(HOME / "white.png", 96, 64, 255), "a cat")
+    assert b"the mask was resized" in large.err, large.err
+    black = run(*args, "--mask-image", grey_png(HOME / "black.png", 48, 32, 0), "a cat", expect=FAILED)
+    assert b"all black" in black.err
+    alone = run("generate", *SMALL, "--mask-image", mask, "--output", str(out), "a cat", expect=FAILED)
+    assert b"no init_image" in alone.err
 
 
 def test_failures_name_the_cause():

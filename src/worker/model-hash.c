@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0
  * model-hash.c - lines "HASH SIZE SECONDS.NANOSECONDS PATH", appended to; the last one counts.
  */
-#include "cli/model-hash.h"
+#include "worker/model-hash.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "weights/hash.h"
+#include "worker/paths.h"
 
 typedef struct
 {
-  char path[CLI_PATH_SIZE]; /* absolute */
+  char path[GESSO_PATH_SIZE]; /* absolute */
   long long size, seconds;
   long nanoseconds;
 } FileIdentity;
@@ -22,7 +25,7 @@ identify (const char *path, FileIdentity *id)
 {
   struct stat st;
   char *resolved = realpath (path, NULL);
-  bool ok = resolved && strlen (resolved) < CLI_PATH_SIZE && stat (resolved, &st) == 0 &&
+  bool ok = resolved && strlen (resolved) < GESSO_PATH_SIZE && stat (resolved, &st) == 0 &&
             S_ISREG (st.st_mode);
   if (ok)
     {
@@ -36,22 +39,22 @@ identify (const char *path, FileIdentity *id)
 }
 
 static bool
-cache_file (char out[CLI_PATH_SIZE], bool make)
+cache_file (char out[GESSO_PATH_SIZE], bool make)
 {
-  char dir[CLI_PATH_SIZE];
+  char dir[GESSO_PATH_SIZE];
   Status ignored = { 0 };
   const char *cache = getenv ("XDG_CACHE_HOME"), *home = getenv ("HOME");
   int n = cache && *cache ? snprintf (dir, sizeof dir, "%s/gesso", cache)
                           : snprintf (dir, sizeof dir, "%s/.cache/gesso", home ? home : "");
-  if (n >= CLI_PATH_SIZE || (make && !path_make_dirs (dir, &ignored)))
+  if (n >= GESSO_PATH_SIZE || (make && !path_make_dirs (dir, &ignored)))
     return false;
-  return snprintf (out, CLI_PATH_SIZE, "%s/hashes", dir) < CLI_PATH_SIZE;
+  return snprintf (out, GESSO_PATH_SIZE, "%s/hashes", dir) < GESSO_PATH_SIZE;
 }
 
 static bool
 remembered (const FileIdentity *id, char out[MODEL_HASH_SIZE])
 {
-  char path[CLI_PATH_SIZE], line[CLI_PATH_SIZE + 256], hash[MODEL_HASH_SIZE];
+  char path[GESSO_PATH_SIZE], line[GESSO_PATH_SIZE + 256], hash[MODEL_HASH_SIZE];
   FILE *f = cache_file (path, false) ? fopen (path, "r") : NULL;
   bool found = false;
   while (f && fgets (line, sizeof line, f))
@@ -74,34 +77,40 @@ remembered (const FileIdentity *id, char out[MODEL_HASH_SIZE])
   return found;
 }
 
+/* One write a line, so that two programs may add theirs at the same time. */
 static void
 remember (const FileIdentity *id, const char *hash)
 {
-  char path[CLI_PATH_SIZE];
-  FILE *f = !strchr (id->path, '\n') && cache_file (path, true) ? fopen (path, "a") : NULL;
-  if (!f)
+  char path[GESSO_PATH_SIZE], line[GESSO_PATH_SIZE + 256];
+  if (strchr (id->path, '\n') || !cache_file (path, true))
     return;
-  fprintf (f, "%s %lld %lld.%ld %s\n", hash, id->size, id->seconds, id->nanoseconds, id->path);
-  fclose (f);
+  int fd = open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return;
+  int n = snprintf (line, sizeof line, "%s %lld %lld.%ld %s\n", hash, id->size, id->seconds,
+                    id->nanoseconds, id->path);
+  ssize_t written = write (fd, line, (size_t) n);
+  (void) written; /* half a line is not taken for a hash */
+  close (fd);
 }
 
 static bool
 go_on (void *data, int64_t done, int64_t total)
 {
-  (void) data;
+  const atomic_bool *cancel = data;
   (void) done;
   (void) total;
-  return !atomic_load (&cli_cancel);
+  return !cancel || !atomic_load (cancel);
 }
 
 bool
-model_hash (const char *path, char out[MODEL_HASH_SIZE], Status *status)
+model_hash (const char *path, char out[MODEL_HASH_SIZE], const atomic_bool *cancel, Status *status)
 {
   FileIdentity id;
   *out = '\0';
   if (!identify (path, &id) || remembered (&id, out))
     return true;
-  if (!file_sha256 (id.path, out, go_on, NULL, status))
+  if (!file_sha256 (id.path, out, go_on, (void *) cancel, status))
     return false;
   remember (&id, out);
   return true;

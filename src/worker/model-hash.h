@@ -3,7 +3,10 @@
  */
 #pragma once
 
-#include "cli/cli.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "core/status.h"
 
 enum
 {
@@ -12,10 +15,12 @@ enum
 
 /* model_hash:
  * @path: a file; folders have no hash of their own and give ""
+ * @cancel: NULL, or a flag that any thread may set
  *
  * Reads the file only when its size or time of change differs from what is remembered in
  * $XDG_CACHE_HOME/gesso/hashes.  A cache that cannot be read or written is no error.
  *
  * Fails: IO, CANCELLED
  */
-bool model_hash (const char *path, char out[MODEL_HASH_SIZE], Status *status);
+bool
+model_hash (const char *path, char out[MODEL_HASH_SIZE], const atomic_bool *cancel, Status *status);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker/inputs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "media/resize.h"
+
+enum
+{
+  SIZE_STEP_PX = 8 /* sizes are multiples of what the VAE shrinks by */
+};
+
+static void
+take_size (Recipe *recipe, const Image *image)
+{
+  if (recipe->width == 0 && recipe->height == 0)
+    {
+      recipe->width = image->width / SIZE_STEP_PX * SIZE_STEP_PX;
+      recipe->height = image->height / SIZE_STEP_PX * SIZE_STEP_PX;
+    }
+  if (recipe->width == 0)
+    recipe->width = (int) ((int64_t) image->width * recipe->height / image->height) / SIZE_STEP_PX *
+                    SIZE_STEP_PX;
+  if (recipe->height == 0)
+    recipe->height = (int) ((int64_t) image->height * recipe->width / image->width) / SIZE_STEP_PX *
+                     SIZE_STEP_PX;
+}
+
+static bool
+draws_masked_part (const Recipe *recipe)
+{
+  return recipe->mask_image && recipe->inpaint_area == RECIPE_INPAINT_MASKED;
+}
+
+static bool
+has_white (const Image *mask)
+{
+  size_t n = (size_t) mask->width * (size_t) mask->height * IMAGE_CHANNELS;
+  for (size_t i = 0; i < n; i++)
+    if (mask->rgb[i] > 127)
+      return true;
+  return false;
+}
+
+static bool
+load_mask (JobInputs *inputs, const Recipe *recipe, Status *status)
+{
+  Image *m = &inputs->drawn_mask;
+  const Image *source = &inputs->source;
+  if (!mask_read (m, recipe->mask_image, status))
+    return false;
+  if (!has_white (m))
+    return status_fail (status, STATUS_ARGUMENT,
+                        "The mask \"%.300s\" is all black: paint white over what is to be drawn "
+                        "anew.",
+                        recipe->mask_image);
+  if (m->width != source->width || m->height != source->height)
+    snprintf (inputs->note, sizeof inputs->note,
+              "The mask has %d x %d pixels, the initial image %d x %d: the mask was resized.",
+              m->width, m->height, source->width, source->height);
+  return true;
+}
+
+bool
+job_inputs_load (JobInputs *inputs, Recipe *recipe, Status *status)
+{
+  *inputs = (JobInputs){ 0 };
+  if (!recipe->init_image)
+    return true;
+  bool ok = image_read (&inputs->source, recipe->init_image, status) &&
+            (!recipe->mask_image || load_mask (inputs, recipe, status));
+  if (ok && !draws_masked_part (recipe))
+    take_size (recipe, &inputs->source);
+  if (!ok)
+    job_inputs_clear (inputs);
+  return ok;
+}
+
+/* The part in @box of the job's size. */
+static bool
+take_picture (JobInputs *inputs, const SdJob *job, Status *status)
+{
+  Image part = { 0 };
+  bool ok = image_crop (&part, &inputs->source, inputs->box, status) &&
+            image_resize (&part, job->width, job->height, status);
+  inputs->init_rgb = ok ? part.rgb : NULL;
+  if (!ok)
+    image_clear (&part);
+  return ok;
+}
+
+/* The blurred mask's part in @box of the job's size. */
+static bool
+take_mask (JobInputs *inputs, const SdJob *job, Status *status)
+{
+  Image part = { 0 };
+  bool ok = image_crop (&part, &inputs->drawn_mask, inputs->box, status) &&
+            image_resize (&part, job->width, job->height, status) &&
+            (inputs->mask = mask_from_image (&part, status));
+  image_clear (&part);
+  return ok;
+}
+
+static void
+spread_grey (Image *image, const uint8_t *grey)
+{
+  size_t n = (size_t) image->width * (size_t) image->height;
+  for (size_t i = 0; i < n; i++)
+    memset (image->rgb + i * IMAGE_CHANNELS, grey[i], IMAGE_CHANNELS);
+}
+
+/* The picture that the mask lies on: drawn whole it has the job's size, else its own. */
+static bool
+make_edge (JobInputs *inputs, const Recipe *recipe, const SdJob *job, Status *status)
+{
+  Image *source = &inputs->source, *mask = &inputs->drawn_mask;
+  bool part = draws_masked_part (recipe);
+  if (!part && !image_resize (source, job->width, job->height, status))
+    return false;
+  int w = source->width, h = source->height;
+  if (!image_resize (mask, w, h, status) || !(inputs->edge = mask_from_image (mask, status)) ||
+      !mask_blur (inputs->edge, w, h, recipe->mask_blur, status))
+    return false;
+  spread_grey (mask, inputs->edge);
+  inputs->box = (MaskBox){ 0, 0, w, h };
+  if (part)
+    inputs->box = mask_box_fit (mask_box (inputs->edge, w, h), recipe->inpaint_padding, job->width,
+                                job->height, w, h);
+  return true;
+}
+
+/* diffusers' inpainting begins from noise alone at full strength. */
+static void
+note_unused_fill (JobInputs *inputs, const Recipe *recipe, const SdJob *job)
+{
+  if (!*inputs->note && recipe->inpaint_fill != RECIPE_INPAINT_ORIGINAL && job->denoise >= 1 &&
+      job->convention == CONVENTION_DIFFUSERS)
+    snprintf (inputs->note, sizeof inputs->note,
+              "inpaint_fill has no effect at denoise 1 under diffusers' convention: set denoise "
+              "below 1, or convention to comfyui.");
+}
+
+static bool
+give_masked (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status)
+{
+  if (!make_edge (inputs, recipe, job, status) || !take_mask (inputs, job, status) ||
+      !take_picture (inputs, job, status))
+    return false;
+  image_clear (&inputs->drawn_mask);
+  Image init = { job->width, job->height, inputs->init_rgb };
+  if (recipe->inpaint_fill == RECIPE_INPAINT_FILL && !mask_fill (&init, inputs->mask, status))
+    return false;
+  job->mask = inputs->mask;
+  note_unused_fill (inputs, recipe, job);
+  return true;
+}
+
+bool
+job_inputs_give (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status)
+{
+  if (!inputs->source.rgb)
+    return true;
+  if (inputs->drawn_mask.rgb)
+    {
+      if (!give_masked (inputs, recipe, job, status))
+        return false;
+    }
+  else
+    {
+      if (!image_resize (&inputs->source, job->width, job->height, status))
+        return false;
+      inputs->init_rgb = inputs->source.rgb;
+      inputs->source = (Image){ 0 };
+    }
+  job->init_rgb = inputs->init_rgb;
+  return true;
+}
+
+bool
+job_inputs_finish (
+    const JobInputs *inputs, const uint8_t *rgb, int width, int height, Image *out, Status *status)
+{
+  const Image drawn = { width, height, (uint8_t *) rgb };
+  if (!inputs->edge)
+    return image_crop (out, &drawn, (MaskBox){ 0, 0, width, height }, status);
+  Image part = { 0 };
+  const MaskBox *b = &inputs->box;
+  bool ok = image_crop (&part, &drawn, (MaskBox){ 0, 0, width, height }, status) &&
+            image_resize (&part, b->width, b->height, status) &&
+            image_crop (out, &inputs->source,
+                        (MaskBox){ 0, 0, inputs->source.width, inputs->source.height }, status);
+  if (ok)
+    mask_overlay (out, &part, *b, inputs->edge);
+  image_clear (&part);
+  return ok;
+}
+
+void
+job_inputs_clear (JobInputs *inputs)
+{
+  image_clear (&inputs->source);
+  image_clear (&inputs->drawn_mask);
+  mem_free (inputs->init_rgb);
+  mem_free (inputs->mask);
+  mem_free (inputs->edge);
+  *inputs = (JobInputs){ 0 };
+}

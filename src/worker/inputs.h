@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * inputs.h - the pictures that a recipe names, sized as the engine takes them, and what it drew put
+ * back into them.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "media/mask.h"
+#include "pipelines/sd.h"
+#include "recipe/recipe.h"
+
+/* Zero-initialise. */
+typedef struct
+{
+  Image source;             /* the start picture; without a mask, none after job_inputs_give */
+  Image drawn_mask;         /* as it was read, until job_inputs_give */
+  uint8_t *init_rgb, *mask; /* of the job's size */
+  uint8_t *edge;            /* of @source's size: where the result is laid over it */
+  MaskBox box;              /* what part of @source is drawn */
+  char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
+} JobInputs;
+
+/* job_inputs_load:
+ * @recipe: a width or height that it leaves open follows from the start picture's shape, unless
+ *   only the masked part is drawn
+ *
+ * Fails: as image_read; ARGUMENT for a mask without white; @inputs is empty then
+ */
+bool job_inputs_load (JobInputs *inputs, Recipe *recipe, Status *status);
+
+/* job_inputs_give:
+ * @recipe: complete; @job: of its size
+ *
+ * Cuts and sizes the pictures and lets @job borrow them.  Call it once.  Fails: NO_MEMORY
+ */
+bool job_inputs_give (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status);
+
+/* job_inputs_finish:
+ * @rgb: (height, width, 3) as the engine decoded it
+ * @out: receives the picture that the user asked for, the caller's to image_clear: @rgb itself, or
+ *   with a mask the start picture with @rgb laid over its masked part
+ *
+ * Fails: NO_MEMORY
+ */
+bool job_inputs_finish (
+    const JobInputs *inputs, const uint8_t *rgb, int width, int height, Image *out, Status *status);
+void job_inputs_clear (JobInputs *inputs);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * paths.c - where the program's own files are.
+ */
+#include "worker/paths.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool
+too_long (Status *status)
+{
+  return status_fail (status, STATUS_ARGUMENT, "A path is longer than %d bytes: use a shorter one.",
+                      GESSO_PATH_SIZE - 1);
+}
+
+static bool
+join (char out[GESSO_PATH_SIZE], const char *dir, const char *name, Status *status)
+{
+  int n = snprintf (out, GESSO_PATH_SIZE, "%s/%s", dir, name);
+  return (n >= 0 && n < GESSO_PATH_SIZE) || too_long (status);
+}
+
+/* Both layouts are found from the program itself, so that an installation can be moved. */
+bool
+path_data_dir (char out[GESSO_PATH_SIZE], Status *status)
+{
+  const char *override = getenv ("GESSO_DATA");
+  if (override && *override)
+    return snprintf (out, GESSO_PATH_SIZE, "%s", override) < GESSO_PATH_SIZE || too_long (status);
+  char exe[GESSO_PATH_SIZE];
+  ssize_t n = readlink ("/proc/self/exe", exe, sizeof exe - 1);
+  if (n <= 0)
+    return status_fail (status, STATUS_IO, "The program cannot find itself: is /proc mounted?");
+  exe[n] = '\0';
+  static const char *const relative[] = { "../../../data", "../share/gesso" };
+  *strrchr (exe, '/') = '\0';
+  char probe[GESSO_PATH_SIZE + 16];
+  for (size_t i = 0; i < sizeof relative / sizeof *relative; i++)
+    {
+      if (!join (out, exe, relative[i], status))
+        return false;
+      snprintf (probe, sizeof probe, "%s/tokenizers", out);
+      if (access (probe, R_OK) == 0)
+        return true;
+    }
+  return status_fail (
+      status, STATUS_NOT_FOUND,
+      "The program's data is missing: reinstall Gesso, or set GESSO_DATA to its data "
+      "folder.");
+}
+
+bool
+path_make_dirs (const char *dir, Status *status)
+{
+  char partial[GESSO_PATH_SIZE];
+  if (snprintf (partial, sizeof partial, "%s", dir) >= GESSO_PATH_SIZE)
+    return too_long (status);
+  for (char *p = partial + 1;; p++)
+    if (*p == '/' || *p == '\0')
+      {
+        char end = *p;
+        *p = '\0';
+        if (mkdir (partial, 0777) != 0 && errno != EEXIST)
+          return status_fail (status, STATUS_IO, "The folder %s could not be made: %s.", partial,
+                              strerror (errno));
+        if (end == '\0')
+          return true;
+        *p = end;
+      }
+}

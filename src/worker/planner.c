@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker/planner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "worker/estimate.h"
+#include "worker/identity.h"
+#include "worker/inputs.h"
+#include "worker/job.h"
+#include "worker/models.h"
+
+enum
+{
+  N_COMPUTES = 2
+};
+
+struct Planner
+{
+  Backend *backend;
+  char data_dir[GESSO_PATH_SIZE];
+  SdPipeline *sd; /* headers only */
+  char identity[IDENTITY_SIZE];
+  double rates[N_COMPUTES]; /* FLOP/s, 0: not measured */
+};
+
+Planner *
+planner_new (Backend *backend, const char *data_dir, Status *status)
+{
+  Planner *p = mem_calloc (1, sizeof *p);
+  if (!p)
+    {
+      backend_free (backend);
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return NULL;
+    }
+  p->backend = backend;
+  snprintf (p->data_dir, sizeof p->data_dir, "%s", data_dir);
+  return p;
+}
+
+void
+planner_forget (Planner *p)
+{
+  sd_free (p->sd);
+  p->sd = NULL;
+}
+
+void
+planner_free (Planner *p)
+{
+  if (!p)
+    return;
+  planner_forget (p);
+  backend_free (p->backend);
+  mem_free (p);
+}
+
+/* People plan with each letter they type: the model stays open while it is the same. */
+static bool
+open_model (Planner *p, const Recipe *recipe, Status *status)
+{
+  char path[GESSO_PATH_SIZE], identity[IDENTITY_SIZE];
+  Identity id;
+  if (!model_resolve (recipe_str (recipe->model), path, status))
+    return false;
+  identity_init (&id);
+  identity_add_path (&id, path);
+  identity_add_path (&id, recipe_str (recipe->vae));
+  identity_add_path (&id, recipe_str (recipe->tiny_vae));
+  identity_end (&id, identity);
+  if (p->sd && !strcmp (identity, p->identity))
+    return true;
+  planner_forget (p);
+  const SdSource source = { .model_path = path,
+                            .vae_path = recipe->vae,
+                            .tiny_path = recipe->tiny_vae,
+                            .tokenizers_dir = p->data_dir,
+                            .header_only = true };
+  p->sd = sd_open (&source, p->backend, status);
+  memcpy (p->identity, identity, sizeof identity);
+  return p->sd != NULL;
+}
+
+static bool
+estimate (Planner *p,
+          const SdJob *job,
+          const SdPlan *sd,
+          bool may_measure,
+          PlannerPlan *plan,
+          Status *status)
+{
+  if (!strcmp (p->backend->name, "null"))
+    return true;
+  double *rate = &p->rates[job->compute];
+  if (*rate <= 0 && (!may_measure || !estimate_rate (p->backend, job->compute, rate, status)))
+    return status_ok (status);
+  plan->seconds = estimate_from_rate (sd, *rate).total_seconds;
+  return true;
+}
+
+static bool
+plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Status *status)
+{
+  SdJob job;
+  SdPlan sd;
+  JobInputs inputs = { 0 };
+  bool ok = job_inputs_load (&inputs, recipe, status) &&
+            job_from_recipe (recipe, sd_checkpoint (p->sd), p->backend, &job, status) &&
+            recipe_validate (recipe, status);
+  if (ok)
+    {
+      ok = job_inputs_give (&inputs, recipe, &job, status) && sd_plan (p->sd, &job, &sd, status) &&
+           estimate (p, &job, &sd, may_measure, plan, status);
+    }
+  if (ok)
+    {
+      plan->peak_bytes = sd.peak_bytes;
+      plan->weight_bytes = (uint64_t) sd.weight_bytes;
+      plan->seconds *= recipe->batch_count;
+      plan->recipe = recipe_to_json (recipe, status);
+    }
+  job_inputs_clear (&inputs);
+  return ok && plan->recipe;
+}
+
+bool
+planner_plan (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Status *status)
+{
+  *plan = (PlannerPlan){ 0 };
+  return (recipe->model || recipe_set (recipe, "model", SHIPPED_MODEL, status)) &&
+         open_model (p, recipe, status) && plan_job (p, recipe, may_measure, plan, status);
+}

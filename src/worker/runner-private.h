@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * runner-private.h - what the files of the runner share.
+ */
+#pragma once
+
+#include "pipelines/sd.h"
+#include "worker/eta.h"
+#include "worker/hasher.h"
+#include "worker/inputs.h"
+#include "worker/journal.h"
+#include "worker/paths.h"
+#include "worker/runner.h"
+
+enum
+{
+  PACE_KEY_SIZE = IDENTITY_SIZE + 64
+};
+
+struct Runner
+{
+  Backend *backend;
+  char data_dir[GESSO_PATH_SIZE];
+  int null_step_ms, free_mib; /* free_mib: 0 to ask the system */
+  double journal_interval;    /* seconds */
+
+  /* the model that is open, and how fast its last batch was */
+  SdPipeline *sd;
+  char model_identity[IDENTITY_SIZE];
+  Hasher *hasher;
+  Eta eta;
+  char pace_key[PACE_KEY_SIZE]; /* what @eta was measured on */
+};
+
+/* One batch under way. */
+typedef struct
+{
+  Runner *runner;
+  const RunnerBatch *spec;
+  const RunnerEvents *events;
+  Recipe recipe; /* complete */
+  JobInputs inputs;
+  SdJob job;
+  SdRun *run;
+  Journal old;     /* what the disk had */
+  Journal journal; /* what goes there; @state_capacity bytes of state */
+  size_t state_capacity;
+  double journal_written, step_began; /* on clock_seconds */
+  bool journal_broken;                /* said once */
+  int n_wanted, n_decoded;            /* pictures that are not skipped */
+  int tile_px;                        /* for decoding; -1: as the job has it */
+  size_t decode_bytes;                /* of memory, as planned */
+} Batch;
+
+/* @path: GESSO_PATH_SIZE.  Opens the recipe's model unless it is open already. */
+bool runner_open_model (Batch *b, Status *status);
+
+bool batch_skips (const Batch *b, int index);
+/* Writes the journal as of the run's present step.  A failure is noted once and otherwise no
+ * matter: the batch itself is not harmed. */
+void batch_write_journal (Batch *b);
+void batch_note (const Batch *b, const char *sentence);
+
+/* Decodes every picture that is wanted and gives it away; with smaller tiles where memory is short
+ * (runner-decode.c). */
+bool batch_decode (Batch *b, Status *status);
