@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-database.h - one SQLite file: opened in WAL mode, migrated, used from one thread of its own.
+ * gesso-database.h - one SQLite file: opened in WAL mode, migrated, used from one thread of its
+ * own.
  *
  * Two files exist: session.db (queue, prompts; synchronous=FULL, because nothing may be lost) and
  * library.db (index of models and pictures; synchronous=NORMAL, because it can be made again).
@@ -22,7 +23,8 @@ typedef enum
 
 /* gesso_database_new:
  * @path: the file, made with its folders when absent
- * @migrations: @n_migrations scripts; PRAGMA user_version says how many were run; each in a transaction
+ * @migrations: @n_migrations scripts; PRAGMA user_version says how many were run; each in a
+ * transaction
  *
  * A file that SQLite calls damaged is put aside as "NAME.damaged-N" and a new one is made, with a
  * warning in the log.  A file of a newer program (user_version > n_migrations) is refused.
@@ -53,8 +55,11 @@ void gesso_database_run_async (GessoDatabase *self,
                                gpointer user_data);
 gboolean gesso_database_run_finish (GessoDatabase *self, GAsyncResult *result, GError **error);
 /* The same, waiting: for threads, start-up and tests. */
-gboolean gesso_database_run (
-    GessoDatabase *self, gboolean transaction, GessoDatabaseFunc func, gpointer data, GError **error);
+gboolean gesso_database_run (GessoDatabase *self,
+                             gboolean transaction,
+                             GessoDatabaseFunc func,
+                             gpointer data,
+                             GError **error);
 /* Waits until everything asked for so far is done (at the program's end). */
 void gesso_database_flush (GessoDatabase *self);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-library.h - the index of the user's models and pictures, in library.db.
  *
- * Folders are scanned on a thread, headers read, files never copied or changed; folders are watched, hashes
- * made in idle time.  Property "scanning" (boolean), "n-models", "n-pictures" (int).
- * Signal "changed": models or pictures came, went or changed (at most a few times a second).
+ * Folders are scanned on a thread, headers read, files never copied or changed; folders are
+ * watched, hashes made in idle time.  Property "scanning" (boolean), "n-models", "n-pictures"
+ * (int). Signal "changed": models or pictures came, went or changed (at most a few times a second).
  */
 #pragma once
 
@@ -17,6 +17,7 @@ typedef enum
   GESSO_FILE_LORA,
   GESSO_FILE_EMBEDDING,
   GESSO_FILE_VAE,
+  GESSO_FILE_TINY_VAE, /* TAESD: for previews */
   GESSO_FILE_CONTROLNET,
   GESSO_FILE_TEXT_ENCODER,
   GESSO_FILE_UPSCALER,
@@ -26,10 +27,10 @@ typedef enum
 GType gesso_file_kind_get_type (void);
 #define GESSO_TYPE_FILE_KIND (gesso_file_kind_get_type ())
 
-/* A model file, LoRA, embedding...: immutable once made.  Properties: id (int64), kind, path, name (without
- * suffix), family ("SD 1.5", "SDXL", ..., "" when not known), format ("safetensors, f16"), size (int64 bytes),
- * modified (int64), hash (SHA-256 in hex or ""), problem (string: why it cannot be used, or ""), thumbnail
- * (path of a picture beside it, or "") */
+/* A model file, LoRA, embedding...: immutable once made.  Properties: id (int64), kind, path, name
+ * (without suffix), family ("SD 1.5", "SDXL", ..., "" when not known), format ("safetensors, f16"),
+ * size (int64 bytes), modified (int64), hash (SHA-256 in hex or ""), problem (string: why it cannot
+ * be used, or ""), thumbnail (path of a picture beside it, or "") */
 #define GESSO_TYPE_MODEL_FILE (gesso_model_file_get_type ())
 G_DECLARE_FINAL_TYPE (GessoModelFile, gesso_model_file, GESSO, MODEL_FILE, GObject)
 gint64 gesso_model_file_get_id (GessoModelFile *self);
@@ -42,8 +43,8 @@ const char *gesso_model_file_get_problem (GessoModelFile *self);
 const char *gesso_model_file_get_hash (GessoModelFile *self);
 gint64 gesso_model_file_get_size (GessoModelFile *self);
 
-/* A picture.  Properties: id, path, width, height, created (int64, Unix seconds), starred (boolean, may
- * change and notifies), prompt, model (strings) */
+/* A picture.  Properties: id, path, width, height, created (int64, Unix seconds), starred (boolean,
+ * may change and notifies), prompt, model (strings) */
 #define GESSO_TYPE_PICTURE (gesso_picture_get_type ())
 G_DECLARE_FINAL_TYPE (GessoPicture, gesso_picture, GESSO, PICTURE, GObject)
 gint64 gesso_picture_get_id (GessoPicture *self);
@@ -59,27 +60,35 @@ G_DECLARE_FINAL_TYPE (GessoLibrary, gesso_library, GESSO, LIBRARY, GObject)
 
 /* @path: of library.db, NULL for $XDG_DATA_HOME/gesso/library.db; @cache_dir: thumbnails, NULL for
  * $XDG_CACHE_HOME/gesso; @bundled_dir: models that ship, always listed */
-GessoLibrary *gesso_library_new (const char *path, const char *cache_dir, const char *bundled_dir, GError **error);
+GessoLibrary *gesso_library_new (const char *path,
+                                 const char *cache_dir,
+                                 const char *bundled_dir,
+                                 GError **error);
 void gesso_library_close (GessoLibrary *self); /* waits for its threads */
 
-/* Folders the user named.  Adding recognises a ComfyUI, Forge/A1111 or SwarmUI installation (and its
- * extra_model_paths.yaml) and takes its model folders; any other folder is taken as it is. */
+/* Folders the user named.  Adding recognises a ComfyUI, Forge/A1111 or SwarmUI installation (and
+ * its extra_model_paths.yaml) and takes its model folders; any other folder is taken as it is. */
 void gesso_library_add_folder (GessoLibrary *self, const char *path);
 void gesso_library_remove_folder (GessoLibrary *self, const char *path);
-char **gesso_library_dup_folders (GessoLibrary *self);
+char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
 /* ~/ComfyUI and the like that exist and are not yet named: for the first run.  Blocking, cheap. */
 char **gesso_library_find_installations (GessoLibrary *self);
-/* Where pictures are made: watched, pictures indexed as they come. */
+/* Where pictures are made: watched, PNG and JPEG pictures indexed as they come.  Kept like the
+ * others. */
 void gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
 void gesso_library_rescan (GessoLibrary *self);
 
 /* Models of a kind as a live GListModel of GessoModelFile, sorted by name. */
 GListModel *gesso_library_get_models (GessoLibrary *self, GessoFileKind kind);
-/* By name, path or hash, as a recipe of another program says it; from memory.  NULL when there is none. */
-GessoModelFile *gesso_library_find_model (GessoLibrary *self, GessoFileKind kind, const char *name, const char *hash);
+/* By name, path or hash, as a recipe of another program says it; from memory.  NULL when there is
+ * none. */
+GessoModelFile *gesso_library_find_model (GessoLibrary *self,
+                                          GessoFileKind kind,
+                                          const char *name,
+                                          const char *hash);
 
-/* A live list of GessoPicture, newest first, loaded in pages as rows are looked at.  Search: words (prefixes)
- * in prompt, negative prompt, model, file name; FTS5. */
+/* A live list of GessoPicture, newest first, loaded in pages as rows are looked at.  Search: words
+ * (prefixes) in prompt, negative prompt, model, file name; FTS5. */
 #define GESSO_TYPE_PICTURE_LIST (gesso_picture_list_get_type ())
 G_DECLARE_FINAL_TYPE (GessoPictureList, gesso_picture_list, GESSO, PICTURE_LIST, GObject)
 GessoPictureList *gesso_picture_list_new (GessoLibrary *library);
@@ -93,9 +102,14 @@ void gesso_library_add_picture_async (GessoLibrary *self,
                                       GCancellable *cancellable,
                                       GAsyncReadyCallback callback,
                                       gpointer user_data);
-GessoPicture *gesso_library_add_picture_finish (GessoLibrary *self, GAsyncResult *result, GError **error);
+GessoPicture *
+gesso_library_add_picture_finish (GessoLibrary *self, GAsyncResult *result, GError **error);
 void gesso_library_set_starred (GessoLibrary *self, GessoPicture *picture, gboolean starred);
-/* Moves the files to the desktop's trash, one by one; undo brings the last ones back. */
+/* Moves the files to the desktop's trash, one by one; undo brings the last ones back, also after a
+ * restart. Where the desktop has no trash (memory file systems, containers, some network disks)
+ * they go to the folder "trash" beside library.db, laid out like the desktop's.  Nothing is ever
+ * deleted.  A file that cannot be moved stays and does not stop the others; _finish then returns
+ * the first error. */
 void gesso_library_trash_async (GessoLibrary *self,
                                 GListModel *pictures,
                                 GCancellable *cancellable,
@@ -111,8 +125,8 @@ gboolean gesso_library_untrash_finish (GessoLibrary *self, GAsyncResult *result,
 /* gesso_library_thumbnail_async:
  * @size: longest side in pixels, 96 to 512
  *
- * Result: PNG-cached RGB pixels; made on one of two threads, newest request first, requests that are
- * cancelled before their turn cost nothing.
+ * Result: RGB pixels, cached as small JPEG files; made on one of two threads, newest request first,
+ * requests that are cancelled before their turn cost nothing.
  */
 void gesso_library_thumbnail_async (GessoLibrary *self,
                                     const char *path,
@@ -124,9 +138,9 @@ void gesso_library_thumbnail_async (GessoLibrary *self,
 GBytes *gesso_library_thumbnail_finish (
     GessoLibrary *self, GAsyncResult *result, int *width, int *height, GError **error);
 
-/* gesso_library_read_recipe_async: the recipe inside any picture (Gesso, A1111, ComfyUI, InvokeAI, ...).
- * _finish returns JSON of recipe.h; @source: who wrote it, for the user; @notes: sentences on what could not
- * be taken over, and models that are not in this library by name. */
+/* gesso_library_read_recipe_async: the recipe inside any picture (Gesso, A1111, ComfyUI, InvokeAI,
+ * ...). _finish returns JSON of recipe.h; @source: who wrote it, for the user; @notes: sentences on
+ * what could not be taken over, and models that are not in this library by name. */
 void gesso_library_read_recipe_async (GessoLibrary *self,
                                       const char *path,
                                       GCancellable *cancellable,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-job.h - one recipe in the queue, as the window shows it.
  *
- * A job makes batch_count batches of batch_size pictures.  All properties are read-only, change on the
- * main thread and notify; GessoQueue changes them.
+ * A job makes batch_count batches of batch_size pictures.  All properties are read-only, change on
+ * the main thread and notify; GessoQueue changes them.
  */
 #pragma once
 
@@ -36,13 +36,13 @@ GType gesso_frame_get_type (void);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoFrame, gesso_frame_free)
 
 /* Properties:
- *   id (int64), state (GessoJobState), title (string: the prompt's beginning, or the grid's name),
- *   recipe (string: JSON), n-pictures, n-done (int), phase (string: "", "loading", "text", "encode",
- *   "denoise", "decode"), step, n-steps (int, of the running batch), fraction (double, 0 .. 1, of the whole
- *   job), eta (double: seconds, -1 when not known), preview (GessoFrame, the newest; NULL when not running),
- *   error-code, error (string: why it failed), note (string), last-picture (string: path of the newest
- *   picture), created, finished (int64: Unix time in microseconds, 0 when not yet), wait-before (double:
- *   seconds until it begins, -1 when not known)
+ *   id (int64), state (GessoJobState), title (string: the prompt's beginning),
+ *   recipe (string: JSON), n-pictures, n-done (int), phase (string: "", "loading", "text",
+ * "encode", "denoise", "decode"), step, n-steps (int, of the running batch), fraction (double, 0 ..
+ * 1, of the whole job), eta (double: seconds, -1 when not known), preview (GessoFrame, the newest;
+ * NULL when not running), error-code, error (string: why it failed), note (string), last-picture
+ * (string: path of the newest picture), created, finished (int64: Unix time in microseconds, 0 when
+ * not yet), wait-before (double: seconds until it begins, -1 when not known)
  */
 #define GESSO_TYPE_JOB (gesso_job_get_type ())
 G_DECLARE_FINAL_TYPE (GessoJob, gesso_job, GESSO, JOB, GObject)

@@ -24,8 +24,9 @@ typedef struct
 {
   const char *data_dir;     /* session.db, journals/; NULL for $XDG_DATA_HOME/gesso */
   const char *pictures_dir; /* NULL for the user's Pictures/Gesso */
-  const char *worker;       /* program; NULL to find gesso-worker beside this program or installed */
-  const char *backend;      /* "cpu", "null"; NULL for the best */
+  const char *worker;   /* program; NULL to find gesso-worker beside this program or installed */
+  const char *backend;  /* "cpu", "null"; NULL for the best */
+  int restart_delay_ms; /* between two starts of the worker; 0 for 5000 */
 } GessoSessionOptions;
 
 #define GESSO_TYPE_SESSION (gesso_session_get_type ())
@@ -45,7 +46,7 @@ void gesso_session_restart_worker (GessoSession *self);
 typedef struct
 {
   guint64 peak_bytes, weight_bytes, available_bytes; /* available: what the machine has free now */
-  double seconds;                                    /* of all pictures; from times measured here when there are any */
+  double seconds; /* of all pictures; from times measured here when there are any */
   gboolean fits;
   char *recipe; /* with everything filled in that the recipe left to the model */
 } GessoPlan;
@@ -58,7 +59,8 @@ void gesso_session_plan_async (GessoSession *self,
                                gpointer user_data);
 GessoPlan *gesso_session_plan_finish (GessoSession *self, GAsyncResult *result, GError **error);
 
-/* Remembered prompts, newest first, each once; and named styles (prompt with "{prompt}", negative). */
+/* Remembered prompts, newest first, each once; and named styles (prompt with "{prompt}", negative).
+ */
 void gesso_session_remember_prompt (GessoSession *self, const char *prompt, const char *negative);
 char **gesso_session_dup_prompts (GessoSession *self, guint max); /* from memory, not the disk */
 typedef struct
@@ -66,11 +68,16 @@ typedef struct
   char *name, *prompt, *negative;
 } GessoStyle;
 GPtrArray *gesso_session_get_styles (GessoSession *self); /* of GessoStyle, borrowed */
-void gesso_session_save_style (GessoSession *self, const char *name, const char *prompt, const char *negative);
+void gesso_session_save_style (GessoSession *self,
+                               const char *name,
+                               const char *prompt,
+                               const char *negative);
 void gesso_session_delete_style (GessoSession *self, const char *name);
 
-/* The unfinished canvas and the Create page's recipe, kept for the next start (also after a crash). */
-void gesso_session_keep_draft (GessoSession *self, const char *key, GBytes *value); /* NULL forgets */
+/* The unfinished canvas and the Create page's recipe, kept for the next start (also after a crash).
+ */
+void
+gesso_session_keep_draft (GessoSession *self, const char *key, GBytes *value); /* NULL forgets */
 GBytes *gesso_session_dup_draft (GessoSession *self, const char *key);
 
 /* Parks what runs, writes everything, ends the worker.  Blocking, at most a few seconds. */

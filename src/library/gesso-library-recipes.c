@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-library-recipes.c - the recipe inside a picture, with models as they are called here.
+ */
+#include <glib/gi18n.h>
+
+#include "core/mem.h"
+#include "library/gesso-library-private.h"
+#include "media/texts.h"
+#include "recipe/import.h"
+
+typedef struct
+{
+  char *path;
+  Recipe recipe;
+  ImportSource source;
+  Notes notes;
+} Reading;
+
+static void
+reading_free (gpointer data)
+{
+  Reading *r = data;
+  g_free (r->path);
+  recipe_clear (&r->recipe);
+  notes_clear (&r->notes);
+  g_free (r);
+}
+
+static GIOErrorEnum
+error_code (const Status *status)
+{
+  switch (status->code)
+    {
+    case STATUS_NOT_FOUND:
+      return G_IO_ERROR_NOT_FOUND;
+    case STATUS_UNSUPPORTED:
+      return G_IO_ERROR_NOT_SUPPORTED;
+    case STATUS_FORMAT:
+      return G_IO_ERROR_INVALID_DATA;
+    default:
+      return G_IO_ERROR_FAILED;
+    }
+}
+
+static void
+set_error (GError **error, const Status *status)
+{
+  g_autofree char *message = g_utf8_make_valid (status->message, -1);
+  g_set_error_literal (error, G_IO_ERROR, (int) error_code (status), message);
+}
+
+static gboolean
+read_recipe (Reading *r, Status *status)
+{
+  MediaTexts texts = { 0 };
+  gboolean ok = media_texts_read (&texts, r->path, status);
+  g_autofree ImportText *pairs = g_new0 (ImportText, texts.n + 1);
+  for (size_t i = 0; i < texts.n; i++)
+    pairs[i] = (ImportText){ texts.items[i].key, texts.items[i].value };
+  ok = ok && import_recipe (&r->recipe, pairs, texts.n, &r->source, &r->notes, status);
+  media_texts_clear (&texts);
+  return ok;
+}
+
+static void
+read_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Reading *r = data;
+  Status status = { 0 };
+  GError *error = NULL;
+  if (read_recipe (r, &status))
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+  set_error (&error, &status);
+  g_task_return_error (task, error);
+}
+
+void
+gesso_library_read_recipe_async (GessoLibrary *self,
+                                 const char *path,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self));
+  g_return_if_fail (path != NULL);
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  Reading *r = g_new0 (Reading, 1);
+  r->path = g_strdup (path);
+  recipe_init (&r->recipe);
+  g_task_set_source_tag (task, gesso_library_read_recipe_async);
+  g_task_set_task_data (task, r, reading_free);
+  g_task_run_in_thread (task, read_thread);
+}
+
+static void
+add_note (GStrvBuilder *notes, const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_strv_builder_add (notes, valid);
+}
+
+/* Puts the file of this library in place of the name, or says that there is none. */
+static gboolean
+resolve (GessoLibrary *self,
+         Reading *r,
+         GessoFileKind kind,
+         const char *key,
+         const char *name,
+         const char *hash,
+         GStrvBuilder *notes,
+         Status *status)
+{
+  if (text_is_empty (name) && text_is_empty (hash))
+    return TRUE;
+  GessoModelFile *file = gesso_library_find_model (self, kind, name, hash);
+  if (file)
+    return recipe_set (&r->recipe, key, gesso_model_file_get_path (file), status);
+  g_autofree char *note =
+      text_is_empty (name)
+          ? g_strdup_printf (_ ("The model with the hash %s is not in your library."), hash)
+          : g_strdup_printf (_ ("The model “%s” is not in your library."), name);
+  add_note (notes, note);
+  return TRUE;
+}
+
+static char *
+finish_recipe (GessoLibrary *self, Reading *r, GStrvBuilder *notes, Status *status)
+{
+  g_autofree char *model = g_strdup (r->recipe.model), *hash = g_strdup (r->recipe.model_hash);
+  g_autofree char *vae = g_strdup (r->recipe.vae), *tiny = g_strdup (r->recipe.tiny_vae);
+  for (size_t i = 0; i < r->notes.n; i++)
+    add_note (notes, r->notes.items[i]);
+  if (!resolve (self, r, GESSO_FILE_CHECKPOINT, "model", model, hash, notes, status) ||
+      !resolve (self, r, GESSO_FILE_VAE, "vae", vae, NULL, notes, status) ||
+      !resolve (self, r, GESSO_FILE_TINY_VAE, "tiny_vae", tiny, NULL, notes, status))
+    return NULL;
+  char *json = recipe_to_json (&r->recipe, status);
+  char *copy = g_strdup (json);
+  mem_free (json);
+  return copy;
+}
+
+char *
+gesso_library_read_recipe_finish (
+    GessoLibrary *self, GAsyncResult *result, char **source, char ***notes, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  Reading *r = g_task_get_task_data (G_TASK (result));
+  Status status = { 0 };
+  if (!g_task_propagate_boolean (G_TASK (result), error))
+    return NULL;
+  GStrvBuilder *builder = g_strv_builder_new ();
+  char *json = finish_recipe (self, r, builder, &status);
+  g_auto (GStrv) all = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  if (!json)
+    {
+      set_error (error, &status);
+      return NULL;
+    }
+  if (source)
+    *source = g_strdup (import_source_name (r->source));
+  if (notes)
+    *notes = g_steal_pointer (&all);
+  return json;
+}

@@ -1,0 +1,754 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-library.c - holds the parts together: what the scanner writes, lists show.
+ */
+#define G_LOG_DOMAIN "gesso-library"
+
+#include <string.h>
+
+#include "library/gesso-index.h"
+#include "library/gesso-layouts.h"
+#include "library/gesso-library-private.h"
+#include "library/gesso-schema.h"
+#include "library/gesso-trash.h"
+
+enum
+{
+  RELOAD_INTERVAL_MS = 250,
+  WATCHES_AT_ONCE = 16, /* the main loop goes on between */
+  THUMBNAIL_CACHE_MIB = 512
+};
+
+G_DEFINE_FINAL_TYPE (GessoLibrary, gesso_library, G_TYPE_OBJECT)
+
+enum
+{
+  PROP_0,
+  PROP_SCANNING,
+  PROP_N_MODELS,
+  PROP_N_PICTURES,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint changed_signal;
+
+/* -- reloading ----------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  GPtrArray *models;
+  int n_pictures;
+  GArray *picture_ids; /* to read again, or NULL */
+  GPtrArray *picture_rows;
+} Snapshot;
+
+static void
+snapshot_free (Snapshot *s)
+{
+  g_clear_pointer (&s->models, g_ptr_array_unref);
+  g_clear_pointer (&s->picture_ids, g_array_unref);
+  g_clear_pointer (&s->picture_rows, g_ptr_array_unref);
+  g_free (s);
+}
+
+static gboolean
+count_pictures (sqlite3 *db, int *n, GError **error)
+{
+  gboolean row = FALSE;
+  sqlite3_stmt *s =
+      gesso_sql_prepare (db, "SELECT count (*) FROM pictures WHERE hidden = 0", error);
+  if (!s || !gesso_sql_step (s, &row, error))
+    return FALSE;
+  *n = sqlite3_column_int (s, 0);
+  return TRUE;
+}
+
+static gboolean
+take_snapshot (sqlite3 *db, gpointer data, GError **error)
+{
+  Snapshot *s = data;
+  s->models = gesso_index_models (db, error);
+  if (!s->models || !count_pictures (db, &s->n_pictures, error))
+    return FALSE;
+  s->picture_rows = g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_picture_row_free);
+  for (guint i = 0; s->picture_ids && i < s->picture_ids->len; i++)
+    {
+      GessoPictureRow *row =
+          gesso_index_picture (db, g_array_index (s->picture_ids, gint64, i), NULL);
+      if (row)
+        g_ptr_array_add (s->picture_rows, row);
+    }
+  return TRUE;
+}
+
+static void
+set_int (GessoLibrary *self, int *field, int value, int property)
+{
+  if (*field == value)
+    return;
+  *field = value;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[property]);
+}
+
+static void
+apply_models (GessoLibrary *self, GPtrArray *models)
+{
+  GPtrArray *by_kind[GESSO_N_FILE_KINDS];
+  for (int k = 0; k < GESSO_N_FILE_KINDS; k++)
+    by_kind[k] = g_ptr_array_new ();
+  for (guint i = 0; i < models->len; i++)
+    g_ptr_array_add (by_kind[gesso_model_file_get_kind (models->pdata[i])], models->pdata[i]);
+  for (int k = 0; k < GESSO_N_FILE_KINDS; k++)
+    {
+      gesso_model_list_update (self->models[k], by_kind[k]);
+      g_ptr_array_unref (by_kind[k]);
+    }
+  set_int (self, &self->n_models, (int) models->len, PROP_N_MODELS);
+}
+
+static void
+apply_snapshot (GessoLibrary *self, Snapshot *s)
+{
+  apply_models (self, s->models);
+  for (guint i = 0; i < s->picture_rows->len; i++)
+    {
+      GessoPictureRow *row = s->picture_rows->pdata[i];
+      GessoPicture *picture = gesso_library_peek_picture (self, row->id);
+      if (picture)
+        gesso_picture_fill (picture, row);
+    }
+  set_int (self, &self->n_pictures, s->n_pictures, PROP_N_PICTURES);
+}
+
+static void
+lists_fresh_cb (gpointer data)
+{
+  GessoLibrary *self = data;
+  self->reloading = FALSE;
+  self->reloaded_us = g_get_monotonic_time ();
+  if (!self->closed)
+    g_signal_emit (self, changed_signal, 0);
+  if (self->reload_again)
+    gesso_library_queue_reload (self);
+  g_object_unref (self);
+}
+
+typedef struct
+{
+  GessoLibrary *self;
+  Snapshot *snapshot;
+} Reload;
+
+static void
+reloaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Reload *r = user_data;
+  GessoLibrary *self = r->self;
+  g_autoptr (GError) error = NULL;
+  if (!gesso_database_run_finish (GESSO_DATABASE (source), result, &error))
+    g_message ("The index cannot be read: %s", error->message);
+  else if (!self->closed)
+    apply_snapshot (self, r->snapshot);
+  snapshot_free (r->snapshot);
+  g_free (r);
+  gesso_library_refresh_lists (self, lists_fresh_cb, self);
+}
+
+/* Pictures whose rows were written and that somebody looks at. */
+static GArray *
+steal_visible_pictures (GessoLibrary *self)
+{
+  GArray *ids = gesso_scanner_steal_pictures (self->scanner);
+  for (guint i = ids ? ids->len : 0; i-- > 0;)
+    {
+      GessoPicture *picture = gesso_library_peek_picture (self, g_array_index (ids, gint64, i));
+      if (!picture || !gesso_picture_is_filled (picture))
+        g_array_remove_index_fast (ids, i);
+    }
+  return ids;
+}
+
+static gboolean
+reload_cb (gpointer data)
+{
+  GessoLibrary *self = data;
+  self->reload_id = 0;
+  self->reloading = TRUE;
+  self->reload_again = FALSE;
+  Reload *r = g_new0 (Reload, 1);
+  r->self = g_object_ref (self);
+  r->snapshot = g_new0 (Snapshot, 1);
+  r->snapshot->picture_ids = steal_visible_pictures (self);
+  gesso_database_run_async (self->reader, FALSE, take_snapshot, r->snapshot, NULL, NULL,
+                            reloaded_cb, r);
+  return G_SOURCE_REMOVE;
+}
+
+void
+gesso_library_queue_reload (GessoLibrary *self)
+{
+  if (self->closed || self->reload_id)
+    return;
+  if (self->reloading)
+    {
+      self->reload_again = TRUE;
+      return;
+    }
+  gint64 since_ms = (g_get_monotonic_time () - self->reloaded_us) / 1000;
+  guint wait_ms = since_ms >= RELOAD_INTERVAL_MS ? 0 : (guint) (RELOAD_INTERVAL_MS - since_ms);
+  self->reload_id = g_timeout_add (wait_ms, reload_cb, self);
+}
+
+/* -- scanning and watching ----------------------------------------------------------------------
+ */
+
+static void
+update_scanning (GessoLibrary *self)
+{
+  gboolean scanning = gesso_scanner_is_busy (self->scanner);
+  if (self->scanning == scanning)
+    return;
+  self->scanning = scanning;
+  gesso_hasher_set_paused (self->hasher, scanning);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SCANNING]);
+}
+
+/* What changed between the scan and the first watch was seen by nobody, so new folders are looked
+ * at once more. */
+static gboolean
+watch_cb (gpointer data)
+{
+  GessoLibrary *self = data;
+  g_autoptr (GPtrArray) now = g_ptr_array_new_with_free_func (g_free);
+  for (int i = 0; i < WATCHES_AT_ONCE && self->to_watch->len; i++)
+    {
+      char *folder = g_ptr_array_steal_index_fast (self->to_watch, self->to_watch->len - 1);
+      if (gesso_watcher_add (self->watcher, folder))
+        g_ptr_array_add (now, folder);
+      else
+        g_free (folder);
+    }
+  if (now->len)
+    {
+      g_ptr_array_add (now, NULL);
+      gesso_scanner_scan_folders (self->scanner, (const char *const *) now->pdata);
+      update_scanning (self);
+    }
+  if (self->to_watch->len)
+    return G_SOURCE_CONTINUE;
+  self->watch_id = 0;
+  return G_SOURCE_REMOVE;
+}
+
+static void
+watch_later (GessoLibrary *self)
+{
+  gboolean all = FALSE;
+  GHashTableIter iter;
+  gpointer folder;
+  g_autoptr (GHashTable) folders = gesso_scanner_steal_folders (self->scanner, &all);
+  if (!folders)
+    return;
+  if (all)
+    gesso_watcher_keep (self->watcher, folders);
+  g_hash_table_iter_init (&iter, folders);
+  while (g_hash_table_iter_next (&iter, &folder, NULL))
+    g_ptr_array_add (self->to_watch, g_strdup (folder));
+  if (self->to_watch->len && !self->watch_id)
+    self->watch_id = g_idle_add (watch_cb, self);
+}
+
+static void
+scanned_cb (GessoScanner *scanner, GessoLibrary *self)
+{
+  if (self->closed)
+    return;
+  watch_later (self);
+  update_scanning (self);
+  /* another process may have written what this one then found unchanged */
+  gesso_library_queue_reload (self);
+  gesso_hasher_wake (self->hasher);
+}
+
+static void
+folders_changed_cb (GessoWatcher *watcher, char **folders, GessoLibrary *self)
+{
+  gesso_scanner_scan_folders (self->scanner, (const char *const *) folders);
+  update_scanning (self);
+}
+
+void
+gesso_library_rescan (GessoLibrary *self)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self));
+  g_return_if_fail (!self->closed);
+  gesso_scanner_scan_all (self->scanner);
+  update_scanning (self);
+}
+
+gboolean
+gesso_library_is_busy (GessoLibrary *self)
+{
+  return self->scanning || self->watch_id || self->reload_id || self->reloading ||
+         self->to_watch->len;
+}
+
+/* -- folders ------------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  char *path;
+  const char *role; /* NULL: remove */
+} FolderChange;
+
+static void
+folder_change_free (gpointer data)
+{
+  g_free (((FolderChange *) data)->path);
+  g_free (data);
+}
+
+static gboolean
+remove_pictures_below (sqlite3 *db, const char *path, GError **error)
+{
+  g_autoptr (GHashTable) known = gesso_index_known (db, path, error);
+  GHashTableIter iter;
+  gpointer file, value;
+  gboolean ok = known != NULL;
+  if (ok)
+    g_hash_table_iter_init (&iter, known);
+  while (ok && g_hash_table_iter_next (&iter, &file, &value))
+    if (((GessoKnown *) value)->kind == GESSO_FILE_PICTURE)
+      ok = gesso_index_remove (db, ((GessoKnown *) value)->id, file, error);
+  return ok;
+}
+
+static gboolean
+change_folder (sqlite3 *db, gpointer data, GError **error)
+{
+  FolderChange *change = data;
+  gboolean row;
+  sqlite3_stmt *s =
+      gesso_sql_prepare (db,
+                         change->role ? "INSERT OR REPLACE INTO folders (path, role) VALUES (?, ?)"
+                                      : "DELETE FROM folders WHERE path = ?",
+                         error);
+  if (!s)
+    return FALSE;
+  sqlite3_bind_text (s, 1, change->path, -1, SQLITE_TRANSIENT);
+  if (change->role)
+    sqlite3_bind_text (s, 2, change->role, -1, SQLITE_STATIC);
+  return gesso_sql_step (s, &row, error) &&
+         (change->role || remove_pictures_below (db, change->path, error));
+}
+
+static void
+folder_changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoLibrary) self = user_data;
+  g_autoptr (GError) error = NULL;
+  if (!gesso_database_run_finish (GESSO_DATABASE (source), result, &error))
+    g_warning ("The folder cannot be noted: %s", error->message);
+  if (!self->closed)
+    gesso_library_rescan (self);
+}
+
+static void
+run_folder_change (GessoLibrary *self, char *path, const char *role)
+{
+  FolderChange *change = g_new0 (FolderChange, 1);
+  change->path = path;
+  change->role = role;
+  gesso_database_run_async (self->writer, TRUE, change_folder, change, folder_change_free, NULL,
+                            folder_changed_cb, g_object_ref (self));
+}
+
+/* Returns: its position, the length when it is not there */
+static guint
+find_folder (GPtrArray *folders, const char *path)
+{
+  guint i = 0;
+  while (i < folders->len && !g_str_equal (folders->pdata[i], path))
+    i++;
+  return i;
+}
+
+static void
+drop_folder (GPtrArray *folders, const char *path)
+{
+  guint i = find_folder (folders, path);
+  if (i < folders->len)
+    g_ptr_array_remove_index (folders, i);
+}
+
+static void
+add_folder (GessoLibrary *self, const char *path, const char *role)
+{
+  g_autofree char *folder = g_canonicalize_filename (path, NULL);
+  GPtrArray *folders =
+      g_str_equal (role, GESSO_ROLE_MODELS) ? self->folders : self->picture_folders;
+  if (find_folder (folders, folder) < folders->len)
+    return;
+  /* a folder has one role */
+  drop_folder (self->folders, folder);
+  drop_folder (self->picture_folders, folder);
+  g_ptr_array_add (folders, g_strdup (folder));
+  run_folder_change (self, g_steal_pointer (&folder), role);
+}
+
+void
+gesso_library_add_folder (GessoLibrary *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
+  g_return_if_fail (path != NULL);
+  add_folder (self, path, GESSO_ROLE_MODELS);
+}
+
+void
+gesso_library_add_pictures_folder (GessoLibrary *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
+  g_return_if_fail (path != NULL);
+  add_folder (self, path, GESSO_ROLE_PICTURES);
+}
+
+void
+gesso_library_remove_folder (GessoLibrary *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
+  g_return_if_fail (path != NULL);
+  g_autofree char *folder = g_canonicalize_filename (path, NULL);
+  drop_folder (self->folders, folder);
+  drop_folder (self->picture_folders, folder);
+  run_folder_change (self, g_steal_pointer (&folder), NULL);
+}
+
+char **
+gesso_library_dup_folders (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  GStrvBuilder *builder = g_strv_builder_new ();
+  for (guint i = 0; i < self->folders->len; i++)
+    g_strv_builder_add (builder, self->folders->pdata[i]);
+  char **folders = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return folders;
+}
+
+char **
+gesso_library_find_installations (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  static const char *const names[] = {
+    "ComfyUI",
+    "comfyui",
+    "Documents/ComfyUI",
+    "stable-diffusion-webui",
+    "stable-diffusion-webui-forge",
+    "SwarmUI",
+    "swarmui",
+    "sd-webui-forge-classic",
+    "AI/ComfyUI",
+    "src/ComfyUI",
+    "git/ComfyUI",
+    "StableSwarmUI",
+  };
+  GStrvBuilder *builder = g_strv_builder_new ();
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (g_get_home_dir (), names[i], NULL);
+      if (find_folder (self->folders, path) < self->folders->len ||
+          !g_file_test (path, G_FILE_TEST_IS_DIR))
+        continue;
+      g_autoptr (GPtrArray) folders = gesso_layouts_resolve (path);
+      GessoScanFolder *first = folders->len ? folders->pdata[0] : NULL;
+      if (first && !g_str_equal (first->path, path)) /* else it only has the name */
+        g_strv_builder_add (builder, path);
+    }
+  char **found = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return found;
+}
+
+/* -- models -------------------------------------------------------------------------------------
+ */
+
+GListModel *
+gesso_library_get_models (GessoLibrary *self, GessoFileKind kind)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  g_return_val_if_fail ((int) kind >= 0 && (int) kind < GESSO_N_FILE_KINDS, NULL);
+  return G_LIST_MODEL (self->models[kind]);
+}
+
+GessoModelFile *
+gesso_library_find_model (GessoLibrary *self,
+                          GessoFileKind kind,
+                          const char *name,
+                          const char *hash)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  g_return_val_if_fail ((int) kind >= 0 && (int) kind < GESSO_N_FILE_KINDS, NULL);
+  return gesso_model_list_find (self->models[kind], name, hash);
+}
+
+/* -- pictures as objects ------------------------------------------------------------------------
+ */
+
+GessoDatabase *
+gesso_library_get_reader (GessoLibrary *self)
+{
+  return self->reader;
+}
+
+/* Key of the table and what the object's end is told, in one. */
+typedef struct
+{
+  gint64 id; /* first: the table hashes it */
+  GessoLibrary *library;
+} PictureKey;
+
+static void
+picture_gone_cb (gpointer data, GObject *where)
+{
+  PictureKey *key = data;
+  g_hash_table_remove (key->library->pictures, key);
+}
+
+GessoPicture *
+gesso_library_peek_picture (GessoLibrary *self, gint64 id)
+{
+  return g_hash_table_lookup (self->pictures, &id);
+}
+
+GessoPicture *
+gesso_library_ref_picture (GessoLibrary *self, gint64 id)
+{
+  GessoPicture *picture = gesso_library_peek_picture (self, id);
+  if (picture)
+    return g_object_ref (picture);
+  picture = gesso_picture_new (id);
+  PictureKey *key = g_new (PictureKey, 1);
+  *key = (PictureKey){ id, self };
+  g_hash_table_insert (self->pictures, key, picture);
+  g_object_weak_ref (G_OBJECT (picture), picture_gone_cb, key);
+  return picture;
+}
+
+void
+gesso_library_add_list (GessoLibrary *self, GessoPictureList *list)
+{
+  g_ptr_array_add (self->lists, list);
+  if (self->closed)
+    gesso_picture_list_detach (list);
+}
+
+void
+gesso_library_remove_list (GessoLibrary *self, GessoPictureList *list)
+{
+  g_ptr_array_remove (self->lists, list);
+}
+
+typedef struct
+{
+  int n_waiting;
+  GessoRefreshed func;
+  gpointer data;
+} RefreshAll;
+
+static void
+refreshed_cb (gpointer data)
+{
+  RefreshAll *all = data;
+  if (--all->n_waiting > 0)
+    return;
+  all->func (all->data);
+  g_free (all);
+}
+
+void
+gesso_library_refresh_lists (GessoLibrary *self, GessoRefreshed func, gpointer data)
+{
+  RefreshAll *all = g_new0 (RefreshAll, 1);
+  all->func = func;
+  all->data = data;
+  all->n_waiting = (int) self->lists->len + 1;
+  for (guint i = 0; i < self->lists->len; i++)
+    gesso_picture_list_refresh (self->lists->pdata[i], refreshed_cb, all);
+  refreshed_cb (all);
+}
+
+/* -- the object ---------------------------------------------------------------------------------
+ */
+
+void
+gesso_library_close (GessoLibrary *self)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self));
+  if (self->closed)
+    return;
+  self->closed = TRUE;
+  g_clear_handle_id (&self->reload_id, g_source_remove);
+  g_clear_handle_id (&self->watch_id, g_source_remove);
+  g_clear_pointer (&self->to_watch, g_ptr_array_unref);
+  self->to_watch = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < self->lists->len; i++)
+    gesso_picture_list_detach (self->lists->pdata[i]);
+  if (self->watcher)
+    gesso_watcher_stop (self->watcher);
+  if (self->hasher)
+    gesso_hasher_stop (self->hasher);
+  if (self->scanner)
+    gesso_scanner_stop (self->scanner);
+  if (self->thumbnails)
+    gesso_thumbnails_stop (self->thumbnails);
+  if (self->writer)
+    gesso_database_flush (self->writer);
+  g_clear_object (&self->writer);
+  g_clear_object (&self->reader);
+}
+
+static void
+gesso_library_dispose (GObject *object)
+{
+  GessoLibrary *self = GESSO_LIBRARY (object);
+  gesso_library_close (self);
+  g_clear_object (&self->scanner);
+  g_clear_object (&self->watcher);
+  g_clear_object (&self->hasher);
+  g_clear_object (&self->thumbnails);
+  for (int k = 0; k < GESSO_N_FILE_KINDS; k++)
+    g_clear_object (&self->models[k]);
+  G_OBJECT_CLASS (gesso_library_parent_class)->dispose (object);
+}
+
+static void
+gesso_library_finalize (GObject *object)
+{
+  GessoLibrary *self = GESSO_LIBRARY (object);
+  GHashTableIter iter;
+  gpointer key, picture;
+  g_hash_table_iter_init (&iter, self->pictures);
+  while (g_hash_table_iter_next (&iter, &key, &picture))
+    g_object_weak_unref (picture, picture_gone_cb, key);
+  g_hash_table_unref (self->pictures);
+  g_ptr_array_unref (self->lists);
+  g_ptr_array_unref (self->folders);
+  g_ptr_array_unref (self->picture_folders);
+  g_ptr_array_unref (self->to_watch);
+  g_free (self->own_trash);
+  G_OBJECT_CLASS (gesso_library_parent_class)->finalize (object);
+}
+
+static void
+gesso_library_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GessoLibrary *self = GESSO_LIBRARY (object);
+  switch (id)
+    {
+    case PROP_SCANNING:
+      g_value_set_boolean (value, self->scanning);
+      break;
+    case PROP_N_MODELS:
+      g_value_set_int (value, self->n_models);
+      break;
+    case PROP_N_PICTURES:
+      g_value_set_int (value, self->n_pictures);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+gesso_library_class_init (GessoLibraryClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  object_class->dispose = gesso_library_dispose;
+  object_class->finalize = gesso_library_finalize;
+  object_class->get_property = gesso_library_get_property;
+  properties[PROP_SCANNING] = g_param_spec_boolean ("scanning", NULL, NULL, FALSE, flags);
+  properties[PROP_N_MODELS] = g_param_spec_int ("n-models", NULL, NULL, 0, G_MAXINT, 0, flags);
+  properties[PROP_N_PICTURES] = g_param_spec_int ("n-pictures", NULL, NULL, 0, G_MAXINT, 0, flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+  changed_signal = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
+                                 NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void
+gesso_library_init (GessoLibrary *self)
+{
+  self->pictures = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  self->lists = g_ptr_array_new ();
+  self->folders = g_ptr_array_new_with_free_func (g_free);
+  self->picture_folders = g_ptr_array_new_with_free_func (g_free);
+  self->to_watch = g_ptr_array_new_with_free_func (g_free);
+  for (int k = 0; k < GESSO_N_FILE_KINDS; k++)
+    self->models[k] = gesso_model_list_new ();
+}
+
+static gboolean
+load_folders (sqlite3 *db, gpointer data, GError **error)
+{
+  GessoLibrary *self = data;
+  return gesso_index_folders (db, self->folders, self->picture_folders, error);
+}
+
+/* What was known at the last end is there before the first scan. */
+static gboolean
+load (GessoLibrary *self, GError **error)
+{
+  Snapshot *s = g_new0 (Snapshot, 1);
+  gboolean ok = gesso_database_run (self->writer, TRUE, gesso_trash_purge, NULL, error) &&
+                gesso_database_run (self->reader, FALSE, load_folders, self, error) &&
+                gesso_database_run (self->reader, FALSE, take_snapshot, s, error);
+  if (ok)
+    apply_snapshot (self, s);
+  snapshot_free (s);
+  return ok;
+}
+
+static void
+start (GessoLibrary *self, const char *cache_dir, const char *bundled_dir)
+{
+  g_autofree char *thumbnails = g_build_filename (cache_dir, "thumbnails", NULL);
+  self->thumbnails = gesso_thumbnails_new (thumbnails, (gint64) THUMBNAIL_CACHE_MIB << 20);
+  self->watcher = gesso_watcher_new ();
+  self->scanner = gesso_scanner_new (self->writer, bundled_dir);
+  self->hasher = gesso_hasher_new (self->writer);
+  g_signal_connect_object (self->scanner, "written", G_CALLBACK (gesso_library_queue_reload), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->scanner, "scanned", G_CALLBACK (scanned_cb), self, 0);
+  g_signal_connect_object (self->hasher, "hashed", G_CALLBACK (gesso_library_queue_reload), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->watcher, "changed", G_CALLBACK (folders_changed_cb), self, 0);
+  g_signal_connect_object (self->watcher, "rescan", G_CALLBACK (gesso_library_rescan), self,
+                           G_CONNECT_SWAPPED);
+  gesso_library_rescan (self);
+}
+
+GessoLibrary *
+gesso_library_new (const char *path, const char *cache_dir, const char *bundled_dir, GError **error)
+{
+  g_autofree char *file =
+      path ? g_strdup (path)
+           : g_build_filename (g_get_user_data_dir (), "gesso", "library.db", NULL);
+  g_autofree char *cache =
+      cache_dir ? g_strdup (cache_dir) : g_build_filename (g_get_user_cache_dir (), "gesso", NULL);
+  g_autofree char *dir = g_path_get_dirname (file);
+  g_autoptr (GessoLibrary) self = g_object_new (GESSO_TYPE_LIBRARY, NULL);
+  self->own_trash = g_build_filename (dir, "trash", NULL);
+  self->writer = gesso_database_new (file, GESSO_DATABASE_FAST, gesso_schema_migrations,
+                                     gesso_schema_version, error);
+  self->reader = self->writer
+                     ? gesso_database_new (file, GESSO_DATABASE_FAST, gesso_schema_migrations,
+                                           gesso_schema_version, error)
+                     : NULL;
+  if (!self->reader || !load (self, error))
+    return NULL;
+  start (self, cache, bundled_dir);
+  return g_steal_pointer (&self);
+}

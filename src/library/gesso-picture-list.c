@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-picture-list.c - numbers of all pictures that answer, objects of those that are looked at.
+ *
+ * One query is on its way at a time.  A change of the search breaks it off and asks anew when it
+ * has ended, so that typing never queues work; what an old query found is thrown away.
+ */
+#define G_LOG_DOMAIN "gesso-library"
+
+#include "library/gesso-index.h"
+#include "library/gesso-library-private.h"
+#include "library/gesso-list-diff.h"
+#include "library/gesso-picture-query.h"
+
+enum
+{
+  PAGE_ROWS = 64,
+  FIRST_ROWS = 128, /* come with the numbers: what a window shows at once */
+  KEPT_PICTURES = 1024,
+  PAGES_AT_ONCE = 6
+};
+
+typedef struct
+{
+  GessoRefreshed func;
+  gpointer data;
+  guint generation;
+} Waiter;
+
+struct _GessoPictureList
+{
+  GObject parent_instance;
+  GessoLibrary *library;
+  GArray *ids; /* guint64 */
+  char *search;
+  gboolean starred_only, loading, detached;
+
+  guint generation;        /* of what is asked for */
+  guint search_generation; /* of search and starred-only */
+  gboolean in_flight;
+  GCancellable *cancellable; /* of the query on its way */
+  GArray *waiters;
+
+  GQueue kept; /* GessoPicture, the latest first: so that scrolling back is free */
+  GHashTable *kept_links;
+  GQueue pages;             /* numbers of pages to read, the latest wanted first */
+  gboolean pages_in_flight; /* one request at a time: what scrolled by must not pile up */
+  guint pages_id;
+};
+
+static void list_model_init (GListModelInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (GessoPictureList,
+                               gesso_picture_list,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_init))
+
+enum
+{
+  PROP_0,
+  PROP_SEARCH,
+  PROP_STARRED_ONLY,
+  PROP_LOADING,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+/* -- objects ------------------------------------------------------------------------------------
+ */
+
+static void
+keep (GessoPictureList *self, GessoPicture *picture)
+{
+  GList *link = g_hash_table_lookup (self->kept_links, picture);
+  if (link)
+    {
+      g_queue_unlink (&self->kept, link);
+      g_queue_push_head_link (&self->kept, link);
+      return;
+    }
+  g_queue_push_head (&self->kept, g_object_ref (picture));
+  g_hash_table_insert (self->kept_links, picture, self->kept.head);
+  if (self->kept.length <= KEPT_PICTURES)
+    return;
+  GessoPicture *oldest = g_queue_pop_tail (&self->kept);
+  g_hash_table_remove (self->kept_links, oldest);
+  g_object_unref (oldest);
+}
+
+typedef struct
+{
+  GArray *ids;
+  GPtrArray *rows;
+} PageQuery;
+
+static void
+page_query_free (gpointer data)
+{
+  PageQuery *q = data;
+  g_array_unref (q->ids);
+  g_ptr_array_unref (q->rows);
+  g_free (q);
+}
+
+static gboolean
+read_page (sqlite3 *db, gpointer data, GError **error)
+{
+  PageQuery *q = data;
+  if (!gesso_sql_exec (db, "BEGIN", error)) /* one snapshot, one lock for all rows */
+    return FALSE;
+  for (guint i = 0; i < q->ids->len; i++)
+    {
+      g_autoptr (GError) local = NULL;
+      GessoPictureRow *row =
+          gesso_index_picture (db, (gint64) g_array_index (q->ids, guint64, i), &local);
+      if (row)
+        g_ptr_array_add (q->rows, row); /* one that went meanwhile is missing */
+      else if (local)
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return FALSE;
+        }
+    }
+  return gesso_sql_exec (db, "COMMIT", error);
+}
+
+static void
+fill (GessoPictureList *self, GPtrArray *rows)
+{
+  for (guint i = 0; i < rows->len; i++)
+    {
+      GessoPictureRow *row = rows->pdata[i];
+      g_autoptr (GessoPicture) picture = gesso_library_ref_picture (self->library, row->id);
+      gesso_picture_fill (picture, row);
+      keep (self, picture);
+    }
+}
+
+typedef struct
+{
+  GessoPictureList *self;
+  PageQuery *query;
+} PageRequest;
+
+static void
+add_page (GessoPictureList *self, GArray *ids, guint page)
+{
+  for (guint i = page * PAGE_ROWS; i < (page + 1) * PAGE_ROWS && i < self->ids->len; i++)
+    {
+      guint64 id = g_array_index (self->ids, guint64, i);
+      GessoPicture *known = gesso_library_peek_picture (self->library, (gint64) id);
+      if (!known || !gesso_picture_is_filled (known))
+        g_array_append_val (ids, id);
+    }
+}
+
+static void
+begin_pages (GessoPictureList *self, GAsyncReadyCallback callback)
+{
+  PageRequest *r = g_new0 (PageRequest, 1);
+  r->self = g_object_ref (self);
+  r->query = g_new0 (PageQuery, 1);
+  r->query->ids = g_array_new (FALSE, FALSE, sizeof (guint64));
+  r->query->rows = g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_picture_row_free);
+  for (int n = 0; n < PAGES_AT_ONCE && self->pages.length; n++)
+    add_page (self, r->query->ids, GPOINTER_TO_UINT (g_queue_pop_head (&self->pages)));
+  self->pages_in_flight = TRUE;
+  gesso_database_run_async (gesso_library_get_reader (self->library), FALSE, read_page, r->query,
+                            NULL, NULL, callback, r);
+}
+
+static void
+page_read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  PageRequest *r = user_data;
+  g_autoptr (GessoPictureList) self = r->self;
+  g_autoptr (GError) error = NULL;
+  self->pages_in_flight = FALSE;
+  if (!gesso_database_run_finish (GESSO_DATABASE (source), result, &error))
+    g_message ("Pictures cannot be read: %s", error->message);
+  else if (!self->detached)
+    fill (self, r->query->rows);
+  page_query_free (r->query);
+  g_free (r);
+  if (self->pages.length && !self->pages_in_flight && !self->detached)
+    begin_pages (self, page_read_cb);
+}
+
+static gboolean
+read_pages_cb (gpointer data)
+{
+  GessoPictureList *self = data;
+  self->pages_id = 0;
+  if (!self->pages_in_flight && self->pages.length)
+    begin_pages (self, page_read_cb);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+push_page (GessoPictureList *self, guint page)
+{
+  g_queue_remove (&self->pages, GUINT_TO_POINTER (page));
+  g_queue_push_head (&self->pages, GUINT_TO_POINTER (page));
+}
+
+/* The page that @position lies in, and those beside it: scrolling goes on. */
+static void
+want_page (GessoPictureList *self, guint position)
+{
+  guint page = position / PAGE_ROWS;
+  if (self->detached)
+    return;
+  if (page > 0)
+    push_page (self, page - 1);
+  push_page (self, page + 1);
+  push_page (self, page);
+  if (!self->pages_id && !self->pages_in_flight)
+    self->pages_id = g_idle_add_full (G_PRIORITY_DEFAULT, read_pages_cb, self, NULL);
+}
+
+static GType
+get_item_type (GListModel *model)
+{
+  return GESSO_TYPE_PICTURE;
+}
+
+static guint
+get_n_items (GListModel *model)
+{
+  return GESSO_PICTURE_LIST (model)->ids->len;
+}
+
+static gpointer
+get_item (GListModel *model, guint position)
+{
+  GessoPictureList *self = GESSO_PICTURE_LIST (model);
+  if (position >= self->ids->len)
+    return NULL;
+  GessoPicture *picture = gesso_library_ref_picture (
+      self->library, (gint64) g_array_index (self->ids, guint64, position));
+  keep (self, picture);
+  if (!gesso_picture_is_filled (picture))
+    want_page (self, position);
+  return picture;
+}
+
+static void
+list_model_init (GListModelInterface *iface)
+{
+  iface->get_item_type = get_item_type;
+  iface->get_n_items = get_n_items;
+  iface->get_item = get_item;
+}
+
+/* -- queries ------------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  GessoPictureList *self;
+  GessoPictureQuery *query;
+  guint generation, search_generation;
+} QueryRequest;
+
+static void
+set_loading (GessoPictureList *self, gboolean loading)
+{
+  if (self->loading == loading)
+    return;
+  self->loading = loading;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOADING]);
+}
+
+static void
+call_waiters (GessoPictureList *self, guint generation)
+{
+  g_autoptr (GArray) due = g_array_new (FALSE, FALSE, sizeof (Waiter));
+  for (guint i = 0; i < self->waiters->len;)
+    {
+      Waiter w = g_array_index (self->waiters, Waiter, i);
+      if (w.generation > generation)
+        {
+          i++;
+          continue;
+        }
+      g_array_append_val (due, w);
+      g_array_remove_index (self->waiters, i);
+    }
+  for (guint i = 0; i < due->len; i++)
+    {
+      Waiter *w = &g_array_index (due, Waiter, i);
+      w->func (w->data);
+    }
+}
+
+static void
+show (GessoPictureList *self, GessoPictureQuery *query)
+{
+  fill (self, query->rows); /* so that listeners find the first rows complete */
+  gesso_list_diff (G_LIST_MODEL (self), self->ids, (const guint64 *) (gpointer) query->ids->data,
+                   query->ids->len);
+}
+
+static void
+begin_query (GessoPictureList *self, GAsyncReadyCallback callback)
+{
+  QueryRequest *r = g_new0 (QueryRequest, 1);
+  r->self = g_object_ref (self);
+  r->query = gesso_picture_query_new (self->search, self->starred_only, FIRST_ROWS);
+  r->generation = self->generation;
+  r->search_generation = self->search_generation;
+  self->in_flight = TRUE;
+  self->cancellable = g_cancellable_new ();
+  gesso_database_run_async (gesso_library_get_reader (self->library), FALSE,
+                            gesso_picture_query_run, r->query, NULL, self->cancellable, callback,
+                            r);
+}
+
+static void
+queried_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  QueryRequest *r = user_data;
+  g_autoptr (GessoPictureList) self = r->self;
+  g_autoptr (GError) error = NULL;
+  gboolean ok = gesso_database_run_finish (GESSO_DATABASE (source), result, &error);
+  gboolean stale = self->detached || r->search_generation != self->search_generation;
+  self->in_flight = FALSE;
+  g_clear_object (&self->cancellable);
+  if (!ok && !stale)
+    g_message ("Pictures cannot be searched: %s", error->message);
+  if (ok && !stale)
+    show (self, r->query);
+  guint generation = r->generation;
+  gesso_picture_query_free (r->query);
+  g_free (r);
+  if (!stale)
+    call_waiters (self, generation);
+  if (self->in_flight || self->detached)
+    return; /* a listener asked, or the library closed */
+  if (generation != self->generation)
+    begin_query (self, queried_cb);
+  else
+    set_loading (self, FALSE);
+}
+
+void
+gesso_picture_list_refresh (GessoPictureList *self, GessoRefreshed func, gpointer data)
+{
+  g_return_if_fail (GESSO_IS_PICTURE_LIST (self));
+  if (self->detached)
+    {
+      if (func)
+        func (data);
+      return;
+    }
+  Waiter w = { func, data, ++self->generation };
+  if (func)
+    g_array_append_val (self->waiters, w);
+  set_loading (self, TRUE);
+  if (!self->in_flight)
+    begin_query (self, queried_cb);
+}
+
+/* What is on its way answers another question. */
+static void
+ask_again (GessoPictureList *self)
+{
+  self->generation++;
+  self->search_generation++;
+  set_loading (self, TRUE);
+  if (self->in_flight)
+    g_cancellable_cancel (self->cancellable);
+  else if (!self->detached)
+    begin_query (self, queried_cb);
+}
+
+/* -- the object ---------------------------------------------------------------------------------
+ */
+
+static void
+gesso_picture_list_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GessoPictureList *self = GESSO_PICTURE_LIST (object);
+  switch (id)
+    {
+    case PROP_SEARCH:
+      g_value_set_string (value, self->search);
+      break;
+    case PROP_STARRED_ONLY:
+      g_value_set_boolean (value, self->starred_only);
+      break;
+    case PROP_LOADING:
+      g_value_set_boolean (value, self->loading);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+gesso_picture_list_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GessoPictureList *self = GESSO_PICTURE_LIST (object);
+  switch (id)
+    {
+    case PROP_SEARCH:
+      gesso_picture_list_set_search (self, g_value_get_string (value));
+      break;
+    case PROP_STARRED_ONLY:
+      gesso_picture_list_set_starred_only (self, g_value_get_boolean (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+gesso_picture_list_dispose (GObject *object)
+{
+  GessoPictureList *self = GESSO_PICTURE_LIST (object);
+  g_clear_handle_id (&self->pages_id, g_source_remove);
+  if (self->library)
+    gesso_library_remove_list (self->library, self);
+  g_clear_object (&self->library);
+  G_OBJECT_CLASS (gesso_picture_list_parent_class)->dispose (object);
+}
+
+static void
+gesso_picture_list_finalize (GObject *object)
+{
+  GessoPictureList *self = GESSO_PICTURE_LIST (object);
+  g_free (self->search);
+  g_array_unref (self->ids);
+  g_array_unref (self->waiters);
+  g_hash_table_unref (self->kept_links);
+  g_queue_clear (&self->pages);
+  g_queue_clear_full (&self->kept, g_object_unref);
+  G_OBJECT_CLASS (gesso_picture_list_parent_class)->finalize (object);
+}
+
+static void
+gesso_picture_list_class_init (GessoPictureListClass *klass)
+{
+  const GParamFlags flags = G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  object_class->get_property = gesso_picture_list_get_property;
+  object_class->set_property = gesso_picture_list_set_property;
+  object_class->dispose = gesso_picture_list_dispose;
+  object_class->finalize = gesso_picture_list_finalize;
+  properties[PROP_SEARCH] =
+      g_param_spec_string ("search", NULL, NULL, "", G_PARAM_READWRITE | flags);
+  properties[PROP_STARRED_ONLY] =
+      g_param_spec_boolean ("starred-only", NULL, NULL, FALSE, G_PARAM_READWRITE | flags);
+  properties[PROP_LOADING] =
+      g_param_spec_boolean ("loading", NULL, NULL, FALSE, G_PARAM_READABLE | flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+gesso_picture_list_init (GessoPictureList *self)
+{
+  self->search = g_strdup ("");
+  self->ids = g_array_new (FALSE, FALSE, sizeof (guint64));
+  self->waiters = g_array_new (FALSE, FALSE, sizeof (Waiter));
+  self->kept_links = g_hash_table_new (NULL, NULL);
+  g_queue_init (&self->pages);
+  g_queue_init (&self->kept);
+}
+
+GessoPictureList *
+gesso_picture_list_new (GessoLibrary *library)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (library), NULL);
+  GessoPictureList *self = g_object_new (GESSO_TYPE_PICTURE_LIST, NULL);
+  self->library = g_object_ref (library);
+  gesso_library_add_list (library, self);
+  ask_again (self);
+  return self;
+}
+
+void
+gesso_picture_list_set_search (GessoPictureList *self, const char *text)
+{
+  g_return_if_fail (GESSO_IS_PICTURE_LIST (self));
+  if (g_strcmp0 (self->search, text ? text : "") == 0)
+    return;
+  g_free (self->search);
+  self->search = g_strdup (text ? text : "");
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SEARCH]);
+  ask_again (self);
+}
+
+void
+gesso_picture_list_set_starred_only (GessoPictureList *self, gboolean starred_only)
+{
+  g_return_if_fail (GESSO_IS_PICTURE_LIST (self));
+  if (self->starred_only == !!starred_only)
+    return;
+  self->starred_only = !!starred_only;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_STARRED_ONLY]);
+  ask_again (self);
+}
+
+void
+gesso_picture_list_detach (GessoPictureList *self)
+{
+  g_return_if_fail (GESSO_IS_PICTURE_LIST (self));
+  self->detached = TRUE;
+  g_clear_handle_id (&self->pages_id, g_source_remove);
+  if (self->cancellable)
+    g_cancellable_cancel (self->cancellable);
+  call_waiters (self, G_MAXUINT);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-picture-reader.c - width and height from PNG's IHDR and JPEG's frame header, texts from
+ * media/texts.h, prompts by recipe/import.h.
+ */
+#include "library/gesso-picture-reader.h"
+
+#include <string.h>
+
+#include "core/mem.h"
+#include "media/exif.h"
+#include "media/image.h"
+#include "media/texts.h"
+#include "recipe/import.h"
+
+enum
+{
+  PNG_SIZE_OFFSET = 16, /* behind signature, length and "IHDR" */
+  JPEG_FRAME_BYTES = 9,
+  MAX_JPEG_SEGMENTS = 1000,
+  FIRST_SIDEWAYS = 5
+};
+
+static int
+be16 (const guint8 *p)
+{
+  return p[0] << 8 | p[1];
+}
+
+static guint32
+be32 (const guint8 *p)
+{
+  return (guint32) be16 (p) << 16 | (guint32) be16 (p + 2);
+}
+
+static gboolean
+set_size (GessoPictureRow *row, guint32 width, guint32 height)
+{
+  if (width < 1 || height < 1 || width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
+    return FALSE;
+  row->width = (int) width;
+  row->height = (int) height;
+  return TRUE;
+}
+
+static gboolean
+read_png_size (GessoPictureRow *row, const MediaSource *source)
+{
+  guint8 head[PNG_SIZE_OFFSET + 8];
+  return media_source_read (source, 0, head, sizeof head) && !memcmp (head + 12, "IHDR", 4) &&
+         set_size (row, be32 (head + PNG_SIZE_OFFSET), be32 (head + PNG_SIZE_OFFSET + 4));
+}
+
+/* Frame headers are the markers C0 to CF but for three that are tables. */
+static gboolean
+is_frame (guint8 marker)
+{
+  return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+}
+
+static gboolean
+read_jpeg_size (GessoPictureRow *row, const MediaSource *source)
+{
+  guint64 at = 2;
+  for (int i = 0; i < MAX_JPEG_SEGMENTS; i++)
+    {
+      guint8 head[JPEG_FRAME_BYTES] = { 0 };
+      if (!media_source_read (source, at, head, 4) || head[0] != 0xff)
+        return FALSE;
+      if (head[1] == 0xff) /* a fill byte */
+        {
+          at++;
+          continue;
+        }
+      if (is_frame (head[1]))
+        return media_source_read (source, at, head, sizeof head) &&
+               set_size (row, (guint32) be16 (head + 7), (guint32) be16 (head + 5));
+      at += 2 + (guint64) be16 (head + 2);
+    }
+  return FALSE;
+}
+
+/* Orientations 5 to 8 lie on their side. */
+static void
+turn_upright (GessoPictureRow *row, const MediaSource *source)
+{
+  if (exif_orientation (source) < FIRST_SIDEWAYS)
+    return;
+  int width = row->width;
+  row->width = row->height;
+  row->height = width;
+}
+
+static gboolean
+read_size (GessoPictureRow *row, const char *path)
+{
+  Status status = { 0 };
+  MediaSource source;
+  guint8 begin[4];
+  if (!media_source_open (&source, path, &status))
+    return FALSE;
+  gboolean ok = media_source_read (&source, 0, begin, sizeof begin);
+  if (ok && !memcmp (begin, "\x89PNG", 4))
+    ok = read_png_size (row, &source);
+  else if (ok && begin[0] == 0xff && begin[1] == 0xd8)
+    {
+      ok = read_jpeg_size (row, &source);
+      if (ok)
+        turn_upright (row, &source);
+    }
+  else
+    ok = FALSE;
+  media_source_close (&source);
+  return ok;
+}
+
+static char *
+dup_valid (const char *text)
+{
+  return g_utf8_make_valid (recipe_str (text), -1);
+}
+
+static void
+read_recipe (GessoPictureRow *row, const MediaTexts *texts)
+{
+  Status status = { 0 };
+  Recipe recipe;
+  Notes notes = { 0 };
+  ImportSource source;
+  g_autofree ImportText *pairs = g_new0 (ImportText, texts->n + 1);
+  for (size_t i = 0; i < texts->n; i++)
+    pairs[i] = (ImportText){ texts->items[i].key, texts->items[i].value };
+  recipe_init (&recipe);
+  if (import_recipe (&recipe, pairs, texts->n, &source, &notes, &status))
+    {
+      row->prompt = dup_valid (recipe.prompt);
+      row->negative = dup_valid (recipe.negative_prompt);
+      g_autofree char *model = g_path_get_basename (recipe_str (recipe.model));
+      row->model = recipe.model ? dup_valid (model) : g_strdup ("");
+    }
+  notes_clear (&notes);
+  recipe_clear (&recipe);
+}
+
+gboolean
+gesso_picture_read_header (GessoPictureRow *row, const char *path)
+{
+  g_return_val_if_fail (row != NULL && path != NULL, FALSE);
+  Status status = { 0 };
+  MediaTexts texts = { 0 };
+  if (!read_size (row, path))
+    return FALSE;
+  if (media_texts_read (&texts, path, &status))
+    read_recipe (row, &texts);
+  media_texts_clear (&texts);
+  if (!row->prompt)
+    row->prompt = g_strdup ("");
+  if (!row->negative)
+    row->negative = g_strdup ("");
+  if (!row->model)
+    row->model = g_strdup ("");
+  return TRUE;
+}

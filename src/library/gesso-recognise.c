@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-recognise.c - kinds and families by decisive keys.
+ *
+ * Order matters: an adapter's keys contain its base model's, and an all-in-one file holds encoders
+ * and a VAE.  What can be run is asked of the engine's own recognition.
+ */
+#include "library/gesso-recognise.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#include "library/gesso-header.h"
+#include "weights/checkpoint.h"
+#include "weights/parts.h"
+#include "weights/recognise.h"
+#include "weights/refuse.h"
+
+enum
+{
+  WIDTH_SD15 = 768, /* of text embeddings */
+  WIDTH_SD2 = 1024,
+  WIDTH_BIG_G = 1280,
+  WIDTH_SDXL = 2048,
+  WIDTH_T5 = 4096,
+  EMBEDDING_MAX_TENSORS = 4,
+  ALIAS_MAX_BYTES = 200
+};
+
+typedef enum
+{
+  WHOLE,
+  HEAD,
+  TAIL,
+  PART
+} Match;
+
+typedef struct
+{
+  Match match;
+  const char *key;
+  GessoFileKind kind;
+} KeyRow;
+
+static const KeyRow decisive[] = {
+  { TAIL, "lora_up.weight", GESSO_FILE_LORA },
+  { TAIL, "lora_down.weight", GESSO_FILE_LORA },
+  { TAIL, "lora_A.weight", GESSO_FILE_LORA },
+  { TAIL, "lora_B.weight", GESSO_FILE_LORA },
+  { TAIL, "lora_A.default.weight", GESSO_FILE_LORA },
+  { TAIL, ".lora_A", GESSO_FILE_LORA },
+  { TAIL, ".lora_B", GESSO_FILE_LORA },
+  { TAIL, "lora.up.weight", GESSO_FILE_LORA },
+  { TAIL, "lora.down.weight", GESSO_FILE_LORA },
+  { TAIL, "lora_linear_layer.up.weight", GESSO_FILE_LORA },
+  { TAIL, "_lora1.down.weight", GESSO_FILE_LORA },
+  { TAIL, "hada_w1_a", GESSO_FILE_LORA },
+  { TAIL, "lokr_w1", GESSO_FILE_LORA },
+  { TAIL, "lokr_w1_a", GESSO_FILE_LORA },
+  { TAIL, "oft_blocks", GESSO_FILE_LORA },
+  { TAIL, "oft_diag", GESSO_FILE_LORA },
+  { TAIL, "dora_scale", GESSO_FILE_LORA },
+  { TAIL, ".diff", GESSO_FILE_LORA },
+  { TAIL, ".diff_b", GESSO_FILE_LORA },
+  { PART, "lllite_", GESSO_FILE_CONTROLNET },
+  { WHOLE, "lora_controlnet", GESSO_FILE_CONTROLNET },
+  { HEAD, "control_model.", GESSO_FILE_CONTROLNET },
+  { PART, "controlnet_", GESSO_FILE_CONTROLNET },
+  { PART, "input_hint_block", GESSO_FILE_CONTROLNET },
+  { PART, "zero_convs.", GESSO_FILE_CONTROLNET },
+  { HEAD, "adapter.body", GESSO_FILE_CONTROLNET },
+  { HEAD, "body.0.in_conv", GESSO_FILE_CONTROLNET },
+  { HEAD, "body.0.resnets", GESSO_FILE_CONTROLNET },
+  { HEAD, "body.0.block1", GESSO_FILE_CONTROLNET },
+  { HEAD, "image_proj.", GESSO_FILE_UNKNOWN },
+  { HEAD, "ip_adapter.", GESSO_FILE_UNKNOWN },
+  { HEAD, "string_to_param", GESSO_FILE_EMBEDDING },
+  { WHOLE, "emb_params", GESSO_FILE_EMBEDDING },
+  { TAIL, "body.0.rdb1.conv1.weight", GESSO_FILE_UPSCALER },
+  { WHOLE, "model.1.sub.0.RDB1.conv1.0.weight", GESSO_FILE_UPSCALER },
+  { TAIL, "layers.0.residual_group.blocks.0.attn.qkv.weight", GESSO_FILE_UPSCALER },
+  { PART, "double_blocks.0.img_attn.", GESSO_FILE_CHECKPOINT },
+  { PART, "transformer_blocks.0.attn.norm_q", GESSO_FILE_CHECKPOINT },
+  { PART, "joint_blocks.0.", GESSO_FILE_CHECKPOINT },
+  { TAIL, "head.modulation", GESSO_FILE_CHECKPOINT },
+  { PART, "condition_embedder.time_embedder.", GESSO_FILE_CHECKPOINT },
+  { TAIL, "decoder.middle.0.residual.0.gamma", GESSO_FILE_VAE },
+  { PART, "encoder.block.0.layer.0.SelfAttention", GESSO_FILE_TEXT_ENCODER },
+};
+
+static gboolean
+matches (const KeyRow *row, const char *name)
+{
+  switch (row->match)
+    {
+    case WHOLE:
+      return strcmp (name, row->key) == 0;
+    case HEAD:
+      return g_str_has_prefix (name, row->key);
+    case TAIL:
+      return g_str_has_suffix (name, row->key);
+    case PART:
+      return strstr (name, row->key) != NULL;
+    }
+  return FALSE;
+}
+
+static const KeyRow *
+find_decisive (const TensorTable *table)
+{
+  for (guint r = 0; r < G_N_ELEMENTS (decisive); r++)
+    for (size_t i = 0; i < table->n_items; i++)
+      if (matches (&decisive[r], table->items[i].name))
+        return &decisive[r];
+  return NULL;
+}
+
+/* The last dimension of the first tensor whose name holds @part; 0: none */
+static int64_t
+width_of (const TensorTable *table, const char *part, const char *tail)
+{
+  for (size_t i = 0; i < table->n_items; i++)
+    {
+      const FileTensor *t = &table->items[i];
+      if (t->rank >= 2 && strstr (t->name, part) && g_str_has_suffix (t->name, tail))
+        return t->ne[1];
+    }
+  return 0;
+}
+
+static gboolean
+has_part (const TensorTable *table, const char *part)
+{
+  for (size_t i = 0; i < table->n_items; i++)
+    if (strstr (table->items[i].name, part))
+      return TRUE;
+  return FALSE;
+}
+
+static const char *
+family_of_width (int64_t width)
+{
+  switch (width)
+    {
+    case WIDTH_SD15:
+      return "SD 1.5";
+    case WIDTH_SD2:
+      return "SD 2";
+    case WIDTH_BIG_G:
+    case WIDTH_SDXL:
+      return "SDXL";
+    default:
+      return "";
+    }
+}
+
+static const char *
+family_of_metadata (const TensorTable *table)
+{
+  static const char *const keys[] = { "modelspec.architecture", "ss_base_model_version",
+                                      "ss_base_model" };
+  static const char *const names[][2] = {
+    { "stable-diffusion-xl", "SDXL" },
+    { "sdxl", "SDXL" },
+    { "stable-diffusion-v1", "SD 1.5" },
+    { "sd_v1", "SD 1.5" },
+    { "sd_1.5", "SD 1.5" },
+    { "stable-diffusion-v2", "SD 2" },
+    { "sd_v2", "SD 2" },
+    { "sd_2", "SD 2" },
+    { "flux", "FLUX.1" },
+    { "wan", "Wan" },
+  };
+  for (guint k = 0; k < G_N_ELEMENTS (keys); k++)
+    {
+      const char *value = table_metadata (table, keys[k]);
+      for (guint n = 0; value && n < G_N_ELEMENTS (names); n++)
+        if (strstr (value, names[n][0]))
+          return names[n][1];
+    }
+  return "";
+}
+
+static const char *
+family_of_other_keys (const TensorTable *table)
+{
+  if (has_part (table, "double_blocks") || has_part (table, "single_transformer_blocks"))
+    return "FLUX.1";
+  if (has_part (table, "joint_blocks."))
+    return "SD 3";
+  if ((has_part (table, "blocks.0.self_attn") || has_part (table, "blocks_0_self_attn")) &&
+      (has_part (table, ".ffn") || has_part (table, "_ffn")))
+    return "Wan";
+  return has_part (table, "head.modulation") ? "Wan" : "";
+}
+
+/* What a LoRA or ControlNet was trained for: by its own word, then by the widths of the text that
+ * its cross attention reads, then by names. */
+static const char *
+family_of_adapter (const TensorTable *table)
+{
+  static const char *const downs[] = { "lora_down.weight", "lora_A.weight", "lora.down.weight",
+                                       "hada_w1_b", "attn2.to_k.weight" };
+  const char *family = family_of_metadata (table);
+  if (!*family)
+    family = family_of_other_keys (table);
+  for (guint i = 0; i < G_N_ELEMENTS (downs) && !*family; i++)
+    {
+      family = family_of_width (width_of (table, "attn2_to_k", downs[i]));
+      if (!*family)
+        family = family_of_width (width_of (table, "attn2.to_k", downs[i]));
+    }
+  if (!*family && (has_part (table, "lora_te2_") || has_part (table, "transformer_blocks_2_") ||
+                   has_part (table, "transformer_blocks.2.")))
+    family = "SDXL";
+  return *family || !has_part (table, "lora_te_text_model") ? family : "SD 1.5";
+}
+
+/* Vectors are (n, width), or one vector (width). */
+static int64_t
+embedding_width (const TensorTable *table)
+{
+  int64_t width = 0;
+  for (size_t i = 0; i < table->n_items; i++)
+    {
+      const FileTensor *t = &table->items[i];
+      if (t->rank < 1 || t->rank > 2)
+        return 0;
+      int64_t w = t->ne[t->rank - 1];
+      if (w != WIDTH_SD15 && w != WIDTH_SD2 && w != WIDTH_BIG_G && w != WIDTH_T5)
+        return 0;
+      width = MAX (width, w);
+    }
+  return table->n_items <= EMBEDDING_MAX_TENSORS ? width : 0;
+}
+
+static const char *
+family_of_embedding (const TensorTable *table)
+{
+  if (table_find (table, "clip_g"))
+    return "SDXL";
+  int64_t width = 0;
+  for (size_t i = 0; i < table->n_items; i++)
+    if (table->items[i].rank > 0)
+      width = MAX (width, table->items[i].ne[table->items[i].rank - 1]);
+  return family_of_width (width);
+}
+
+/* The number format that holds most bytes. */
+static const char *
+main_type (const TensorTable *table)
+{
+  g_autoptr (GHashTable) bytes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  const char *best = "";
+  guint64 most = 0;
+  for (size_t i = 0; i < table->n_items; i++)
+    {
+      const FileTensor *t = &table->items[i];
+      guint64 *sum = g_hash_table_lookup (bytes, t->type_name);
+      if (!sum)
+        {
+          sum = g_new0 (guint64, 1);
+          g_hash_table_insert (bytes, (gpointer) t->type_name, sum);
+        }
+      *sum += t->n_bytes;
+      if (*sum > most)
+        {
+          most = *sum;
+          best = t->type_name;
+        }
+    }
+  return best;
+}
+
+static void
+set_text (char **field, const char *text)
+{
+  g_free (*field);
+  *field = g_utf8_make_valid (text, -1);
+}
+
+static gboolean
+has_parts (const PartList *list, PartKind kind)
+{
+  for (int i = 0; i < list->n_parts; i++)
+    if (list->parts[i].kind == kind)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+has_clip (const PartList *list)
+{
+  return has_parts (list, PART_CLIP_0) || has_parts (list, PART_CLIP_1);
+}
+
+/* A model that the engine knows, but whose file does not hold all that a picture needs. */
+static void
+note_missing_parts (GessoRecognised *out, const ModelConfig *config)
+{
+  if (config->n_clips < (config->family == FAMILY_SDXL ? 2 : 1))
+    set_text (&out->problem, _ ("This file holds no complete text encoder: choose a checkpoint "
+                                "with everything in one file."));
+}
+
+static void
+recognise_checkpoint (GessoRecognised *out, GessoHeader *h, const PartList *list, const char *label)
+{
+  Status status = { 0 };
+  ModelConfig config = { 0 };
+  UnknownList unknown = { 0 };
+  out->kind = GESSO_FILE_CHECKPOINT;
+  if (!refuse_known (&h->source.table, label, &status) ||
+      !parts_load (h->set, list, &h->source.table, true, &unknown, label, &status) ||
+      !recognise_config (&config, h->set, label, &status))
+    {
+      set_text (&out->problem, status.message);
+      set_text (&out->family,
+                family_of_width (width_of (&h->source.table, "attn2.to_k", "weight")));
+      return;
+    }
+  set_text (&out->family, config.family == FAMILY_UNKNOWN ? "" : family_name (config.family));
+  note_missing_parts (out, &config);
+}
+
+static void
+recognise_parts (GessoRecognised *out, GessoHeader *h, const char *label, GessoFileKind hint)
+{
+  Status status = { 0 };
+  PartList list;
+  const TensorTable *table = &h->source.table;
+  parts_find (&list, table, PART_COUNT);
+  if (has_parts (&list, PART_UNET))
+    recognise_checkpoint (out, h, &list, label);
+  else if (has_parts (&list, PART_VAE))
+    out->kind = GESSO_FILE_VAE;
+  else if (has_parts (&list, PART_TINY))
+    out->kind = GESSO_FILE_TINY_VAE;
+  else if (has_clip (&list))
+    out->kind = GESSO_FILE_TEXT_ENCODER;
+  else if (embedding_width (table))
+    {
+      out->kind = GESSO_FILE_EMBEDDING;
+      set_text (&out->family, family_of_embedding (table));
+    }
+  else
+    {
+      out->kind = hint;
+      refuse_known (table, label, &status);
+      refuse_rest (table, label, &status);
+      set_text (&out->problem, status.message);
+    }
+}
+
+/* A kind that only the window's lists know: usable or not is decided by who uses it. */
+static void
+recognise_decisive (GessoRecognised *out, const KeyRow *row, GessoHeader *h, const char *label)
+{
+  Status status = { 0 };
+  const TensorTable *table = &h->source.table;
+  out->kind = row->kind;
+  if (row->kind == GESSO_FILE_EMBEDDING)
+    set_text (&out->family, family_of_embedding (table));
+  else if (row->kind == GESSO_FILE_CHECKPOINT)
+    set_text (&out->family, family_of_other_keys (table));
+  else
+    set_text (&out->family, family_of_adapter (table));
+  if (row->kind != GESSO_FILE_CHECKPOINT && row->kind != GESSO_FILE_VAE &&
+      row->kind != GESSO_FILE_UNKNOWN)
+    return;
+  refuse_known (table, label, &status);
+  refuse_rest (table, label, &status);
+  set_text (&out->problem, status.message);
+}
+
+static void
+note_alias (GessoRecognised *out, const TensorTable *table)
+{
+  const char *alias = table_metadata (table, "ss_output_name");
+  if (alias && strlen (alias) <= ALIAS_MAX_BYTES)
+    set_text (&out->alias, alias);
+}
+
+/* Of a file that cannot be read, in a folder that does not say either: where people look for it. */
+static GessoFileKind
+likely_kind (const char *label, GessoFileKind hint)
+{
+  static const char *const suffixes[] = { ".safetensors", ".sft", ".ckpt", ".gguf" };
+  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
+    if (hint == GESSO_FILE_UNKNOWN && g_str_has_suffix (label, suffixes[i]))
+      return GESSO_FILE_CHECKPOINT;
+  return hint;
+}
+
+static void
+recognise_file (GessoRecognised *out, const char *path, GessoFileKind hint)
+{
+  GessoHeader h = { 0 };
+  Status status = { 0 };
+  g_autofree char *name = g_path_get_basename (path);
+  g_autofree char *label = g_filename_display_name (name);
+  out->kind = hint;
+  if (!gesso_header_read (&h, path, &status))
+    {
+      out->kind = likely_kind (label, hint);
+      set_text (&out->problem, status.message);
+    }
+  else
+    {
+      const KeyRow *row = find_decisive (&h.source.table);
+      g_autofree char *type = g_ascii_strdown (main_type (&h.source.table), -1);
+      g_free (out->format);
+      out->format = g_strdup_printf ("%s, %s", h.source.container, type);
+      note_alias (out, &h.source.table);
+      if (row)
+        recognise_decisive (out, row, &h, label);
+      else
+        recognise_parts (out, &h, label, hint);
+    }
+  gesso_header_clear (&h);
+}
+
+/* A pipeline is read by the engine itself: its config files count. */
+static void
+recognise_folder (GessoRecognised *out, const char *path)
+{
+  Status status = { 0 };
+  Checkpoint *c = checkpoint_open (path, true, &status);
+  out->kind = GESSO_FILE_CHECKPOINT;
+  set_text (&out->format, "diffusers");
+  if (!c)
+    {
+      set_text (&out->problem, status.message);
+      return;
+    }
+  set_text (&out->family, c->config.family == FAMILY_UNKNOWN ? "" : family_name (c->config.family));
+  if (weights_count (c->weights))
+    {
+      g_free (out->format);
+      out->format =
+          g_strdup_printf ("diffusers, %s", dtype_name (weights_at (c->weights, 0)->dtype));
+    }
+  note_missing_parts (out, &c->config);
+  checkpoint_free (c);
+}
+
+void
+gesso_recognise (GessoRecognised *out, const char *path, GessoFileKind hint)
+{
+  g_return_if_fail (out != NULL && path != NULL);
+  *out = (GessoRecognised){
+    .kind = hint,
+    .family = g_strdup (""),
+    .format = g_strdup (""),
+    .alias = g_strdup (""),
+    .problem = g_strdup (""),
+  };
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    recognise_folder (out, path);
+  else
+    recognise_file (out, path, hint);
+}
+
+void
+gesso_recognised_clear (GessoRecognised *r)
+{
+  g_free (r->family);
+  g_free (r->format);
+  g_free (r->alias);
+  g_free (r->problem);
+  memset (r, 0, sizeof *r);
+}

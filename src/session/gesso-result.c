@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-result.c - a finished picture on its way to the disk.
+ */
+#include "session/gesso-result.h"
+
+#include <errno.h>
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "media/png.h"
+#include "media/texts.h"
+#include "recipe/infotext.h"
+#include "session/gesso-queue-store.h"
+#include "session/gesso-recipe.h"
+
+struct _GessoResultWriter
+{
+  GessoDatabase *database;
+  char *pictures_dir;
+  GThreadPool *pool; /* of one thread */
+};
+
+/* One picture; lives in its task. */
+typedef struct
+{
+  GessoResultWriter *writer; /* outlives the task: it waits for it */
+  gint64 job;
+  int index;
+  GessoFrame *frame;
+  char *recipe;
+  char *folder, *stem;
+  char *path; /* the reserved name */
+  gboolean done;
+  int n_done;
+} Save;
+
+enum
+{
+  MAX_NAMES = 100 /* that other programs may take from us one after the other */
+};
+
+static void
+save_free (gpointer data)
+{
+  Save *save = data;
+  gesso_frame_free (save->frame);
+  g_free (save->recipe);
+  g_free (save->folder);
+  g_free (save->stem);
+  g_free (save->path);
+  g_free (save);
+}
+
+static gboolean
+reserve (sqlite3 *db, gpointer data, GError **error)
+{
+  Save *save = data;
+  g_clear_pointer (&save->path, g_free);
+  return gesso_store_reserve (db, save->job, save->index, save->recipe, save->folder, save->stem,
+                              &save->path, &save->done, error);
+}
+
+static gboolean
+release_name (sqlite3 *db, gpointer data, GError **error)
+{
+  Save *save = data;
+  return gesso_store_release (db, save->job, save->index, error);
+}
+
+static gboolean
+mark_done (sqlite3 *db, gpointer data, GError **error)
+{
+  Save *save = data;
+  return gesso_store_mark_done (db, save->job, save->index, g_get_real_time (), &save->n_done,
+                                error);
+}
+
+/* Is the file at @path complete and made from @recipe? */
+static gboolean
+file_is_of_recipe (const char *path, const char *recipe)
+{
+  Status status = { 0 };
+  MediaTexts texts = { 0 };
+  gboolean same = media_texts_read (&texts, path, &status) && !texts.damaged &&
+                  g_strcmp0 (media_texts_find (&texts, "gesso"), recipe) == 0;
+  media_texts_clear (&texts);
+  return same;
+}
+
+/* @path appears complete or not at all. */
+static gboolean
+write_png (const Save *save, Status *status)
+{
+  Recipe recipe;
+  gsize n_bytes;
+  recipe_init (&recipe);
+  Notes notes = { 0 };
+  char *infotext = recipe_from_json (&recipe, save->recipe, strlen (save->recipe), &notes, status)
+                       ? infotext_write (&recipe, status)
+                       : NULL;
+  if (infotext)
+    {
+      const PngText texts[] = { { "parameters", infotext }, { "gesso", save->recipe } };
+      const PngOptions options = { .texts = texts, .n_texts = G_N_ELEMENTS (texts) };
+      const Image image = { save->frame->width, save->frame->height,
+                            (uint8_t *) g_bytes_get_data (save->frame->rgb, &n_bytes) };
+      png_write_file (save->path, &image, &options, status);
+    }
+  mem_free (infotext);
+  notes_clear (&notes);
+  recipe_clear (&recipe);
+  return status_ok (status);
+}
+
+static gboolean
+make_folder (const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  if (g_mkdir_with_parents (folder, 0777) == 0)
+    return TRUE;
+  int code = errno;
+  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (code),
+               _ ("The folder “%s” for pictures cannot be made: %s."), folder, g_strerror (code));
+  return FALSE;
+}
+
+/* States 2 and 3; @taken: the name belongs to another program's file. */
+static gboolean
+write_file (Save *save, gboolean *taken, GError **error)
+{
+  Status status = { 0 };
+  *taken = FALSE;
+  if (!gesso_database_run (save->writer->database, TRUE, reserve, save, error))
+    return FALSE;
+  if (save->done || !make_folder (save->path, error))
+    return save->done;
+  if (write_png (save, &status) || file_is_of_recipe (save->path, save->recipe))
+    return TRUE;
+  *taken = g_file_test (save->path, G_FILE_TEST_EXISTS);
+  return gesso_status_propagate (&status, error);
+}
+
+static gboolean
+save_picture (Save *save, GError **error)
+{
+  GessoDatabase *database = save->writer->database;
+  for (int i = 0; i < MAX_NAMES; i++)
+    {
+      g_autoptr (GError) problem = NULL;
+      gboolean taken;
+      if (write_file (save, &taken, &problem))
+        return gesso_database_run (database, TRUE, mark_done, save, error);
+      if (!taken)
+        {
+          g_propagate_error (error, g_steal_pointer (&problem));
+          return FALSE;
+        }
+      if (!gesso_database_run (database, TRUE, release_name, save, error))
+        return FALSE;
+    }
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+               _ ("No free name for the picture was found in “%s”."), save->folder);
+  return FALSE;
+}
+
+static void
+save_in_thread (gpointer data, gpointer unused)
+{
+  g_autoptr (GTask) task = data;
+  Save *save = g_task_get_task_data (task);
+  GError *error = NULL;
+  if (save_picture (save, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+GessoResultWriter *
+gesso_result_writer_new (GessoDatabase *database, const char *pictures_dir)
+{
+  g_return_val_if_fail (GESSO_IS_DATABASE (database) && pictures_dir, NULL);
+  GessoResultWriter *self = g_new (GessoResultWriter, 1);
+  *self = (GessoResultWriter){ g_object_ref (database), g_strdup (pictures_dir),
+                               g_thread_pool_new (save_in_thread, NULL, 1, FALSE, NULL) };
+  return self;
+}
+
+void
+gesso_result_writer_free (GessoResultWriter *self)
+{
+  if (!self)
+    return;
+  g_thread_pool_free (self->pool, FALSE, TRUE);
+  g_object_unref (self->database);
+  g_free (self->pictures_dir);
+  g_free (self);
+}
+
+static char *
+stem_of (const char *json)
+{
+  g_auto (Recipe) recipe;
+  return gesso_recipe_parse (&recipe, json, NULL)
+             ? gesso_recipe_dup_stem (recipe_str (recipe.prompt))
+             : gesso_recipe_dup_stem ("");
+}
+
+void
+gesso_result_save_async (GessoResultWriter *self,
+                         gint64 job,
+                         int index,
+                         const GessoFrame *frame,
+                         const char *recipe,
+                         GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  g_return_if_fail (self && frame && recipe);
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *day = g_date_time_format (now, "%Y-%m-%d");
+  Save *save = g_new0 (Save, 1);
+  *save = (Save){ .writer = self,
+                  .job = job,
+                  .index = index,
+                  .frame = gesso_frame_copy (frame),
+                  .recipe = g_strdup (recipe),
+                  .folder = g_build_filename (self->pictures_dir, day, NULL),
+                  .stem = stem_of (recipe) };
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+  g_task_set_source_tag (task, gesso_result_save_async);
+  g_task_set_task_data (task, save, save_free);
+  g_thread_pool_push (self->pool, task, NULL);
+}
+
+char *
+gesso_result_save_finish (GAsyncResult *result, int *n_done, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, NULL), NULL);
+  const Save *save = g_task_get_task_data (G_TASK (result));
+  if (!g_task_propagate_boolean (G_TASK (result), error))
+    return NULL;
+  *n_done = save->n_done;
+  return g_strdup (save->path);
+}
+
+/* Files of state 3 become state 4. */
+static gboolean
+mark_complete_files (sqlite3 *db, GError **error)
+{
+  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (save_free);
+  sqlite3_stmt *s = gesso_sql_bind (
+      db, error, "SELECT job, picture, path, recipe FROM pictures WHERE done = 0", "");
+  gboolean row = s != NULL;
+  while (row)
+    {
+      if (!gesso_sql_step (s, &row, error))
+        return FALSE;
+      Save *save = row ? g_new0 (Save, 1) : NULL;
+      if (!save)
+        break;
+      *save = (Save){ .job = sqlite3_column_int64 (s, 0),
+                      .index = sqlite3_column_int (s, 1),
+                      .path = gesso_sql_dup_text (s, 2),
+                      .recipe = gesso_sql_dup_text (s, 3) };
+      g_ptr_array_add (found, save);
+    }
+  for (guint i = 0; s && i < found->len; i++)
+    {
+      Save *save = g_ptr_array_index (found, i);
+      if (file_is_of_recipe (save->path, save->recipe) && !mark_done (db, save, error))
+        return FALSE;
+    }
+  return s != NULL;
+}
+
+/* The name is core to media/file.c: ".gesso-PID-N.part". */
+static void
+remove_temp_files (const char *folder, gint64 pid)
+{
+  g_autofree char *prefix = g_strdup_printf (".gesso-%" G_GINT64_FORMAT "-", pid);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    if (g_str_has_prefix (name, prefix) && g_str_has_suffix (name, ".part"))
+      {
+        g_autofree char *path = g_build_filename (folder, name, NULL);
+        g_unlink (path);
+      }
+}
+
+gboolean
+gesso_result_recover (sqlite3 *db, gpointer unused, GError **error)
+{
+  if (!mark_complete_files (db, error))
+    return FALSE;
+  sqlite3_stmt *s = gesso_sql_bind (db, error, "SELECT path, pid FROM temp_folders", "");
+  gboolean row = s != NULL;
+  while (row)
+    {
+      if (!gesso_sql_step (s, &row, error))
+        return FALSE;
+      if (row)
+        remove_temp_files ((const char *) sqlite3_column_text (s, 0), sqlite3_column_int64 (s, 1));
+    }
+  return s && gesso_sql_run (db, error, "DELETE FROM temp_folders", "");
+}

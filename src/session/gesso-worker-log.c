@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-worker-log.c - what a worker process writes to stderr, and what it leaves behind.
+ */
+#define G_LOG_DOMAIN "gesso-worker"
+
+#include "session/gesso-worker-log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum
+{
+  MAX_LOG_BYTES = 1 << 20,
+  READ_BYTES = 4096,
+  MAX_LINE_BYTES = 8192 /* a line without an end is cut here */
+};
+
+struct _GessoWorkerLog
+{
+  GInputStream *stream;
+  char *data_dir, *path;
+  gint64 pid;
+  int fd; /* of the file; -1 when it cannot be written, which is no reason to stop */
+  gsize n_bytes;
+  GThread *thread;
+};
+
+static void
+open_file (GessoWorkerLog *self)
+{
+  struct stat st;
+  self->fd = g_open (self->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  self->n_bytes = self->fd >= 0 && fstat (self->fd, &st) == 0 ? (gsize) st.st_size : 0;
+}
+
+static void
+rotate (GessoWorkerLog *self)
+{
+  g_autofree char *old = g_strconcat (self->path, ".old", NULL);
+  if (self->fd >= 0)
+    close (self->fd);
+  self->fd = -1;
+  if (g_rename (self->path, old) == 0)
+    open_file (self);
+}
+
+static void
+write_line (GessoWorkerLog *self, const char *line)
+{
+  g_debug ("[%" G_GINT64_FORMAT "] %s", self->pid, line);
+  if (self->fd < 0)
+    return;
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *time = g_date_time_format (now, "%Y-%m-%d %H:%M:%S");
+  g_autofree char *text = g_strdup_printf ("%s [%" G_GINT64_FORMAT "] %s\n", time, self->pid, line);
+  gssize n = write (self->fd, text, strlen (text));
+  self->n_bytes += n > 0 ? (gsize) n : 0;
+  if (self->n_bytes > MAX_LOG_BYTES)
+    rotate (self);
+}
+
+/* Takes whole lines out of @pending. */
+static void
+write_lines (GessoWorkerLog *self, GString *pending)
+{
+  char *end;
+  while ((end = memchr (pending->str, '\n', pending->len)))
+    {
+      *end = '\0';
+      g_autofree char *line = g_utf8_make_valid (pending->str, -1);
+      write_line (self, line);
+      g_string_erase (pending, 0, end - pending->str + 1);
+    }
+  if (pending->len > MAX_LINE_BYTES)
+    {
+      g_autofree char *line = g_utf8_make_valid (pending->str, (gssize) pending->len);
+      write_line (self, line);
+      g_string_truncate (pending, 0);
+    }
+}
+
+static char *
+pid_path (const char *data_dir)
+{
+  return g_build_filename (data_dir, "worker.pid", NULL);
+}
+
+static gpointer
+log_thread (gpointer data)
+{
+  GessoWorkerLog *self = data;
+  g_autoptr (GString) pending = g_string_new (NULL);
+  g_autofree char *pid_file = pid_path (self->data_dir);
+  g_autofree char *pid = g_strdup_printf ("%" G_GINT64_FORMAT "\n", self->pid);
+  char buffer[READ_BYTES];
+  gssize n;
+  g_file_set_contents_full (pid_file, pid, -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
+  open_file (self);
+  while ((n = g_input_stream_read (self->stream, buffer, sizeof buffer, NULL, NULL)) > 0)
+    {
+      g_string_append_len (pending, buffer, n);
+      write_lines (self, pending);
+    }
+  if (pending->len > 0)
+    {
+      g_string_append_c (pending, '\n');
+      write_lines (self, pending);
+    }
+  if (self->fd >= 0)
+    close (self->fd);
+  gesso_worker_remove_temp_files (self->data_dir, self->pid);
+  return NULL;
+}
+
+GessoWorkerLog *
+gesso_worker_log_new (GInputStream *stream, const char *data_dir, gint64 pid)
+{
+  g_return_val_if_fail (G_IS_INPUT_STREAM (stream) && data_dir && pid > 0, NULL);
+  GessoWorkerLog *self = g_new0 (GessoWorkerLog, 1);
+  self->stream = g_object_ref (stream);
+  self->data_dir = g_strdup (data_dir);
+  self->path = g_build_filename (data_dir, "worker.log", NULL);
+  self->pid = pid;
+  self->fd = -1;
+  self->thread = g_thread_new ("worker-log", log_thread, self);
+  return self;
+}
+
+void
+gesso_worker_log_free (GessoWorkerLog *self)
+{
+  if (!self)
+    return;
+  g_thread_join (self->thread);
+  g_object_unref (self->stream);
+  g_free (self->data_dir);
+  g_free (self->path);
+  g_free (self);
+}
+
+void
+gesso_worker_remove_temp_files (const char *data_dir, gint64 pid)
+{
+  g_autofree char *folder = g_build_filename (data_dir, "journals", NULL);
+  g_autofree char *prefix =
+      pid ? g_strdup_printf (".gesso-%" G_GINT64_FORMAT "-", pid) : g_strdup (".gesso-");
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    if (g_str_has_prefix (name, prefix) && g_str_has_suffix (name, ".part"))
+      {
+        g_autofree char *path = g_build_filename (folder, name, NULL);
+        g_unlink (path);
+      }
+}
+
+void
+gesso_worker_sweep (const char *data_dir)
+{
+  g_autofree char *path = g_build_filename (data_dir, "worker.lock", NULL);
+  int fd = g_open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return;
+  if (flock (fd, LOCK_EX | LOCK_NB) == 0)
+    gesso_worker_remove_temp_files (data_dir, 0);
+  close (fd);
+}
+
+gint64
+gesso_worker_find_old (const char *data_dir, const char *program)
+{
+  g_autofree char *path = pid_path (data_dir);
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return 0;
+  gint64 pid = g_ascii_strtoll (text, NULL, 10);
+  g_autofree char *link = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/exe", pid);
+  g_autofree char *exe = pid > 1 ? g_file_read_link (link, NULL) : NULL;
+  g_autofree char *exe_name = exe ? g_path_get_basename (exe) : NULL;
+  g_autofree char *our_name = g_path_get_basename (program);
+  return exe_name && g_str_has_prefix (exe_name, our_name) ? pid : 0;
+}

@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-queue.c - the session with a fake worker.  Usage: test-queue FAKE_WORKER
+ */
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "session/gesso-session.h"
+
+enum
+{
+  PATIENCE_S = 120 /* nothing takes that long; a test that waits so long has failed */
+};
+
+static const char *fake_worker;
+
+/* A session in folders of its own, and what it told. */
+typedef struct
+{
+  char *folder, *data, *pictures;
+  GessoSession *session;
+  GessoQueue *queue;
+  int n_failed, n_drained, n_ended, n_pictures, n_died, n_previews;
+  char *sentence; /* of the last failure or death */
+} Fixture;
+
+static void
+on_failed (GessoQueue *queue, const char *sentence, Fixture *f)
+{
+  f->n_failed++;
+  g_free (f->sentence);
+  f->sentence = g_strdup (sentence);
+}
+
+static void
+on_died (GessoSession *session, const char *sentence, Fixture *f)
+{
+  f->n_died++;
+  g_free (f->sentence);
+  f->sentence = g_strdup (sentence);
+}
+
+static void
+on_drained (GessoQueue *queue, Fixture *f)
+{
+  f->n_drained++;
+}
+
+static void
+on_ended (GessoQueue *queue, GessoJob *job, Fixture *f)
+{
+  f->n_ended++;
+}
+
+static void
+on_picture (GessoQueue *queue, GessoJob *job, int index, const char *path, Fixture *f)
+{
+  g_assert_true (g_file_test (path, G_FILE_TEST_IS_REGULAR));
+  g_assert_cmpstr (path, ==, gesso_job_get_last_picture (job));
+  f->n_pictures++;
+}
+
+static void
+open_with (Fixture *f, const char *worker)
+{
+  g_autoptr (GError) error = NULL;
+  const GessoSessionOptions options = {
+    .data_dir = f->data, .pictures_dir = f->pictures, .worker = worker, .restart_delay_ms = 1
+  };
+  f->session = gesso_session_new (&options, &error);
+  g_assert_no_error (error);
+  f->queue = gesso_session_get_queue (f->session);
+  g_signal_connect (f->queue, "failed", G_CALLBACK (on_failed), f);
+  g_signal_connect (f->queue, "drained", G_CALLBACK (on_drained), f);
+  g_signal_connect (f->queue, "job-ended", G_CALLBACK (on_ended), f);
+  g_signal_connect (f->queue, "picture", G_CALLBACK (on_picture), f);
+  g_signal_connect (f->session, "worker-died", G_CALLBACK (on_died), f);
+}
+
+static void
+close_session (Fixture *f)
+{
+  gesso_session_close (f->session);
+  g_clear_object (&f->session);
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+}
+
+static void
+reopen (Fixture *f)
+{
+  close_session (f);
+  open_with (f, fake_worker);
+}
+
+static void
+set_up (Fixture *f, gconstpointer unused)
+{
+  f->folder = g_dir_make_tmp ("gesso-queue-XXXXXX", NULL);
+  f->data = g_build_filename (f->folder, "data", NULL);
+  f->pictures = g_build_filename (f->folder, "pictures", NULL);
+  open_with (f, fake_worker);
+}
+
+static void
+remove_folder (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      if (g_file_test (path, G_FILE_TEST_IS_DIR))
+        remove_folder (path);
+      else
+        g_unlink (path);
+    }
+  g_rmdir (folder);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer unused)
+{
+  if (f->session)
+    close_session (f);
+  remove_folder (f->folder);
+  g_free (f->folder);
+  g_free (f->data);
+  g_free (f->pictures);
+  g_free (f->sentence);
+}
+
+static gboolean
+on_too_long_cb (gpointer what)
+{
+  g_error ("Waited in vain for %s", (const char *) what);
+  return G_SOURCE_REMOVE;
+}
+
+#define WAIT_FOR(condition)                                                                        \
+  G_STMT_START                                                                                     \
+  {                                                                                                \
+    guint guard_ = g_timeout_add_seconds (PATIENCE_S, on_too_long_cb, (gpointer) #condition);      \
+    while (!(condition))                                                                           \
+      g_main_context_iteration (NULL, TRUE);                                                       \
+    g_source_remove (guard_);                                                                      \
+  }                                                                                                \
+  G_STMT_END
+
+static char *
+recipe (const char *prompt, int batch_count, int batch_size)
+{
+  return g_strdup_printf (
+      "{\"version\": 1, \"model\": \"m\", \"prompt\": \"%s\", \"seed\": 3, \"width\": 64,"
+      " \"height\": 64, \"batch_count\": %d, \"batch_size\": %d}",
+      prompt, batch_count, batch_size);
+}
+
+static void
+on_added_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GArray **ids = data;
+  g_autoptr (GError) error = NULL;
+  *ids = gesso_queue_add_finish (GESSO_QUEUE (source), result, &error);
+  g_assert_no_error (error);
+}
+
+/* Prompts separated by commas, one job each.  Returns: the last job, the queue's */
+static GessoJob *
+add_at (Fixture *f, const char *prompts, GessoQueuePlace place)
+{
+  g_auto (GStrv) recipes = g_strsplit (prompts, ",", -1);
+  g_autoptr (GArray) ids = NULL;
+  for (int i = 0; recipes[i]; i++)
+    {
+      g_autofree char *prompt = recipes[i];
+      recipes[i] = recipe (prompt, 1, 1);
+    }
+  gesso_queue_add_async (f->queue, (const char *const *) recipes, place, NULL, on_added_cb, &ids);
+  WAIT_FOR (ids != NULL);
+  g_assert_cmpuint (ids->len, ==, g_strv_length (recipes));
+  return gesso_queue_find (f->queue, g_array_index (ids, gint64, ids->len - 1));
+}
+
+static GessoJob *
+add (Fixture *f, const char *prompts)
+{
+  return add_at (f, prompts, GESSO_QUEUE_LAST);
+}
+
+static GessoJob *
+add_batches (Fixture *f, const char *prompt, int count, int size)
+{
+  g_autofree char *json = recipe (prompt, count, size);
+  const char *recipes[] = { json, NULL };
+  g_autoptr (GArray) ids = NULL;
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, on_added_cb, &ids);
+  WAIT_FOR (ids != NULL);
+  return gesso_queue_find (f->queue, g_array_index (ids, gint64, 0));
+}
+
+/* Titles of the live jobs, in order; the ended ones after a "/". */
+static char *
+titles (Fixture *f)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+  const guint n_live = (guint) gesso_queue_get_n_waiting (f->queue);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (f->queue)); i++)
+    {
+      g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (f->queue), i);
+      g_string_append (out, i == n_live ? "/" : i ? " " : "");
+      g_string_append (out, gesso_job_get_title (job));
+    }
+  return g_strdup (out->str);
+}
+
+static gboolean
+titles_are (Fixture *f, const char *expected)
+{
+  g_autofree char *now = titles (f);
+  return strcmp (now, expected) == 0;
+}
+
+static void
+assert_titles (Fixture *f, const char *expected)
+{
+  g_autofree char *now = titles (f);
+  g_assert_cmpstr (now, ==, expected);
+}
+
+static GessoJob *
+find (Fixture *f, const char *title)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (f->queue)); i++)
+    {
+      g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (f->queue), i);
+      if (strcmp (gesso_job_get_title (job), title) == 0)
+        return job; /* the queue keeps it */
+    }
+  g_error ("no job %s", title);
+}
+
+static gboolean
+is_in (GessoJob *job, GessoJobState state)
+{
+  return gesso_job_get_state (job) == state;
+}
+
+static guint
+count_files (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  guint n = 0;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      n += g_file_test (path, G_FILE_TEST_IS_DIR) ? count_files (path) : 1;
+    }
+  return n;
+}
+
+/* ---- order ---- */
+
+static void
+test_places (Fixture *f, gconstpointer unused)
+{
+  gesso_queue_set_paused (f->queue, TRUE);
+  add (f, "a,b");
+  add (f, "c");
+  add_at (f, "n1,n2", GESSO_QUEUE_NOW);
+  add_at (f, "x", GESSO_QUEUE_NEXT); /* nothing runs: first */
+  assert_titles (f, "x n1 n2 a b c");
+  gesso_queue_move (f->queue, find (f, "c"), find (f, "n1"));
+  WAIT_FOR (titles_are (f, "x c n1 n2 a b"));
+  gesso_queue_move (f->queue, find (f, "x"), NULL);
+  WAIT_FOR (titles_are (f, "c n1 n2 a b x"));
+  gesso_queue_put_first (f->queue, find (f, "b"));
+  WAIT_FOR (titles_are (f, "b c n1 n2 a x"));
+  gesso_queue_move (f->queue, find (f, "b"), find (f, "c")); /* where it is */
+  gesso_queue_duplicate (f->queue, find (f, "n2"));
+  WAIT_FOR (titles_are (f, "b c n1 n2 a x n2"));
+  reopen (f);
+  assert_titles (f, "b c n1 n2 a x n2");
+  g_assert_true (gesso_queue_get_paused (f->queue));
+  g_assert_cmpint (f->n_failed, ==, 0);
+}
+
+/* Halving the distance between the same two neighbours uses up a double's digits. */
+static void
+test_moves_for_ever (Fixture *f, gconstpointer unused)
+{
+  gesso_queue_set_paused (f->queue, TRUE);
+  add (f, "a,b,c,d");
+  for (int i = 0; i < 200; i++)
+    {
+      gesso_queue_move (f->queue, find (f, "c"), find (f, "b"));
+      WAIT_FOR (titles_are (f, "a c b d"));
+      gesso_queue_move (f->queue, find (f, "b"), find (f, "c"));
+      WAIT_FOR (titles_are (f, "a b c d"));
+    }
+  reopen (f);
+  assert_titles (f, "a b c d");
+}
+
+static void
+on_items_changed (GListModel *model, guint position, guint removed, guint added, int *n)
+{
+  ++*n;
+}
+
+static void
+test_thousand_at_once (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GString) prompts = g_string_new ("p0");
+  int n_changes = 0;
+  gesso_queue_set_paused (f->queue, TRUE);
+  g_signal_connect (f->queue, "items-changed", G_CALLBACK (on_items_changed), &n_changes);
+  for (int i = 1; i < 1000; i++)
+    g_string_append_printf (prompts, ",p%d", i);
+  add (f, prompts->str);
+  g_assert_cmpint (n_changes, ==, 1);
+  g_assert_cmpint (gesso_queue_get_n_waiting (f->queue), ==, 1000);
+  gesso_queue_cancel_all (f->queue);
+  WAIT_FOR (gesso_queue_get_n_waiting (f->queue) == 0);
+  g_assert_cmpint (f->n_ended, ==, 1000);
+  g_assert_cmpint (n_changes, ==, 2);
+  gesso_queue_remove_ended (f->queue);
+  WAIT_FOR (g_list_model_get_n_items (G_LIST_MODEL (f->queue)) == 0);
+  reopen (f);
+  assert_titles (f, "");
+}
+
+static void
+on_refused_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GArray) ids = gesso_queue_add_finish (GESSO_QUEUE (source), result, data);
+  g_assert_null (ids);
+}
+
+static void
+test_all_or_none (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *good = recipe ("a", 1, 1);
+  const char *recipes[] = { good, "{\"version\": 1, \"prompt\": \"no model\"}", NULL };
+  g_autoptr (GError) error = NULL;
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, on_refused_cb, &error);
+  WAIT_FOR (error != NULL);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  assert_titles (f, "");
+  reopen (f);
+  assert_titles (f, "");
+}
+
+/* ---- running ---- */
+
+static void
+test_runs_all (Fixture *f, gconstpointer unused)
+{
+  add (f, "a");
+  GessoJob *job = add_batches (f, "b", 2, 3);
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_true (is_in (job, GESSO_JOB_DONE));
+  g_assert_cmpint (gesso_job_get_n_done (job), ==, 6);
+  g_assert_cmpfloat (gesso_job_get_fraction (job), ==, 1);
+  g_assert_cmpint (f->n_pictures, ==, 7);
+  g_assert_cmpuint (count_files (f->pictures), ==, 7);
+  g_assert_cmpfloat (gesso_queue_get_fraction (f->queue), ==, 1);
+  assert_titles (f, "/b a");
+  reopen (f);
+  assert_titles (f, "/b a");
+  g_assert_cmpint (gesso_job_get_n_done (find (f, "b")), ==, 6);
+  g_assert_cmpint (f->n_failed, ==, 0);
+}
+
+static void
+on_preview (GessoJob *job, GParamSpec *pspec, Fixture *f)
+{
+  const GessoFrame *frame = gesso_job_get_preview (job);
+  if (!frame)
+    return;
+  f->n_previews++;
+  g_assert_cmpuint (g_bytes_get_size (frame->rgb), ==,
+                    (gsize) frame->width * (gsize) frame->height * 3);
+}
+
+static void
+test_pause_parks_and_goes_on (Fixture *f, gconstpointer unused)
+{
+  GessoJob *job = add (f, "hold");
+  add (f, "b");
+  g_signal_connect (job, "notify::preview", G_CALLBACK (on_preview), f);
+  WAIT_FOR (gesso_job_get_step (job) == 1 && f->n_previews > 0);
+  g_assert_true (gesso_queue_get_running (f->queue) == job);
+  gesso_queue_set_paused (f->queue, TRUE);
+  WAIT_FOR (is_in (job, GESSO_JOB_PARKED));
+  g_assert_null (gesso_job_get_preview (job));
+  g_assert_null (gesso_queue_get_running (f->queue));
+  gesso_queue_set_paused (f->queue, FALSE);
+  g_autofree char *note = NULL;
+  WAIT_FOR (gesso_job_get_step (job) == 2);
+  g_object_get (job, "note", &note, NULL);
+  g_assert_cmpstr (note, ==, "Goes on from step 1");
+  gesso_queue_cancel (f->queue, job);
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_true (is_in (job, GESSO_JOB_CANCELLED));
+  g_assert_cmpint (f->n_pictures, ==, 1);
+}
+
+static void
+test_now_goes_between (Fixture *f, gconstpointer unused)
+{
+  GessoJob *big = add (f, "hold");
+  add (f, "last");
+  WAIT_FOR (gesso_job_get_step (big) == 1);
+  GessoJob *next = add_at (f, "next", GESSO_QUEUE_NEXT);
+  assert_titles (f, "hold next last");
+  GessoJob *small = add_at (f, "small", GESSO_QUEUE_NOW);
+  WAIT_FOR (is_in (small, GESSO_JOB_DONE));
+  WAIT_FOR (gesso_job_get_step (big) == 2); /* goes on by itself */
+  g_assert_true (is_in (next, GESSO_JOB_WAITING));
+  assert_titles (f, "hold next last/small");
+  gesso_queue_put_first (f->queue, next);
+  WAIT_FOR (is_in (next, GESSO_JOB_DONE));
+  gesso_queue_move (f->queue, find (f, "last"),
+                    big); /* before the running one: it goes first, too */
+  WAIT_FOR (f->n_pictures == 3);
+  gesso_queue_cancel_all (f->queue);
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_true (is_in (big, GESSO_JOB_CANCELLED));
+}
+
+static void
+test_running_job_is_not_edited (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *other = recipe ("other", 1, 1);
+  GessoJob *job = add (f, "hold"), *waiting = add (f, "b");
+  WAIT_FOR (gesso_job_get_step (job) == 1);
+  gesso_queue_edit (f->queue, job, other);
+  WAIT_FOR (f->n_failed == 1);
+  g_assert_nonnull (strstr (f->sentence, "duplicate"));
+  gesso_queue_edit (f->queue, waiting, other);
+  WAIT_FOR (titles_are (f, "hold other"));
+  g_assert_cmpstr (gesso_job_get_recipe (waiting), ==, other);
+  gesso_queue_cancel (f->queue, job);
+  WAIT_FOR (f->n_drained == 1);
+  assert_titles (f, "/other hold");
+}
+
+static void
+test_failed_job_is_retried (Fixture *f, gconstpointer unused)
+{
+  GessoJob *unreadable = add (f, "fail:io"); /* the disk has room: it is this job's trouble */
+  GessoJob *job = add (f, "fail:no-memory");
+  add (f, "b");
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_true (is_in (unreadable, GESSO_JOB_FAILED));
+  gesso_queue_remove (f->queue, unreadable);
+  WAIT_FOR (g_list_model_get_n_items (G_LIST_MODEL (f->queue)) == 2);
+  g_assert_true (is_in (job, GESSO_JOB_FAILED));
+  g_assert_cmpstr (gesso_job_get_error_code (job), ==, "no-memory");
+  g_assert_cmpstr (gesso_job_get_error (job), ==, "It was told to fail.");
+  g_assert_cmpint (f->n_pictures, ==, 1);
+  gesso_queue_set_paused (f->queue, TRUE);
+  gesso_queue_retry (f->queue, job);
+  WAIT_FOR (is_in (job, GESSO_JOB_WAITING));
+  g_assert_cmpstr (gesso_job_get_error (job), ==, "");
+  g_autofree char *other = recipe ("better", 1, 1);
+  gesso_queue_edit (f->queue, job, other);
+  WAIT_FOR (titles_are (f, "better/b"));
+  gesso_queue_set_paused (f->queue, FALSE);
+  WAIT_FOR (f->n_drained == 2);
+  assert_titles (f, "/better b");
+  gesso_queue_remove (f->queue, job);
+  WAIT_FOR (titles_are (f, "/b"));
+}
+
+/* ---- the worker ---- */
+
+static void
+test_job_that_kills_twice (Fixture *f, gconstpointer unused)
+{
+  GessoJob *job = add (f, "die");
+  add (f, "b");
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_cmpint (f->n_died, ==, 2);
+  g_assert_true (is_in (job, GESSO_JOB_FAILED));
+  g_assert_cmpstr (gesso_job_get_error_code (job), ==, "worker-died");
+  g_assert_cmpint (f->n_pictures, ==, 1);
+}
+
+static void
+test_worker_stops_after_three (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  open_with (f, "/bin/false");
+  add (f, "a");
+  WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_STOPPED);
+  WAIT_FOR (f->n_died == 3);
+  g_assert_nonnull (strstr (f->sentence, "3 times"));
+  gesso_session_restart_worker (f->session);
+  WAIT_FOR (f->n_died == 6);
+  assert_titles (f, "a");
+  close_session (f);
+  open_with (f, "/nowhere/gesso-worker");
+  WAIT_FOR (f->n_died == 7);
+  g_assert_nonnull (strstr (f->sentence, "/nowhere/gesso-worker"));
+  reopen (f);
+  WAIT_FOR (f->n_drained == 1);
+}
+
+static void
+on_planned_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GessoPlan) plan = gesso_session_plan_finish (GESSO_SESSION (source), result, &error);
+  if (plan)
+    g_assert_cmpuint (plan->peak_bytes, ==, 1000);
+  *(double *) data = plan ? plan->seconds : -error->code;
+}
+
+static void
+test_newest_plan_counts (Fixture *f, gconstpointer unused)
+{
+  double first = 0, second = 0;
+  g_autofree char *json = recipe ("a", 1, 1);
+  gesso_session_plan_async (f->session, json, NULL, on_planned_cb, &first);
+  gesso_session_plan_async (f->session, json, NULL, on_planned_cb, &second);
+  WAIT_FOR (first != 0 && second != 0);
+  g_assert_cmpfloat (first, ==, -G_IO_ERROR_CANCELLED);
+  g_assert_cmpfloat (second, ==, 12);
+}
+
+static void
+test_estimates_before_measuring (Fixture *f, gconstpointer unused)
+{
+  gesso_queue_set_paused (f->queue, TRUE);
+  add (f, "a,b");
+  WAIT_FOR (gesso_queue_get_eta (f->queue) == 24); /* the worker says 12 s for each */
+  gesso_queue_set_paused (f->queue, FALSE);
+  WAIT_FOR (f->n_drained == 1);
+  gesso_queue_set_paused (f->queue, TRUE);
+  add (f, "c");
+  WAIT_FOR (gesso_queue_get_eta (f->queue) >= 0);
+  g_assert_cmpfloat (gesso_queue_get_eta (f->queue), <, 12); /* measured by now */
+}
+
+/* ---- the disk ---- */
+
+static void
+test_unwritable_pictures_pause_the_queue (Fixture *f, gconstpointer unused)
+{
+  g_assert_true (g_file_set_contents (f->pictures, "in the way", -1, NULL));
+  GessoJob *job = add (f, "a");
+  add (f, "b,c");
+  WAIT_FOR (f->n_failed == 1 && is_in (job, GESSO_JOB_PARKED));
+  g_assert_true (gesso_queue_get_paused (f->queue));
+  g_assert_nonnull (strstr (f->sentence, f->pictures));
+  assert_titles (f, "a b c");
+  g_unlink (f->pictures);
+  gesso_queue_set_paused (f->queue, FALSE);
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_cmpint (f->n_failed, ==, 1);
+  g_assert_cmpuint (count_files (f->pictures), ==, 3);
+}
+
+static void
+limit_files (rlim_t size_bytes)
+{
+  struct rlimit limit;
+  getrlimit (RLIMIT_FSIZE, &limit);
+  limit.rlim_cur = MIN (size_bytes, limit.rlim_max);
+  g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &limit), ==, 0);
+}
+
+static void
+test_full_disk_pauses_the_queue (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *json = g_strdup (
+      "{\"version\": 1, \"model\": \"m\", \"prompt\": \"big\", \"width\": 512, \"height\": 512}");
+  const char *recipes[] = { json, json, json, NULL };
+  g_autoptr (GArray) ids = NULL;
+  WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_READY);
+  limit_files (400000); /* half of such a picture */
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, on_added_cb, &ids);
+  WAIT_FOR (ids != NULL);
+  GessoJob *job = gesso_queue_find (f->queue, g_array_index (ids, gint64, 0));
+  WAIT_FOR (f->n_failed == 1 && is_in (job, GESSO_JOB_PARKED));
+  g_assert_true (gesso_queue_get_paused (f->queue));
+  g_assert_nonnull (strstr (f->sentence, "the disk is full"));
+  g_assert_cmpuint (count_files (f->pictures), ==, 0); /* not even a temporary one */
+  limit_files (RLIM_INFINITY);
+  gesso_queue_set_paused (f->queue, FALSE);
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_cmpint (f->n_failed, ==, 1);
+  g_assert_cmpuint (count_files (f->pictures), ==, 3);
+}
+
+static void
+test_full_disk_refuses_jobs (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *json = recipe ("a", 1, 1);
+  const char *recipes[] = { json, NULL };
+  g_autoptr (GError) error = NULL;
+  gesso_queue_set_paused (f->queue, TRUE);
+  add (f, "before");
+  limit_files (4096);
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, on_refused_cb, &error);
+  WAIT_FOR (error != NULL);
+  gesso_queue_put_first (f->queue, find (f, "before")); /* needs the disk, too */
+  limit_files (RLIM_INFINITY);
+  add (f, "after");
+  assert_titles (f, "before after");
+  reopen (f);
+  assert_titles (f, "before after");
+}
+
+static void
+test_one_session_a_folder (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  GessoSessionOptions options = { .data_dir = f->data, .worker = fake_worker };
+  g_assert_null (gesso_session_new (&options, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_clear_error (&error);
+  options.data_dir = "/proc/gesso";
+  g_assert_null (gesso_session_new (&options, &error));
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "/proc/gesso"));
+}
+
+/* ---- what is remembered ---- */
+
+static void
+test_prompts_styles_drafts (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GBytes) draft = g_bytes_new_static ("draft\0with zero", 15);
+  gesso_session_remember_prompt (f->session, "a", "");
+  gesso_session_remember_prompt (f->session, "b", "ugly");
+  gesso_session_remember_prompt (f->session, "a", "");
+  gesso_session_save_style (f->session, "z", "{prompt}, oil", "photo");
+  gesso_session_save_style (f->session, "k", "{prompt}", "");
+  gesso_session_save_style (f->session, "z", "{prompt}, ink", "");
+  gesso_session_save_style (f->session, "gone", "x", "");
+  gesso_session_delete_style (f->session, "gone");
+  gesso_session_keep_draft (f->session, "canvas", draft);
+  gesso_session_keep_draft (f->session, "other", draft);
+  gesso_session_keep_draft (f->session, "other", NULL);
+  for (int i = 0; i < 2; i++)
+    {
+      g_auto (GStrv) prompts = gesso_session_dup_prompts (f->session, 10);
+      g_autofree char *joined = g_strjoinv (",", prompts);
+      g_assert_cmpstr (joined, ==, "a,b");
+      GPtrArray *styles = gesso_session_get_styles (f->session);
+      g_assert_cmpuint (styles->len, ==, 2);
+      g_assert_cmpstr (((GessoStyle *) g_ptr_array_index (styles, 0))->name, ==, "k");
+      g_assert_cmpstr (((GessoStyle *) g_ptr_array_index (styles, 1))->prompt, ==, "{prompt}, ink");
+      g_autoptr (GBytes) kept = gesso_session_dup_draft (f->session, "canvas");
+      g_assert_true (g_bytes_equal (kept, draft));
+      g_assert_null (gesso_session_dup_draft (f->session, "other"));
+      reopen (f);
+    }
+}
+
+#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  signal (SIGXFSZ, SIG_IGN);
+  g_test_init (&argc, &argv, NULL);
+  g_assert_cmpint (argc, ==, 2);
+  fake_worker = argv[1];
+  g_log_set_always_fatal (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
+  ADD ("/session/queue/places", test_places);
+  ADD ("/session/queue/moves-for-ever", test_moves_for_ever);
+  ADD ("/session/queue/thousand-at-once", test_thousand_at_once);
+  ADD ("/session/queue/all-or-none", test_all_or_none);
+  ADD ("/session/queue/runs-all", test_runs_all);
+  ADD ("/session/queue/pause-parks-and-goes-on", test_pause_parks_and_goes_on);
+  ADD ("/session/queue/now-goes-between", test_now_goes_between);
+  ADD ("/session/queue/running-job-is-not-edited", test_running_job_is_not_edited);
+  ADD ("/session/queue/failed-job-is-retried", test_failed_job_is_retried);
+  ADD ("/session/worker/job-that-kills-twice", test_job_that_kills_twice);
+  ADD ("/session/worker/stops-after-three", test_worker_stops_after_three);
+  ADD ("/session/worker/newest-plan-counts", test_newest_plan_counts);
+  ADD ("/session/worker/estimates-before-measuring", test_estimates_before_measuring);
+  ADD ("/session/disk/unwritable-pictures-pause-the-queue",
+       test_unwritable_pictures_pause_the_queue);
+  ADD ("/session/disk/full-disk-pauses-the-queue", test_full_disk_pauses_the_queue);
+  ADD ("/session/disk/full-disk-refuses-jobs", test_full_disk_refuses_jobs);
+  ADD ("/session/disk/one-session-a-folder", test_one_session_a_folder);
+  ADD ("/session/memory/prompts-styles-drafts", test_prompts_styles_drafts);
+  return g_test_run ();
+}
