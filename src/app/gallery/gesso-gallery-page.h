@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-gallery-page.h - the Gallery: every picture of the user's folders, newest first.
+ *
+ * Signals for the window:
+ *   "use-recipe" (string: JSON of recipe.h)   fill the form and show Create
+ *   "use-seed" (string: the seed in decimal)  set the form's "seed" and say so; the page stays
+ *   "send-to-canvas" (string: path)           open the picture on the canvas and show Create
+ *   "go-to-create"                            the button of the empty gallery
+ * Toasts, with their Undo, are the page's own.  Actions: group "gallery", on the page itself, so
+ * that menus and tests reach them with gtk_widget_activate_action (page, "gallery.star", NULL).
+ */
+#pragma once
+
+#include <gtk/gtk.h>
+
+#include "library/gesso-library.h"
+#include "session/gesso-session.h"
+
+G_BEGIN_DECLS
+
+#define GESSO_TYPE_GALLERY_PAGE (gesso_gallery_page_get_type ())
+G_DECLARE_FINAL_TYPE (GessoGalleryPage, gesso_gallery_page, GESSO, GALLERY_PAGE, GtkWidget)
+
+/* @session: kept for jobs whose results are shown while they run; may be NULL in tests */
+GtkWidget *gesso_gallery_page_new (GessoSession *session, GessoLibrary *library);
+/* For Ctrl+F of the window while the page is shown. */
+void gesso_gallery_page_focus_search (GessoGalleryPage *self);
+/* Selects the picture at @path, once the library lists it, and shows it large. */
+void gesso_gallery_page_show_picture (GessoGalleryPage *self, const char *path);
+
+G_END_DECLS

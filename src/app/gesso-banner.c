@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-banner.c - the one strip under the header bar that tells of a lasting state.
+ */
+#include "app/gesso-banner.h"
+
+#include <glib/gi18n.h>
+
+struct _GessoBanner
+{
+  AdwBin parent_instance;
+  GessoSession *session;
+  GtkWidget *revealer, *label, *button;
+  char *died; /* why the worker died last */
+};
+
+G_DEFINE_FINAL_TYPE (GessoBanner, gesso_banner, ADW_TYPE_BIN)
+
+void
+gesso_banner_show (GessoBanner *self, const char *text, const char *button, const char *action)
+{
+  g_return_if_fail (GESSO_IS_BANNER (self) && text);
+  gtk_label_set_label (GTK_LABEL (self->label), text);
+  gtk_widget_set_visible (self->button, button != NULL);
+  gtk_button_set_label (GTK_BUTTON (self->button), button ? button : "");
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (self->button), action);
+  gtk_revealer_set_reveal_child (GTK_REVEALER (self->revealer), TRUE);
+}
+
+void
+gesso_banner_hide (GessoBanner *self)
+{
+  g_return_if_fail (GESSO_IS_BANNER (self));
+  gtk_revealer_set_reveal_child (GTK_REVEALER (self->revealer), FALSE);
+}
+
+const char *
+gesso_banner_get_text (GessoBanner *self)
+{
+  g_return_val_if_fail (GESSO_IS_BANNER (self), NULL);
+  if (!gtk_revealer_get_reveal_child (GTK_REVEALER (self->revealer)))
+    return NULL;
+  return gtk_label_get_label (GTK_LABEL (self->label));
+}
+
+static void
+worker_state_cb (GessoBanner *self)
+{
+  switch (gesso_session_get_worker_state (self->session))
+    {
+    case GESSO_WORKER_STOPPED:
+      {
+        g_autofree char *text =
+            g_strdup_printf (_ ("The engine stopped three times in a row. The queue waits. %s"),
+                             self->died ? self->died : "");
+        gesso_banner_show (self, text, _ ("_Restart"), "win.restart-worker");
+        return;
+      }
+    case GESSO_WORKER_WAITING:
+      gesso_banner_show (
+          self, _ ("The engine stopped and is being restarted. Jobs go on where they were."), NULL,
+          NULL);
+      return;
+    case GESSO_WORKER_STARTING:
+      return;
+    case GESSO_WORKER_READY:
+      break;
+    }
+  gesso_banner_hide (self);
+}
+
+static void
+worker_died_cb (GessoSession *session, const char *sentence, gpointer user_data)
+{
+  GessoBanner *self = user_data;
+  g_free (self->died);
+  self->died = g_strdup (sentence);
+  worker_state_cb (self);
+}
+
+static void
+queue_failed_cb (GessoQueue *queue, const char *sentence, gpointer user_data)
+{
+  gesso_banner_show (user_data, sentence, _ ("_Open Pictures Folder"), "win.open-pictures-folder");
+}
+
+static void
+gesso_banner_dispose (GObject *object)
+{
+  GessoBanner *self = GESSO_BANNER (object);
+  g_clear_object (&self->session);
+  g_clear_pointer (&self->died, g_free);
+  G_OBJECT_CLASS (gesso_banner_parent_class)->dispose (object);
+}
+
+static void
+gesso_banner_class_init (GessoBannerClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = gesso_banner_dispose;
+}
+
+static void
+gesso_banner_init (GessoBanner *self)
+{
+  GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
+  gtk_widget_add_css_class (row, "lasting-banner");
+  self->label = gtk_label_new (NULL);
+  gtk_label_set_wrap (GTK_LABEL (self->label), TRUE);
+  gtk_widget_set_hexpand (self->label, TRUE);
+  self->button = gtk_button_new_with_mnemonic ("");
+  gtk_widget_set_valign (self->button, GTK_ALIGN_CENTER);
+  gtk_box_append (GTK_BOX (row), self->label);
+  gtk_box_append (GTK_BOX (row), self->button);
+  self->revealer = gtk_revealer_new ();
+  gtk_revealer_set_child (GTK_REVEALER (self->revealer), row);
+  adw_bin_set_child (ADW_BIN (self), self->revealer);
+}
+
+GtkWidget *
+gesso_banner_new (GessoSession *session)
+{
+  g_return_val_if_fail (GESSO_IS_SESSION (session), NULL);
+  GessoBanner *self = g_object_new (GESSO_TYPE_BANNER, NULL);
+  self->session = g_object_ref (session);
+  g_signal_connect_object (session, "notify::worker-state", G_CALLBACK (worker_state_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "worker-died", G_CALLBACK (worker_died_cb), self, 0);
+  g_signal_connect_object (gesso_session_get_queue (session), "failed",
+                           G_CALLBACK (queue_failed_cb), self, 0);
+  worker_state_cb (self);
+  return GTK_WIDGET (self);
+}

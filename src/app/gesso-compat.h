@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-compat.h - what newer GTK and libadwaita do better; the only place with version checks.
+ */
+#pragma once
+
+#include <adwaita.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  GESSO_CHOOSE_FILE,
+  GESSO_CHOOSE_FOLDER,
+  GESSO_CHOOSE_SAVE
+} GessoChooseMode;
+
+/* @file: NULL when the user thought better of it */
+typedef void (*GessoChosen) (GFile *file, gpointer user_data);
+
+/* gesso_compat_choose:
+ * @filter: NULL for every file
+ * @name: proposed for GESSO_CHOOSE_SAVE, else NULL
+ *
+ * GtkFileDialog from 4.10, GtkFileChooserNative before.  @callback is called once.
+ */
+void gesso_compat_choose (GtkWindow *parent,
+                          GessoChooseMode mode,
+                          const char *title,
+                          GtkFileFilter *filter,
+                          const char *name,
+                          GessoChosen callback,
+                          gpointer user_data);
+/* Says @text through the screen reader; nothing before GTK 4.14. */
+void gesso_compat_announce (GtkWidget *widget, const char *text);
+/* The colour of @widget's text. */
+void gesso_compat_get_color (GtkWidget *widget, GdkRGBA *color);
+void gesso_compat_show_about (GtkWindow *parent,
+                              const char *version,
+                              const char *comments,
+                              const char *debug_info);
+
+G_END_DECLS

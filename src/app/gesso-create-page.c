@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-create-page.c - prompt and parameters at the start side, canvas and results beside them.
+ */
+#include "app/gesso-create-page.h"
+
+#include <glib/gi18n.h>
+
+#include "app/gesso-draft.h"
+#include "app/gesso-frame-link.h"
+#include "app/gesso-paths.h"
+#include "app/gesso-seed-editor.h"
+#include "app/gesso-welcome.h"
+
+struct _GessoCreatePage
+{
+  AdwBin parent_instance;
+  GessoSession *session;
+  GessoLibrary *library;
+  GSettings *settings;
+  GessoForm *form;
+  GessoDocument *document;
+  GessoPlanner *planner;
+  GessoFrameLink *link;
+  GessoDraft *draft;
+  GtkWidget *revealer, *separator, *sidebar, *forms, *bar_place, *stage_place;
+  GtkWidget *prompt, *list, *bar, *stage;
+  gint64 editing; /* id of the job being edited, 0 for none */
+  gboolean show_parameters, collapsed, busy;
+};
+
+G_DEFINE_FINAL_TYPE (GessoCreatePage, gesso_create_page, ADW_TYPE_BIN)
+
+enum
+{
+  PROP_SHOW_PARAMETERS = 1,
+  PROP_COLLAPSED,
+  PROP_CAN_GENERATE,
+  N_PROPS
+};
+static GParamSpec *props[N_PROPS];
+
+enum
+{
+  MESSAGE,
+  PICTURE_DROPPED,
+  DISCARDED,
+  N_SIGNALS
+};
+static guint signals[N_SIGNALS];
+
+static void
+say (GessoCreatePage *self, const char *message)
+{
+  g_signal_emit (self, signals[MESSAGE], 0, message);
+}
+
+/* ---- layout ---- */
+
+static void
+update_panes (GessoCreatePage *self)
+{
+  gboolean alone = self->collapsed && self->show_parameters;
+  gtk_revealer_set_reveal_child (GTK_REVEALER (self->revealer), self->show_parameters);
+  gtk_widget_set_hexpand (self->revealer, alone);
+  gtk_widget_set_visible (self->separator, self->show_parameters && !alone);
+  gtk_widget_set_visible (self->stage_place, !alone);
+}
+
+static void
+update_mode (GessoCreatePage *self)
+{
+  gboolean pixels = gesso_document_frame_has_picture (self->document);
+  gboolean mask =
+      pixels && gesso_generate_get_mask_key () && gesso_document_frame_has_mask (self->document);
+  gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels);
+  gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
+  gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), mask     ? GESSO_MODE_INPAINT
+                                                               : pixels ? GESSO_MODE_REFINE
+                                                                        : GESSO_MODE_GENERATE);
+}
+
+static void
+planned_cb (GessoCreatePage *self)
+{
+  int native = gesso_planner_get_native (self->planner);
+  gesso_generate_bar_set_plan (
+      GESSO_GENERATE_BAR (self->bar), gesso_planner_get_text (self->planner),
+      gesso_planner_get_problem (self->planner), gesso_planner_is_tight (self->planner));
+  gesso_parameter_list_set_native (GESSO_PARAMETER_LIST (self->list), native);
+  gesso_frame_link_set_native (self->link, native);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CAN_GENERATE]);
+}
+
+/* ---- generating ---- */
+
+gboolean
+gesso_create_page_get_can_generate (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), FALSE);
+  return !self->busy && gesso_planner_get_problem (self->planner) == NULL;
+}
+
+static void
+set_busy (GessoCreatePage *self, gboolean busy)
+{
+  self->busy = busy;
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CAN_GENERATE]);
+}
+
+static void
+generated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoCreatePage) self = user_data;
+  GessoRect where;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GArray) ids = gesso_generate_finish (result, &where, &error);
+  if (!self->session)
+    return;
+  set_busy (self, FALSE);
+  if (!ids)
+    {
+      say (self, error->message);
+      return;
+    }
+  for (guint i = 0; i < ids->len; i++)
+    gesso_stage_set_where (GESSO_STAGE (self->stage), g_array_index (ids, gint64, i), &where);
+  if (self->editing)
+    say (self, _ ("The job was changed"));
+  else if (ids->len > 1)
+    {
+      g_autofree char *text = g_strdup_printf (_ ("%u jobs were added to the queue"), ids->len);
+      say (self, text);
+    }
+  gesso_create_page_stop_editing (self);
+}
+
+void
+gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *options)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
+  if (!gesso_create_page_get_can_generate (self))
+    return;
+  GessoGenerateOptions chosen = options ? *options : (GessoGenerateOptions){ 0 };
+  chosen.edit = self->editing;
+  if (!g_settings_get_boolean (self->settings, "seed-locked") && !self->editing)
+    gesso_seed_editor_draw (self->form);
+  const Recipe *recipe = gesso_form_peek (self->form);
+  gesso_session_remember_prompt (self->session, recipe_str (recipe->prompt),
+                                 recipe_str (recipe->negative_prompt));
+  set_busy (self, TRUE);
+  gesso_generate_async (self->session, self->form, self->document, &chosen, generated_cb,
+                        g_object_ref (self));
+}
+
+void
+gesso_create_page_stop_editing (GessoCreatePage *self)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
+  self->editing = 0;
+  gesso_generate_bar_set_editing (GESSO_GENERATE_BAR (self->bar), FALSE);
+}
+
+/* ---- recipes ---- */
+
+typedef struct
+{
+  GessoCreatePage *self;
+  char *mask;
+} Inputs;
+
+/* The mask lies over the frame, which covers the picture once that is there. */
+static void
+picture_loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree Inputs *inputs = user_data;
+  g_autoptr (GessoCreatePage) self = inputs->self;
+  g_autofree char *mask = inputs->mask;
+  g_autoptr (GError) error = NULL;
+  if (!gesso_document_load_finish (GESSO_DOCUMENT (source), result, &error))
+    say (self, error->message);
+  else if (mask && *mask && self->stage)
+    {
+      g_autoptr (GFile) file = g_file_new_for_path (mask);
+      gesso_canvas_load_file (gesso_stage_get_canvas (GESSO_STAGE (self->stage)), file,
+                              GESSO_DROP_MASK);
+    }
+}
+
+/* The canvas owns start picture and mask; the form names them only inside a job. */
+static void
+take_inputs (GessoCreatePage *self)
+{
+  const char *mask_key = gesso_generate_get_mask_key ();
+  g_autofree char *picture = gesso_form_dup_text (self->form, "init_image");
+  char *mask = mask_key ? gesso_form_dup_text (self->form, mask_key) : NULL;
+  gesso_form_reset (self->form, "init_image");
+  if (mask_key)
+    gesso_form_reset (self->form, mask_key);
+  if (!*picture)
+    {
+      g_free (mask);
+      return;
+    }
+  Inputs *inputs = g_new (Inputs, 1);
+  *inputs = (Inputs){ g_object_ref (self), mask };
+  g_autoptr (GFile) file = g_file_new_for_path (picture);
+  gesso_document_load_async (self->document, file, NULL, picture_loaded_cb, inputs);
+}
+
+/* Another program's name for a model becomes the path of the library's file of that name. */
+static void
+resolve_model (GessoCreatePage *self, const char *before)
+{
+  const Recipe *recipe = gesso_form_peek (self->form);
+  const char *name = recipe_str (recipe->model);
+  if (*name && g_file_test (name, G_FILE_TEST_EXISTS))
+    return;
+  GessoModelFile *found = gesso_library_find_model (self->library, GESSO_FILE_CHECKPOINT, name,
+                                                    recipe_str (recipe->model_hash));
+  g_autofree char *path = g_strdup (found ? gesso_model_file_get_path (found) : before);
+  gesso_form_set_text (self->form, "model", path, NULL);
+  gesso_form_reset (self->form, "model_hash");
+}
+
+gboolean
+gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 job, GError **error)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self) && json, FALSE);
+  g_autofree char *model = gesso_form_dup_text (self->form, "model");
+  if (!gesso_form_load (self->form, json, error))
+    return FALSE;
+  resolve_model (self, model);
+  take_inputs (self);
+  g_settings_set_boolean (self->settings, "seed-locked", TRUE);
+  self->editing = job;
+  gesso_generate_bar_set_editing (GESSO_GENERATE_BAR (self->bar), job != 0);
+  return TRUE;
+}
+
+void
+gesso_create_page_load_picture (GessoCreatePage *self, GFile *file)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self) && G_IS_FILE (file));
+  gesso_canvas_load_file (gesso_stage_get_canvas (GESSO_STAGE (self->stage)), file,
+                          GESSO_DROP_PICTURE);
+}
+
+void
+gesso_create_page_focus_prompt (GessoCreatePage *self)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
+  gesso_prompt_view_focus (GESSO_PROMPT_VIEW (self->prompt));
+}
+
+void
+gesso_create_page_keep_draft (GessoCreatePage *self)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
+  gesso_draft_keep (self->draft);
+}
+
+/* ---- making ---- */
+
+static void
+stage_message_cb (GessoStage *stage, const char *message, gpointer user_data)
+{
+  say (user_data, message);
+}
+
+static gboolean
+stage_dropped_cb (GessoStage *stage, GFile *file, gpointer user_data)
+{
+  gboolean taken = FALSE;
+  g_signal_emit (user_data, signals[PICTURE_DROPPED], 0, file, &taken);
+  return taken;
+}
+
+static void
+stage_discarded_cb (GessoStage *stage, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[DISCARDED], 0);
+}
+
+/* What a person sees who starts the program for the first time. */
+static void
+fill_first_form (GessoCreatePage *self)
+{
+  gesso_form_set_text (self->form, "prompt", _ ("a red apple"), NULL);
+}
+
+static void
+choose_some_model (GessoCreatePage *self)
+{
+  g_autofree char *shipped = gesso_paths_dup_shipped_model ();
+  if (shipped && gesso_form_is_default (self->form, "model"))
+    gesso_form_set_text (self->form, "model", shipped, NULL);
+}
+
+static void
+build_sidebar (GessoCreatePage *self)
+{
+  self->prompt = gesso_prompt_view_new (self->form, self->session);
+  self->list = gesso_parameter_list_new (self->form, self->library);
+  self->bar = gesso_generate_bar_new (self->form);
+  gtk_box_append (GTK_BOX (self->forms), gesso_welcome_new (self->library, self->settings));
+  gtk_box_append (GTK_BOX (self->forms), self->prompt);
+  gtk_box_append (GTK_BOX (self->forms), self->list);
+  gtk_box_append (GTK_BOX (self->bar_place), self->bar);
+}
+
+static void
+build_stage (GessoCreatePage *self)
+{
+  self->stage = gesso_stage_new (self->session, self->library, self->document);
+  gtk_widget_set_hexpand (self->stage, TRUE);
+  gtk_box_append (GTK_BOX (self->stage_place), self->stage);
+  g_signal_connect_object (self->stage, "message", G_CALLBACK (stage_message_cb), self, 0);
+  g_signal_connect_object (self->stage, "picture-dropped", G_CALLBACK (stage_dropped_cb), self, 0);
+  g_signal_connect_object (self->stage, "discarded", G_CALLBACK (stage_discarded_cb), self, 0);
+}
+
+static void
+gesso_create_page_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GessoCreatePage *self = GESSO_CREATE_PAGE (object);
+  switch (id)
+    {
+    case PROP_SHOW_PARAMETERS:
+      g_value_set_boolean (value, self->show_parameters);
+      break;
+    case PROP_COLLAPSED:
+      g_value_set_boolean (value, self->collapsed);
+      break;
+    case PROP_CAN_GENERATE:
+      g_value_set_boolean (value, gesso_create_page_get_can_generate (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+gesso_create_page_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GessoCreatePage *self = GESSO_CREATE_PAGE (object);
+  switch (id)
+    {
+    case PROP_SHOW_PARAMETERS:
+      self->show_parameters = g_value_get_boolean (value);
+      break;
+    case PROP_COLLAPSED:
+      self->collapsed = g_value_get_boolean (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+  update_panes (self);
+}
+
+static void
+gesso_create_page_dispose (GObject *object)
+{
+  GessoCreatePage *self = GESSO_CREATE_PAGE (object);
+  g_clear_object (&self->draft);
+  g_clear_object (&self->link);
+  if (self->planner)
+    g_object_run_dispose (G_OBJECT (self->planner));
+  self->stage = NULL;
+  gtk_widget_dispose_template (GTK_WIDGET (self), GESSO_TYPE_CREATE_PAGE);
+  g_clear_object (&self->session);
+  g_clear_object (&self->library);
+  g_clear_object (&self->settings);
+  G_OBJECT_CLASS (gesso_create_page_parent_class)->dispose (object);
+}
+
+static void
+gesso_create_page_finalize (GObject *object)
+{
+  GessoCreatePage *self = GESSO_CREATE_PAGE (object);
+  g_clear_object (&self->planner);
+  g_clear_object (&self->form);
+  g_clear_object (&self->document);
+  G_OBJECT_CLASS (gesso_create_page_parent_class)->finalize (object);
+}
+
+static void
+gesso_create_page_class_init (GessoCreatePageClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+  object_class->get_property = gesso_create_page_get_property;
+  object_class->set_property = gesso_create_page_set_property;
+  object_class->dispose = gesso_create_page_dispose;
+  object_class->finalize = gesso_create_page_finalize;
+  props[PROP_SHOW_PARAMETERS] = g_param_spec_boolean ("show-parameters", NULL, NULL, FALSE,
+                                                      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+  props[PROP_COLLAPSED] = g_param_spec_boolean ("collapsed", NULL, NULL, FALSE,
+                                                G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
+  props[PROP_CAN_GENERATE] = g_param_spec_boolean ("can-generate", NULL, NULL, FALSE,
+                                                   G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, N_PROPS, props);
+  signals[MESSAGE] = g_signal_new ("message", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0, NULL,
+                                   NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[PICTURE_DROPPED] =
+      g_signal_new ("picture-dropped", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0,
+                    g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_FILE);
+  signals[DISCARDED] = g_signal_new ("discarded", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0,
+                                     NULL, NULL, NULL, G_TYPE_NONE, 0);
+  gtk_widget_class_set_template_from_resource (
+      widget_class, "/io/github/gesso_studio/Gesso/ui/gesso-create-page.ui");
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, revealer);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, separator);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, sidebar);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, forms);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, bar_place);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, stage_place);
+}
+
+static void
+gesso_create_page_init (GessoCreatePage *self)
+{
+  self->form = gesso_form_new ();
+  self->document = gesso_document_new ();
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+GtkWidget *
+gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *settings)
+{
+  g_return_val_if_fail (GESSO_IS_SESSION (session) && GESSO_IS_LIBRARY (library), NULL);
+  g_return_val_if_fail (G_IS_SETTINGS (settings), NULL);
+  GessoCreatePage *self = g_object_new (GESSO_TYPE_CREATE_PAGE, NULL);
+  self->session = g_object_ref (session);
+  self->library = g_object_ref (library);
+  self->settings = g_object_ref (settings);
+  gboolean restored;
+  self->draft = gesso_draft_new (session, self->form, self->document, &restored);
+  if (!restored)
+    fill_first_form (self);
+  choose_some_model (self);
+  self->planner = gesso_planner_new (session, self->form);
+  self->link = gesso_frame_link_new (self->form, self->document);
+  build_sidebar (self);
+  build_stage (self);
+  g_signal_connect_object (self->planner, "changed", G_CALLBACK (planned_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->document, "changed", G_CALLBACK (update_mode), self,
+                           G_CONNECT_SWAPPED);
+  g_settings_bind (settings, "show-parameters", self, "show-parameters", G_SETTINGS_BIND_DEFAULT);
+  update_mode (self);
+  planned_cb (self);
+  return GTK_WIDGET (self);
+}
+
+GessoForm *
+gesso_create_page_get_form (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return self->form;
+}
+
+GessoDocument *
+gesso_create_page_get_document (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return self->document;
+}
+
+GessoPlanner *
+gesso_create_page_get_planner (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return self->planner;
+}
+
+GessoStage *
+gesso_create_page_get_stage (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return GESSO_STAGE (self->stage);
+}
+
+GessoPromptView *
+gesso_create_page_get_prompt_view (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return GESSO_PROMPT_VIEW (self->prompt);
+}
+
+GessoParameterList *
+gesso_create_page_get_parameter_list (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return GESSO_PARAMETER_LIST (self->list);
+}
+
+GessoGenerateBar *
+gesso_create_page_get_generate_bar (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), NULL);
+  return GESSO_GENERATE_BAR (self->bar);
+}

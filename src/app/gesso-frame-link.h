@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-frame-link.h - keeps the form's width and height and the canvas's generation frame in step.
+ */
+#pragma once
+
+#include "app/canvas/gesso-document.h"
+#include "app/gesso-form.h"
+
+G_BEGIN_DECLS
+
+#define GESSO_TYPE_FRAME_LINK (gesso_frame_link_get_type ())
+G_DECLARE_FINAL_TYPE (GessoFrameLink, gesso_frame_link, GESSO, FRAME_LINK, GObject)
+
+/* Also sets the strength when pixels come into the frame: at 1 they would not matter. */
+GessoFrameLink *gesso_frame_link_new (GessoForm *form, GessoDocument *document);
+/* Side of the square the model was trained on, px; 0 while not known. */
+void gesso_frame_link_set_native (GessoFrameLink *self, int side);
+
+G_END_DECLS

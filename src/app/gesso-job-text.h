@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-job-text.h - a job's state in words.
+ */
+#pragma once
+
+#include "session/gesso-job.h"
+
+G_BEGIN_DECLS
+
+/* "Step 14 of 28 · 0:09 left", "4 pictures · starts in 2 min"; the caller's to g_free. */
+char *gesso_job_text_dup_details (GessoJob *job);
+/* "Step 14 of 28 · 0:09 left" of a running job. */
+char *gesso_job_text_dup_progress (GessoJob *job);
+/* "0:09", "1:02:10" */
+char *gesso_job_text_dup_clock (double seconds);
+/* Running, parked or waiting. */
+gboolean gesso_job_text_is_active (GessoJob *job);
+/* Translated heading of the part of the queue that @job stands in. */
+const char *gesso_job_text_get_section (GessoJob *job);
+
+G_END_DECLS

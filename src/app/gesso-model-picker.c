@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-model-picker.c - a button with the chosen model's name; its popover lists the library's.
+ */
+#include "app/gesso-model-picker.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#include "app/gesso-tooltip.h"
+
+struct _GessoModelPicker
+{
+  AdwBin parent_instance;
+  GessoForm *form;
+  GessoLibrary *library;
+  GessoFileKind kind;
+  const RecipeParam *param;
+  char *search; /* case-folded, "" for all */
+  GtkWidget *button, *label, *entry, *stack;
+  GtkFilterListModel *filtered;
+  GtkFilter *filter;
+};
+
+G_DEFINE_FINAL_TYPE (GessoModelPicker, gesso_model_picker, ADW_TYPE_BIN)
+
+static gboolean
+matches (gpointer item, gpointer user_data)
+{
+  GessoModelPicker *self = user_data;
+  if (!self->search[0])
+    return TRUE;
+  g_autofree char *text = g_strdup_printf ("%s %s", gesso_model_file_get_name (item),
+                                           gesso_model_file_get_family (item));
+  g_autofree char *folded = g_utf8_casefold (text, -1);
+  return strstr (folded, self->search) != NULL;
+}
+
+static GessoModelFile *
+find_by_path (GessoModelPicker *self, const char *path)
+{
+  GListModel *models = gesso_library_get_models (self->library, self->kind);
+  for (guint i = 0; i < g_list_model_get_n_items (models); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (models, i);
+      if (g_str_equal (gesso_model_file_get_path (file), path))
+        return g_steal_pointer (&file);
+    }
+  return NULL;
+}
+
+static char *
+dup_shown_name (GessoModelPicker *self, const char *path)
+{
+  if (!path[0])
+    return g_strdup (self->kind == GESSO_FILE_CHECKPOINT ? _ ("None") : _ ("Model’s own"));
+  g_autoptr (GessoModelFile) file = find_by_path (self, path);
+  if (file)
+    return g_strdup (gesso_model_file_get_name (file));
+  g_autofree char *base = g_path_get_basename (path);
+  char *dot = strrchr (base, '.');
+  if (dot && dot != base && !g_file_test (path, G_FILE_TEST_IS_DIR))
+    *dot = '\0';
+  return g_steal_pointer (&base);
+}
+
+static void
+update (GessoModelPicker *self)
+{
+  g_autofree char *path = gesso_form_dup_text (self->form, self->param->key);
+  g_autofree char *name = dup_shown_name (self, path);
+  gtk_label_set_label (GTK_LABEL (self->label), name);
+  gesso_tooltip_set (self->button, path[0] ? path : _ (self->param->help));
+  g_autofree char *spoken = g_strdup_printf ("%s: %s", _ (self->param->label), name);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->button), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  spoken, -1);
+}
+
+static void
+choose (GessoModelPicker *self, const char *path)
+{
+  gesso_form_set_text (self->form, self->param->key, path, NULL);
+  gtk_menu_button_popdown (GTK_MENU_BUTTON (self->button));
+}
+
+static void
+activate_cb (GtkListView *view, guint position, gpointer user_data)
+{
+  GessoModelPicker *self = user_data;
+  g_autoptr (GessoModelFile) file = g_list_model_get_item (G_LIST_MODEL (self->filtered), position);
+  if (file)
+    choose (self, gesso_model_file_get_path (file));
+}
+
+static void
+own_clicked_cb (GtkButton *button, gpointer user_data)
+{
+  choose (user_data, "");
+}
+
+static GtkWidget *
+new_row_label (const char *css_class)
+{
+  GtkWidget *label = gtk_label_new (NULL);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
+  if (css_class)
+    gtk_widget_add_css_class (label, css_class);
+  return label;
+}
+
+static void
+setup_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
+  gtk_widget_add_css_class (box, "model-row");
+  gtk_box_append (GTK_BOX (box), new_row_label (NULL));
+  gtk_box_append (GTK_BOX (box), new_row_label ("caption"));
+  gtk_list_item_set_child (item, box);
+}
+
+static void
+bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
+{
+  GessoModelFile *file = gtk_list_item_get_item (item);
+  GtkWidget *name = gtk_widget_get_first_child (gtk_list_item_get_child (item));
+  GtkWidget *details = gtk_widget_get_next_sibling (name);
+  const char *problem = gesso_model_file_get_problem (file);
+  const char *family = gesso_model_file_get_family (file);
+  g_autofree char *size = g_format_size ((guint64) gesso_model_file_get_size (file));
+  g_autofree char *text =
+      problem[0] ? g_strdup_printf ("⚠ %s", problem)
+                 : g_strdup_printf ("%s · %s", family[0] ? family : _ ("Unknown"), size);
+  gtk_label_set_label (GTK_LABEL (name), gesso_model_file_get_name (file));
+  gtk_label_set_label (GTK_LABEL (details), text);
+  gtk_widget_set_tooltip_text (gtk_list_item_get_child (item),
+                               problem[0] ? problem : gesso_model_file_get_path (file));
+  if (problem[0])
+    gtk_widget_add_css_class (details, "error");
+  else
+    gtk_widget_remove_css_class (details, "error");
+}
+
+static void
+update_empty (GessoModelPicker *self)
+{
+  gboolean empty = g_list_model_get_n_items (G_LIST_MODEL (self->filtered)) == 0;
+  gtk_stack_set_visible_child_name (GTK_STACK (self->stack), empty ? "empty" : "list");
+}
+
+static void
+search_changed_cb (GtkSearchEntry *entry, gpointer user_data)
+{
+  gesso_model_picker_set_search (user_data, gtk_editable_get_text (GTK_EDITABLE (entry)));
+}
+
+static void
+search_activate_cb (GtkSearchEntry *entry, gpointer user_data)
+{
+  activate_cb (NULL, 0, user_data);
+}
+
+/* The entry takes Escape before the popover sees it. */
+static void
+stop_search_cb (GtkSearchEntry *entry, gpointer user_data)
+{
+  gtk_menu_button_popdown (GTK_MENU_BUTTON (((GessoModelPicker *) user_data)->button));
+}
+
+static GtkWidget *
+new_list (GessoModelPicker *self)
+{
+  GListModel *models = gesso_library_get_models (self->library, self->kind);
+  self->filter = GTK_FILTER (gtk_custom_filter_new (matches, self, NULL));
+  self->filtered = gtk_filter_list_model_new (g_object_ref (models), g_object_ref (self->filter));
+  GtkSingleSelection *selection = gtk_single_selection_new (NULL);
+  gtk_single_selection_set_autoselect (selection, FALSE);
+  gtk_single_selection_set_can_unselect (selection, TRUE);
+  gtk_single_selection_set_model (selection, G_LIST_MODEL (self->filtered));
+  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
+  g_signal_connect (factory, "setup", G_CALLBACK (setup_cb), NULL);
+  g_signal_connect (factory, "bind", G_CALLBACK (bind_cb), NULL);
+  GtkWidget *view = gtk_list_view_new (GTK_SELECTION_MODEL (selection), factory);
+  gtk_list_view_set_single_click_activate (GTK_LIST_VIEW (view), TRUE);
+  gtk_widget_add_css_class (view, "navigation-sidebar");
+  g_signal_connect (view, "activate", G_CALLBACK (activate_cb), self);
+  GtkWidget *scrolled = gtk_scrolled_window_new ();
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scrolled), GTK_POLICY_NEVER,
+                                  GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scrolled), 120);
+  gtk_scrolled_window_set_max_content_height (GTK_SCROLLED_WINDOW (scrolled), 360);
+  gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scrolled), TRUE);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), view);
+  return scrolled;
+}
+
+static GtkWidget *
+new_empty (void)
+{
+  GtkWidget *label = gtk_label_new (_ ("No models found"));
+  gtk_widget_add_css_class (label, "dim-label");
+  gtk_widget_set_margin_top (label, 24);
+  gtk_widget_set_margin_bottom (label, 24);
+  return label;
+}
+
+static GtkWidget *
+new_flat_button (const char *label, const char *action)
+{
+  GtkWidget *button = gtk_button_new_with_mnemonic (label);
+  gtk_widget_add_css_class (button, "flat");
+  if (action)
+    gtk_actionable_set_action_name (GTK_ACTIONABLE (button), action);
+  return button;
+}
+
+static GtkWidget *
+new_popover (GessoModelPicker *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  self->entry = gtk_search_entry_new ();
+  g_object_set (self->entry, "placeholder-text", _ ("Search names and families"), NULL);
+  g_signal_connect (self->entry, "search-changed", G_CALLBACK (search_changed_cb), self);
+  g_signal_connect (self->entry, "activate", G_CALLBACK (search_activate_cb), self);
+  g_signal_connect (self->entry, "stop-search", G_CALLBACK (stop_search_cb), self);
+  gtk_box_append (GTK_BOX (box), self->entry);
+  self->stack = gtk_stack_new ();
+  gtk_stack_add_named (GTK_STACK (self->stack), new_list (self), "list");
+  gtk_stack_add_named (GTK_STACK (self->stack), new_empty (), "empty");
+  gtk_box_append (GTK_BOX (box), self->stack);
+  if (self->kind != GESSO_FILE_CHECKPOINT)
+    {
+      GtkWidget *own = new_flat_button (_ ("_Model’s own"), NULL);
+      g_signal_connect (own, "clicked", G_CALLBACK (own_clicked_cb), self);
+      gtk_box_append (GTK_BOX (box), own);
+    }
+  gtk_box_append (GTK_BOX (box), new_flat_button (_ ("_Add Folder…"), "win.add-folder"));
+  GtkWidget *popover = gtk_popover_new ();
+  gtk_widget_set_size_request (popover, 320, -1);
+  gtk_popover_set_child (GTK_POPOVER (popover), box);
+  return popover;
+}
+
+static void
+gesso_model_picker_dispose (GObject *object)
+{
+  GessoModelPicker *self = GESSO_MODEL_PICKER (object);
+  g_clear_object (&self->filter);
+  g_clear_object (&self->form);
+  g_clear_object (&self->library);
+  g_clear_pointer (&self->search, g_free);
+  G_OBJECT_CLASS (gesso_model_picker_parent_class)->dispose (object);
+}
+
+static void
+gesso_model_picker_class_init (GessoModelPickerClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = gesso_model_picker_dispose;
+}
+
+static void
+gesso_model_picker_init (GessoModelPicker *self)
+{
+  self->search = g_strdup ("");
+}
+
+GtkWidget *
+gesso_model_picker_new (GessoForm *form, const char *key, GessoLibrary *library, GessoFileKind kind)
+{
+  g_return_val_if_fail (GESSO_IS_FORM (form) && GESSO_IS_LIBRARY (library), NULL);
+  GessoModelPicker *self = g_object_new (GESSO_TYPE_MODEL_PICKER, NULL);
+  self->form = g_object_ref (form);
+  self->library = g_object_ref (library);
+  self->kind = kind;
+  self->param = recipe_find_param (key);
+
+  self->label = gtk_label_new (NULL);
+  gtk_label_set_ellipsize (GTK_LABEL (self->label), PANGO_ELLIPSIZE_END);
+  gtk_label_set_max_width_chars (GTK_LABEL (self->label), 18);
+  self->button = gtk_menu_button_new ();
+  gtk_menu_button_set_child (GTK_MENU_BUTTON (self->button), self->label);
+  gtk_menu_button_set_always_show_arrow (GTK_MENU_BUTTON (self->button), TRUE);
+  gtk_widget_set_valign (self->button, GTK_ALIGN_CENTER);
+  gtk_menu_button_set_popover (GTK_MENU_BUTTON (self->button), new_popover (self));
+  adw_bin_set_child (ADW_BIN (self), self->button);
+
+  g_autofree char *detail = g_strconcat ("changed::", key, NULL);
+  g_signal_connect_object (form, detail, G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (library, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (update_empty), self,
+                           G_CONNECT_SWAPPED);
+  update_empty (self);
+  update (self);
+  return GTK_WIDGET (self);
+}
+
+GListModel *
+gesso_model_picker_get_list (GessoModelPicker *self)
+{
+  g_return_val_if_fail (GESSO_IS_MODEL_PICKER (self), NULL);
+  return G_LIST_MODEL (self->filtered);
+}
+
+void
+gesso_model_picker_set_search (GessoModelPicker *self, const char *text)
+{
+  g_return_if_fail (GESSO_IS_MODEL_PICKER (self));
+  g_free (self->search);
+  self->search = g_utf8_casefold (text, -1);
+  gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-model-picker.h - a button with the chosen model's name; its popover lists the library's.
+ */
+#pragma once
+
+#include <adwaita.h>
+
+#include "app/gesso-form.h"
+#include "library/gesso-library.h"
+
+G_BEGIN_DECLS
+
+#define GESSO_TYPE_MODEL_PICKER (gesso_model_picker_get_type ())
+G_DECLARE_FINAL_TYPE (GessoModelPicker, gesso_model_picker, GESSO, MODEL_PICKER, AdwBin)
+
+/* Shows and sets the path under @key of @form.  Keys that may be empty offer "Model's own". */
+GtkWidget *gesso_model_picker_new (GessoForm *form,
+                                   const char *key,
+                                   GessoLibrary *library,
+                                   GessoFileKind kind);
+/* The models as listed now, searched; for tests. */
+GListModel *gesso_model_picker_get_list (GessoModelPicker *self);
+void gesso_model_picker_set_search (GessoModelPicker *self, const char *text);
+
+G_END_DECLS

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-parameter-list.c - a row for each key of the recipe table, the common ones on top.
+ *
+ * A key that a later version of the table brings appears under Advanced by itself.
+ */
+#include "app/gesso-parameter-list.h"
+
+#include <glib/gi18n.h>
+
+#include "app/gesso-parameter-row.h"
+#include "app/gesso-shape-picker.h"
+
+struct _GessoParameterList
+{
+  AdwBin parent_instance;
+  GessoForm *form;
+  GessoLibrary *library;
+  GtkWidget *shape;
+  GHashTable *rows; /* key -> GtkWidget, borrowed */
+};
+
+G_DEFINE_FINAL_TYPE (GessoParameterList, gesso_parameter_list, ADW_TYPE_BIN)
+
+static const char *const common_keys[] = { "model", "width",   "steps", "guidance_scale",
+                                           "seed",  "denoise", NULL };
+
+gboolean
+gesso_parameter_list_is_elsewhere (const char *key)
+{
+  static const char *const keys[] = { "prompt",      "negative_prompt",
+                                      "batch_count", "init_image",
+                                      "mask_image",  "mask",
+                                      "model_hash",  NULL };
+  return g_strv_contains (keys, key);
+}
+
+static GtkWidget *
+new_shape_row (GessoParameterList *self)
+{
+  static const char *const keys[] = { "width", "height", NULL };
+  self->shape = gesso_shape_picker_new (self->form);
+  GtkWidget *row = gesso_parameter_row_new_with_editor (
+      self->form, _ ("Shape"), _ ("Ratio and size of the picture."), keys, self->shape);
+  g_hash_table_insert (self->rows, (gpointer) "height", row);
+  return row;
+}
+
+static GtkWidget *
+new_row (GessoParameterList *self, const char *key)
+{
+  GtkWidget *row = g_str_equal (key, "width")
+                       ? new_shape_row (self)
+                       : gesso_parameter_row_new (self->form, key, self->library);
+  g_hash_table_insert (self->rows, (gpointer) key, row);
+  return row;
+}
+
+/* Denoise of a start picture reads better as how much it may change. */
+static void
+rename_strength (GessoParameterList *self)
+{
+  GtkWidget *row = gesso_parameter_list_get_row (self, "denoise");
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Change"));
+}
+
+static void
+fill (GessoParameterList *self)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  gtk_widget_add_css_class (group, "parameters");
+  for (int i = 0; common_keys[i]; i++)
+    adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), new_row (self, common_keys[i]));
+  GtkWidget *advanced = adw_expander_row_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (advanced), _ ("Advanced"));
+  for (int i = 0; i < recipe_table_count (); i++)
+    {
+      const char *key = recipe_table ()[i].key;
+      if (!gesso_parameter_list_is_elsewhere (key) && !g_hash_table_contains (self->rows, key))
+        adw_expander_row_add_row (ADW_EXPANDER_ROW (advanced), new_row (self, key));
+    }
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), advanced);
+  adw_bin_set_child (ADW_BIN (self), group);
+  rename_strength (self);
+  gesso_parameter_list_set_has_pixels (self, FALSE);
+}
+
+static void
+gesso_parameter_list_dispose (GObject *object)
+{
+  GessoParameterList *self = GESSO_PARAMETER_LIST (object);
+  g_clear_object (&self->form);
+  g_clear_object (&self->library);
+  g_clear_pointer (&self->rows, g_hash_table_unref);
+  G_OBJECT_CLASS (gesso_parameter_list_parent_class)->dispose (object);
+}
+
+static void
+gesso_parameter_list_class_init (GessoParameterListClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = gesso_parameter_list_dispose;
+}
+
+static void
+gesso_parameter_list_init (GessoParameterList *self)
+{
+  self->rows = g_hash_table_new (g_str_hash, g_str_equal);
+}
+
+GtkWidget *
+gesso_parameter_list_new (GessoForm *form, GessoLibrary *library)
+{
+  g_return_val_if_fail (GESSO_IS_FORM (form) && GESSO_IS_LIBRARY (library), NULL);
+  GessoParameterList *self = g_object_new (GESSO_TYPE_PARAMETER_LIST, NULL);
+  self->form = g_object_ref (form);
+  self->library = g_object_ref (library);
+  fill (self);
+  return GTK_WIDGET (self);
+}
+
+GtkWidget *
+gesso_parameter_list_get_row (GessoParameterList *self, const char *key)
+{
+  g_return_val_if_fail (GESSO_IS_PARAMETER_LIST (self), NULL);
+  return g_hash_table_lookup (self->rows, key);
+}
+
+void
+gesso_parameter_list_set_has_pixels (GessoParameterList *self, gboolean has_pixels)
+{
+  g_return_if_fail (GESSO_IS_PARAMETER_LIST (self));
+  gtk_widget_set_visible (gesso_parameter_list_get_row (self, "denoise"), has_pixels);
+}
+
+/* What only matters to a masked part is not shown without one. */
+void
+gesso_parameter_list_set_has_mask (GessoParameterList *self, gboolean has_mask)
+{
+  g_return_if_fail (GESSO_IS_PARAMETER_LIST (self));
+  GHashTableIter iter;
+  gpointer key, row;
+  g_hash_table_iter_init (&iter, self->rows);
+  while (g_hash_table_iter_next (&iter, &key, &row))
+    if (g_str_has_prefix (key, "mask_") || g_str_has_prefix (key, "inpaint_"))
+      gtk_widget_set_visible (row, has_mask);
+}
+
+void
+gesso_parameter_list_set_native (GessoParameterList *self, int side)
+{
+  g_return_if_fail (GESSO_IS_PARAMETER_LIST (self));
+  gesso_shape_picker_set_native (GESSO_SHAPE_PICKER (self->shape), side);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-preferences.c - folders of models, where pictures go, light or dark.
+ */
+#include "app/gesso-preferences.h"
+
+#include <glib/gi18n.h>
+
+#include "app/gesso-compat.h"
+#include "app/gesso-dialog.h"
+
+/* Lives as long as its window. */
+typedef struct
+{
+  GessoWindow *window;
+  AdwPreferencesGroup *folders;
+  GPtrArray *rows; /* of the folders */
+  GtkWidget *pictures;
+} Preferences;
+
+static void
+preferences_free (gpointer data)
+{
+  Preferences *p = data;
+  g_object_unref (p->window);
+  g_ptr_array_unref (p->rows);
+  g_free (p);
+}
+
+static GtkWidget *
+new_button (const char *icon, const char *tip)
+{
+  GtkWidget *button = gtk_button_new_from_icon_name (icon);
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  gtk_widget_add_css_class (button, "flat");
+  gtk_widget_set_tooltip_text (button, tip);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, tip, -1);
+  return button;
+}
+
+static void
+remove_cb (GtkButton *button, gpointer user_data)
+{
+  Preferences *p = user_data;
+  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
+  gesso_library_remove_folder (gesso_window_get_library (p->window), path);
+}
+
+static GtkWidget *
+new_folder_row (Preferences *p, const char *path)
+{
+  GtkWidget *row = adw_action_row_new ();
+  g_autofree char *escaped = g_markup_escape_text (path, -1);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), escaped);
+  adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 2);
+  g_autofree char *tip = g_strdup_printf (_ ("Leave out %s"), path);
+  GtkWidget *button = new_button ("user-trash-symbolic", tip);
+  g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
+  g_signal_connect (button, "clicked", G_CALLBACK (remove_cb), p);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
+  return row;
+}
+
+/* GtkWidget * first: connected swapped to the window, so that it ends with it. */
+static void
+list_folders (GtkWidget *window)
+{
+  Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
+  for (guint i = 0; i < p->rows->len; i++)
+    adw_preferences_group_remove (p->folders, g_ptr_array_index (p->rows, i));
+  g_ptr_array_set_size (p->rows, 0);
+  g_auto (GStrv) folders = gesso_library_dup_folders (gesso_window_get_library (p->window));
+  for (int i = 0; folders && folders[i]; i++)
+    {
+      GtkWidget *row = new_folder_row (p, folders[i]);
+      adw_preferences_group_add (p->folders, row);
+      g_ptr_array_add (p->rows, row);
+    }
+}
+
+static void
+folder_chosen_cb (GFile *file, gpointer user_data)
+{
+  g_autoptr (GtkWidget) window = user_data;
+  Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
+  if (file && g_file_peek_path (file))
+    gesso_library_add_folder (gesso_window_get_library (p->window), g_file_peek_path (file));
+  list_folders (window);
+}
+
+static void
+add_folder_cb (GtkButton *button, gpointer user_data)
+{
+  GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
+  gesso_compat_choose (GTK_WINDOW (window), GESSO_CHOOSE_FOLDER, _ ("Choose a Models Folder"), NULL,
+                       NULL, folder_chosen_cb, g_object_ref (window));
+}
+
+static GtkWidget *
+new_folders_group (Preferences *p)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  p->folders = ADW_PREFERENCES_GROUP (group);
+  adw_preferences_group_set_title (p->folders, _ ("Models"));
+  adw_preferences_group_set_description (
+      p->folders, _ ("Files stay where they are. Folders of ComfyUI, Forge, A1111 and SwarmUI are "
+                     "recognised."));
+  GtkWidget *add = gtk_button_new_with_mnemonic (_ ("_Add Folder…"));
+  gtk_widget_add_css_class (add, "flat");
+  gtk_widget_set_valign (add, GTK_ALIGN_CENTER);
+  g_signal_connect (add, "clicked", G_CALLBACK (add_folder_cb), p);
+  adw_preferences_group_set_header_suffix (p->folders, add);
+  return group;
+}
+
+static void
+show_pictures_folder (Preferences *p)
+{
+  GSettings *settings = gesso_window_get_settings (p->window);
+  g_autofree char *chosen = g_settings_get_string (settings, "pictures-folder");
+  const char *used = gesso_session_get_pictures_dir (gesso_window_get_session (p->window));
+  g_autofree char *text = *chosen && !g_str_equal (chosen, used)
+                              ? g_strdup_printf (_ ("%s, from the next start on"), chosen)
+                              : g_strdup (used);
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (p->pictures), escaped);
+}
+
+static void
+pictures_chosen_cb (GFile *file, gpointer user_data)
+{
+  g_autoptr (GtkWidget) window = user_data;
+  Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
+  if (!file || !g_file_peek_path (file))
+    return;
+  g_settings_set_string (gesso_window_get_settings (p->window), "pictures-folder",
+                         g_file_peek_path (file));
+  show_pictures_folder (p);
+}
+
+static void
+choose_pictures_cb (GtkButton *button, gpointer user_data)
+{
+  GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
+  gesso_compat_choose (GTK_WINDOW (window), GESSO_CHOOSE_FOLDER, _ ("Choose a Pictures Folder"),
+                       NULL, NULL, pictures_chosen_cb, g_object_ref (window));
+}
+
+static GtkWidget *
+new_switch_row (GSettings *settings, const char *key, const char *title)
+{
+  GtkWidget *row = adw_action_row_new (), *widget = gtk_switch_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  gtk_widget_set_valign (widget, GTK_ALIGN_CENTER);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), widget);
+  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (row), widget);
+  g_settings_bind (settings, key, widget, "active", G_SETTINGS_BIND_DEFAULT);
+  return row;
+}
+
+static GtkWidget *
+new_pictures_group (Preferences *p)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("Pictures"));
+  p->pictures = adw_action_row_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (p->pictures), _ ("Folder"));
+  adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (p->pictures), 2);
+  GtkWidget *choose = new_button ("folder-open-symbolic", _ ("Choose a pictures folder"));
+  g_signal_connect (choose, "clicked", G_CALLBACK (choose_pictures_cb), p);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (p->pictures), choose);
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), p->pictures);
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
+                             new_switch_row (gesso_window_get_settings (p->window), "notify",
+                                             _ ("Notify when the queue is done")));
+  show_pictures_folder (p);
+  return group;
+}
+
+static void
+look_cb (AdwComboRow *row, GParamSpec *pspec, gpointer user_data)
+{
+  g_settings_set_enum (user_data, "look", (int) adw_combo_row_get_selected (row));
+}
+
+static GtkWidget *
+new_look_group (Preferences *p)
+{
+  const char *labels[] = { _ ("As the desktop"), _ ("Light"), _ ("Dark"), NULL };
+  GSettings *settings = gesso_window_get_settings (p->window);
+  GtkWidget *group = adw_preferences_group_new (), *row = adw_combo_row_new ();
+  g_autoptr (GtkStringList) model = gtk_string_list_new (labels);
+  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("Appearance"));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Look"));
+  adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (model));
+  adw_combo_row_set_selected (ADW_COMBO_ROW (row), (guint) g_settings_get_enum (settings, "look"));
+  g_signal_connect_object (row, "notify::selected", G_CALLBACK (look_cb), settings, 0);
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), row);
+  return group;
+}
+
+static GtkWidget *
+new_device_group (Preferences *p)
+{
+  GtkWidget *group = adw_preferences_group_new (), *row = adw_action_row_new ();
+  const char *device = gesso_session_get_device (gesso_window_get_session (p->window));
+  g_autofree char *escaped = g_markup_escape_text (device ? device : "", -1);
+  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("Device"));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), *escaped ? escaped : _ ("Starting…"));
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), row);
+  return group;
+}
+
+GtkWindow *
+gesso_preferences_new (GessoWindow *window)
+{
+  g_return_val_if_fail (GESSO_IS_WINDOW (window), NULL);
+  Preferences *p = g_new0 (Preferences, 1);
+  p->window = g_object_ref (window);
+  p->rows = g_ptr_array_new ();
+  GtkWidget *page = adw_preferences_page_new ();
+  gtk_widget_set_vexpand (page, TRUE);
+  AdwPreferencesPage *pages = ADW_PREFERENCES_PAGE (page);
+  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_folders_group (p)));
+  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_pictures_group (p)));
+  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_look_group (p)));
+  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_device_group (p)));
+  GtkWindow *dialog = gesso_dialog_new (GTK_WINDOW (window), _ ("Preferences"), page);
+  gtk_window_set_default_size (dialog, 560, 600);
+  g_object_set_data_full (G_OBJECT (dialog), "preferences", p, preferences_free);
+  g_signal_connect_object (gesso_window_get_library (window), "changed", G_CALLBACK (list_folders),
+                           dialog, G_CONNECT_SWAPPED);
+  list_folders (GTK_WIDGET (dialog));
+  return dialog;
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-stage.c - canvas, tools, progress and filmstrip.
+ *
+ * Follows the queue: the running job's preview lies over the canvas and in front of the filmstrip,
+ * its pictures join the filmstrip.  A selected picture lies over the canvas until it is kept or
+ * left.
+ */
+#include "app/gesso-stage.h"
+
+#include <glib/gi18n.h>
+
+#include "app/canvas/gesso-tool-bar.h"
+#include "app/gesso-compat.h"
+#include "app/gesso-job-text.h"
+#include "app/gesso-results.h"
+#include "app/gesso-texture.h"
+
+enum
+{
+  ANNOUNCE_PERCENT = 25
+};
+
+struct _GessoStage
+{
+  AdwBin parent_instance;
+  GessoSession *session;
+  GessoLibrary *library;
+  GessoDocument *document;
+  GessoResults *results;
+  GessoJob *job;      /* whose progress is shown */
+  GHashTable *places; /* gint64 * -> GessoRect * */
+  GCancellable *loading;
+  GessoCanvas *canvas;
+  GessoFilmstrip *filmstrip;
+  GtkWidget *pill, *pill_label, *pill_bar, *zoom_label;
+  int announced;
+};
+
+G_DEFINE_FINAL_TYPE (GessoStage, gesso_stage, ADW_TYPE_BIN)
+
+enum
+{
+  MESSAGE,
+  PICTURE_DROPPED,
+  DISCARDED,
+  N_SIGNALS
+};
+static guint signals[N_SIGNALS];
+
+static void
+say (GessoStage *self, const char *message)
+{
+  g_signal_emit (self, signals[MESSAGE], 0, message);
+}
+
+static const GessoRect *
+where_of (GessoStage *self, GessoJob *job)
+{
+  gint64 id = gesso_job_get_id (job);
+  return g_hash_table_lookup (self->places, &id);
+}
+
+/* ---- the running job ---- */
+
+static void
+announce (GessoStage *self, GessoJob *job)
+{
+  int quarter = (int) (gesso_job_get_fraction (job) * 100) / ANNOUNCE_PERCENT;
+  if (quarter == self->announced)
+    return;
+  self->announced = quarter;
+  g_autofree char *text = g_strdup_printf (_ ("%d %% done"), quarter * ANNOUNCE_PERCENT);
+  gesso_compat_announce (GTK_WIDGET (self), text);
+}
+
+static void
+update_progress (GessoStage *self)
+{
+  g_autofree char *text = gesso_job_text_dup_progress (self->job);
+  double fraction = CLAMP (gesso_job_get_fraction (self->job), 0, 1);
+  gtk_label_set_label (GTK_LABEL (self->pill_label), text);
+  gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (self->pill_bar), fraction);
+  announce (self, self->job);
+}
+
+static void
+update_preview (GessoStage *self)
+{
+  const GessoFrame *preview = gesso_job_get_preview (self->job);
+  g_autofree char *text = gesso_job_text_dup_progress (self->job);
+  double fraction = CLAMP (gesso_job_get_fraction (self->job), 0, 1);
+  g_autoptr (GdkTexture) texture =
+      preview ? gesso_texture_new (preview->rgb, preview->width, preview->height) : NULL;
+  gesso_filmstrip_set_live (self->filmstrip, GDK_PAINTABLE (texture), fraction, text);
+  if (preview)
+    gesso_canvas_set_preview (self->canvas, preview->rgb, preview->width, preview->height,
+                              where_of (self, self->job));
+  else
+    gesso_canvas_clear_preview (self->canvas);
+}
+
+static void
+job_notify_cb (GessoJob *job, GParamSpec *pspec, gpointer user_data)
+{
+  GessoStage *self = user_data;
+  update_progress (self);
+  const char *name = g_param_spec_get_name (pspec);
+  if (g_str_equal (name, "preview") || g_str_equal (name, "fraction"))
+    update_preview (self);
+}
+
+static void
+set_job (GessoStage *self, GessoJob *job)
+{
+  if (self->job == job)
+    return;
+  if (self->job)
+    g_signal_handlers_disconnect_by_func (self->job, job_notify_cb, self);
+  g_set_object (&self->job, job);
+  self->announced = 0;
+  gtk_widget_set_visible (self->pill, job != NULL);
+  if (job)
+    {
+      g_signal_connect_object (job, "notify", G_CALLBACK (job_notify_cb), self, 0);
+      update_progress (self);
+      update_preview (self);
+    }
+  else
+    {
+      gesso_filmstrip_clear_live (self->filmstrip);
+      gesso_canvas_clear_preview (self->canvas);
+    }
+}
+
+static void
+running_cb (GessoStage *self)
+{
+  set_job (self, gesso_queue_get_running (gesso_session_get_queue (self->session)));
+}
+
+static void
+picture_cb (GessoQueue *queue, GessoJob *job, int index, const char *path, gpointer user_data)
+{
+  GessoStage *self = user_data;
+  gesso_results_add (self->results, path, gesso_job_get_title (job), where_of (self, job));
+}
+
+/* ---- the selected result ---- */
+
+static void
+shown_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoStage) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GdkTexture) texture = gesso_texture_load_finish (result, &error);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || !self->document)
+    return;
+  GessoResult *selected = gesso_filmstrip_get_selected (self->filmstrip);
+  if (!texture)
+    {
+      say (self, error->message);
+      return;
+    }
+  GessoRect where = selected ? gesso_result_get_where (selected) : (GessoRect){ 0 };
+  gesso_canvas_set_result (self->canvas, texture, gesso_rect_is_empty (&where) ? NULL : &where);
+}
+
+static void
+selected_cb (GessoStage *self)
+{
+  g_cancellable_cancel (self->loading);
+  g_clear_object (&self->loading);
+  GessoResult *selected = gesso_filmstrip_get_selected (self->filmstrip);
+  const char *path = selected ? gesso_result_get_path (selected) : NULL;
+  if (!path || gesso_result_get_kept (selected))
+    {
+      gesso_canvas_set_result (self->canvas, NULL, NULL);
+      return;
+    }
+  self->loading = g_cancellable_new ();
+  gesso_texture_load_async (path, self->loading, shown_cb, g_object_ref (self));
+}
+
+static void
+result_message_cb (GessoResults *results, const char *message, gpointer user_data)
+{
+  say (user_data, message);
+}
+
+static void
+discarded_cb (GessoStage *self)
+{
+  g_signal_emit (self, signals[DISCARDED], 0);
+}
+
+static void
+canvas_failed_cb (GessoCanvas *canvas, const char *message, gpointer user_data)
+{
+  say (user_data, message);
+}
+
+static gboolean
+canvas_dropped_cb (
+    GessoCanvas *canvas, GFile *file, GdkTexture *texture, guint zone, gpointer user_data)
+{
+  gboolean taken = FALSE;
+  if (file && zone == GESSO_DROP_PICTURE)
+    g_signal_emit (user_data, signals[PICTURE_DROPPED], 0, file, &taken);
+  return taken;
+}
+
+static void
+step_cb (GessoStage *self, int direction)
+{
+  gesso_filmstrip_step (self->filmstrip, direction);
+}
+
+static void
+previous_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  step_cb (user_data, -1);
+}
+
+static void
+next_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  step_cb (user_data, 1);
+}
+
+static void
+canvas_keep_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  gtk_widget_activate_action (GTK_WIDGET (((GessoStage *) user_data)->filmstrip), "filmstrip.keep",
+                              NULL);
+}
+
+static void
+canvas_star_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  gtk_widget_activate_action (GTK_WIDGET (((GessoStage *) user_data)->filmstrip), "filmstrip.star",
+                              NULL);
+}
+
+static void
+canvas_discard_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  gtk_widget_activate_action (GTK_WIDGET (((GessoStage *) user_data)->filmstrip),
+                              "filmstrip.discard", NULL);
+}
+
+static void
+panes_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  gtk_widget_activate_action (user_data, "win.toggle-panes", NULL);
+}
+
+static void
+zoom_cb (GessoStage *self)
+{
+  g_autofree char *text =
+      g_strdup_printf (_ ("%.0f %%"), gesso_canvas_get_zoom (self->canvas) * 100);
+  gtk_label_set_label (GTK_LABEL (self->zoom_label), text);
+}
+
+/* ---- layout ---- */
+
+static GtkWidget *
+new_icon_button (const char *icon, const char *action, const char *tip)
+{
+  GtkWidget *button = gtk_button_new_from_icon_name (icon);
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (button), action);
+  gtk_widget_set_tooltip_text (button, tip);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, tip, -1);
+  gtk_widget_add_css_class (button, "flat");
+  gtk_widget_add_css_class (button, "circular");
+  return button;
+}
+
+static GtkWidget *
+new_pill (GessoStage *self)
+{
+  self->pill = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 10);
+  gtk_widget_add_css_class (self->pill, "pill-box");
+  gtk_widget_set_halign (self->pill, GTK_ALIGN_CENTER);
+  gtk_widget_set_valign (self->pill, GTK_ALIGN_END);
+  self->pill_label = gtk_label_new (NULL);
+  gtk_widget_add_css_class (self->pill_label, "numeric");
+  gtk_label_set_ellipsize (GTK_LABEL (self->pill_label), PANGO_ELLIPSIZE_END);
+  self->pill_bar = gtk_progress_bar_new ();
+  gtk_widget_set_valign (self->pill_bar, GTK_ALIGN_CENTER);
+  gtk_widget_set_size_request (self->pill_bar, 90, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->pill_bar), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _ ("Progress of the running job"), -1);
+  gtk_box_append (GTK_BOX (self->pill), self->pill_label);
+  gtk_box_append (GTK_BOX (self->pill), self->pill_bar);
+  gtk_box_append (GTK_BOX (self->pill),
+                  new_icon_button ("window-close-symbolic", "win.stop", _ ("Stop")));
+  gtk_widget_set_visible (self->pill, FALSE);
+  return self->pill;
+}
+
+static GtkWidget *
+new_zoom (GessoStage *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 2);
+  gtk_widget_add_css_class (box, "pill-box");
+  gtk_widget_set_halign (box, GTK_ALIGN_END);
+  gtk_widget_set_valign (box, GTK_ALIGN_END);
+  self->zoom_label = gtk_label_new (NULL);
+  gtk_widget_add_css_class (self->zoom_label, "numeric");
+  gtk_box_append (GTK_BOX (box), self->zoom_label);
+  gtk_box_append (GTK_BOX (box),
+                  new_icon_button ("zoom-fit-best-symbolic", "canvas.fit", _ ("Fit")));
+  return box;
+}
+
+static void
+build (GessoStage *self)
+{
+  self->canvas = GESSO_CANVAS (gesso_canvas_new (self->document));
+  self->filmstrip = GESSO_FILMSTRIP (gesso_filmstrip_new ());
+  GtkWidget *overlay = gtk_overlay_new ();
+  gtk_widget_set_vexpand (overlay, TRUE);
+  gtk_widget_add_css_class (overlay, "stage");
+  gtk_overlay_set_child (GTK_OVERLAY (overlay), GTK_WIDGET (self->canvas));
+  GtkWidget *tools = gesso_tool_bar_new (self->canvas);
+  gtk_widget_set_halign (tools, GTK_ALIGN_START);
+  gtk_widget_set_valign (tools, GTK_ALIGN_CENTER);
+  gtk_overlay_add_overlay (GTK_OVERLAY (overlay), tools);
+  gtk_overlay_add_overlay (GTK_OVERLAY (overlay), new_pill (self));
+  gtk_overlay_add_overlay (GTK_OVERLAY (overlay), new_zoom (self));
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  gtk_box_append (GTK_BOX (box), overlay);
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->filmstrip));
+  gtk_widget_insert_action_group (box, "canvas", gesso_canvas_get_actions (self->canvas));
+  adw_bin_set_child (ADW_BIN (self), box);
+}
+
+static void
+connect_canvas (GessoStage *self)
+{
+  static const struct
+  {
+    const char *signal;
+    GCallback callback;
+  } wires[] = {
+    { "failed", G_CALLBACK (canvas_failed_cb) },
+    { "picture-dropped", G_CALLBACK (canvas_dropped_cb) },
+    { "previous-result", G_CALLBACK (previous_cb) },
+    { "next-result", G_CALLBACK (next_cb) },
+    { "keep-result", G_CALLBACK (canvas_keep_cb) },
+    { "star-result", G_CALLBACK (canvas_star_cb) },
+    { "discard-result", G_CALLBACK (canvas_discard_cb) },
+    { "toggle-panes", G_CALLBACK (panes_cb) },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (wires); i++)
+    g_signal_connect_object (self->canvas, wires[i].signal, wires[i].callback, self, 0);
+  g_signal_connect_object (self->canvas, "notify::zoom", G_CALLBACK (zoom_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->filmstrip, "notify::selected", G_CALLBACK (selected_cb), self,
+                           G_CONNECT_SWAPPED);
+}
+
+static void
+connect_queue (GessoStage *self)
+{
+  GessoQueue *queue = gesso_session_get_queue (self->session);
+  g_signal_connect_object (queue, "notify::running", G_CALLBACK (running_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (queue, "picture", G_CALLBACK (picture_cb), self, 0);
+}
+
+static void
+gesso_stage_dispose (GObject *object)
+{
+  GessoStage *self = GESSO_STAGE (object);
+  g_cancellable_cancel (self->loading);
+  g_clear_object (&self->loading);
+  g_clear_object (&self->job);
+  g_clear_object (&self->results);
+  g_clear_object (&self->session);
+  g_clear_object (&self->library);
+  g_clear_object (&self->document);
+  g_clear_pointer (&self->places, g_hash_table_unref);
+  G_OBJECT_CLASS (gesso_stage_parent_class)->dispose (object);
+}
+
+static void
+gesso_stage_class_init (GessoStageClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = gesso_stage_dispose;
+  signals[MESSAGE] = g_signal_new ("message", GESSO_TYPE_STAGE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                   NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[PICTURE_DROPPED] =
+      g_signal_new ("picture-dropped", GESSO_TYPE_STAGE, G_SIGNAL_RUN_LAST, 0,
+                    g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_FILE);
+  signals[DISCARDED] = g_signal_new ("discarded", GESSO_TYPE_STAGE, G_SIGNAL_RUN_LAST, 0, NULL,
+                                     NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void
+gesso_stage_init (GessoStage *self)
+{
+  self->places = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
+}
+
+GtkWidget *
+gesso_stage_new (GessoSession *session, GessoLibrary *library, GessoDocument *document)
+{
+  g_return_val_if_fail (GESSO_IS_SESSION (session) && GESSO_IS_LIBRARY (library), NULL);
+  g_return_val_if_fail (GESSO_IS_DOCUMENT (document), NULL);
+  GessoStage *self = g_object_new (GESSO_TYPE_STAGE, NULL);
+  self->session = g_object_ref (session);
+  self->library = g_object_ref (library);
+  self->document = g_object_ref (document);
+  build (self);
+  self->results = gesso_results_new (self->filmstrip, document, library);
+  g_signal_connect_object (self->results, "message", G_CALLBACK (result_message_cb), self, 0);
+  g_signal_connect_object (self->results, "discarded", G_CALLBACK (discarded_cb), self,
+                           G_CONNECT_SWAPPED);
+  connect_canvas (self);
+  connect_queue (self);
+  zoom_cb (self);
+  running_cb (self);
+  return GTK_WIDGET (self);
+}
+
+GessoCanvas *
+gesso_stage_get_canvas (GessoStage *self)
+{
+  g_return_val_if_fail (GESSO_IS_STAGE (self), NULL);
+  return self->canvas;
+}
+
+GessoFilmstrip *
+gesso_stage_get_filmstrip (GessoStage *self)
+{
+  g_return_val_if_fail (GESSO_IS_STAGE (self), NULL);
+  return self->filmstrip;
+}
+
+void
+gesso_stage_set_where (GessoStage *self, gint64 id, const GessoRect *where)
+{
+  g_return_if_fail (GESSO_IS_STAGE (self) && where);
+  g_hash_table_insert (self->places, g_memdup2 (&id, sizeof id), g_memdup2 (where, sizeof *where));
+}
+
+void
+gesso_stage_undo_discard (GessoStage *self)
+{
+  g_return_if_fail (GESSO_IS_STAGE (self));
+  gesso_results_undo_discard (self->results);
+}

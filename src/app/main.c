@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * main.c - the program `gesso`: the window.
+ */
+#include <glib/gi18n.h>
+#include <locale.h>
+
+#include "app/gesso-application.h"
+
+int
+main (int argc, char **argv)
+{
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, GESSO_LOCALE_DIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+  g_autoptr (GessoApplication) app = gesso_application_new ();
+  return g_application_run (G_APPLICATION (app), argc, argv);
+}

@@ -1,0 +1,940 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-window.c - the real window in this process, with a real worker on the null backend.
+ *
+ * Alone: tests/ui/xvfb.sh build/tests/ui/test-window, with GESSO_DATA and GESSO_TEST_WORKER set.
+ */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "app/gesso-application.h"
+#include "app/gesso-grid-dialog.h"
+#include "app/gesso-job-text.h"
+#include "app/gesso-parameter-row.h"
+#include "app/gesso-paths.h"
+#include "app/gesso-prompt-weight.h"
+#include "app/gesso-shape.h"
+#include "app/gesso-watchdog.h"
+
+enum
+{
+  DEADLINE_S = 120 /* far beyond what anything takes: a hang, not a slow machine */
+};
+
+typedef struct
+{
+  char *dir;
+  GessoApplication *app;
+  GessoWindow *window;
+  GessoCreatePage *page;
+  GessoForm *form;
+  GessoSession *session;
+  GessoQueue *queue;
+} Fixture;
+
+typedef gboolean (*Condition) (Fixture *f);
+
+static void
+wait_until (Fixture *f, Condition condition, const char *what)
+{
+  gint64 deadline = g_get_monotonic_time () + DEADLINE_S * G_USEC_PER_SEC;
+  while (!condition (f))
+    {
+      if (g_get_monotonic_time () > deadline)
+        g_error ("This never happened: %s", what);
+      g_main_context_iteration (NULL, TRUE);
+    }
+}
+
+#define WAIT(f, condition) wait_until (f, condition, #condition)
+
+static gboolean
+tick_cb (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+start_in (Fixture *f, const char *dir)
+{
+  g_autofree char *data = g_build_filename (dir, "data", NULL);
+  g_autofree char *pictures = g_build_filename (dir, "pictures", NULL);
+  GessoSessionOptions options = { data, pictures, g_getenv ("GESSO_TEST_WORKER"), "null" };
+  g_autoptr (GError) error = NULL;
+  f->app = gesso_application_new ();
+  g_application_set_flags (G_APPLICATION (f->app), G_APPLICATION_NON_UNIQUE);
+  gesso_application_set_options (f->app, &options);
+  g_application_register (G_APPLICATION (f->app), NULL, &error);
+  g_assert_no_error (error);
+  g_application_activate (G_APPLICATION (f->app));
+  f->window = gesso_application_get_window (f->app);
+  g_assert_nonnull (f->window);
+  f->page = gesso_window_get_create_page (f->window);
+  f->form = gesso_create_page_get_form (f->page);
+  f->session = gesso_window_get_session (f->window);
+  f->queue = gesso_session_get_queue (f->session);
+}
+
+static void
+reset_settings (void)
+{
+  g_autoptr (GSettings) settings = gesso_paths_new_settings (NULL);
+  g_assert_nonnull (settings);
+  static const char *const keys[] = { "show-queue",  "show-parameters",
+                                      "seed-locked", "welcome-dismissed",
+                                      "page",        "quit-explained" };
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    g_settings_reset (settings, keys[i]);
+}
+
+static void
+setup (Fixture *f, gconstpointer unused)
+{
+  reset_settings ();
+  f->dir = g_dir_make_tmp ("gesso-ui-XXXXXX", NULL);
+  start_in (f, f->dir);
+}
+
+/* g_application_run() alone shuts an application down; told to end, it does nothing else. */
+static int
+end_cb (GApplication *app, GVariantDict *options, gpointer unused)
+{
+  return 0;
+}
+
+static void
+stop (Fixture *f)
+{
+  gtk_window_destroy (GTK_WINDOW (f->window));
+  char name[] = "gesso", *argv[] = { name, NULL };
+  g_signal_connect (f->app, "handle-local-options", G_CALLBACK (end_cb), NULL);
+  g_application_run (G_APPLICATION (f->app), 1, argv);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_application_set_default (NULL);
+  g_clear_object (&f->app);
+}
+
+static void
+remove_tree (const char *path)
+{
+  g_autoptr (GDir) dir =
+      g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+      remove_tree (child);
+    }
+  g_remove (path);
+}
+
+static void
+teardown (Fixture *f, gconstpointer unused)
+{
+  stop (f);
+  remove_tree (f->dir);
+  g_free (f->dir);
+}
+
+static void
+act (Fixture *f, const char *action)
+{
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), action, NULL));
+}
+
+static void
+act_on (Fixture *f, const char *action, GessoJob *job)
+{
+  g_assert_true (
+      gtk_widget_activate_action (GTK_WIDGET (f->window), action, "x", gesso_job_get_id (job)));
+}
+
+static gboolean
+action_enabled (Fixture *f, const char *name)
+{
+  return g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), name);
+}
+
+/* ---- conditions ---- */
+
+static gboolean
+planned (Fixture *f)
+{
+  return gesso_planner_get_native (gesso_create_page_get_planner (f->page)) > 0;
+}
+
+static gboolean
+refused (Fixture *f)
+{
+  return gesso_planner_get_problem (gesso_create_page_get_planner (f->page)) != NULL;
+}
+
+static gboolean
+allowed (Fixture *f)
+{
+  return !refused (f) && *gesso_planner_get_text (gesso_create_page_get_planner (f->page));
+}
+
+static guint
+n_jobs (Fixture *f)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (f->queue));
+}
+
+static GessoJob *
+job_at (Fixture *f, guint position)
+{
+  g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (f->queue), position);
+  return job; /* the queue keeps it */
+}
+
+static gboolean
+has_one_picture (Fixture *f)
+{
+  return n_jobs (f) == 1 && gesso_job_get_state (job_at (f, 0)) == GESSO_JOB_DONE;
+}
+
+static gboolean
+nothing_waits (Fixture *f)
+{
+  return gesso_queue_get_n_waiting (f->queue) == 0;
+}
+
+static gboolean
+has_result (Fixture *f)
+{
+  GessoFilmstrip *strip = gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
+  GListModel *results = gesso_filmstrip_get_model (strip);
+  return g_list_model_get_n_items (results) > 0 && !gesso_queue_get_running (f->queue);
+}
+
+static gboolean
+can_generate (Fixture *f)
+{
+  return gesso_create_page_get_can_generate (f->page);
+}
+
+/* ---- first run ---- */
+
+static void
+test_first_run_makes_a_picture (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *prompt = gesso_form_dup_text (f->form, "prompt");
+  g_autofree char *model = gesso_form_dup_text (f->form, "model");
+  g_assert_cmpstr (prompt, ==, "a red apple");
+  g_assert_true (g_str_has_suffix (model, "gesso-mini"));
+  WAIT (f, planned);
+  g_assert_cmpstr (gesso_generate_bar_get_label (gesso_create_page_get_generate_bar (f->page)), ==,
+                   "Generate");
+  g_assert_true (action_enabled (f, "generate"));
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  const char *path = gesso_job_get_last_picture (job_at (f, 0));
+  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+  WAIT (f, has_result);
+  g_auto (GStrv) prompts = gesso_session_dup_prompts (f->session, 10);
+  g_assert_cmpstr (prompts[0], ==, "a red apple");
+}
+
+static void
+test_first_run_card_can_be_closed (Fixture *f, gconstpointer unused)
+{
+  GSettings *settings = gesso_window_get_settings (f->window);
+  g_assert_false (g_settings_get_boolean (settings, "welcome-dismissed"));
+  gesso_library_add_folder (gesso_window_get_library (f->window), f->dir);
+  gint64 deadline = g_get_monotonic_time () + DEADLINE_S * G_USEC_PER_SEC;
+  while (!g_settings_get_boolean (settings, "welcome-dismissed") &&
+         g_get_monotonic_time () < deadline)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (g_settings_get_boolean (settings, "welcome-dismissed"));
+}
+
+/* ---- prompt ---- */
+
+static void
+check_weight (const char *text, int start, int end, double delta, const char *wanted)
+{
+  g_autofree char *changed = gesso_prompt_weight (text, &start, &end, delta);
+  g_assert_cmpstr (changed, ==, wanted);
+}
+
+static void
+test_prompt_weight_edits_text (void)
+{
+  check_weight ("a red apple", 3, 3, 0.1, "a (red:1.1) apple");
+  check_weight ("a (red:1.1) apple", 4, 4, 0.1, "a (red:1.2) apple");
+  check_weight ("a (red:1.1) apple", 4, 4, -0.1, "a red apple");
+  check_weight ("a red apple", 2, 11, 0.1, "a (red apple:1.1)");
+  check_weight ("a (red apple:1.1)", 5, 5, -0.1, "a red apple");
+  check_weight ("a red apple", 2, 2, -0.1, "a (red:0.9) apple");
+  check_weight ("ein süßer Apfel", 5, 5, 0.1, "ein (süßer:1.1) Apfel");
+  check_weight ("\\(red\\) apple", 3, 3, 0.1, "\\((red:1.1)\\) apple");
+  check_weight ("(a (red:1.2) apple:0.8)", 15, 15, 0.1, "(a (red:1.2) apple:0.9)");
+  check_weight ("red:apple)", 1, 1, 0.1, "(red:1.1):apple)");
+  check_weight ("(red:5)", 2, 2, 0.1, "(red:5)");
+  check_weight ("", 0, 0, 0.1, NULL);
+  check_weight ("  ", 1, 1, 0.1, NULL);
+}
+
+static void
+test_prompt_weight_keeps_the_selection (void)
+{
+  int start = 2, end = 5;
+  g_autofree char *once = gesso_prompt_weight ("a red apple", &start, &end, 0.1);
+  g_assert_cmpint (start, ==, 3);
+  g_assert_cmpint (end, ==, 6);
+  g_autofree char *twice = gesso_prompt_weight (once, &start, &end, 0.1);
+  g_assert_cmpstr (twice, ==, "a (red:1.2) apple");
+}
+
+static void
+test_prompt_view_and_form_agree (Fixture *f, gconstpointer unused)
+{
+  GessoPromptView *view = gesso_create_page_get_prompt_view (f->page);
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (gesso_prompt_view_get_text_view (view, FALSE));
+  gtk_text_buffer_set_text (buffer, "blue house", -1);
+  GtkTextIter start;
+  gtk_text_buffer_get_start_iter (buffer, &start);
+  gtk_text_buffer_place_cursor (buffer, &start);
+  gesso_prompt_view_add_weight (view, FALSE, 0.1);
+  g_autofree char *text = gesso_form_dup_text (f->form, "prompt");
+  g_assert_cmpstr (text, ==, "(blue:1.1) house");
+  g_autofree char *appended = gesso_prompt_view_apply_style ("oil painting", "a cat");
+  g_autofree char *filled = gesso_prompt_view_apply_style ("photo of {prompt}, 35 mm", "a cat");
+  g_assert_cmpstr (appended, ==, "a cat, oil painting");
+  g_assert_cmpstr (filled, ==, "photo of a cat, 35 mm");
+}
+
+static void
+test_prompt_recalls_earlier_ones (Fixture *f, gconstpointer unused)
+{
+  GessoPromptView *view = gesso_create_page_get_prompt_view (f->page);
+  gesso_session_remember_prompt (f->session, "first", "");
+  gesso_session_remember_prompt (f->session, "second", "");
+  gesso_form_set_text (f->form, "prompt", "unfinished", NULL);
+  gesso_prompt_view_recall (view, 1);
+  g_autofree char *newest = gesso_form_dup_text (f->form, "prompt");
+  gesso_prompt_view_recall (view, 1);
+  g_autofree char *older = gesso_form_dup_text (f->form, "prompt");
+  gesso_prompt_view_recall (view, -2);
+  g_autofree char *back = gesso_form_dup_text (f->form, "prompt");
+  g_assert_cmpstr (newest, ==, "second");
+  g_assert_cmpstr (older, ==, "first");
+  g_assert_cmpstr (back, ==, "unfinished");
+}
+
+/* ---- parameters ---- */
+
+static void
+test_parameters_have_a_row_for_every_key (Fixture *f, gconstpointer unused)
+{
+  GessoParameterList *list = gesso_create_page_get_parameter_list (f->page);
+  for (int i = 0; i < recipe_table_count (); i++)
+    {
+      const char *key = recipe_table ()[i].key;
+      GtkWidget *row = gesso_parameter_list_get_row (list, key);
+      if (gesso_parameter_list_is_elsewhere (key))
+        g_assert_null (row);
+      else
+        g_assert_true (GESSO_IS_PARAMETER_ROW (row));
+    }
+}
+
+static void
+test_parameters_mark_and_reset (Fixture *f, gconstpointer unused)
+{
+  GessoParameterList *list = gesso_create_page_get_parameter_list (f->page);
+  GessoParameterRow *row = GESSO_PARAMETER_ROW (gesso_parameter_list_get_row (list, "steps"));
+  g_assert_false (gesso_parameter_row_get_marked (row));
+  GtkSpinButton *spin = GTK_SPIN_BUTTON (gesso_parameter_row_get_editor (row));
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (spin)), ==, "Auto");
+  gtk_spin_button_set_value (spin, 12);
+  g_assert_cmpint (gesso_form_peek (f->form)->steps, ==, 12);
+  g_assert_true (gesso_parameter_row_get_marked (row));
+  gesso_parameter_row_reset (row);
+  g_assert_cmpint (gesso_form_peek (f->form)->steps, ==, 0);
+  g_assert_cmpfloat (gtk_spin_button_get_value (spin), ==, 0);
+}
+
+static void
+test_parameters_every_row_edits_its_key (Fixture *f, gconstpointer unused)
+{
+  GessoParameterList *list = gesso_create_page_get_parameter_list (f->page);
+  for (int i = 0; i < recipe_table_count (); i++)
+    {
+      const RecipeParam *p = &recipe_table ()[i];
+      GtkWidget *row = gesso_parameter_list_get_row (list, p->key);
+      if (!row)
+        continue;
+      GtkWidget *editor = gesso_parameter_row_get_editor (GESSO_PARAMETER_ROW (row));
+      g_autofree char *before = gesso_form_dup_text (f->form, p->key);
+      if (GTK_IS_SPIN_BUTTON (editor))
+        gtk_spin_button_set_value (GTK_SPIN_BUTTON (editor),
+                                   p->min == 0 ? p->max : p->min + p->step);
+      else if (GTK_IS_DROP_DOWN (editor))
+        gtk_drop_down_set_selected (GTK_DROP_DOWN (editor), 1);
+      else
+        continue;
+      g_autofree char *after = gesso_form_dup_text (f->form, p->key);
+      if (!g_str_equal (p->key, "denoise")) /* its largest value is its default */
+        g_assert_cmpstr (after, !=, before);
+      gesso_form_reset (f->form, p->key);
+      g_assert_true (gesso_form_is_default (f->form, p->key));
+    }
+}
+
+static void
+test_shape_fits_the_models_own_area (void)
+{
+  int w, h;
+  gesso_shape_fit (1.5, 1024, &w, &h);
+  g_assert_cmpint (w, ==, 1216);
+  g_assert_cmpint (h, ==, 832);
+  gesso_shape_fit (2.0 / 3, 1024, &w, &h);
+  g_assert_cmpint (w, ==, 832);
+  guint n;
+  const GessoRatio *ratios = gesso_shape_ratios (&n);
+  for (guint i = 0; i < n; i++)
+    {
+      gesso_shape_fit (ratios[i].ratio, 128, &w, &h);
+      g_assert_cmpint (w % 8 + h % 8, ==, 0);
+      g_assert_cmpstr (gesso_shape_find (w, h, 128), ==, ratios[i].label);
+    }
+}
+
+/* ---- reasons ---- */
+
+static void
+test_generate_says_why_it_cannot (Fixture *f, gconstpointer unused)
+{
+  GessoGenerateBar *bar = gesso_create_page_get_generate_bar (f->page);
+  WAIT (f, planned);
+  g_assert_true (action_enabled (f, "generate"));
+  g_autofree char *model = gesso_form_dup_text (f->form, "model");
+  gesso_form_set_text (f->form, "model", "", NULL);
+  WAIT (f, refused);
+  g_assert_false (action_enabled (f, "generate"));
+  g_assert_nonnull (strstr (gesso_generate_bar_get_line (bar), "model"));
+  gesso_form_set_text (f->form, "model", "/nowhere/missing.safetensors", NULL);
+  gesso_form_set_text (f->form, "width", "0", NULL);
+  WAIT (f, refused);
+  gesso_form_set_text (f->form, "model", model, NULL);
+  WAIT (f, allowed);
+  gesso_form_set_text (f->form, "width", "129", NULL);
+  WAIT (f, refused);
+  gesso_form_set_text (f->form, "width", "0", NULL);
+  WAIT (f, allowed);
+  g_assert_true (action_enabled (f, "generate"));
+}
+
+/* ---- start picture and mask ---- */
+
+static const char *
+button_label (Fixture *f)
+{
+  return gesso_generate_bar_get_label (gesso_create_page_get_generate_bar (f->page));
+}
+
+static gboolean
+says_refine (Fixture *f)
+{
+  return g_str_equal (button_label (f), "Refine");
+}
+
+static gboolean
+says_inpaint (Fixture *f)
+{
+  return g_str_equal (button_label (f), "Inpaint");
+}
+
+static void
+put_grey_picture (Fixture *f)
+{
+  GessoDocument *document = gesso_create_page_get_document (f->page);
+  GessoRect where = gesso_document_get_frame (document);
+  gsize n = (gsize) where.width * (gsize) where.height * 3;
+  guint8 *pixels = g_malloc (n);
+  memset (pixels, 128, n);
+  g_autoptr (GBytes) rgb = g_bytes_new_take (pixels, n);
+  g_autoptr (GError) error = NULL;
+  gesso_document_put (document, rgb, where.width, where.height, &where, &error);
+  g_assert_no_error (error);
+}
+
+static Recipe
+recipe_of (GessoJob *job)
+{
+  Recipe recipe;
+  Status status = { 0 };
+  Notes notes = { 0 };
+  const char *json = gesso_job_get_recipe (job);
+  recipe_init (&recipe);
+  g_assert_true (recipe_from_json (&recipe, json, strlen (json), &notes, &status));
+  notes_clear (&notes);
+  return recipe;
+}
+
+static void
+test_generate_takes_picture_and_mask (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  GtkWidget *strength =
+      gesso_parameter_list_get_row (gesso_create_page_get_parameter_list (f->page), "denoise");
+  g_assert_false (gtk_widget_get_visible (strength));
+  put_grey_picture (f);
+  WAIT (f, says_refine);
+  g_assert_true (gtk_widget_get_visible (strength));
+  g_assert_cmpfloat (gesso_form_peek (f->form)->denoise, <, 1);
+  GessoCanvas *canvas = gesso_stage_get_canvas (gesso_create_page_get_stage (f->page));
+  GessoRect frame = gesso_document_get_frame (gesso_create_page_get_document (f->page));
+  double x = frame.x + frame.width / 2.0, y = frame.y + frame.height / 2.0;
+  gesso_canvas_stroke_begin (canvas, x, y, 1, FALSE);
+  gesso_canvas_stroke_move (canvas, x + 8, y, 1);
+  gesso_canvas_stroke_end (canvas);
+  WAIT (f, says_inpaint);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  Recipe recipe = recipe_of (job_at (f, 0));
+  g_assert_true (g_file_test (recipe.init_image, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_test (recipe.mask_image, G_FILE_TEST_EXISTS));
+  recipe_clear (&recipe);
+  g_assert_null (gesso_form_peek (f->form)->init_image);
+}
+
+/* ---- grid ---- */
+
+static gboolean
+has_six_jobs (Fixture *f)
+{
+  return n_jobs (f) == 6;
+}
+
+static void
+test_grid_counts_and_adds (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  GessoGridDialog *grid =
+      GESSO_GRID_DIALOG (gesso_grid_dialog_new (GTK_WINDOW (f->window), f->page));
+  g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 0);
+  gesso_grid_dialog_set_axis (grid, 0, "steps", "2, 3, 4");
+  g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 3);
+  gesso_grid_dialog_set_axis (grid, 1, "sampler", "euler, heun");
+  g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 6);
+  gesso_grid_dialog_set_axis (grid, 2, "guidance_scale", "many");
+  g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 0);
+  gesso_grid_dialog_set_axis (grid, 2, "", "");
+  g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 6);
+  gesso_grid_dialog_add (grid);
+  WAIT (f, has_six_jobs);
+}
+
+/* ---- queue ---- */
+
+static gboolean
+has_three_jobs (Fixture *f)
+{
+  return n_jobs (f) == 3 && can_generate (f);
+}
+
+static gboolean
+has_four_jobs (Fixture *f)
+{
+  return n_jobs (f) == 4;
+}
+
+static gboolean
+has_no_jobs (Fixture *f)
+{
+  return n_jobs (f) == 0;
+}
+
+static void
+add_three_jobs (Fixture *f)
+{
+  static const char *const prompts[] = { "one", "two", "three", NULL };
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  GessoGenerateOptions options = { .prompts = prompts };
+  gesso_create_page_generate (f->page, &options);
+  WAIT (f, has_three_jobs);
+}
+
+static gboolean
+two_is_first (Fixture *f)
+{
+  return g_str_equal (gesso_job_get_title (job_at (f, 0)), "two");
+}
+
+static gboolean
+one_is_first (Fixture *f)
+{
+  return g_str_equal (gesso_job_get_title (job_at (f, 0)), "one");
+}
+
+static gboolean
+first_is_changed (Fixture *f)
+{
+  return strstr (gesso_job_get_recipe (job_at (f, 0)), "changed words") != NULL;
+}
+
+static gboolean
+last_is_cancelled (Fixture *f)
+{
+  return gesso_job_get_state (job_at (f, n_jobs (f) - 1)) == GESSO_JOB_CANCELLED;
+}
+
+static gboolean
+none_is_cancelled (Fixture *f)
+{
+  for (guint i = 0; i < n_jobs (f); i++)
+    if (gesso_job_get_state (job_at (f, i)) == GESSO_JOB_CANCELLED)
+      return FALSE;
+  return TRUE;
+}
+
+static void
+test_queue_reorders (Fixture *f, gconstpointer unused)
+{
+  add_three_jobs (f);
+  g_assert_true (one_is_first (f));
+  act_on (f, "win.job-up", job_at (f, 1));
+  WAIT (f, two_is_first);
+  act_on (f, "win.job-down", job_at (f, 0));
+  WAIT (f, one_is_first);
+  act_on (f, "win.job-first", job_at (f, 1));
+  WAIT (f, two_is_first);
+}
+
+static void
+test_queue_edits_duplicates_cancels (Fixture *f, gconstpointer unused)
+{
+  GessoGenerateBar *bar = gesso_create_page_get_generate_bar (f->page);
+  add_three_jobs (f);
+  act_on (f, "win.job-edit", job_at (f, 0));
+  g_assert_cmpstr (gesso_generate_bar_get_label (bar), ==, "Update Job");
+  g_autofree char *prompt = gesso_form_dup_text (f->form, "prompt");
+  g_assert_cmpstr (prompt, ==, "one");
+  gesso_form_set_text (f->form, "prompt", "changed words", NULL);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, first_is_changed);
+  WAIT (f, can_generate);
+  g_assert_cmpstr (gesso_generate_bar_get_label (bar), ==, "Generate");
+  g_assert_cmpuint (n_jobs (f), ==, 3);
+
+  act_on (f, "win.job-duplicate", job_at (f, 0));
+  WAIT (f, has_four_jobs);
+  act_on (f, "win.job-cancel", job_at (f, 3));
+  WAIT (f, last_is_cancelled);
+  act_on (f, "win.job-retry", job_at (f, 3));
+  WAIT (f, none_is_cancelled);
+  act (f, "win.cancel-all");
+  WAIT (f, nothing_waits);
+  act (f, "win.clear-ended");
+  WAIT (f, has_no_jobs);
+}
+
+static void
+test_queue_menu_fits_the_state (Fixture *f, gconstpointer unused)
+{
+  add_three_jobs (f);
+  g_autoptr (GMenuModel) menu = gesso_queue_pane_new_menu (job_at (f, 0));
+  g_assert_cmpint (g_menu_model_get_n_items (menu), ==, 3);
+  act (f, "win.cancel-all");
+  WAIT (f, nothing_waits);
+  g_autoptr (GMenuModel) ended = gesso_queue_pane_new_menu (job_at (f, 0));
+  g_assert_cmpint (g_menu_model_get_n_items (ended), ==, 2);
+}
+
+static gboolean
+fifty_are_done (Fixture *f)
+{
+  return n_jobs (f) == 50 && nothing_waits (f);
+}
+
+/* What the main loop did meanwhile is reported, not judged: this machine is not the user's. */
+static void
+test_queue_runs_fifty_jobs (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) prompts = g_ptr_array_new_with_free_func (g_free);
+  for (int i = 0; i < 50; i++)
+    g_ptr_array_add (prompts, g_strdup_printf ("picture %d", i));
+  g_ptr_array_add (prompts, NULL);
+  WAIT (f, planned);
+  act (f, "win.show-queue");
+  gesso_watchdog_start ();
+  GessoGenerateOptions options = { .prompts = (const char *const *) prompts->pdata };
+  gesso_create_page_generate (f->page, &options);
+  WAIT (f, fifty_are_done);
+  GessoWatchdogReport report = gesso_watchdog_stop ();
+  g_autofree char *line = gesso_watchdog_describe (&report);
+  g_test_message ("%s", line);
+  g_assert_cmpuint (report.n, >, 50);
+  for (guint i = 0; i < n_jobs (f); i++)
+    g_assert_cmpint (gesso_job_get_state (job_at (f, i)), ==, GESSO_JOB_DONE);
+}
+
+/* ---- drafts ---- */
+
+static gboolean
+draft_is_kept (Fixture *f)
+{
+  g_autoptr (GBytes) draft = gesso_session_dup_draft (f->session, "create");
+  g_autofree char *text =
+      draft ? g_strndup (g_bytes_get_data (draft, NULL), g_bytes_get_size (draft)) : NULL;
+  return text && strstr (text, "before the crash");
+}
+
+/* A copy of the files as they lie on the disk while the program runs is what a crash leaves. */
+static void
+copy_data (const char *from, const char *to)
+{
+  g_assert_cmpint (g_mkdir_with_parents (to, 0700), ==, 0);
+  g_autoptr (GDir) dir = g_dir_open (from, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    if (g_str_has_prefix (name, "session.db"))
+      {
+        g_autofree char *a = g_build_filename (from, name, NULL);
+        g_autofree char *b = g_build_filename (to, name, NULL);
+        char *bytes;
+        gsize n;
+        if (g_file_get_contents (a, &bytes, &n, NULL))
+          {
+            g_file_set_contents (b, bytes, (gssize) n, NULL);
+            g_free (bytes);
+          }
+      }
+}
+
+static void
+test_draft_survives_a_crash (Fixture *f, gconstpointer unused)
+{
+  gesso_form_set_text (f->form, "prompt", "before the crash", NULL);
+  gesso_form_set_text (f->form, "steps", "7", NULL);
+  WAIT (f, draft_is_kept);
+  /* The draft is written after dup_draft knows it: jobs are written in order behind it. */
+  gesso_session_remember_prompt (f->session, "behind the draft", "");
+  add_three_jobs (f);
+  g_autofree char *crashed = g_build_filename (f->dir, "crashed", NULL);
+  g_autofree char *from = g_build_filename (f->dir, "data", NULL);
+  g_autofree char *to = g_build_filename (crashed, "data", NULL);
+  copy_data (from, to);
+  stop (f);
+  start_in (f, crashed);
+  g_autofree char *prompt = gesso_form_dup_text (f->form, "prompt");
+  g_assert_cmpstr (prompt, ==, "before the crash");
+  g_assert_cmpint (gesso_form_peek (f->form)->steps, ==, 7);
+  g_assert_cmpuint (n_jobs (f), ==, 3);
+}
+
+/* ---- recipes in pictures ---- */
+
+static GtkWidget *
+find_button (GtkWidget *widget, const char *label)
+{
+  if (GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), label) == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_button (child, label);
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static GtkWidget *
+find_button_anywhere (const char *label)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWidget) window = g_list_model_get_item (windows, i);
+      GtkWidget *found = find_button (window, label);
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static gboolean
+is_asked (Fixture *f)
+{
+  return find_button_anywhere ("_Use Settings") != NULL;
+}
+
+static gboolean
+prompt_is_apple (Fixture *f)
+{
+  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a red apple");
+}
+
+static void
+test_dropped_picture_offers_its_recipe (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  gesso_form_set_text (f->form, "prompt", "something else", NULL);
+  gesso_form_set_text (f->form, "steps", "3", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (gesso_job_get_last_picture (job_at (f, 0)));
+  gesso_window_open_picture (f->window, file);
+  WAIT (f, is_asked);
+  g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
+  WAIT (f, prompt_is_apple);
+  g_autofree char *model = gesso_form_dup_text (f->form, "model");
+  g_assert_true (g_file_test (model, G_FILE_TEST_IS_DIR));
+}
+
+/* ---- keyboard only ---- */
+
+static void
+exited_cb (GPid pid, int status, gpointer user_data)
+{
+  *(int *) user_data = status;
+  g_spawn_close_pid (pid);
+}
+
+static int exit_status;
+
+static gboolean
+has_exited (Fixture *f)
+{
+  return exit_status >= 0;
+}
+
+static void
+press (Fixture *f, const char *command)
+{
+  g_auto (GStrv) argv = NULL;
+  GPid pid;
+  g_autoptr (GError) error = NULL;
+  g_shell_parse_argv (command, NULL, &argv, NULL);
+  exit_status = -1;
+  g_spawn_async (NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                 &pid, &error);
+  g_assert_no_error (error);
+  g_child_watch_add (pid, exited_cb, &exit_status);
+  WAIT (f, has_exited);
+  g_assert_cmpint (exit_status, ==, 0);
+}
+
+static gboolean
+is_active (Fixture *f)
+{
+  return gtk_window_is_active (GTK_WINDOW (f->window));
+}
+
+static gboolean
+prompt_is_typed (Fixture *f)
+{
+  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a (cat:1.1)");
+}
+
+static gboolean
+prompt_is_plain (Fixture *f)
+{
+  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a cat");
+}
+
+static gboolean
+queue_is_shown (Fixture *f)
+{
+  return g_settings_get_boolean (gesso_window_get_settings (f->window), "show-queue");
+}
+
+static void
+test_keyboard_alone_makes_a_picture (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *xdotool = g_find_program_in_path ("xdotool");
+  if (!xdotool)
+    {
+      g_test_skip ("xdotool is not installed");
+      return;
+    }
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
+  WAIT (f, is_active);
+  WAIT (f, planned);
+  press (f, "xdotool key ctrl+l");
+  press (f, "xdotool key ctrl+a");
+  press (f, "xdotool type --delay 20 'a cat'");
+  press (f, "xdotool key ctrl+Up");
+  WAIT (f, prompt_is_typed);
+  press (f, "xdotool key ctrl+Down");
+  WAIT (f, prompt_is_plain);
+  WAIT (f, can_generate);
+  press (f, "xdotool key ctrl+Return");
+  WAIT (f, has_one_picture);
+  press (f, "xdotool key F8");
+  WAIT (f, queue_is_shown);
+}
+
+/* ---- layout ---- */
+
+static gboolean
+is_collapsed (Fixture *f)
+{
+  gboolean collapsed;
+  g_object_get (f->page, "collapsed", &collapsed, NULL);
+  return collapsed;
+}
+
+static void
+test_window_collapses_when_narrow (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  g_assert_false (is_collapsed (f));
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 600, 700);
+  WAIT (f, is_collapsed);
+}
+
+static gboolean
+is_drawn (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (f->dir, "window.png", NULL);
+  return gesso_window_save_screenshot (GTK_WINDOW (f->window), path, NULL);
+}
+
+static void
+test_window_draws_itself (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  WAIT (f, is_drawn);
+}
+
+#define ADD(path, func) g_test_add ("/ui/" path, Fixture, NULL, setup, func, teardown)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  gtk_init ();
+  g_timeout_add (50, tick_cb, NULL); /* conditions on files are looked at again */
+  ADD ("first-run/makes-a-picture", test_first_run_makes_a_picture);
+  ADD ("first-run/card-can-be-closed", test_first_run_card_can_be_closed);
+  g_test_add_func ("/ui/prompt/weight-edits-text", test_prompt_weight_edits_text);
+  g_test_add_func ("/ui/prompt/weight-keeps-the-selection", test_prompt_weight_keeps_the_selection);
+  ADD ("prompt/view-and-form-agree", test_prompt_view_and_form_agree);
+  ADD ("prompt/recalls-earlier-ones", test_prompt_recalls_earlier_ones);
+  ADD ("parameters/a-row-for-every-key", test_parameters_have_a_row_for_every_key);
+  ADD ("parameters/mark-and-reset", test_parameters_mark_and_reset);
+  ADD ("parameters/every-row-edits-its-key", test_parameters_every_row_edits_its_key);
+  g_test_add_func ("/ui/shape/fits-the-models-own-area", test_shape_fits_the_models_own_area);
+  ADD ("generate/says-why-it-cannot", test_generate_says_why_it_cannot);
+  ADD ("generate/takes-picture-and-mask", test_generate_takes_picture_and_mask);
+  ADD ("grid/counts-and-adds", test_grid_counts_and_adds);
+  ADD ("queue/reorders", test_queue_reorders);
+  ADD ("queue/edits-duplicates-cancels", test_queue_edits_duplicates_cancels);
+  ADD ("queue/menu-fits-the-state", test_queue_menu_fits_the_state);
+  ADD ("queue/runs-fifty-jobs", test_queue_runs_fifty_jobs);
+  ADD ("draft/survives-a-crash", test_draft_survives_a_crash);
+  ADD ("recipe/dropped-picture-offers-it", test_dropped_picture_offers_its_recipe);
+  ADD ("keyboard/alone-makes-a-picture", test_keyboard_alone_makes_a_picture);
+  ADD ("window/collapses-when-narrow", test_window_collapses_when_narrow);
+  ADD ("window/draws-itself", test_window_draws_itself);
+  return g_test_run ();
+}
