@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json-ascii.h"
+#include "core/mem.h"
+
 static bool
 only_white_space (const char *text, size_t n_bytes)
 {
@@ -60,8 +63,7 @@ static struct json_object *
 parse_with (
     struct json_tokener *tok, const char *text, size_t n_bytes, const char *what, Status *status)
 {
-  json_tokener_set_flags (tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
-                                   JSON_TOKENER_ALLOW_TRAILING_CHARS);
+  json_tokener_set_flags (tok, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
   struct json_object *root = json_tokener_parse_ex (tok, text, (int) n_bytes);
   enum json_tokener_error error = json_tokener_get_error (tok);
   size_t end = json_tokener_get_parse_end (tok);
@@ -81,7 +83,8 @@ parse_with (
 struct json_object *
 json_parse (const char *text, size_t n_bytes, int max_depth, const char *what, Status *status)
 {
-  if (n_bytes >= INT_MAX || memchr (text, '\0', n_bytes))
+  const size_t most = INT_MAX / 6; /* escaped, every byte may become six */
+  if (n_bytes >= most || memchr (text, '\0', n_bytes))
     {
       status_fail (status, STATUS_FORMAT, "%s is not valid JSON: it is damaged.", what);
       return NULL;
@@ -91,14 +94,20 @@ json_parse (const char *text, size_t n_bytes, int max_depth, const char *what, S
       status_fail (status, STATUS_FORMAT, "%s holds a whole number that is too large.", what);
       return NULL;
     }
-  struct json_tokener *tok = json_tokener_new_ex (max_depth);
-  if (!tok)
-    {
-      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
-      return NULL;
-    }
-  struct json_object *root = parse_with (tok, text, n_bytes, what, status);
-  json_tokener_free (tok);
+  size_t n_ascii, invalid_at;
+  char *ascii = json_ascii (text, n_bytes, &n_ascii, &invalid_at);
+  struct json_tokener *tok = ascii ? json_tokener_new_ex (max_depth) : NULL;
+  struct json_object *root = NULL;
+  if (!ascii && invalid_at < n_bytes)
+    status_fail (status, STATUS_FORMAT, "%s is not valid JSON (at byte %zu): it is damaged.", what,
+                 invalid_at);
+  else if (!tok)
+    status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  else
+    root = parse_with (tok, ascii, n_ascii, what, status);
+  if (tok)
+    json_tokener_free (tok);
+  mem_free (ascii);
   return root;
 }
 

@@ -133,6 +133,11 @@ dup_value (Span s, Status *status)
     return dup_span (s, status);
   Status bad = { 0 };
   struct json_object *root = json_parse (s.at, (size_t) (s.end - s.at), 1, "A value", &bad);
+  if (!root && bad.code == STATUS_NO_MEMORY)
+    {
+      status_fail (status, bad.code, "%s", bad.message);
+      return NULL;
+    }
   if (!root)
     return dup_span (s, status);
   const char *text = json_object_get_string (root);

@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/json-ascii.h"
+#include "core/mem.h"
 #include "weights/mapped.h"
 #include "weights/pool.h"
 #include "weights/tensor-table.h"
@@ -56,7 +58,7 @@ static struct json_object *
 parse_text (
     struct json_tokener *tokener, const char *text, size_t size, const char *label, Status *status)
 {
-  json_tokener_set_flags (tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+  json_tokener_set_flags (tokener, JSON_TOKENER_STRICT);
   struct json_object *value = json_tokener_parse_ex (tokener, text, (int) size);
   enum json_tokener_error error = json_tokener_get_error (tokener);
 #if JSON_C_VERSION_NUM >= (17 << 8)
@@ -91,14 +93,19 @@ json_parse_object (const char *text, size_t size, const char *label, Status *sta
       damaged (status, label, "its JSON is %s", size ? "too long" : "empty");
       return NULL;
     }
-  struct json_tokener *tokener = json_tokener_new_ex (MAX_DEPTH);
-  if (!tokener)
-    {
-      out_of_memory (status);
-      return NULL;
-    }
-  struct json_object *value = parse_text (tokener, text, size, label, status);
-  json_tokener_free (tokener);
+  size_t n_ascii, invalid_at;
+  char *ascii = json_ascii (text, size, &n_ascii, &invalid_at);
+  struct json_tokener *tokener = ascii ? json_tokener_new_ex (MAX_DEPTH) : NULL;
+  struct json_object *value = NULL;
+  if (!ascii && invalid_at < size)
+    damaged (status, label, "its JSON is not UTF-8 at byte %zu", invalid_at);
+  else if (!tokener)
+    out_of_memory (status);
+  else
+    value = parse_text (tokener, ascii, n_ascii, label, status);
+  if (tokener)
+    json_tokener_free (tokener);
+  mem_free (ascii);
   return value;
 }
 
