@@ -3,7 +3,7 @@
  * level's own instruction reaches in registers, measured in the same run.
  *
  *   bench-kernels [--level NAME] [--kind linear|conv|attention] [--threads N] [--seconds S]
- *                 [--dtype f32|f16|bf16] [--match TEXT] [--json]
+ *                 [--dtype f32|f16|bf16] [--match TEXT] [--mode f32|rounded|dot|bf16] [--json]
  *
  * One thread: CPU time of the thread, median and best, so that a busy machine does not count.
  * More: wall time, where only the best means anything on a busy machine.
@@ -25,7 +25,7 @@ enum
 
 typedef struct
 {
-  const char *level, *kind, *match;
+  const char *level, *kind, *match, *mode;
   int n_threads;
   double seconds; /* for each case */
   DType dtype;
@@ -81,10 +81,10 @@ static const LinearShape linear_shapes[] = {
   { "4096x1280x1280", 4096, 1280, 1280 },   { "1024x640x2560", 1024, 640, 2560 },
   { "4608x3072x12288", 4608, 3072, 12288 }, { "4096x320x320", 4096, 320, 320 },
   { "4096x320x2560", 4096, 320, 2560 },     { "1024x640x640", 1024, 640, 640 },
-  { "256x1280x1280", 256, 1280, 1280 },     { "256x1280x10240", 256, 1280, 10240 },
-  { "64x1280x1280", 64, 1280, 1280 },       { "77x2048x640", 77, 2048, 640 },
-  { "77x768x3072", 77, 768, 3072 },         { "1x1280x1280", 1, 1280, 1280 },
-  { "2x1280x1280", 2, 1280, 1280 },
+  { "1024x5120x1280", 1024, 5120, 1280 },   { "256x1280x1280", 256, 1280, 1280 },
+  { "256x1280x10240", 256, 1280, 10240 },   { "64x1280x1280", 64, 1280, 1280 },
+  { "77x2048x640", 77, 2048, 640 },         { "77x768x3072", 77, 768, 3072 },
+  { "1x1280x1280", 1, 1280, 1280 },         { "2x1280x1280", 2, 1280, 1280 },
 };
 
 typedef struct
@@ -335,6 +335,8 @@ bench_all (const Options *o)
       Status status = { 0 };
       if (o->level && strcmp (o->level, modes[i].level) != 0)
         continue;
+      if (o->mode && strcmp (o->mode, modes[i].mode) != 0)
+        continue;
       Backend *b = backend_cpu_new (modes[i].level, o->n_threads, &status);
       if (!b)
         {
@@ -380,6 +382,8 @@ main (int argc, char **argv)
         o.kind = value;
       else if (strcmp (argv[i], "--match") == 0)
         o.match = value;
+      else if (strcmp (argv[i], "--mode") == 0)
+        o.mode = value;
       else if (strcmp (argv[i], "--threads") == 0)
         o.n_threads = atoi (value);
       else if (strcmp (argv[i], "--seconds") == 0)

@@ -24,7 +24,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "gesso" / "bench"
-TARGETS = ["tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/tools/make-full-size",
+TARGETS = ["tests/ui/bench-gallery", "tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/tools/make-full-size",
            "src/cli/gesso-cli", "tests/bench/bench-library"]
 PROMPT = "a red apple on a wooden table"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -211,6 +211,28 @@ def bench_library(bench):
     say(f"  memory             {row['max_rss_mib']:8.1f} MiB")
 
 
+# ---- the gallery ----
+
+def bench_gallery(bench):
+    """10,000 pictures in the window: scrolling, jumping, searching, idling, memory; needs Xvfb."""
+    command = [str(ROOT / "tests/ui/xvfb.sh"), bench.program("tests/ui/bench-gallery"), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if done.returncode == 77:
+        say("gallery: left out, Xvfb or dbus-run-session is not installed")
+        return
+    if done.returncode:
+        bench.keep({"bench": "gallery", "error": f"exit status {done.returncode}"})
+        return
+    say("gallery of 10,000 pictures on a display without a GPU, wall milliseconds")
+    for line in done.stdout.splitlines():
+        row = bench.keep(json.loads(line))
+        if row["what"] == "idle":
+            say(f"  idle {row['cpu_percent']:.2f} % of a core, peak memory {row['peak_rss_mib']:.0f} MiB")
+        else:
+            say(f"  {row['what']:24} {row['p50_ms']:8.1f} median {row['p99_ms']:8.1f} p99 {row['max_ms']:8.1f} longest"
+                f"   main loop at most {row['blocked_ms']:6.1f}   {row['rss_mib']:4.0f} MiB")
+
+
 # ---- the run ----
 
 def make_models(bench):
@@ -230,7 +252,8 @@ def processor():
     return "unknown"
 
 
-PARTS = {"kernels": bench_kernels, "steps": bench_steps, "pictures": bench_pictures, "library": bench_library, "peer": bench_peer}
+PARTS = {"kernels": bench_kernels, "steps": bench_steps, "pictures": bench_pictures, "library": bench_library,
+         "gallery": bench_gallery, "peer": bench_peer}
 
 
 def main():

@@ -37,19 +37,20 @@ deviations (const float *x, int64_t n, float mean, float *squares)
       {
         Vec d = vec_load (x + i + u * VEC_WIDTH) - mean;
         sum[u] += d;
-        square[u] += d * d;
+        square[u] = vec_fma (d, d, square[u]);
       }
   for (; i + VEC_WIDTH <= n; i += VEC_WIDTH)
     {
       Vec d = vec_load (x + i) - mean;
       sum[0] += d;
-      square[0] += d * d;
+      square[0] = vec_fma (d, d, square[0]);
     }
   float tail = 0, tail_square = 0;
   for (; i < n; i++)
     {
-      tail += x[i] - mean;
-      tail_square += (x[i] - mean) * (x[i] - mean);
+      float d = x[i] - mean;
+      tail += d;
+      tail_square = float_fma (d, d, tail_square);
     }
   *squares = tail_square + vec_sum ((square[0] + square[1]) + (square[2] + square[3]));
   return tail + vec_sum ((sum[0] + sum[1]) + (sum[2] + sum[3]));
@@ -78,10 +79,10 @@ scale_row (float *y, const float *x, RowScale s, const float *weight, const floa
   for (; i + VEC_WIDTH <= n; i += VEC_WIDTH)
     {
       Vec normal = (vec_load (x + i) - s.mean - s.rest) * s.inverse;
-      vec_store (y + i, normal * vec_load (weight + i) + vec_load (bias + i));
+      vec_store (y + i, vec_fma (normal, vec_load (weight + i), vec_load (bias + i)));
     }
   for (; i < n; i++)
-    y[i] = (x[i] - s.mean - s.rest) * s.inverse * weight[i] + bias[i];
+    y[i] = float_fma ((x[i] - s.mean - s.rest) * s.inverse, weight[i], bias[i]);
 }
 
 void
@@ -153,13 +154,13 @@ column_deviations (const Tile *t, const float *means, float *sums, float *square
           Vec mean = vec_load (means + c);
           Vec d = vec_load (x + c) - mean, e = vec_load (other + c) - mean;
           vec_store (sums + c, vec_load (sums + c) + (d + e));
-          vec_store (squares + c, vec_load (squares + c) + (d * d + e * e));
+          vec_store (squares + c, vec_load (squares + c) + vec_fma (d, d, e * e));
         }
       for (; c < t->n; c++)
         {
           float d = x[c] - means[c], e = other[c] - means[c];
           sums[c] += d + e;
-          squares[c] += d * d + e * e;
+          squares[c] += float_fma (d, d, e * e);
         }
     }
 }
@@ -287,7 +288,7 @@ apply_affine (float *y, const Tile *t, const Affine *f, bool silu)
         int64_t at = p * t->stride + c, n = t->n - c;
         bool whole = n >= VEC_WIDTH;
         Vec v = whole ? vec_load (t->x + at) : vec_load_n (t->x + at, n);
-        v = (v - vec_load (f->mean + c)) * vec_load (f->scale + c) + vec_load (f->shift + c);
+        v = vec_fma (v - vec_load (f->mean + c), vec_load (f->scale + c), vec_load (f->shift + c));
         if (silu)
           v = vec_swish (v, 1);
         if (whole)

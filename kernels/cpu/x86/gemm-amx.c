@@ -206,6 +206,8 @@ tile (int rows,
 }
 
 #define TILE tile
+#define TILE_BROAD NULL
+#define BROAD_MR 0
 #define UNIT_ALIGN SIDE
 #define BEGIN begin
 #define END end

@@ -8,6 +8,7 @@
 #include "kernels/cpu/x86/gemm-rows.h"
 
 #define MR 12
+#define BROAD_MR 0
 
 INLINE V
 multiply_add (V sum, V a, V b)

@@ -13,6 +13,7 @@
 enum
 {
   MAX_TAPS = 9,
+  PIECE_UNITS = 64,
   CHANNELS_AT_ONCE = 16, /* even, so that pairs of channels stay together */
   ROWS_AHEAD = 6         /* of A that are fetched while one is copied */
 };
@@ -147,6 +148,49 @@ pack_a_any (void *dst,
     }
 }
 
+#if defined(__AVX512F__) && !PAIRS
+enum
+{
+  F16_UNITS = 8,  /* that are transposed at once: 16 bytes of a row */
+  LINE_UNITS = 32 /* of f16, in a cache line */
+};
+
+/* 16 columns of 8 units of f16, transposed before they are converted: half the shuffles.  Lane i of
+ * v[r] is row 4 i + r; pairs, then fours of rows are interleaved inside lanes, then lanes joined.
+ */
+INLINE void
+pack_f16 (char *dst, int width, const char *const rows[VW], int64_t at, bool rounded)
+{
+  const __m512i even_then_odd = _mm512_setr_epi64 (0, 2, 4, 6, 1, 3, 5, 7);
+  __m512i v[4], t[4], u[4];
+#  pragma GCC unroll 4
+  for (int r = 0; r < 4; r++)
+    {
+      v[r] = _mm512_castsi128_si512 (_mm_loadu_si128 ((const void *) (rows[r] + at)));
+      v[r] = _mm512_inserti32x4 (v[r], _mm_loadu_si128 ((const void *) (rows[4 + r] + at)), 1);
+      v[r] = _mm512_inserti32x4 (v[r], _mm_loadu_si128 ((const void *) (rows[8 + r] + at)), 2);
+      v[r] = _mm512_inserti32x4 (v[r], _mm_loadu_si128 ((const void *) (rows[12 + r] + at)), 3);
+    }
+  t[0] = _mm512_unpacklo_epi16 (v[0], v[1]);
+  t[1] = _mm512_unpackhi_epi16 (v[0], v[1]);
+  t[2] = _mm512_unpacklo_epi16 (v[2], v[3]);
+  t[3] = _mm512_unpackhi_epi16 (v[2], v[3]);
+  u[0] = _mm512_unpacklo_epi32 (t[0], t[2]);
+  u[1] = _mm512_unpackhi_epi32 (t[0], t[2]);
+  u[2] = _mm512_unpacklo_epi32 (t[1], t[3]);
+  u[3] = _mm512_unpackhi_epi32 (t[1], t[3]);
+#  pragma GCC unroll 4
+  for (int i = 0; i < 4; i++)
+    {
+      __m512i x = _mm512_permutexvar_epi64 (even_then_odd, u[i]);
+      V lo = (V) _mm512_cvtph_ps (_mm512_castsi512_si256 (x));
+      V hi = (V) _mm512_cvtph_ps (_mm512_extracti64x4_epi64 (x, 1));
+      v_store (dst + (int64_t) (2 * i) * width * 4, maybe_round (lo, rounded));
+      v_store (dst + (int64_t) (2 * i + 1) * width * 4, maybe_round (hi, rounded));
+    }
+}
+#endif
+
 /* VW columns from row n0 on, one tap: transposes squares of units.  What follows in each row is the
  * next block: rows are too far apart, and their pieces too short, for the processor to foresee. */
 INLINE void
@@ -160,7 +204,18 @@ pack_b_plain (char *dst,
               bool rounded)
 {
   int size = dtype == DTYPE_F32 ? 4 : 2, per_unit = PAIRS ? 2 : 1;
-  for (int u = 0; u < units; u += VW)
+  int u = 0;
+#if defined(__AVX512F__) && !PAIRS
+  if (dtype == DTYPE_F16 && n_cols >= VW)
+    for (; u + F16_UNITS <= nc; u += F16_UNITS)
+      {
+        if (u % LINE_UNITS == 0)
+          for (int i = 0; i < VW; i++)
+            __builtin_prefetch (rows[i] + (int64_t) (u + nc) * size, 0, 2);
+        pack_f16 (dst + (int64_t) u * width * 4, width, rows, (int64_t) u * size, rounded);
+      }
+#endif
+  for (; u < units; u += VW)
     {
       V square[VW];
       int left = nc - u * per_unit;
@@ -280,16 +335,21 @@ pack_b_any (void *dst,
             int units,
             bool rounded)
 {
-  int size = w->dtype == DTYPE_F32 ? 4 : 2;
-  for (int j = 0; j < width; j += VW)
-    {
-      const char *rows[VW];
-      int n = n_cols - j;
-      for (int i = 0; i < VW; i++)
-        rows[i] = (const char *) w->data +
-                  ((n0 + j + (i < n ? i : 0)) * w->row_stride + c0 * w->taps) * size;
-      pack_b_columns ((char *) dst + j * 4, width, w, rows, n, nc, units, rounded);
-    }
+  int size = w->dtype == DTYPE_F32 ? 4 : 2, per_unit = PAIRS ? 2 : 1;
+  /* Plain rows in pieces, so that what is written is one stream. */
+  int piece = w->taps == 1 ? PIECE_UNITS : units;
+  for (int u = 0; u < units; u += piece)
+    for (int j = 0; j < width; j += VW)
+      {
+        const char *rows[VW];
+        int n = n_cols - j, c = u * per_unit, u_end = units - u < piece ? units : u + piece;
+        for (int i = 0; i < VW; i++)
+          rows[i] = (const char *) w->data +
+                    ((n0 + j + (i < n ? i : 0)) * w->row_stride + (c0 + c) * w->taps) * size;
+        int left = nc - c, most = w->taps == 1 ? piece * per_unit : nc;
+        pack_b_columns ((char *) dst + ((int64_t) u * width + j) * 4, width, w, rows, n,
+                        left < most ? left : most, u_end - u, rounded);
+      }
 }
 
 INLINE V

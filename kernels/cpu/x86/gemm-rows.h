@@ -18,11 +18,11 @@ v_exp2 (V x, bool coarse)
   V f = x - (t - shifter);
   V p = v_set (9.6181291e-3f);
   if (!coarse)
-    p += (v_set (1.5403530e-4f) * f + v_set (1.3333558e-3f)) * f;
-  p = p * f + v_set (5.5504109e-2f);
-  p = p * f + v_set (2.4022651e-1f);
-  p = p * f + v_set (6.9314718e-1f);
-  p = p * f + v_set (1.0f);
+    p = v_fma (v_fma (v_set (1.5403530e-4f), f, v_set (1.3333558e-3f)), f, p);
+  p = v_fma (p, f, v_set (5.5504109e-2f));
+  p = v_fma (p, f, v_set (2.4022651e-1f));
+  p = v_fma (p, f, v_set (6.9314718e-1f));
+  p = v_fma (p, f, v_set (1.0f));
   return (V) ((VI) p + exponent);
 }
 
@@ -54,7 +54,7 @@ softmax_any (float *row, int n, int n_padded, float c, float *max, float *sum, b
   bool masked = n % (2 * VW) != 0;
   for (int i = 0; i < n; i += 2 * VW)
     {
-      V x0 = v_load (row + i) * vc - vm, x1 = v_load (row + i + VW) * vc - vm;
+      V x0 = v_fma (v_load (row + i), vc, -vm), x1 = v_fma (v_load (row + i + VW), vc, -vm);
       V p0 = v_exp2 (x0, PAIRS || rounded), p1 = v_exp2 (x1, PAIRS || rounded);
       if (masked && i + 2 * VW > n)
         {

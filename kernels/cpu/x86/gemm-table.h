@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gemm-table.h - turns the inline bodies into one table of a format.  Included once a table, with
- * NAME (suffix of the functions), TABLE, FORMAT, ROUNDED, TILE, MR, NR, UNIT_ALIGN, BEGIN, END and
- * WINOGRAD (its kernels or NULL).
+ * NAME (suffix of the functions), TABLE, FORMAT, ROUNDED, TILE, TILE_BROAD, MR, BROAD_MR, NR,
+ * UNIT_ALIGN, BEGIN, END and WINOGRAD (its kernels or NULL).
  */
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_ (a, b)
@@ -50,10 +50,13 @@ const GemmKernels TABLE = {
   .mr = MR,
   .nr = NR,
   .narrow = VW,
+  .broad_mr = BROAD_MR,
+  .broad = BROAD_MR ? 3 * VW : 0,
   .unit_align = UNIT_ALIGN,
   .begin = BEGIN,
   .end = END,
   .tile = TILE,
+  .tile_broad = TILE_BROAD,
   .pack_a = JOIN (pack_a, NAME),
   .pack_b = JOIN (pack_b, NAME),
   .pack_v = JOIN (pack_v, NAME),

@@ -1,30 +1,46 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gemm-tile.h - register tiles for instructions that multiply lane by lane: MR rows of broadcast
- * units against two vectors of B.  The including source defines MR and multiply_add.
+ * units against one or two vectors of B, or BROAD_MR rows against three.  The including source
+ * defines MR, BROAD_MR (0: no such tiles) and multiply_add.
  */
+#if BROAD_MR
+#  include "kernels/cpu/x86/gemm-broad.h"
+#endif
+
 #define NR (2 * VW)
 
 enum
 {
-  STEPS = 64 / GEMM_FETCH_BYTES /* for which one cache line is fetched */
+  STEPS = 4, /* of the k loop, unrolled */
+  MOST_VECTORS = 3,
+  LEAST_BROAD_LOOP_ROWS = 8 /* fewer leave registers enough for the compiler */
 };
+_Static_assert(STEPS *GEMM_FETCH_BYTES == 64, "one cache line for as many steps");
+_Static_assert(STEPS *GEMM_BROAD_FETCH_BYTES == 128, "two cache lines for as many steps");
 
 /* @rows, @vectors: constants wherever this is inlined, so that sums live in registers. */
 INLINE void
-tile_step (const int rows, const int vectors, V acc[MR][2], const uint32_t *a, const uint32_t *b)
+tile_step (const int rows,
+           const int vectors,
+           V acc[MR][MOST_VECTORS],
+           const uint32_t *a,
+           const uint32_t *b)
 {
   enum
   {
     LDA = GEMM_A_STRIDE / 4
   };
-  V b0 = v_load (b), b1 = vectors == 2 ? v_load (b + VW) : b0;
+  V column[MOST_VECTORS];
+#pragma GCC unroll 3
+  for (int j = 0; j < vectors; j++)
+    column[j] = v_load (b + j * VW);
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++)
     {
       V q = v_broadcast (a + r * LDA);
-      acc[r][0] = multiply_add (acc[r][0], q, b0);
-      if (vectors == 2)
-        acc[r][1] = multiply_add (acc[r][1], q, b1);
+#pragma GCC unroll 3
+      for (int j = 0; j < vectors; j++)
+        acc[r][j] = multiply_add (acc[r][j], q, column[j]);
     }
 }
 
@@ -32,16 +48,18 @@ tile_step (const int rows, const int vectors, V acc[MR][2], const uint32_t *a, c
  * several steps, runs out of registers and spills sums. */
 #define STEP_BARRIER() __asm__ volatile("" ::: "memory")
 
-/* STEPS steps and one line of `next`. */
+/* STEPS steps and the lines of `next` that belong to them. */
 INLINE void
 tile_steps (const int rows,
             const int vectors,
-            V acc[MR][2],
+            V acc[MR][MOST_VECTORS],
             const uint32_t *a,
             const uint32_t *b,
             const char *next)
 {
   __builtin_prefetch (next, 0, 2);
+  if (vectors == MOST_VECTORS)
+    __builtin_prefetch (next + 64, 0, 2);
 #pragma GCC unroll 4
   for (int i = 0; i < STEPS; i++)
     {
@@ -63,39 +81,51 @@ tile_body (const int rows,
            const float *bias,
            const char *next)
 {
-  V acc[MR][2];
+  V acc[MR][MOST_VECTORS];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++)
-    acc[r][0] = acc[r][1] = (V){ 0 };
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; j++)
+      acc[r][j] = (V){ 0 };
   for (int r = 0; r < rows; r++)
     {
       __builtin_prefetch (c + r * ldc, 1);
       __builtin_prefetch (c + r * ldc + vectors * VW - 1, 1);
+      if (vectors == MOST_VECTORS)
+        __builtin_prefetch (c + r * ldc + VW, 1);
     }
-  const int b_step = STEPS * vectors * VW;
+  const int b_step = STEPS * vectors * VW, next_step = vectors == MOST_VECTORS ? 128 : 64;
   int left = units;
+#if BROAD_MR
+  if (vectors == MOST_VECTORS && rows >= LEAST_BROAD_LOOP_ROWS && left >= STEPS)
+    {
+      BroadLoop loop = { a, b, next, units / STEPS };
+      broad_loop (rows, acc, &loop);
+      a += loop.n * STEPS;
+      b += loop.n * b_step;
+      left -= (int) loop.n * STEPS;
+    }
+#endif
 #pragma GCC unroll 1
-  for (; left >= STEPS; left -= STEPS, a += STEPS, b += b_step, next += 64)
+  for (; left >= STEPS; left -= STEPS, a += STEPS, b += b_step, next += next_step)
     tile_steps (rows, vectors, acc, a, b, next);
 #pragma GCC unroll 1
   for (; left > 0; left--, a++, b += vectors * VW)
     tile_step (rows, vectors, acc, a, b);
-  V bias0 = bias ? v_load (bias) : (V){ 0 };
-  V bias1 = bias && vectors == 2 ? v_load (bias + VW) : (V){ 0 };
+  V biases[MOST_VECTORS];
+#pragma GCC unroll 3
+  for (int j = 0; j < vectors; j++)
+    biases[j] = bias ? v_load (bias + j * VW) : (V){ 0 };
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++)
-    {
-      V x = acc[r][0] + bias0, y = acc[r][1] + bias1;
-      if (init)
-        {
-          x += v_load (init + r * ldc);
-          if (vectors == 2)
-            y += v_load (init + r * ldc + VW);
-        }
-      v_store (c + r * ldc, x);
-      if (vectors == 2)
-        v_store (c + r * ldc + VW, y);
-    }
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; j++)
+      {
+        V x = acc[r][j] + biases[j];
+        if (init)
+          x += v_load (init + r * ldc + j * VW);
+        v_store (c + r * ldc + j * VW, x);
+      }
 }
 
 #define DEFINE(rows)                                                                               \
@@ -114,8 +144,8 @@ tile_body (const int rows,
 
 #define EACH_4(X) X (1) X (2) X (3) X (4)
 #define EACH_6(X) EACH_4 (X) X (5) X (6)
-#define EACH_12(X) EACH_6 (X) X (7) X (8) X (9) X (10) X (11) X (12)
-#define EACH_14(X) EACH_12 (X) X (13) X (14)
+#define EACH_9(X) EACH_6 (X) X (7) X (8) X (9)
+#define EACH_12(X) EACH_9 (X) X (10) X (11) X (12)
 #define EACH_NAMED(n) EACH_##n
 #define EACH(n) EACH_NAMED (n)
 
@@ -146,6 +176,39 @@ tile (int rows,
 {
   tiles[rows - 1][wide](units, a, b, c, ldc, init, bias, next);
 }
+
+#if BROAD_MR
+#  define DEFINE_BROAD(rows)                                                                       \
+    static void tile_##rows##_broad (int units, const void *a, const void *b, float *c,            \
+                                     int64_t ldc, const float *init, const float *bias,            \
+                                     const void *next)                                             \
+    {                                                                                              \
+      tile_body (rows, 3, units, a, b, c, ldc, init, bias, next);                                  \
+    }
+#  define ENTRY_BROAD(rows) tile_##rows##_broad,
+
+EACH (BROAD_MR)
+(DEFINE_BROAD)
+
+    static const TileFunc broad_tiles[BROAD_MR] = { EACH (BROAD_MR) (ENTRY_BROAD) };
+
+static void
+tile_broad (int rows,
+            int units,
+            const void *a,
+            const void *b,
+            float *c,
+            int64_t ldc,
+            const float *init,
+            const float *bias,
+            const void *next)
+{
+  broad_tiles[rows - 1](units, a, b, c, ldc, init, bias, next);
+}
+#  define TILE_BROAD tile_broad
+#else
+#  define TILE_BROAD NULL
+#endif
 
 #define TILE tile
 #define UNIT_ALIGN 1

@@ -91,6 +91,20 @@ v_max (V a, V b)
 #endif
 }
 
+/* a b + c, rounded once where the level has such an instruction.  Named, as the compiler fuses some
+ * copies of an expression and not others, and rows would depend on their number. */
+INLINE V
+v_fma (V a, V b, V c)
+{
+#if defined(__AVX512F__)
+  return (V) _mm512_fmadd_ps ((__m512) a, (__m512) b, (__m512) c);
+#elif defined(__FMA__)
+  return (V) _mm256_fmadd_ps ((__m256) a, (__m256) b, (__m256) c);
+#else
+  return a * b + c;
+#endif
+}
+
 INLINE float
 v_sum (V x)
 {

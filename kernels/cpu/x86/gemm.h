@@ -20,8 +20,9 @@ enum
   GEMM_BLOCK_UNITS = 288, /* 9 taps of 32 floats or 64 bf16: a B panel of 32 columns is 36 KiB */
   GEMM_A_STRIDE = 1216,   /* 19 cache lines: odd, so that rows spread over all sets */
   GEMM_FETCH_BYTES = 16,  /* a tile prefetches this much for each unit it multiplies */
+  GEMM_BROAD_FETCH_BYTES = 32, /* and a broad one this much */
   GEMM_MAX_MR = 32,
-  GEMM_MAX_NR = 32
+  GEMM_MAX_NR = 48
 };
 
 typedef enum
@@ -67,8 +68,9 @@ typedef struct
 typedef struct
 {
   GemmFormat format;
-  int mr, nr, narrow; /* rows and columns of a register tile; columns of its narrow form */
-  int unit_align;     /* blocks are padded with zeros to a multiple of this many units */
+  int mr, nr, narrow;  /* rows and columns of a register tile; columns of its narrow form */
+  int broad_mr, broad; /* rows and columns of the broad tile; 0: there is none */
+  int unit_align;      /* blocks are padded with zeros to a multiple of this many units */
 
   /* Around any calls of tile () in a thread; NULL where nothing is to be done. */
   void (*begin) (void);
@@ -92,6 +94,18 @@ typedef struct
                 const float *bias,
                 const void *next);
 
+  /* The same with 1 .. broad_mr rows of a panel `broad` columns wide, and units *
+   * GEMM_BROAD_FETCH_BYTES of @next.  Sums are made in the same order as by tile (). */
+  void (*tile_broad) (int rows,
+                      int units,
+                      const void *a,
+                      const void *b,
+                      float *c,
+                      int64_t ldc,
+                      const float *init,
+                      const float *bias,
+                      const void *next);
+
   /* Fills one block of A, ordered [tap][channel], each tap padded to whole units.
    * @rows: [n_rows][taps], where channel 0 of that tap lies; NULL reads as zeros
    * @c0, @nc: channels of this block */
@@ -99,7 +113,7 @@ typedef struct
       void *dst, const float *const *rows, int n_rows, int taps, int64_t c0, int nc, int units);
 
   /* Fills one block of one panel of B from rows n0 .. n0 + n_cols - 1 of @w, in pack_a's order.
-   * @width: nr or narrow */
+   * @width: broad, nr or narrow */
   void (*pack_b) (void *dst,
                   int width,
                   const GemmWeights *w,

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 #include <string.h>
-#if defined(__F16C__)
+#if defined(__F16C__) || defined(__FMA__)
 #  include <immintrin.h>
 #endif
 
@@ -67,6 +67,38 @@ vec_set (float f)
   return f - (Vec){ 0 };
 }
 
+/* a b + c, rounded once where the ISA has such an instruction.  Named, as the compiler fuses some
+ * copies of an expression and not others, and values would depend on their place. */
+static inline Vec
+vec_fma (Vec a, Vec b, Vec c)
+{
+#if defined(__AVX512F__)
+  return (Vec) _mm512_fmadd_ps ((__m512) a, (__m512) b, (__m512) c);
+#elif defined(__FMA__)
+  return (Vec) _mm256_fmadd_ps ((__m256) a, (__m256) b, (__m256) c);
+#else
+  return a * b + c;
+#endif
+}
+
+/* The same of one element: tails have to round as whole vectors do. */
+static inline float
+float_fma (float a, float b, float c)
+{
+#if defined(__FMA__)
+  return __builtin_fmaf (a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/* p x + c: a step of Horner's scheme */
+static inline Vec
+vec_horner (Vec p, Vec x, float c)
+{
+  return vec_fma (p, x, vec_set (c));
+}
+
 static inline float
 vec_sum (Vec v)
 {
@@ -107,16 +139,17 @@ vec_exp (Vec x)
   const float ROUND = 0x1.8p23f; /* adding it leaves the integer nearest in the low bits */
   x = vec_select (x > 89, vec_set (89), x);
   x = vec_select (x < -104, vec_set (-104), x);
-  Vec shifted = x * LOG2_E + ROUND;
+  Vec shifted = vec_fma (x, vec_set (LOG2_E), vec_set (ROUND));
   VecInt n = (VecInt) shifted - (VecInt) vec_set (ROUND);
   Vec whole = shifted - ROUND;
-  Vec r = x - whole * LN2_HIGH - whole * LN2_LOW;
+  Vec r = vec_fma (whole, vec_set (-LN2_HIGH), x);
+  r = vec_fma (whole, vec_set (-LN2_LOW), r);
   Vec p = vec_set (0.00138146011f);
-  p = p * r + 0.00836871564f;
-  p = p * r + 0.041668389f;
-  p = p * r + 0.166665211f;
-  p = p * r + 0.49999994f;
-  Vec e = p * (r * r) + r + 1;
+  p = vec_horner (p, r, 0.00836871564f);
+  p = vec_horner (p, r, 0.041668389f);
+  p = vec_horner (p, r, 0.166665211f);
+  p = vec_horner (p, r, 0.49999994f);
+  Vec e = vec_fma (p, r * r, r) + 1;
   VecInt half = n >> 1;
   return e * vec_power_of_2 (half) * vec_power_of_2 (n - half);
 }
@@ -136,18 +169,18 @@ vec_gelu (Vec x)
 {
   Vec z = vec_abs (x);
   z = vec_select (z > 14.5f, vec_set (14.5f), z);
-  Vec t = 1 / (1 + 0.35f * z);
+  Vec t = 1 / vec_fma (vec_set (0.35f), z, vec_set (1));
   Vec p = vec_set (-0.0291580297f);
-  p = p * t + 0.144031614f;
-  p = p * t - 0.255840391f;
-  p = p * t + 0.159321249f;
-  p = p * t - 0.023213394f;
-  p = p * t + 0.105552927f;
-  p = p * t + 0.119821183f;
-  p = p * t + 0.139863536f;
-  p = p * t + 0.139621302f;
+  p = vec_horner (p, t, 0.144031614f);
+  p = vec_horner (p, t, -0.255840391f);
+  p = vec_horner (p, t, 0.159321249f);
+  p = vec_horner (p, t, -0.023213394f);
+  p = vec_horner (p, t, 0.105552927f);
+  p = vec_horner (p, t, 0.119821183f);
+  p = vec_horner (p, t, 0.139863536f);
+  p = vec_horner (p, t, 0.139621302f);
   Vec tail = p * t * vec_exp (z * z * -0.5f);
-  return vec_select (x < 0, vec_set (0), x) - z * tail;
+  return vec_fma (-z, tail, vec_select (x < 0, vec_set (0), x));
 }
 
 /* x / 2 (1 + tanh (sqrt (2 / pi) (x + 0.044715 x^3))) = x sigmoid (2 sqrt (2 / pi) (...)) */
@@ -155,7 +188,8 @@ static inline Vec
 vec_gelu_tanh (Vec x)
 {
   const float SLOPE = 1.59576912f; /* 2 sqrt (2 / pi) */
-  return x / (1 + vec_exp (x * -SLOPE * (1 + 0.044715f * (x * x))));
+  Vec odd = vec_horner (x * x, vec_set (0.044715f), 1);
+  return x / (1 + vec_exp (x * -SLOPE * odd));
 }
 
 /* 2 ulp: an odd polynomial near zero, where the other formula cancels. */
@@ -165,11 +199,11 @@ vec_tanh (Vec x)
   const float SMALL = 0.65f;
   Vec z = vec_abs (x), u = z * z;
   Vec p = vec_set (-0.00552862883f);
-  p = p * u + 0.0204833113f;
-  p = p * u - 0.0536929667f;
-  p = p * u + 0.133308992f;
-  p = p * u - 0.333332628f;
-  Vec near = p * u * z + z;
+  p = vec_horner (p, u, 0.0204833113f);
+  p = vec_horner (p, u, -0.0536929667f);
+  p = vec_horner (p, u, 0.133308992f);
+  p = vec_horner (p, u, -0.333332628f);
+  Vec near = vec_fma (p * u, z, z);
   Vec far = 1 - 2 / (vec_exp (z + z) + 1);
   Vec y = vec_select (z < SMALL, near, far);
   return (Vec) ((VecInt) y | ((VecInt) x & ~0x7fffffff));

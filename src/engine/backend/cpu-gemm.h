@@ -43,13 +43,15 @@ struct GemmJob
   Param bias;
   int64_t n_rows, n_out, n_channels; /* of C; K = n_channels * taps */
   int64_t rows_per_picture;          /* rows that share a channel_add */
+  const float *dense_rows; /* A where its rows of n_channels floats lie without gaps, or NULL */
   const float *channel_add, *add;
   float *c;
   int64_t c_stride;
   /* the cut, made by gemm_run */
   int64_t block_channels, n_blocks, block_units, panel_units;
-  int64_t col0, n_cols, n_panels;           /* of this pass */
+  int64_t col0, n_cols, n_panels, n_broad;  /* of this pass; broad panels come first */
   int64_t tile_rows, n_tiles, slice_panels; /* of a task */
+  bool broad;                               /* most panels are as wide as the broad tile */
   bool keep_a;       /* A is packed for all of K at once, so that C is finished panel by panel */
   bool pack_in_task; /* weights go through a thread's scratch, not the shared */
   const float *pass_biases; /* (pictures, n_cols), or NULL */

@@ -6,7 +6,8 @@
  * values of its input on and touches no more memory than that; only layers to a few
  * channels, with which networks end, fill their output: a picture (3 channels) repeats the values
  * that came in, anything else (predicted noise, a latent's moments) is 0.  So a latent follows from
- * seed and schedule alone, and a picture from its latent.
+ * seed and schedule alone, and a picture from its latent.  Embeddings, from which all text comes,
+ * are positive: a prompt's weights need a mean to restore.
  */
 #include <string.h>
 
@@ -17,7 +18,8 @@ enum
 {
   HANDED_ON = 1024, /* values */
   PICTURE_CHANNELS = 3,
-  FEW_CHANNELS = 16 /* latents and their moments; inner layers of every model have more */
+  FEW_CHANNELS = 16, /* latents and their moments; inner layers of every model have more */
+  EMBEDDED = 8       /* different values of an embedding */
 };
 
 static void
@@ -93,7 +95,8 @@ null_geglu (Backend *b, const GegluArgs *a)
 static void
 null_embed (Backend *b, const EmbedArgs *a)
 {
-  memset (a->y, 0, (size_t) (a->n_rows * a->dim) * sizeof *a->y);
+  for (int64_t i = 0; i < a->n_rows * a->dim; i++)
+    a->y[i] = (float) (1 + i % EMBEDDED) / EMBEDDED;
 }
 
 static void
