@@ -175,8 +175,8 @@ on_run_cb (GObject *source, GAsyncResult *result, gpointer data)
       !gesso_dispatcher_find_batch (call->self, call->name) ||
       gesso_supervisor_get_client (call->self->supervisor) != call->client)
     return;
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
-    return; /* the worker died; its end is noticed, too */
+  if (error->domain == G_IO_ERROR)
+    return; /* the call did not get through: the worker died, and its end is noticed, too */
   gesso_dispatcher_settle (call->self, GESSO_JOB_FAILED, "argument", error->message);
 }
 

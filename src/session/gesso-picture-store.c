@@ -140,16 +140,17 @@ free_name (sqlite3 *db, const char *folder, const char *stem, GError **error)
 
 /* The name that this picture has already; NULL without @error when it has none. */
 static char *
-known_name (sqlite3 *db, gint64 job, int index, gboolean *done, GError **error)
+known_name (sqlite3 *db, gint64 job, int index, char **recipe, gboolean *done, GError **error)
 {
-  sqlite3_stmt *s =
-      gesso_sql_bind (db, error, "SELECT path, done FROM pictures WHERE job = ? AND picture = ?",
-                      "ii", job, (gint64) index);
+  sqlite3_stmt *s = gesso_sql_bind (
+      db, error, "SELECT path, done, recipe FROM pictures WHERE job = ? AND picture = ?", "ii", job,
+      (gint64) index);
   gboolean row;
   if (!s || !gesso_sql_step (s, &row, error) || !row)
     return NULL;
   char *path = gesso_sql_dup_text (s, 0);
   *done = sqlite3_column_int (s, 1) != 0;
+  *recipe = gesso_sql_dup_text (s, 2);
   sqlite3_reset (s);
   return path;
 }
@@ -162,12 +163,14 @@ gesso_store_reserve (sqlite3 *db,
                      const char *folder,
                      const char *stem,
                      char **path,
+                     char **of_file,
                      gboolean *done,
                      GError **error)
 {
   GError *problem = NULL;
   *done = FALSE;
-  g_autofree char *name = known_name (db, job, index, done, &problem);
+  g_autofree char *before = NULL;
+  g_autofree char *name = known_name (db, job, index, &before, done, &problem);
   gboolean known = name != NULL;
   if (!problem && !known)
     name = free_name (db, folder, stem, &problem);
@@ -178,18 +181,21 @@ gesso_store_reserve (sqlite3 *db,
     }
   g_autofree char *name_folder = g_path_get_dirname (name);
   /* a picture that comes again may say more of itself (a hash that was not known before), and the
-   * file is recognised by the recipe in this row */
+   * file is recognised by the recipe in this row: by the earlier one if it was written with that */
+  gboolean written = known && access (name, F_OK) == 0;
   gboolean ok =
       known
-          ? *done || gesso_sql_run (db, error,
-                                    "UPDATE pictures SET recipe = ? WHERE job = ? AND picture = ?",
-                                    "sii", recipe, job, (gint64) index)
+          ? *done || written ||
+                gesso_sql_run (db, error,
+                               "UPDATE pictures SET recipe = ? WHERE job = ? AND picture = ?",
+                               "sii", recipe, job, (gint64) index)
           : gesso_sql_run (db, error,
                            "INSERT INTO pictures (job, picture, path, recipe) VALUES (?, ?, ?, ?)",
                            "iiss", job, (gint64) index, name, recipe);
   if (!ok)
     return FALSE;
   *path = g_steal_pointer (&name);
+  *of_file = written ? g_steal_pointer (&before) : g_strdup (recipe);
   return gesso_sql_run (db, error, "INSERT OR IGNORE INTO temp_folders VALUES (?, ?)", "si",
                         name_folder, (gint64) getpid ());
 }

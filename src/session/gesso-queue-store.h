@@ -86,6 +86,8 @@ GessoBatch *gesso_store_begin_batch (sqlite3 *db, gint64 id, gint64 now, GError 
  * @folder, @stem: the name will be "@folder/@stem-00001.png" with a number that neither the folder
  * nor the database has
  * @path: receives the name, the one from before when this picture has one already
+ * @of_file: receives the recipe that a file of that name has if it is this picture's: @recipe, or
+ *   an earlier one when there is such a file already
  * @done: receives whether the picture is complete already
  */
 gboolean gesso_store_reserve (sqlite3 *db,
@@ -95,6 +97,7 @@ gboolean gesso_store_reserve (sqlite3 *db,
                               const char *folder,
                               const char *stem,
                               char **path,
+                              char **of_file,
                               gboolean *done,
                               GError **error);
 /* Gives up the name of a picture that is not done. */

@@ -233,30 +233,37 @@ place_job (GessoQueue *self, GessoJob *job)
   return place;
 }
 
-static void
-insert_job (GessoQueue *self, GessoJob *job)
-{
-  if (self->live->len == 0 && !gesso_job_state_is_ended (gesso_job_get_state (job)))
-    self->n_ended_pictures = 0;
-  g_list_model_items_changed (G_LIST_MODEL (self), place_job (self, g_object_ref (job)), 0, 1);
-}
-
-/* Takes the job out of the list.  Returns: whether it was in it */
-static gboolean
+/* Takes the job out of the list without saying so.  Returns: where it was */
+static guint
 take_out (GessoQueue *self, GessoJob *job)
 {
   guint i;
   if (g_ptr_array_find (self->live, job, &i))
-    g_ptr_array_remove_index (self->live, i);
-  else if (g_ptr_array_find (self->ended, job, &i))
     {
-      g_ptr_array_remove_index (self->ended, i);
-      i += self->live->len;
+      g_ptr_array_remove_index (self->live, i);
+      return i;
     }
-  else
-    return FALSE;
-  g_list_model_items_changed (G_LIST_MODEL (self), i, 1, 0);
-  return TRUE;
+  gboolean found = g_ptr_array_find (self->ended, job, &i);
+  g_assert (found);
+  g_ptr_array_remove_index (self->ended, i);
+  return self->live->len + i;
+}
+
+/* The end of a move from @from.  Among those that wait it is one change, because views keep
+ * selection and focus on an item only when it leaves and comes back in the same one; to those that
+ * ended nobody's view should follow. */
+static void
+put_back (GessoQueue *self, GessoJob *job, guint from)
+{
+  if (gesso_job_state_is_ended (gesso_job_get_state (job)))
+    {
+      g_list_model_items_changed (G_LIST_MODEL (self), from, 1, 0);
+      g_list_model_items_changed (G_LIST_MODEL (self), place_job (self, g_object_ref (job)), 0, 1);
+      return;
+    }
+  guint to = place_job (self, g_object_ref (job));
+  guint first = MIN (from, to), n = MAX (from, to) - first + 1;
+  g_list_model_items_changed (G_LIST_MODEL (self), first, n, n);
 }
 
 static GessoJob *
@@ -340,10 +347,10 @@ gesso_queue_apply_positions (GessoQueue *self, const GArray *positions, gint64 m
   if (job && !gesso_job_state_is_ended (gesso_job_get_state (job)))
     {
       g_autoptr (GessoJob) kept = g_object_ref (job);
-      take_out (self, job);
+      guint from = take_out (self, job);
       gesso_job_set_position (
           job, g_array_index (positions, GessoPosition, positions->len - 1).position);
-      g_list_model_items_changed (G_LIST_MODEL (self), place_job (self, g_object_ref (job)), 0, 1);
+      put_back (self, job, from);
     }
   tell_watcher (self);
 }
@@ -367,15 +374,16 @@ gesso_queue_apply_row (GessoQueue *self, const GessoJobRow *row)
   gboolean was_ended = gesso_job_state_is_ended (gesso_job_get_state (job));
   gboolean ended = gesso_job_state_is_ended (row->state);
   gboolean in_place = ended == was_ended && gesso_job_get_position (job) == row->position;
-  if (!in_place)
-    take_out (self, job);
+  guint from = in_place ? 0 : take_out (self, job);
   gesso_job_set_failure (job, row->error_code, row->error);
   gesso_job_set_position (job, row->position);
   gesso_job_set_state (job, row->state, row->finished);
   if (ended && !was_ended)
     self->n_ended_pictures += gesso_job_get_n_done (job);
+  if (was_ended && !ended && self->live->len == 0)
+    self->n_ended_pictures = 0;
   if (!in_place)
-    insert_job (self, job);
+    put_back (self, job, from);
   if (ended != was_ended)
     notify_counts (self);
   if (ended && !was_ended)
@@ -411,7 +419,7 @@ gesso_queue_drop_job (GessoQueue *self, gint64 id)
   if (!job)
     return;
   g_hash_table_remove (self->by_id, &id);
-  take_out (self, job);
+  g_list_model_items_changed (G_LIST_MODEL (self), take_out (self, job), 1, 0);
   notify_counts (self);
 }
 

@@ -31,7 +31,8 @@ typedef struct
   GessoFrame *frame;
   char *recipe;
   char *folder, *stem;
-  char *path; /* the reserved name */
+  char *path;    /* the reserved name */
+  char *of_file; /* the recipe by which a file of that name is recognised */
   gboolean done;
   int n_done;
 } Save;
@@ -50,6 +51,7 @@ save_free (gpointer data)
   g_free (save->folder);
   g_free (save->stem);
   g_free (save->path);
+  g_free (save->of_file);
   g_free (save);
 }
 
@@ -58,8 +60,9 @@ reserve (sqlite3 *db, gpointer data, GError **error)
 {
   Save *save = data;
   g_clear_pointer (&save->path, g_free);
+  g_clear_pointer (&save->of_file, g_free);
   return gesso_store_reserve (db, save->job, save->index, save->recipe, save->folder, save->stem,
-                              &save->path, &save->done, error);
+                              &save->path, &save->of_file, &save->done, error);
 }
 
 static gboolean
@@ -136,7 +139,7 @@ write_file (Save *save, gboolean *taken, GError **error)
     return FALSE;
   if (save->done || !make_folder (save->path, error))
     return save->done;
-  if (write_png (save, &status) || file_is_of_recipe (save->path, save->recipe))
+  if (write_png (save, &status) || file_is_of_recipe (save->path, save->of_file))
     return TRUE;
   *taken = g_file_test (save->path, G_FILE_TEST_EXISTS);
   return gesso_status_propagate (&status, error);
@@ -196,6 +199,14 @@ gesso_result_writer_free (GessoResultWriter *self)
   g_object_unref (self->database);
   g_free (self->pictures_dir);
   g_free (self);
+}
+
+void
+gesso_result_writer_set_folder (GessoResultWriter *self, const char *pictures_dir)
+{
+  g_return_if_fail (self && pictures_dir);
+  g_free (self->pictures_dir);
+  self->pictures_dir = g_strdup (pictures_dir);
 }
 
 static char *

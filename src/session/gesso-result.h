@@ -15,9 +15,9 @@
  *
  * Died after 1 or 2: the picture comes again and takes the reserved name; the temporary file is
  * removed at the next start.  Died after 3: at the next start, or when the picture comes again, the
- * file is recognised by the recipe that stands in it and only the mark is made.  A file of another
- * recipe under the reserved name is another program's: the name is given up and the next one
- * reserved.  Died after 4: the worker is told in Run to skip the picture.
+ * file is recognised by the recipe that stands in it, which is the row's, and only the mark is
+ * made. A file of another recipe under the reserved name is another program's: the name is given up
+ * and the next one reserved.  Died after 4: the worker is told in Run to skip the picture.
  *
  * Both recipes come from the worker, which makes the same one for the same picture, and a job has a
  * row for each of its pictures; so two jobs of the same recipe never take each other's files.
@@ -34,6 +34,8 @@ typedef struct _GessoResultWriter GessoResultWriter;
 /* Writes one picture after the other on a thread of its own, in folders "YYYY-MM-DD" of
  * @pictures_dir. */
 GessoResultWriter *gesso_result_writer_new (GessoDatabase *database, const char *pictures_dir);
+/* For pictures handed over from now on. */
+void gesso_result_writer_set_folder (GessoResultWriter *self, const char *pictures_dir);
 /* Waits until the pictures handed over are written. */
 void gesso_result_writer_free (GessoResultWriter *self);
 

@@ -258,6 +258,12 @@ default_pictures_dir (void)
                   : g_build_filename (g_get_home_dir (), "Pictures", "Gesso", NULL);
 }
 
+static char *
+pictures_dir (const char *given)
+{
+  return given ? g_canonicalize_filename (given, NULL) : default_pictures_dir ();
+}
+
 static gboolean
 open_session (GessoSession *self, const GessoSessionOptions *options, GError **error)
 {
@@ -288,8 +294,7 @@ gesso_session_new (const GessoSessionOptions *options, GError **error)
   /* the worker has another working folder in mind: absolute paths only */
   self->data_dir = options->data_dir ? g_canonicalize_filename (options->data_dir, NULL)
                                      : g_build_filename (g_get_user_data_dir (), "gesso", NULL);
-  self->pictures_dir = options->pictures_dir ? g_canonicalize_filename (options->pictures_dir, NULL)
-                                             : default_pictures_dir ();
+  self->pictures_dir = pictures_dir (options->pictures_dir);
   return open_session (self, options, error) ? g_steal_pointer (&self) : NULL;
 }
 
@@ -335,6 +340,16 @@ gesso_session_get_pictures_dir (GessoSession *self)
 {
   g_return_val_if_fail (GESSO_IS_SESSION (self), NULL);
   return self->pictures_dir;
+}
+
+void
+gesso_session_set_pictures_dir (GessoSession *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_SESSION (self));
+  g_free (self->pictures_dir);
+  self->pictures_dir = pictures_dir (path);
+  if (self->writer)
+    gesso_result_writer_set_folder (self->writer, self->pictures_dir);
 }
 
 const char *

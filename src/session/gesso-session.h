@@ -37,6 +37,8 @@ G_DECLARE_FINAL_TYPE (GessoSession, gesso_session, GESSO, SESSION, GObject)
 GessoSession *gesso_session_new (const GessoSessionOptions *options, GError **error);
 GessoQueue *gesso_session_get_queue (GessoSession *self);
 const char *gesso_session_get_pictures_dir (GessoSession *self);
+/* For pictures that come from now on; NULL for the user's Pictures/Gesso. */
+void gesso_session_set_pictures_dir (GessoSession *self, const char *path);
 const char *gesso_session_get_data_dir (GessoSession *self);
 const char *gesso_session_get_device (GessoSession *self);
 GessoWorkerState gesso_session_get_worker_state (GessoSession *self);

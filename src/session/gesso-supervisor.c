@@ -24,7 +24,8 @@ enum
   ANSWER_MS = 60000,        /* for the first answer; a worker greets before it loads anything */
   LOCK_RETRY_MS = 100,      /* while another window's worker ends */
   LOCK_PATIENCE_MS = 15000, /* then it is killed */
-  QUIT_MS = 3000            /* for parking, at the program's end */
+  QUIT_MS = 3000,           /* for parking, at the program's end */
+  GONE_MS = 1000            /* to end in, for a worker that has hung up */
 };
 
 struct _GessoSupervisor
@@ -152,8 +153,10 @@ on_exited_cb (GObject *source, GAsyncResult *result, gpointer data)
   drop_client (self);
   g_clear_handle_id (&self->timer, g_source_remove);
   g_clear_object (&self->process);
-  g_clear_pointer (&self->log, gesso_worker_log_free);
-  restart_later (self, how);
+  g_autofree char *words = gesso_worker_log_end (g_steal_pointer (&self->log));
+  g_autofree char *quoted =
+      words ? g_strdup_printf (_ ("%s, after it said “%s”"), how, words) : g_strdup (how);
+  restart_later (self, quoted);
 }
 
 static void
@@ -173,6 +176,14 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
       g_message ("The worker does not answer: %s", error->message);
       g_subprocess_force_exit (self->process); /* on_exited_cb goes on from there */
     }
+}
+
+/* It ends by itself, or it hangs and is ended by on_timer_cb. */
+static void
+on_client_closed (GessoSupervisor *self)
+{
+  if (self->process && !self->closed)
+    schedule (self, GONE_MS);
 }
 
 static GSubprocess *
@@ -211,6 +222,8 @@ start_with_lock (GessoSupervisor *self, int lock)
   g_subprocess_wait_async (self->process, NULL, on_exited_cb, g_object_ref (self));
   self->client = gesso_worker_client_new (ours, &self->worker_events, self->data, on_connected_cb,
                                           g_object_ref (self));
+  g_signal_connect_object (self->client, "closed", G_CALLBACK (on_client_closed), self,
+                           G_CONNECT_SWAPPED);
   schedule (self, ANSWER_MS);
 }
 

@@ -17,10 +17,13 @@ struct _GessoWorkerClient
   GCancellable *cancellable;
   GessoWorkerEvents events;
   gpointer data;
-  gboolean closed;
+  gboolean closed; /* by us */
+  gboolean gone;   /* the worker has hung up */
 };
 
 G_DEFINE_FINAL_TYPE (GessoWorkerClient, gesso_worker_client, G_TYPE_OBJECT)
+
+static guint signal_closed;
 
 /* Returns: the pixels where they are in the worker's memory; NULL for anything that is no frame */
 static GessoFrame *
@@ -143,6 +146,15 @@ on_failed (GessoWorkerClient *self,
 }
 
 static void
+on_closed (GessoWorkerClient *self)
+{
+  if (self->closed || self->gone)
+    return;
+  self->gone = TRUE;
+  g_signal_emit (self, signal_closed, 0);
+}
+
+static void
 on_proxy_ready_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
@@ -156,7 +168,7 @@ on_proxy_ready_cb (GObject *source, GAsyncResult *result, gpointer data)
     }
   g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (proxy), G_MAXINT);
   self->proxy = proxy;
-  if (gesso_ipc_worker1_get_backend (proxy))
+  if (gesso_ipc_worker1_get_backend (proxy) && !self->gone)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_FAILED, "The worker does not answer.");
@@ -183,7 +195,10 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
       g_task_return_error (task, error);
       return;
     }
+  g_signal_connect_object (connection, "closed", G_CALLBACK (on_closed), self, G_CONNECT_SWAPPED);
   g_dbus_connection_start_message_processing (connection);
+  if (g_dbus_connection_is_closed (connection)) /* maybe before anyone listened to "closed" */
+    on_closed (self);
   gesso_ipc_worker1_proxy_new (connection, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, NULL,
                                GESSO_IPC_WORKER_PATH, self->cancellable, on_proxy_ready_cb,
                                g_steal_pointer (&task));
@@ -207,6 +222,8 @@ static void
 gesso_worker_client_class_init (GessoWorkerClientClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = gesso_worker_client_dispose;
+  signal_closed = g_signal_new ("closed", GESSO_TYPE_WORKER_CLIENT, G_SIGNAL_RUN_LAST, 0, NULL,
+                                NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

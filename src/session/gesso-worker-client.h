@@ -43,6 +43,8 @@ GessoWorkerClient *gesso_worker_client_new (int fd,
                                             gpointer user_data);
 gboolean
 gesso_worker_client_connect_finish (GessoWorkerClient *self, GAsyncResult *result, GError **error);
+/* The signal "closed" tells that the worker has hung up, by whatever way it went; not that
+ * gesso_worker_client_close() did. */
 /* No event arrives from now on; the connection is closed, which ends the worker. */
 void gesso_worker_client_close (GessoWorkerClient *self);
 

@@ -17,7 +17,8 @@ enum
 {
   MAX_LOG_BYTES = 1 << 20,
   READ_BYTES = 4096,
-  MAX_LINE_BYTES = 8192 /* a line without an end is cut here */
+  MAX_LINE_BYTES = 8192, /* a line without an end is cut here */
+  MAX_WORDS = 200        /* characters that are quoted */
 };
 
 struct _GessoWorkerLog
@@ -28,6 +29,7 @@ struct _GessoWorkerLog
   int fd; /* of the file; -1 when it cannot be written, which is no reason to stop */
   gsize n_bytes;
   GThread *thread;
+  char *last_words; /* the thread's */
 };
 
 static void
@@ -64,6 +66,35 @@ write_line (GessoWorkerLog *self, const char *line)
     rotate (self);
 }
 
+/* What stands behind GLib's "(gesso-worker:12): G-LOG-DOMAIN-WARNING **: 12:34:56.789: ";
+ * everything of a line that GLib did not write.  Returns: NULL for what is said in passing */
+static char *
+words_of (const char *line)
+{
+  static const char *const in_passing[] = { "Message: ", "-Message **: ", "INFO: ",
+                                            "DEBUG: ",   "-INFO **: ",    "-DEBUG **: " };
+  for (gsize i = 0; i < G_N_ELEMENTS (in_passing); i++)
+    if (strstr (line, in_passing[i]))
+      return NULL;
+  const char *mark = strstr (line, " **: "), *colon = mark ? strstr (mark + 5, ": ") : NULL;
+  g_autofree char *words = g_strdup (colon ? colon + 2 : line);
+  g_strstrip (words);
+  if (!*words || strcmp (words, "**") == 0)
+    return NULL;
+  return g_utf8_substring (words, 0, MIN (MAX_WORDS, g_utf8_strlen (words, -1)));
+}
+
+static void
+take_line (GessoWorkerLog *self, const char *line)
+{
+  char *words = words_of (line);
+  write_line (self, line);
+  if (!words)
+    return;
+  g_free (self->last_words);
+  self->last_words = words;
+}
+
 /* Takes whole lines out of @pending. */
 static void
 write_lines (GessoWorkerLog *self, GString *pending)
@@ -73,13 +104,13 @@ write_lines (GessoWorkerLog *self, GString *pending)
     {
       *end = '\0';
       g_autofree char *line = g_utf8_make_valid (pending->str, -1);
-      write_line (self, line);
+      take_line (self, line);
       g_string_erase (pending, 0, end - pending->str + 1);
     }
   if (pending->len > MAX_LINE_BYTES)
     {
       g_autofree char *line = g_utf8_make_valid (pending->str, (gssize) pending->len);
-      write_line (self, line);
+      take_line (self, line);
       g_string_truncate (pending, 0);
     }
 }
@@ -131,16 +162,24 @@ gesso_worker_log_new (GInputStream *stream, const char *data_dir, gint64 pid)
   return self;
 }
 
-void
-gesso_worker_log_free (GessoWorkerLog *self)
+char *
+gesso_worker_log_end (GessoWorkerLog *self)
 {
-  if (!self)
-    return;
+  g_return_val_if_fail (self, NULL);
   g_thread_join (self->thread);
+  char *words = g_steal_pointer (&self->last_words);
   g_object_unref (self->stream);
   g_free (self->data_dir);
   g_free (self->path);
   g_free (self);
+  return words;
+}
+
+void
+gesso_worker_log_free (GessoWorkerLog *self)
+{
+  if (self)
+    g_free (gesso_worker_log_end (self));
 }
 
 void

@@ -19,6 +19,9 @@ typedef struct _GessoWorkerLog GessoWorkerLog;
 GessoWorkerLog *gesso_worker_log_new (GInputStream *stream, const char *data_dir, gint64 pid);
 /* Waits for the end of the stream. */
 void gesso_worker_log_free (GessoWorkerLog *self);
+/* The same.  Returns: the process's last warning or error without the log's own words around it,
+ * NULL when it ended in silence */
+char *gesso_worker_log_end (GessoWorkerLog *self);
 
 /* At the start: takes away the temporary files of all workers, unless one still runs. */
 void gesso_worker_sweep (const char *data_dir);

@@ -36,7 +36,7 @@ path_data_dir (char out[GESSO_PATH_SIZE], Status *status)
   if (n <= 0)
     return status_fail (status, STATUS_IO, "The program cannot find itself: is /proc mounted?");
   exe[n] = '\0';
-  static const char *const relative[] = { "../../../data", "../share/gesso" };
+  static const char *const relative[] = { "../share/gesso", "../../../data" };
   *strrchr (exe, '/') = '\0';
   char probe[GESSO_PATH_SIZE + 16];
   for (size_t i = 0; i < sizeof relative / sizeof *relative; i++)

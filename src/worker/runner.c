@@ -145,12 +145,18 @@ on_progress (void *data, SdPhase phase, int done, int total)
   b->events->progress (b->events->data, sd_phase_name (phase), done, total, eta);
 }
 
+static bool
+on_preview_wanted (void *data)
+{
+  const Batch *b = data;
+  return b->events->wants_preview (b->events->data);
+}
+
 static void
 on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
 {
-  Batch *b = data;
-  if (b->events->wants_preview (b->events->data))
-    b->events->preview (b->events->data, rgb, width, height, step);
+  const Batch *b = data;
+  b->events->preview (b->events->data, rgb, width, height, step);
 }
 
 static void
@@ -182,6 +188,7 @@ make_job (Batch *b, Status *status)
     batch_note (b, b->inputs.note);
   b->job.cancel = &b->spec->control->cancel;
   b->job.progress = on_progress;
+  b->job.preview_wanted = on_preview_wanted;
   b->job.preview = on_preview;
   b->job.note = on_note;
   b->job.data = b;

@@ -38,6 +38,7 @@ typedef struct
 {
   /* phase: "loading", "text", "encode", "denoise", "decode"; eta in seconds, -1: not known */
   void (*progress) (void *data, const char *phase, int done, int total, double eta);
+  /* Asked after each step: a preview that is not wanted is not computed. */
   bool (*wants_preview) (void *data);
   void (*preview) (void *data, const uint8_t *rgb, int width, int height, int step);
   /* @rgb: (height, width, 3), valid during the call; @recipe: JSON of this one picture.

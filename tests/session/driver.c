@@ -68,8 +68,8 @@ on_picture (GessoQueue *queue, GessoJob *job, int index, const char *path, Drive
 static void
 on_job_ended (GessoQueue *queue, GessoJob *job, gpointer data)
 {
-  say ("ended %" G_GINT64_FORMAT " %d %s", gesso_job_get_id (job), (int) gesso_job_get_state (job),
-       gesso_job_get_error (job));
+  say ("ended %" G_GINT64_FORMAT " %d %s %s", gesso_job_get_id (job),
+       (int) gesso_job_get_state (job), gesso_job_get_error_code (job), gesso_job_get_error (job));
 }
 
 /* Jobs that were given up because the worker was killed twice while it drew them. */

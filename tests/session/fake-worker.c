@@ -3,8 +3,12 @@
  *
  *   "hold"        waits after its first step until it is parked or cancelled
  *   "die"         ends itself with SIGKILL after its second step, each time
+ *   "speak"       says something to its log before
+ *   "hang-up"     closes its socket after its first step, and stays
  *   "fail:CODE"   fails with that code after its first step
  *   anything      N_STEPS steps, then noise pictures that follow from the seed
+ *
+ * With GESSO_FAKE_HANGS_UP set it hangs up as soon as it has been greeted.
  *
  * A parked batch leaves its step in the journal; one that goes on says so in a Note.
  */
@@ -152,10 +156,21 @@ go_on (Fake *f)
         fail (f, code + strlen ("fail:"), "It was told to fail.");
       if (code || is_told (f, "hold"))
         return FALSE;
+      GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (f->client));
+      if (is_told (f, "hang-up"))
+        {
+          g_dbus_connection_flush_sync (connection, NULL, NULL); /* what it said is heard */
+          g_dbus_connection_close (connection, NULL, NULL, NULL);
+          return FALSE;
+        }
+      if (f->step == 2 && is_told (f, "speak"))
+        {
+          g_warning ("The oil is out.");
+          g_message ("Ending");
+        }
       if (f->step == 2 && is_told (f, "die"))
         {
-          g_dbus_connection_flush_sync (g_dbus_proxy_get_connection (G_DBUS_PROXY (f->client)),
-                                        NULL, NULL);
+          g_dbus_connection_flush_sync (connection, NULL, NULL);
           raise (SIGKILL);
         }
       return TRUE;
@@ -265,6 +280,15 @@ on_quit (Fake *f, GDBusMethodInvocation *invocation)
   return TRUE;
 }
 
+/* Who hangs up stays, as a process that is stuck would. */
+static void
+on_closed (GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
+{
+  Fake *f = data;
+  if (by_peer)
+    g_main_loop_quit (f->loop);
+}
+
 static void
 on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -287,10 +311,12 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_signal_connect_swapped (f->skeleton, "handle-cancel", G_CALLBACK (on_cancel), f);
   g_signal_connect_swapped (f->skeleton, "handle-plan", G_CALLBACK (on_plan), f);
   g_signal_connect_swapped (f->skeleton, "handle-quit", G_CALLBACK (on_quit), f);
-  g_signal_connect_swapped (connection, "closed", G_CALLBACK (g_main_loop_quit), f->loop);
+  g_signal_connect (connection, "closed", G_CALLBACK (on_closed), f);
   g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (f->skeleton), connection,
                                     GESSO_IPC_WORKER_PATH, NULL);
   g_dbus_connection_start_message_processing (connection);
+  if (g_getenv ("GESSO_FAKE_HANGS_UP"))
+    g_dbus_connection_close (connection, NULL, NULL, NULL);
 }
 
 int

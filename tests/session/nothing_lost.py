@@ -19,7 +19,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import zlib
 
@@ -105,7 +104,8 @@ class Queue:
         ids = [line[1] for line in lines]
         assert len(ids) == len(set(ids)) == len(self.jobs), f"{len(ids)} jobs of {len(self.jobs)}:\n{out[-2000:]}"
         for line in lines:
-            assert line[2] == "3" and line[3] == line[4], f"not done: {line}"
+            why = [said for said in out.splitlines() if said.startswith(f"ended {line[1]} ")]
+            assert line[2] == "3" and line[3] == line[4], f"not done: {line}, because {why}"
         self.start("--list")  # a start and an end without work sweep what the kills left behind
         self.window.communicate(timeout=LONGEST_S)
         return self.check_files()
@@ -187,6 +187,17 @@ def compare(first, second):
         assert path.read_bytes() == second[key].read_bytes(), f"{second[key]} is not the picture {path}"
 
 
+def own_folder(driver):
+    """In the build tree; what a run that was killed has left there goes."""
+    folders = driver.with_name("nothing-lost.d")
+    for old in folders.glob("*"):
+        if not pathlib.Path("/proc", old.name).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    base = folders / str(os.getpid())
+    base.mkdir(parents=True)
+    return base
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("driver", type=pathlib.Path)
@@ -200,8 +211,10 @@ def main():
         setattr(args, name, getattr(args, name).resolve())
     print(f"# again: {' '.join(sys.argv[:4])} --kills {args.kills} --backend {args.backend} --seed {args.seed}")
     rng, counts, rounds = random.Random(args.seed), collections.Counter(), 0
-    base = pathlib.Path(tempfile.mkdtemp(prefix="gesso-nothing-lost-"))
-    jobs = list(recipes(args.data / "models" / "gesso-mini", N_JOBS))
+    base = own_folder(args.driver)
+    model = base / "gesso-mini"  # a copy: the original may be replaced meanwhile, as training does
+    shutil.copytree(args.data / "models" / "gesso-mini", model)
+    jobs = list(recipes(model, N_JOBS))
     undisturbed = Queue(args, base / "undisturbed", jobs).finish()
     while sum(counts.values()) < args.kills:
         rounds += 1
@@ -213,4 +226,5 @@ def main():
     print(f"1..1\nok 1 - nothing lost, nothing twice, {args.backend}")
 
 
-main()
+if __name__ == "__main__":
+    main()

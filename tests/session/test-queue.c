@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0
  * test-queue.c - the session with a fake worker.  Usage: test-queue FAKE_WORKER
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "session/gesso-session.h"
+#include "tests/worker/folder.h"
 
 enum
 {
-  PATIENCE_S = 120 /* nothing takes that long; a test that waits so long has failed */
+  SOME_RETRIES_MS = 500, /* a worker without a lock would be there much earlier */
+  PATIENCE_S = 120       /* nothing takes that long; a test that waits so long has failed */
 };
 
 static const char *fake_worker;
@@ -100,7 +104,7 @@ reopen (Fixture *f)
 static void
 set_up (Fixture *f, gconstpointer unused)
 {
-  f->folder = g_dir_make_tmp ("gesso-queue-XXXXXX", NULL);
+  f->folder = g_build_filename (g_getenv ("GESSO_TEST_DIR"), "session", NULL);
   f->data = g_build_filename (f->folder, "data", NULL);
   f->pictures = g_build_filename (f->folder, "pictures", NULL);
   open_with (f, fake_worker);
@@ -481,13 +485,22 @@ test_failed_job_is_retried (Fixture *f, gconstpointer unused)
 
 /* ---- the worker ---- */
 
+/* Or once more: a worker's last words may come after its death is known, and then its step counts
+ * as a new one when it is done again. */
+static void
+assert_died_twice (const Fixture *f)
+{
+  g_assert_cmpint (f->n_died, >=, 2);
+  g_assert_cmpint (f->n_died, <=, 3);
+}
+
 static void
 test_job_that_kills_twice (Fixture *f, gconstpointer unused)
 {
   GessoJob *job = add (f, "die");
   add (f, "b");
   WAIT_FOR (f->n_drained == 1);
-  g_assert_cmpint (f->n_died, ==, 2);
+  assert_died_twice (f);
   g_assert_true (is_in (job, GESSO_JOB_FAILED));
   g_assert_cmpstr (gesso_job_get_error_code (job), ==, "worker-died");
   g_assert_cmpint (f->n_pictures, ==, 1);
@@ -511,6 +524,109 @@ test_worker_stops_after_three (Fixture *f, gconstpointer unused)
   g_assert_nonnull (strstr (f->sentence, "/nowhere/gesso-worker"));
   reopen (f);
   WAIT_FOR (f->n_drained == 1);
+}
+
+/* ---- deaths that are not seen at once ---- */
+
+static char *
+read_file (Fixture *f, const char *name)
+{
+  g_autofree char *path = g_build_filename (f->data, name, NULL);
+  char *text = NULL;
+  return g_file_get_contents (path, &text, NULL, NULL) ? text : NULL;
+}
+
+static int
+worker_pid (Fixture *f)
+{
+  g_autofree char *text = read_file (f, "worker.pid");
+  return text ? (int) g_ascii_strtoll (text, NULL, 10) : 0;
+}
+
+/* The worker is gone, and the call of Run is on its way before anybody knows. */
+static void
+test_worker_dies_as_it_is_asked (Fixture *f, gconstpointer unused)
+{
+  enum
+  {
+    TIMES = 20
+  };
+  for (int i = 1; i <= TIMES; i++)
+    {
+      gesso_queue_set_paused (f->queue, TRUE);
+      GessoJob *job = add (f, "a");
+      WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_READY);
+      WAIT_FOR (worker_pid (f) > 1);
+      gesso_queue_set_paused (f->queue, FALSE);
+      if (i % 2)
+        WAIT_FOR (gesso_queue_get_running (f->queue) == job);
+      kill (worker_pid (f), SIGKILL);
+      WAIT_FOR (f->n_drained == i);
+      g_assert_cmpstr (gesso_job_get_error (job), ==, "");
+      g_assert_true (is_in (job, GESSO_JOB_DONE));
+    }
+}
+
+/* It closes its socket and stays. */
+static void
+test_worker_that_hangs_up_is_ended (Fixture *f, gconstpointer unused)
+{
+  GessoJob *job = add (f, "hang-up");
+  add (f, "b");
+  WAIT_FOR (f->n_drained == 1);
+  assert_died_twice (f);
+  g_assert_cmpstr (gesso_job_get_error_code (job), ==, "worker-died");
+  g_assert_cmpint (f->n_pictures, ==, 1);
+}
+
+/* The same before it was ever asked for anything. */
+static void
+test_worker_that_hangs_up_at_once_is_ended (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  g_setenv ("GESSO_FAKE_HANGS_UP", "1", TRUE);
+  open_with (f, fake_worker);
+  WAIT_FOR (f->n_died == 3);
+  g_unsetenv ("GESSO_FAKE_HANGS_UP");
+  g_assert_cmpint (gesso_session_get_worker_state (f->session), ==, GESSO_WORKER_STOPPED);
+}
+
+static void
+test_last_words_are_quoted (Fixture *f, gconstpointer unused)
+{
+  add (f, "speak and die");
+  WAIT_FOR (f->n_died > 0);
+  g_assert_nonnull (strstr (f->sentence, "“The oil is out.”"));
+}
+
+static gboolean
+on_over_cb (gpointer over)
+{
+  *(gboolean *) over = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* While one worker has the lock, no other is started, whoever holds it. */
+static void
+test_one_worker_a_folder (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = g_build_filename (f->data, "worker.lock", NULL);
+  WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_READY);
+  int fd = open (path, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, -1); /* the worker's */
+  g_assert_cmpint (errno, ==, EWOULDBLOCK);
+  close_session (f);
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0); /* it went with the worker */
+  int before = worker_pid (f);
+  open_with (f, fake_worker);
+  gboolean over = FALSE;
+  g_timeout_add (SOME_RETRIES_MS, on_over_cb, &over);
+  WAIT_FOR (over);
+  g_assert_cmpint (gesso_session_get_worker_state (f->session), ==, GESSO_WORKER_STARTING);
+  g_assert_cmpint (worker_pid (f), ==, before);
+  close (fd);
+  WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_READY);
 }
 
 static void
@@ -687,6 +803,11 @@ main (int argc, char **argv)
   ADD ("/session/queue/failed-job-is-retried", test_failed_job_is_retried);
   ADD ("/session/worker/job-that-kills-twice", test_job_that_kills_twice);
   ADD ("/session/worker/stops-after-three", test_worker_stops_after_three);
+  ADD ("/session/worker/dies-as-it-is-asked", test_worker_dies_as_it_is_asked);
+  ADD ("/session/worker/hangs-up", test_worker_that_hangs_up_is_ended);
+  ADD ("/session/worker/hangs-up-at-once", test_worker_that_hangs_up_at_once_is_ended);
+  ADD ("/session/worker/last-words", test_last_words_are_quoted);
+  ADD ("/session/worker/one-a-folder", test_one_worker_a_folder);
   ADD ("/session/worker/newest-plan-counts", test_newest_plan_counts);
   ADD ("/session/worker/estimates-before-measuring", test_estimates_before_measuring);
   ADD ("/session/disk/unwritable-pictures-pause-the-queue",
@@ -695,5 +816,8 @@ main (int argc, char **argv)
   ADD ("/session/disk/full-disk-refuses-jobs", test_full_disk_refuses_jobs);
   ADD ("/session/disk/one-session-a-folder", test_one_session_a_folder);
   ADD ("/session/memory/prompts-styles-drafts", test_prompts_styles_drafts);
-  return g_test_run ();
+  char *folder = test_folder_new ();
+  int result = g_test_run ();
+  test_folder_free (folder);
+  return result;
 }

@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #include "client.h"
+#include "folder.h"
 
 enum
 {
@@ -341,9 +342,8 @@ main (int argc, char **argv)
   };
   static const char *const backends[] = { "null", "cpu" };
   g_test_init (&argc, &argv, NULL);
-  g_autofree char *dir = g_dir_make_tmp ("gesso-test-XXXXXX", NULL);
-  g_setenv ("GESSO_TEST_DIR", dir, TRUE);
-  g_setenv ("XDG_CACHE_HOME", dir, TRUE);
+  char *dir = test_folder_new ();
+  test_folder_copy_data (dir);
   for (gsize b = 0; b < G_N_ELEMENTS (backends); b++)
     for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
       {
@@ -351,6 +351,6 @@ main (int argc, char **argv)
         g_test_add (path, Fixture, backends[b], set_up, tests[i].func, tear_down);
       }
   int result = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", dir);
-  return g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL) ? result : 1;
+  test_folder_free (dir);
+  return result;
 }

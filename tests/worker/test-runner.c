@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 
 #include "core/mem.h"
+#include "folder.h"
 #include "worker/eta.h"
 #include "worker/journal.h"
 #include "worker/runner.h"
@@ -28,6 +29,8 @@ typedef struct
   GByteArray *rgb; /* of the last picture */
   char *recipe;
   int n_pictures, n_notes, n_failures; /* failures: allocations that fail from the decoding on */
+  bool wants_previews;
+  int n_asked, n_previews;
   char *last_note;
 } Said;
 
@@ -45,12 +48,15 @@ on_progress (void *data, const char *phase, int done, int total, double eta)
 static bool
 on_wants_preview (void *data)
 {
-  return false;
+  Said *s = data;
+  s->n_asked++;
+  return s->wants_previews;
 }
 
 static void
 on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
 {
+  ((Said *) data)->n_previews++;
 }
 
 static bool
@@ -330,6 +336,61 @@ test_cancels_within_one_operator (Fixture *f, gconstpointer data)
     }
 }
 
+/* ---- previews ---- */
+
+static struct
+{
+  BackendOps ops; /* the real one's */
+  int n;
+} clamped;
+
+/* The soft clamp in front of the tiny decoder, and of nothing else. */
+static void
+clamped_unary (Backend *b, const UnaryArgs *a)
+{
+  clamped.n += a->kind == UNARY_TANH3;
+  clamped.ops.unary (b, a);
+}
+
+static void
+test_unwanted_previews_are_not_computed (Fixture *f, gconstpointer data)
+{
+  Status status;
+  clamped.ops = f->backend->ops;
+  f->backend->ops.unary = clamped_unary;
+  for (int wanted = 0; wanted < 2; wanted++)
+    {
+      Said s;
+      said_init (&s);
+      s.wants_previews = wanted;
+      clamped.n = 0;
+      g_assert_cmpint (run (f, &s, &status), ==, RUNNER_FINISHED);
+      g_assert_cmpint (s.n_asked, ==, STEPS);
+      g_assert_cmpint (s.n_previews, ==, wanted ? STEPS : 0);
+      g_assert_cmpint (clamped.n, ==, wanted ? STEPS : 0);
+      said_clear (&s);
+    }
+}
+
+/* ---- the null backend ---- */
+
+static void
+test_null_takes_weighted_prompts (Fixture *f, gconstpointer data)
+{
+  static const char *const prompts[] = { "a (red:1.2) apple", "a [red] ((apple))" };
+  for (gsize i = 0; i < G_N_ELEMENTS (prompts); i++)
+    {
+      Said s;
+      Status status = { 0 };
+      said_init (&s);
+      g_assert_true (recipe_set (&f->recipe, "prompt", prompts[i], &status));
+      RunnerEnd end = run (f, &s, &status);
+      g_assert_cmpstr (status.message, ==, "");
+      g_assert_cmpint (end, ==, RUNNER_FINISHED);
+      said_clear (&s);
+    }
+}
+
 /* ---- memory ---- */
 
 /* Whichever allocation fails: an end with a sentence, nothing leaked, and the next run is well. */
@@ -445,9 +506,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_autofree char *dir = g_dir_make_tmp ("gesso-test-XXXXXX", NULL);
-  g_setenv ("GESSO_TEST_DIR", dir, TRUE);
-  g_setenv ("XDG_CACHE_HOME", dir, TRUE);
+  char *dir = test_folder_new ();
   g_test_add ("/runner/decode/smaller-tiles", Fixture, "cpu", set_up,
               test_decodes_with_smaller_tiles, tear_down);
   g_test_add ("/runner/decode/failure-loses-nothing", Fixture, "cpu", set_up,
@@ -456,12 +515,16 @@ main (int argc, char **argv)
               test_decoding_that_kills_gets_smaller_tiles, tear_down);
   g_test_add ("/runner/cancel/within-one-operator", Fixture, "cpu", set_up,
               test_cancels_within_one_operator, tear_down);
+  g_test_add ("/runner/preview/unwanted-is-not-computed", Fixture, "null", set_up,
+              test_unwanted_previews_are_not_computed, tear_down);
+  g_test_add ("/runner/null/weighted-prompts", Fixture, "null", set_up,
+              test_null_takes_weighted_prompts, tear_down);
   g_test_add ("/runner/memory/each-allocation", Fixture, "null", set_up,
               test_survives_each_failing_allocation, tear_down);
   g_test_add_func ("/runner/journal/full-disk", test_journal_survives_a_full_disk);
   g_test_add_func ("/runner/eta/ignores-what-disturbs", test_eta_ignores_what_disturbs);
   g_test_add_func ("/runner/control/parking-waits", test_parking_waits_for_a_step);
   int result = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", dir);
-  return g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL) ? result : 1;
+  test_folder_free (dir);
+  return result;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "folder.h"
 #include "media/image.h"
 #include "recipe/recipe.h"
 
@@ -468,9 +469,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_autofree char *dir = g_dir_make_tmp ("gesso-test-XXXXXX", NULL);
-  g_setenv ("GESSO_TEST_DIR", dir, TRUE);
-  g_setenv ("XDG_CACHE_HOME", dir, TRUE);
+  char *dir = test_folder_new ();
+  test_folder_copy_data (dir);
   g_test_add_func ("/worker/says-who-it-is", test_says_who_it_is);
   g_test_add_func ("/worker/plan/memory-and-time", test_plans);
   g_test_add_func ("/worker/plan/fails-with-a-sentence", test_plan_fails_with_a_sentence);
@@ -491,6 +491,6 @@ main (int argc, char **argv)
   g_test_add_func ("/worker/garbage/bytes", test_survives_garbage);
   g_test_add_func ("/worker/memory/hundred-batches", test_a_hundred_batches_take_no_more_memory);
   int result = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", dir);
-  return g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL) ? result : 1;
+  test_folder_free (dir);
+  return result;
 }

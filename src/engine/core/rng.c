@@ -32,8 +32,9 @@ static const double two_pi = 6.283185307179586476925;
 
 /* The loops below are also compiled for wider vectors, and the one that fits is taken when the
  * program starts.  Every fused operation is written out and no other may be made, so all of them
- * give the same bits. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+ * give the same bits.  (Not under the thread sanitizer, whose hooks would run before it does.) */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) &&                            \
+    !defined(__SANITIZE_THREAD__)
 #  define VECTOR_CLONES                                                                            \
     __attribute__ ((target_clones ("arch=x86-64-v4", "arch=x86-64-v3", "default"),                 \
                     optimize ("O3", "fp-contract=off", "no-math-errno")))

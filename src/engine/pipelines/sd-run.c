@@ -328,7 +328,7 @@ report_step (SdRun *r)
   int done = r->sampler.next_step;
   if (job->progress)
     job->progress (job->data, SD_PHASE_DENOISE, done, r->schedule.n);
-  if (job->preview)
+  if (job->preview && (!job->preview_wanted || job->preview_wanted (job->data)))
     sd_preview (r->sd, job, r->last_x0, r->info.latent_height, r->info.latent_width, done);
 }
 

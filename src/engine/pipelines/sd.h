@@ -102,6 +102,9 @@ typedef struct
 
   /* May be NULL.  Called on the caller's thread. */
   void (*progress) (void *data, SdPhase phase, int done, int total);
+  /* Whether a preview would be looked at now; NULL: always.  Nothing is computed for one that would
+   * not. */
+  bool (*preview_wanted) (void *data);
   /* @rgb: (h, w, 3) of the first picture, valid during the call */
   void (*preview) (void *data, const uint8_t *rgb, int width, int height, int step);
   /* A sentence about something in the job that has no effect. */

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * determinism.c - a picture depends on its recipe and the processor's level, and on nothing else:
+ * not on the number of threads, on which of them takes a task, or on what memory held before.
+ *
+ * determinism [REPEATS]; GESSO_SOURCE names the source tree.  The shipped model at every level that
+ * this machine has.  What an operator is about to write, and all scratch, is filled with a pattern
+ * before the operator runs: a value that is read before it was written shows in the picture.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu-gemm.h"
+#include "core/mem.h"
+#include "pipelines/sd.h"
+
+enum
+{
+  STEPS = 1,
+  SHARED_PREFIX = 4 << 20, /* of shared scratch: more than this model packs at once */
+  NO_POISON = -1
+};
+
+/* An odd one, whose tiles, rows and blocks are all cut off at the end. */
+static const struct
+{
+  int width, height;
+} sizes[] = { { 128, 128 }, { 136, 72 } };
+
+/* The first is what the others are compared with. */
+static const struct
+{
+  int n_threads, pattern; /* 0xff: NaN */
+} runs[] = { { 1, NO_POISON }, { 1, 0xff }, { 2, NO_POISON }, { 3, 0x3f }, { 4, 0xff } };
+
+/* The CPU backend behind a table that spoils memory first. */
+typedef struct
+{
+  Backend base;
+  CpuBackend *cpu;
+  BackendOps ops; /* the CPU's own */
+  int pattern;
+} Poisoner;
+
+static int n_tests, n_failed;
+
+static void report (bool ok, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
+
+static void
+report (bool ok, const char *format, ...)
+{
+  char name[160];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (name, sizeof name, format, args);
+  va_end (args);
+  printf ("%s %d - %s\n", ok ? "ok" : "not ok", ++n_tests, name);
+  n_failed += !ok;
+}
+
+static void
+bail_out (const Status *status)
+{
+  printf ("Bail out! %s\n", status->message);
+  exit (EXIT_FAILURE);
+}
+
+/* ---- poison ---- */
+
+static void
+spoil (const Poisoner *p, void *memory, int64_t n_bytes)
+{
+  if (p->pattern != NO_POISON)
+    memset (memory, p->pattern, (size_t) n_bytes);
+}
+
+/* @y unless it is also read, as @x or @add */
+static void
+spoil_output (const Poisoner *p, float *y, int64_t n, const float *x, const float *add)
+{
+  p->cpu->base.cancel = p->base.cancel;
+  if (y != x && y != add)
+    spoil (p, y, n * (int64_t) sizeof *y);
+}
+
+static void
+spoil_scratch (const Poisoner *p)
+{
+  const CpuGemm *g = p->cpu->gemm;
+  if (!g)
+    return;
+  spoil (p, g->shared, SHARED_PREFIX);
+  spoil (p, g->biases, BIAS_FLOATS * (int64_t) sizeof *g->biases);
+  spoil (p, g->threads, (int64_t) threads_count (p->cpu->threads) * THREAD_BYTES);
+}
+
+#define SLOT(name, Args, n_values, read, added, uses_scratch)                                      \
+  static void poison_##name (Backend *base, const Args *a)                                         \
+  {                                                                                                \
+    const Poisoner *p = (const Poisoner *) base;                                                   \
+    if (uses_scratch)                                                                              \
+      spoil_scratch (p);                                                                           \
+    spoil_output (p, a->y, n_values, read, added);                                                 \
+    p->ops.name (&p->cpu->base, a);                                                                \
+  }
+
+SLOT (linear, LinearArgs, a->n_rows * a->n_out, a->x, a->add, true)
+SLOT (conv2d, ConvArgs, a->n * a->h_out * a->w_out * a->c_out, a->x, a->add, true)
+SLOT (attention, AttentionArgs, a->n * a->len_q * a->n_heads * a->head_dim, a->q, NULL, true)
+SLOT (group_norm, GroupNormArgs, a->n * a->n_pixels * a->n_channels, a->x, NULL, false)
+SLOT (layer_norm, LayerNormArgs, a->n_rows * a->dim, a->x, NULL, false)
+SLOT (unary, UnaryArgs, a->n, a->x, NULL, false)
+SLOT (add, AddArgs, a->n, a->x, NULL, false)
+SLOT (geglu, GegluArgs, a->n_rows * a->dim, a->x, NULL, false)
+SLOT (embed, EmbedArgs, a->n_rows * a->dim, NULL, NULL, false)
+SLOT (concat, ConcatArgs, a->n_rows *(a->dim_a + a->dim_b), NULL, NULL, false)
+SLOT (resize, ResizeArgs, a->n * a->h_out * a->w_out * a->n_channels, a->x, NULL, false)
+SLOT (sinusoid, SinusoidArgs, a->n * a->dim, a->t, NULL, false)
+
+static const BackendOps poison_ops = {
+  .linear = poison_linear,
+  .conv2d = poison_conv2d,
+  .attention = poison_attention,
+  .group_norm = poison_group_norm,
+  .layer_norm = poison_layer_norm,
+  .unary = poison_unary,
+  .add = poison_add,
+  .geglu = poison_geglu,
+  .embed = poison_embed,
+  .concat = poison_concat,
+  .resize = poison_resize,
+  .sinusoid = poison_sinusoid,
+};
+
+static Poisoner
+poisoner_new (const char *level, int n_threads, int pattern)
+{
+  Status status = { 0 };
+  Backend *cpu = backend_cpu_new (level, n_threads, &status);
+  if (!cpu)
+    bail_out (&status);
+  Poisoner p = { .base = *cpu, .cpu = (CpuBackend *) cpu, .ops = cpu->ops, .pattern = pattern };
+  p.base.ops = poison_ops;
+  return p;
+}
+
+/* ---- pictures ---- */
+
+static SdPipeline *
+open_model (Backend *backend)
+{
+  Status status = { 0 };
+  const char *source = getenv ("GESSO_SOURCE");
+  char model[4096], data[4096];
+  snprintf (data, sizeof data, "%s/data", source ? source : ".");
+  snprintf (model, sizeof model, "%s/models/gesso-mini", data);
+  const SdSource from = { .model_path = model, .tokenizers_dir = data };
+  SdPipeline *sd = sd_open (&from, backend, &status);
+  if (!sd)
+    bail_out (&status);
+  return sd;
+}
+
+static SdResult
+draw (SdPipeline *sd, Compute compute, int size)
+{
+  Status status = { 0 };
+  SdResult result;
+  SdJob job;
+  sd_job_defaults (sd_checkpoint (sd), &job);
+  job.prompt = "a red apple";
+  job.seed = 7;
+  job.steps = STEPS;
+  job.sampler = SAMPLER_DPMPP_2M_SDE;
+  job.compute = compute;
+  job.width = sizes[size].width;
+  job.height = sizes[size].height;
+  if (!sd_generate (sd, &job, &result, &status))
+    bail_out (&status);
+  return result;
+}
+
+static bool
+same (const SdResult *a, const SdResult *b)
+{
+  size_t n_pixels = (size_t) a->n * (size_t) a->width * (size_t) a->height;
+  size_t n_latent = (size_t) a->n * (size_t) a->latent_channels * (size_t) a->latent_width *
+                    (size_t) a->latent_height;
+  return memcmp (a->latents, b->latents, n_latent * sizeof *a->latents) == 0 &&
+         memcmp (a->rgb, b->rgb, n_pixels * 3) == 0;
+}
+
+/* Draws with one backend again and again.  Returns: how many pictures differ from @first, which is
+ * filled in if it is empty */
+static int
+compare_run (const char *level, Compute compute, int size, int run, int n_repeats, SdResult *first)
+{
+  int n_different = 0;
+  Poisoner p = poisoner_new (level, runs[run].n_threads, runs[run].pattern);
+  SdPipeline *sd = open_model (&p.base);
+  for (int i = 0; i < n_repeats; i++)
+    {
+      SdResult result = draw (sd, compute, size);
+      if (!first->rgb)
+        {
+          *first = result;
+          continue;
+        }
+      n_different += !same (first, &result);
+      sd_result_clear (&result);
+    }
+  if (n_different > 0)
+    printf ("# %d of %d differ with %d threads and pattern %d\n", n_different, n_repeats,
+            runs[run].n_threads, runs[run].pattern);
+  sd_free (sd);
+  backend_free (&p.cpu->base);
+  return n_different;
+}
+
+static void
+test_case (const char *level, Compute compute, int size, int n_repeats)
+{
+  SdResult first = { 0 };
+  int n_different = 0;
+  for (int run = 0; run < (int) (sizeof runs / sizeof *runs); run++)
+    n_different += compare_run (level, compute, size, run, n_repeats, &first);
+  sd_result_clear (&first);
+  report (n_different == 0, "%s %s %dx%d", level, compute == COMPUTE_BF16 ? "bf16" : "f32",
+          sizes[size].width, sizes[size].height);
+}
+
+int
+main (int argc, char **argv)
+{
+  int n_repeats = argc > 1 ? atoi (argv[1]) : 1;
+  setvbuf (stdout, NULL, _IOLBF, 0);
+  for (int level = CPU_SSE2; level < CPU_LEVEL_COUNT; level++)
+    {
+      if (!cpu_has_level ((CpuLevel) level))
+        continue;
+      for (int compute = 0; compute < 2; compute++)
+        for (int size = 0; size < (int) (sizeof sizes / sizeof *sizes); size++)
+          test_case (cpu_level_name ((CpuLevel) level), (Compute) compute, size, n_repeats);
+    }
+  if (n_tests == 0)
+    report (true, "no level but the reference, which has neither threads nor scratch # SKIP");
+  printf ("1..%d\n", n_tests);
+  return n_failed > 0;
+}
