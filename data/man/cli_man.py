@@ -28,6 +28,9 @@ Makes pictures with SD 1.5 and SDXL checkpoints on this machine, and says what m
 .B GESSO_DATA
 Where the program's own data is, when it was moved.
 .TP
+.B GESSO_MODELS
+Folders to search for models, besides the program's own; colons between them.
+.TP
 .B GESSO_TRACE
 A file that receives every operator with its shapes, bytes and microseconds, as JSON.
 .TP
