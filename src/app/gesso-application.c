@@ -8,6 +8,7 @@
 #include "app/gesso-commands.h"
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
+#include "app/gesso-inputs.h"
 #include "app/gesso-notify.h"
 #include "app/gesso-paths.h"
 #include "app/gesso-preferences.h"
@@ -54,7 +55,12 @@ open_session (GessoApplication *self, GError **error)
   g_autofree char *worker = self->worker ? g_strdup (self->worker) : gesso_paths_dup_worker ();
   GessoSessionOptions options = { self->data_dir, pictures, worker, self->backend };
   self->session = gesso_session_new (&options, error);
-  return self->session != NULL;
+  if (!self->session)
+    return FALSE;
+  g_autofree char *inputs =
+      g_build_filename (gesso_session_get_data_dir (self->session), "inputs", NULL);
+  gesso_inputs_sweep (inputs, gesso_session_get_queue (self->session));
+  return TRUE;
 }
 
 /* With a data folder of its own the index goes there, too. */
@@ -253,6 +259,20 @@ about_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   gesso_compat_show_about (GTK_WINDOW (self->window), GESSO_VERSION, comments, debug);
 }
 
+/* Pictures that come from now on go there; those of before stay where they are. */
+static void
+pictures_folder_cb (GSettings *settings, const char *key, gpointer user_data)
+{
+  GessoApplication *self = user_data;
+  g_autofree char *chosen = g_settings_get_string (settings, key);
+  if (!self->session)
+    return;
+  gesso_session_set_pictures_dir (self->session, *chosen ? chosen : NULL);
+  if (self->library)
+    gesso_library_add_pictures_folder (self->library,
+                                       gesso_session_get_pictures_dir (self->session));
+}
+
 static void
 look_cb (GSettings *settings, const char *key, gpointer user_data)
 {
@@ -268,6 +288,30 @@ static const GActionEntry entries[] = {
 };
 
 static void
+report_main_loop (void)
+{
+  GessoWatchdogReport report = gesso_watchdog_stop ();
+  g_autofree char *line = gesso_watchdog_describe (&report);
+  g_printerr ("%s\n", line);
+}
+
+static void
+watchdog_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  report_main_loop ();
+  gesso_watchdog_start ();
+}
+
+/* Its action ends one measurement and begins the next: the start is not what one wants to know. */
+static void
+start_watchdog (GessoApplication *self)
+{
+  static const GActionEntry entry = { "watchdog", watchdog_cb };
+  g_action_map_add_action_entries (G_ACTION_MAP (self), &entry, 1, self);
+  gesso_watchdog_start ();
+}
+
+static void
 gesso_application_startup (GApplication *app)
 {
   GessoApplication *self = GESSO_APPLICATION (app);
@@ -279,8 +323,10 @@ gesso_application_startup (GApplication *app)
   gesso_commands_set_accels (GTK_APPLICATION (self));
   g_signal_connect_object (self->settings, "changed::look", G_CALLBACK (look_cb), self, 0);
   look_cb (self->settings, "look", self);
+  g_signal_connect_object (self->settings, "changed::pictures-folder",
+                           G_CALLBACK (pictures_folder_cb), self, 0);
   if (gesso_watchdog_wanted ())
-    gesso_watchdog_start ();
+    start_watchdog (self);
 }
 
 static void
@@ -288,11 +334,7 @@ gesso_application_shutdown (GApplication *app)
 {
   close_session (GESSO_APPLICATION (app));
   if (gesso_watchdog_wanted ())
-    {
-      GessoWatchdogReport report = gesso_watchdog_stop ();
-      g_autofree char *line = gesso_watchdog_describe (&report);
-      g_printerr ("%s\n", line);
-    }
+    report_main_loop ();
   G_APPLICATION_CLASS (gesso_application_parent_class)->shutdown (app);
 }
 

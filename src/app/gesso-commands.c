@@ -20,6 +20,7 @@ static const GessoCommand commands[] = {
   { N_ ("General"), "win.stop", N_ ("Stop the running job"), { "<Control>period" } },
   { N_ ("General"), "win.page::create", N_ ("Create"), { "<Alt>1" } },
   { N_ ("General"), "win.page::gallery", N_ ("Gallery"), { "<Alt>2" } },
+  { N_ ("General"), "win.search", N_ ("Search the gallery"), { "<Control>f" } },
   { N_ ("General"), "win.show-parameters", N_ ("Parameters"), { "F9" } },
   { N_ ("General"), "win.show-queue", N_ ("Queue"), { "F8", "<Control>j" } },
   { N_ ("General"), "win.next-region", N_ ("Next part of the window"), { "F6" } },

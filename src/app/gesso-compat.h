@@ -34,6 +34,23 @@ void gesso_compat_choose (GtkWindow *parent,
 void gesso_compat_announce (GtkWidget *widget, const char *text);
 /* The colour of @widget's text. */
 void gesso_compat_get_color (GtkWidget *widget, GdkRGBA *color);
+/* The widget is drawn by cairo, without a GPU. */
+gboolean gesso_compat_is_software (GtkWidget *widget);
+
+/* gesso_compat_append_texture:
+ * @bounds: where the whole texture goes
+ * @visible: what of it can be seen
+ * @zoom: device pixels a pixel of the document
+ * @software: gesso_compat_is_software
+ *
+ * Squares from 2:1 upwards, smooth below.
+ */
+void gesso_compat_append_texture (GtkSnapshot *snapshot,
+                                  GdkTexture *texture,
+                                  const graphene_rect_t *bounds,
+                                  const graphene_rect_t *visible,
+                                  double zoom,
+                                  gboolean software);
 void gesso_compat_show_about (GtkWindow *parent,
                               const char *version,
                               const char *comments,

@@ -74,6 +74,7 @@ update_mode (GessoCreatePage *self)
       pixels && gesso_generate_get_mask_key () && gesso_document_frame_has_mask (self->document);
   gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels);
   gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
+  gesso_planner_set_inputs (self->planner, pixels, mask);
   gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), mask     ? GESSO_MODE_INPAINT
                                                                : pixels ? GESSO_MODE_REFINE
                                                                         : GESSO_MODE_GENERATE);
@@ -122,8 +123,7 @@ generated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       say (self, error->message);
       return;
     }
-  for (guint i = 0; i < ids->len; i++)
-    gesso_stage_set_where (GESSO_STAGE (self->stage), g_array_index (ids, gint64, i), &where);
+  gesso_stage_set_where (GESSO_STAGE (self->stage), (const gint64 *) ids->data, ids->len, &where);
   if (self->editing)
     say (self, _ ("The job was changed"));
   else if (ids->len > 1)
@@ -285,6 +285,7 @@ stage_discarded_cb (GessoStage *stage, gpointer user_data)
 static void
 fill_first_form (GessoCreatePage *self)
 {
+  /* Translators: keep the English words: the model that comes with Gesso knows no others. */
   gesso_form_set_text (self->form, "prompt", _ ("a red apple"), NULL);
 }
 

@@ -3,8 +3,8 @@
  */
 #include "app/gesso-generate.h"
 
+#include "app/gesso-inputs.h"
 #include "app/gesso-paths.h"
-#include "app/gesso-texture.h"
 
 enum
 {
@@ -77,8 +77,8 @@ static gboolean
 store_input (
     Work *work, GessoForm *form, const char *key, GBytes *bytes, gboolean mask, GError **error)
 {
-  g_autofree char *path = gesso_texture_store_png (work->inputs_dir, bytes, work->pixels->width,
-                                                   work->pixels->height, mask, error);
+  g_autofree char *path = gesso_inputs_store (work->inputs_dir, bytes, work->pixels->width,
+                                              work->pixels->height, mask, error);
   return path && gesso_form_set_text (form, key, path, error);
 }
 

@@ -56,7 +56,7 @@ dup_shown_name (GessoModelPicker *self, const char *path)
   g_autoptr (GessoModelFile) file = find_by_path (self, path);
   if (file)
     return g_strdup (gesso_model_file_get_name (file));
-  g_autofree char *base = g_path_get_basename (path);
+  g_autofree char *base = g_filename_display_basename (path);
   char *dot = strrchr (base, '.');
   if (dot && dot != base && !g_file_test (path, G_FILE_TEST_IS_DIR))
     *dot = '\0';
@@ -69,7 +69,8 @@ update (GessoModelPicker *self)
   g_autofree char *path = gesso_form_dup_text (self->form, self->param->key);
   g_autofree char *name = dup_shown_name (self, path);
   gtk_label_set_label (GTK_LABEL (self->label), name);
-  gesso_tooltip_set (self->button, path[0] ? path : _ (self->param->help));
+  g_autofree char *shown = g_filename_display_name (path);
+  gesso_tooltip_set (self->button, path[0] ? shown : _ (self->param->help));
   g_autofree char *spoken = g_strdup_printf ("%s: %s", _ (self->param->label), name);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->button), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   spoken, -1);
@@ -132,8 +133,8 @@ bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_dat
                  : g_strdup_printf ("%s · %s", family[0] ? family : _ ("Unknown"), size);
   gtk_label_set_label (GTK_LABEL (name), gesso_model_file_get_name (file));
   gtk_label_set_label (GTK_LABEL (details), text);
-  gtk_widget_set_tooltip_text (gtk_list_item_get_child (item),
-                               problem[0] ? problem : gesso_model_file_get_path (file));
+  g_autofree char *path = g_filename_display_name (gesso_model_file_get_path (file));
+  gesso_tooltip_set (gtk_list_item_get_child (item), problem[0] ? problem : path);
   if (problem[0])
     gtk_widget_add_css_class (details, "error");
   else

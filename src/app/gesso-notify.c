@@ -7,6 +7,11 @@
 
 #define NOTIFICATION_ID "queue-drained"
 
+enum
+{
+  REST_S = 2 /* without a running job before the machine may sleep */
+};
+
 struct _GessoNotify
 {
   GObject parent_instance;
@@ -17,6 +22,7 @@ struct _GessoNotify
   gboolean inhibiting;
   int n_pictures; /* since the queue was last empty */
   char *last_picture;
+  guint rest_timeout;
 };
 
 G_DEFINE_FINAL_TYPE (GessoNotify, gesso_notify, G_TYPE_OBJECT)
@@ -28,19 +34,36 @@ set_inhibiting (GessoNotify *self, gboolean inhibiting)
     return;
   self->inhibiting = inhibiting;
   if (inhibiting)
-    self->cookie = gtk_application_inhibit (
-        self->app, gtk_application_get_active_window (self->app),
-        GTK_APPLICATION_INHIBIT_SUSPEND | GTK_APPLICATION_INHIBIT_LOGOUT, _ ("Making pictures"));
+    self->cookie =
+        gtk_application_inhibit (self->app, gtk_application_get_active_window (self->app),
+                                 GTK_APPLICATION_INHIBIT_SUSPEND, _ ("Making pictures"));
   else if (self->cookie)
     gtk_application_uninhibit (self->app, self->cookie);
 }
 
+static gboolean
+rest_cb (gpointer user_data)
+{
+  GessoNotify *self = user_data;
+  self->rest_timeout = 0;
+  set_inhibiting (self, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+/* Between two jobs nothing runs for a moment: the desktop, which is asked each time, need not hear
+ * of it. */
 static void
 running_cb (GessoNotify *self)
 {
   GessoQueue *queue = gesso_session_get_queue (self->session);
   gboolean works = gesso_queue_get_running (queue) != NULL && !gesso_queue_get_paused (queue);
-  set_inhibiting (self, works);
+  if (works)
+    {
+      g_clear_handle_id (&self->rest_timeout, g_source_remove);
+      set_inhibiting (self, TRUE);
+    }
+  else if (self->inhibiting && !self->rest_timeout)
+    self->rest_timeout = g_timeout_add_seconds (REST_S, rest_cb, self);
 }
 
 static gboolean
@@ -90,6 +113,7 @@ static void
 gesso_notify_dispose (GObject *object)
 {
   GessoNotify *self = GESSO_NOTIFY (object);
+  g_clear_handle_id (&self->rest_timeout, g_source_remove);
   set_inhibiting (self, FALSE);
   g_clear_object (&self->session);
   g_clear_object (&self->settings);

@@ -15,6 +15,11 @@
 #include "app/gesso-model-picker.h"
 #include "app/gesso-seed-editor.h"
 
+enum
+{
+  SHARE_WIDTH = 170 /* px, with the number */
+};
+
 typedef struct Editor Editor;
 struct Editor
 {
@@ -161,6 +166,45 @@ new_spin (Editor *e)
   return spin;
 }
 
+/* ---- shares ---- */
+
+static void
+share_update (Editor *e)
+{
+  g_autofree char *text = gesso_form_dup_text (e->form, e->param->key);
+  gtk_range_set_value (GTK_RANGE (e->widget), g_ascii_strtod (text, NULL));
+}
+
+static void
+share_changed_cb (GtkRange *range, gpointer user_data)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  store (user_data, g_ascii_formatd (text, sizeof text, "%.2f", gtk_range_get_value (range)));
+}
+
+static char *
+share_text (GtkScale *scale, double value, gpointer user_data)
+{
+  return g_strdup_printf (_ ("%.0f %%"), value * 100);
+}
+
+/* From nothing to all of it; nothing itself would be no job. */
+static GtkWidget *
+new_share (Editor *e)
+{
+  const RecipeParam *p = e->param;
+  GtkWidget *scale =
+      gtk_scale_new_with_range (GTK_ORIENTATION_HORIZONTAL, p->min + 0.01, p->max, 0.01);
+  gtk_range_set_increments (GTK_RANGE (scale), 0.01, p->step * 2);
+  gtk_widget_set_size_request (scale, SHARE_WIDTH, -1);
+  gtk_scale_set_value_pos (GTK_SCALE (scale), GTK_POS_RIGHT);
+  gtk_scale_set_draw_value (GTK_SCALE (scale), TRUE);
+  gtk_scale_set_format_value_func (GTK_SCALE (scale), share_text, NULL, NULL);
+  g_signal_connect (scale, "value-changed", G_CALLBACK (share_changed_cb), e);
+  e->update = share_update;
+  return scale;
+}
+
 /* ---- switches ---- */
 
 static void
@@ -249,7 +293,7 @@ static void
 file_update (Editor *e)
 {
   g_autofree char *path = gesso_form_dup_text (e->form, e->param->key);
-  g_autofree char *base = path[0] ? g_path_get_basename (path) : g_strdup (_ ("None"));
+  g_autofree char *base = path[0] ? g_filename_display_basename (path) : g_strdup (_ ("None"));
   gtk_button_set_label (GTK_BUTTON (e->widget), base);
 }
 
@@ -306,7 +350,7 @@ new_widget (Editor *e, GessoLibrary *library)
     {
     case PARAM_INT:
     case PARAM_FLOAT:
-      return new_spin (e);
+      return g_str_equal (e->param->key, "denoise") ? new_share (e) : new_spin (e);
     case PARAM_BOOL:
       return new_switch (e);
     case PARAM_ENUM:
@@ -330,6 +374,14 @@ editor_free (gpointer data)
   g_free (e);
 }
 
+const char *
+gesso_parameter_editor_get_label (const RecipeParam *param)
+{
+  g_return_val_if_fail (param != NULL, NULL);
+  /* Denoise of a start picture reads better as how much it may change. */
+  return g_str_equal (param->key, "denoise") ? _ ("Change") : _ (param->label);
+}
+
 GtkWidget *
 gesso_parameter_editor_new (GessoForm *form, const RecipeParam *param, GessoLibrary *library)
 {
@@ -343,8 +395,8 @@ gesso_parameter_editor_new (GessoForm *form, const RecipeParam *param, GessoLibr
   GtkWidget *widget = e->widget;
   g_object_set_data_full (G_OBJECT (widget), "editor", e, editor_free);
   gtk_accessible_update_property (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _ (param->label), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
-                                  _ (param->help), -1);
+                                  gesso_parameter_editor_get_label (param),
+                                  GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, _ (param->help), -1);
   if (!e->update) /* pickers and seeds follow the form themselves */
     return widget;
   g_autofree char *detail = g_strconcat ("changed::", param->key, NULL);

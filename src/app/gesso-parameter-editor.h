@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-parameter-editor.h - the widget that edits one recipe key: spin, switch, choice, text,
- * file.
+ * gesso-parameter-editor.h - the widget that edits one recipe key: spin, slider, switch, choice,
+ * text, file.
  */
 #pragma once
 
@@ -15,5 +15,8 @@ G_BEGIN_DECLS
  * and, once a plan said it, what that is. */
 GtkWidget *
 gesso_parameter_editor_new (GessoForm *form, const RecipeParam *param, GessoLibrary *library);
+
+/* What the window calls @param; static and translated. */
+const char *gesso_parameter_editor_get_label (const RecipeParam *param);
 
 G_END_DECLS

@@ -55,14 +55,6 @@ new_row (GessoParameterList *self, const char *key)
   return row;
 }
 
-/* Denoise of a start picture reads better as how much it may change. */
-static void
-rename_strength (GessoParameterList *self)
-{
-  GtkWidget *row = gesso_parameter_list_get_row (self, "denoise");
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Change"));
-}
-
 static void
 fill (GessoParameterList *self)
 {
@@ -80,7 +72,6 @@ fill (GessoParameterList *self)
     }
   adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), advanced);
   adw_bin_set_child (ADW_BIN (self), group);
-  rename_strength (self);
   gesso_parameter_list_set_has_pixels (self, FALSE);
 }
 

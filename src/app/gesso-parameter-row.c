@@ -145,7 +145,8 @@ gesso_parameter_row_new (GessoForm *form, const char *key, GessoLibrary *library
   const RecipeParam *param = recipe_find_param (key);
   g_return_val_if_fail (param != NULL, NULL);
   const char *keys[] = { key, NULL };
-  return gesso_parameter_row_new_with_editor (form, _ (param->label), _ (param->help), keys,
+  return gesso_parameter_row_new_with_editor (form, gesso_parameter_editor_get_label (param),
+                                              _ (param->help), keys,
                                               gesso_parameter_editor_new (form, param, library));
 }
 

@@ -30,7 +30,7 @@ gesso_paths_dup_data_dir (GError **error)
   const char *override = g_getenv ("GESSO_DATA");
   if (override && *override)
     return g_strdup (override);
-  static const char *const relative[] = { "../../../data", "../share/gesso" };
+  static const char *const relative[] = { "../share/gesso", "../../../data" };
   g_autofree char *dir = program_dir ();
   for (gsize i = 0; i < G_N_ELEMENTS (relative); i++)
     {
@@ -73,16 +73,32 @@ gesso_paths_dup_worker (void)
 }
 
 char *
+gesso_paths_dup_locale_dir (const char *installed)
+{
+  g_return_val_if_fail (installed != NULL, NULL);
+  static const char *const relative[] = { "../share/locale", "../../po" };
+  g_autofree char *dir = program_dir ();
+  for (gsize i = 0; i < G_N_ELEMENTS (relative); i++)
+    {
+      /* any language will do: all of them are built and installed together */
+      char *found = existing (dir, relative[i], "de/LC_MESSAGES/gesso.mo");
+      if (found)
+        return found;
+    }
+  return g_strdup (installed);
+}
+
+char *
 gesso_paths_dup_wildcards_dir (void)
 {
   return g_build_filename (g_get_user_data_dir (), "gesso", "wildcards", NULL);
 }
 
-/* Beside the program in the build tree; the installed one is in the default source. */
+/* Beside the program, installed or in the build tree; else where the desktop looks. */
 static GSettingsSchema *
 lookup_schema (void)
 {
-  static const char *const relative[] = { "../../data", "../share/glib-2.0/schemas" };
+  static const char *const relative[] = { "../share/glib-2.0/schemas", "../../data" };
   g_autofree char *dir = program_dir ();
   GSettingsSchemaSource *standard = g_settings_schema_source_get_default ();
   for (gsize i = 0; i < G_N_ELEMENTS (relative); i++)

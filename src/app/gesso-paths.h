@@ -16,6 +16,9 @@ char *gesso_paths_dup_bundled_dir (void);
 char *gesso_paths_dup_shipped_model (void);
 /* gesso-worker of this build; NULL leaves the search to the session. */
 char *gesso_paths_dup_worker (void);
+/* Translations, LANGUAGE/LC_MESSAGES/gesso.mo: @installed, unless the program was moved or lies in
+ * its build tree. */
+char *gesso_paths_dup_locale_dir (const char *installed);
 /* Wildcard files, NAME.txt: $XDG_DATA_HOME/gesso/wildcards. */
 char *gesso_paths_dup_wildcards_dir (void);
 /* Settings of the schema installed or lying in the build tree; NULL and @error when it is nowhere,

@@ -10,6 +10,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "app/gesso-generate.h"
+#include "app/gesso-paths.h"
+
 enum
 {
   DELAY_MS = 200
@@ -26,6 +29,7 @@ struct _GessoPlanner
   char *native_model; /* whose own size is known */
   int native;
   gboolean tight;
+  gboolean has_picture, has_mask; /* Generate adds the canvas's */
 };
 
 G_DEFINE_FINAL_TYPE (GessoPlanner, gesso_planner, G_TYPE_OBJECT)
@@ -72,7 +76,10 @@ show_plan (GessoPlanner *self, const GessoPlan *plan)
       set_result (self, text, NULL, FALSE);
     }
   else
-    set_result (self, need, NULL, FALSE);
+    {
+      g_autofree char *text = g_strdup_printf (_ ("Needs %s of memory"), need);
+      set_result (self, text, NULL, FALSE);
+    }
 }
 
 /* What a plan of the sizeless recipe filled in. */
@@ -133,10 +140,38 @@ planned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     ask_native (self);
 }
 
-static gboolean
-is_complete (GessoPlanner *self)
+/* What Generate would queue.  A white file stands in for the canvas's start picture and mask: only
+ * that they are there, and the size they are drawn at, matter to a plan.
+ *
+ * Returns: transfer full
+ */
+static GessoForm *
+new_planned_form (GessoPlanner *self)
 {
-  const Recipe *recipe = gesso_form_peek (self->form);
+  GessoForm *form = gesso_form_new ();
+  g_autofree char *json = gesso_form_to_json (self->form);
+  g_autofree char *data = self->has_picture ? gesso_paths_dup_data_dir (NULL) : NULL;
+  gesso_form_load (form, json, NULL);
+  if (!data)
+    return form;
+  g_autofree char *blank = g_build_filename (data, "blank.png", NULL);
+  const char *mask_key = gesso_generate_get_mask_key ();
+  int width, height;
+  gesso_generate_get_size (self->form, &width, &height);
+  g_autofree char *width_text = g_strdup_printf ("%d", width);
+  g_autofree char *height_text = g_strdup_printf ("%d", height);
+  gesso_form_set_text (form, "init_image", blank, NULL);
+  gesso_form_set_text (form, "width", width_text, NULL);
+  gesso_form_set_text (form, "height", height_text, NULL);
+  if (self->has_mask && mask_key)
+    gesso_form_set_text (form, mask_key, blank, NULL);
+  return form;
+}
+
+static gboolean
+is_complete (GessoPlanner *self, GessoForm *form)
+{
+  const Recipe *recipe = gesso_form_peek (form);
   Status status = { 0 };
   if (!recipe->model)
     set_result (self, "", _ ("Choose a model first."), FALSE);
@@ -155,14 +190,15 @@ plan_cb (gpointer user_data)
   g_cancellable_cancel (self->cancellable);
   g_set_object (&self->cancellable, NULL);
   self->cancellable = g_cancellable_new ();
-  if (!is_complete (self))
+  g_autoptr (GessoForm) form = new_planned_form (self);
+  if (!is_complete (self, form))
     return G_SOURCE_REMOVE;
   if (gesso_session_get_worker_state (self->session) != GESSO_WORKER_READY)
     {
       set_result (self, _ ("The engine is starting…"), NULL, FALSE);
       return G_SOURCE_REMOVE;
     }
-  g_autofree char *json = gesso_form_to_json (self->form);
+  g_autofree char *json = gesso_form_to_json (form);
   gesso_session_plan_async (self->session, json, self->cancellable, planned_cb,
                             g_object_ref (self));
   return G_SOURCE_REMOVE;
@@ -236,6 +272,17 @@ gesso_planner_new (GessoSession *session, GessoForm *form)
                            G_CONNECT_SWAPPED);
   schedule (self);
   return self;
+}
+
+void
+gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean mask)
+{
+  g_return_if_fail (GESSO_IS_PLANNER (self));
+  if (picture == self->has_picture && mask == self->has_mask)
+    return;
+  self->has_picture = picture;
+  self->has_mask = mask;
+  schedule (self);
 }
 
 const char *

@@ -4,6 +4,8 @@
 #include "app/gesso-preferences.h"
 
 #include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
 
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
@@ -15,6 +17,7 @@ typedef struct
   AdwPreferencesGroup *folders;
   GPtrArray *rows; /* of the folders */
   GtkWidget *pictures;
+  char **found; /* installations of other programs, as of the opening */
 } Preferences;
 
 static void
@@ -23,6 +26,7 @@ preferences_free (gpointer data)
   Preferences *p = data;
   g_object_unref (p->window);
   g_ptr_array_unref (p->rows);
+  g_strfreev (p->found);
   g_free (p);
 }
 
@@ -49,15 +53,56 @@ static GtkWidget *
 new_folder_row (Preferences *p, const char *path)
 {
   GtkWidget *row = adw_action_row_new ();
-  g_autofree char *escaped = g_markup_escape_text (path, -1);
+  g_autofree char *shown = g_filename_display_name (path);
+  g_autofree char *escaped = g_markup_escape_text (shown, -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), escaped);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 2);
-  g_autofree char *tip = g_strdup_printf (_ ("Leave out %s"), path);
+  g_autofree char *tip = g_strdup_printf (_ ("Leave out %s"), shown);
   GtkWidget *button = new_button ("user-trash-symbolic", tip);
   g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
   g_signal_connect (button, "clicked", G_CALLBACK (remove_cb), p);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
   return row;
+}
+
+static void
+use_cb (GtkButton *button, gpointer user_data)
+{
+  Preferences *p = user_data;
+  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
+  gesso_library_add_folder (gesso_window_get_library (p->window), path);
+}
+
+/* Of another program, found in one of the usual places and not named yet. */
+static GtkWidget *
+new_found_row (Preferences *p, const char *path)
+{
+  GtkWidget *row = adw_action_row_new (), *button = gtk_button_new_with_mnemonic (_ ("_Use"));
+  g_autofree char *shown = g_filename_display_name (path);
+  g_autofree char *escaped = g_markup_escape_text (shown, -1);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Models found"));
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
+  g_signal_connect (button, "clicked", G_CALLBACK (use_cb), p);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
+  return row;
+}
+
+static GtkWidget *
+new_no_folder_row (void)
+{
+  GtkWidget *row = adw_action_row_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("No folders yet"));
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), _ ("Add one here, or drop it on the window."));
+  return row;
+}
+
+static void
+add_row (Preferences *p, GtkWidget *row)
+{
+  adw_preferences_group_add (p->folders, row);
+  g_ptr_array_add (p->rows, row);
 }
 
 /* GtkWidget * first: connected swapped to the window, so that it ends with it. */
@@ -68,13 +113,15 @@ list_folders (GtkWidget *window)
   for (guint i = 0; i < p->rows->len; i++)
     adw_preferences_group_remove (p->folders, g_ptr_array_index (p->rows, i));
   g_ptr_array_set_size (p->rows, 0);
-  g_auto (GStrv) folders = gesso_library_dup_folders (gesso_window_get_library (p->window));
+  GessoLibrary *library = gesso_window_get_library (p->window);
+  g_auto (GStrv) folders = gesso_library_dup_folders (library);
   for (int i = 0; folders && folders[i]; i++)
-    {
-      GtkWidget *row = new_folder_row (p, folders[i]);
-      adw_preferences_group_add (p->folders, row);
-      g_ptr_array_add (p->rows, row);
-    }
+    add_row (p, new_folder_row (p, folders[i]));
+  if (!p->rows->len)
+    add_row (p, new_no_folder_row ());
+  for (int i = 0; p->found && p->found[i]; i++)
+    if (!folders || !g_strv_contains ((const char *const *) folders, p->found[i]))
+      add_row (p, new_found_row (p, p->found[i]));
 }
 
 static void
@@ -95,6 +142,13 @@ add_folder_cb (GtkButton *button, gpointer user_data)
                        NULL, folder_chosen_cb, g_object_ref (window));
 }
 
+static void
+rescan_cb (GtkButton *button, gpointer user_data)
+{
+  Preferences *p = user_data;
+  gesso_library_rescan (gesso_window_get_library (p->window));
+}
+
 static GtkWidget *
 new_folders_group (Preferences *p)
 {
@@ -108,20 +162,21 @@ new_folders_group (Preferences *p)
   gtk_widget_add_css_class (add, "flat");
   gtk_widget_set_valign (add, GTK_ALIGN_CENTER);
   g_signal_connect (add, "clicked", G_CALLBACK (add_folder_cb), p);
-  adw_preferences_group_set_header_suffix (p->folders, add);
+  GtkWidget *again = new_button ("view-refresh-symbolic", _ ("Look through the folders again"));
+  g_signal_connect (again, "clicked", G_CALLBACK (rescan_cb), p);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  gtk_box_append (GTK_BOX (box), again);
+  gtk_box_append (GTK_BOX (box), add);
+  adw_preferences_group_set_header_suffix (p->folders, box);
   return group;
 }
 
 static void
 show_pictures_folder (Preferences *p)
 {
-  GSettings *settings = gesso_window_get_settings (p->window);
-  g_autofree char *chosen = g_settings_get_string (settings, "pictures-folder");
-  const char *used = gesso_session_get_pictures_dir (gesso_window_get_session (p->window));
-  g_autofree char *text = *chosen && !g_str_equal (chosen, used)
-                              ? g_strdup_printf (_ ("%s, from the next start on"), chosen)
-                              : g_strdup (used);
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  g_autofree char *shown = g_filename_display_name (
+      gesso_session_get_pictures_dir (gesso_window_get_session (p->window)));
+  g_autofree char *escaped = g_markup_escape_text (shown, -1);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (p->pictures), escaped);
 }
 
@@ -130,11 +185,20 @@ pictures_chosen_cb (GFile *file, gpointer user_data)
 {
   g_autoptr (GtkWidget) window = user_data;
   Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
-  if (!file || !g_file_peek_path (file))
+  const char *path = file ? g_file_peek_path (file) : NULL;
+  if (!path)
     return;
-  g_settings_set_string (gesso_window_get_settings (p->window), "pictures-folder",
-                         g_file_peek_path (file));
-  show_pictures_folder (p);
+  if (g_utf8_validate (path, -1, NULL) && g_access (path, W_OK) == 0)
+    g_settings_set_string (gesso_window_get_settings (p->window), "pictures-folder", path);
+  else
+    gesso_window_say (p->window, _ ("Pictures cannot be written there: choose another folder."));
+}
+
+/* GtkWidget * first: see list_folders. */
+static void
+pictures_changed (GtkWidget *window)
+{
+  show_pictures_folder (g_object_get_data (G_OBJECT (window), "preferences"));
 }
 
 static void
@@ -217,6 +281,7 @@ gesso_preferences_new (GessoWindow *window)
   Preferences *p = g_new0 (Preferences, 1);
   p->window = g_object_ref (window);
   p->rows = g_ptr_array_new ();
+  p->found = gesso_library_find_installations (gesso_window_get_library (window));
   GtkWidget *page = adw_preferences_page_new ();
   gtk_widget_set_vexpand (page, TRUE);
   AdwPreferencesPage *pages = ADW_PREFERENCES_PAGE (page);
@@ -229,6 +294,9 @@ gesso_preferences_new (GessoWindow *window)
   g_object_set_data_full (G_OBJECT (dialog), "preferences", p, preferences_free);
   g_signal_connect_object (gesso_window_get_library (window), "changed", G_CALLBACK (list_folders),
                            dialog, G_CONNECT_SWAPPED);
+  /* after the application, which hands it to the session */
+  g_signal_connect_object (gesso_window_get_settings (window), "changed::pictures-folder",
+                           G_CALLBACK (pictures_changed), dialog, G_CONNECT_SWAPPED);
   list_folders (GTK_WIDGET (dialog));
   return dialog;
 }

@@ -3,40 +3,48 @@
  * it.
  *
  * One virtualised list, because a grid makes thousands of jobs.  A row that begins another part of
- * the list (running, waiting, ended) carries its heading; headings are set again when the list
- * changes.
+ * the list (running, waiting, ended) carries its heading; what changes is shown once a frame.
  */
 #include "app/gesso-queue-pane.h"
 
 #include <glib/gi18n.h>
 
 #include "app/gesso-job-text.h"
+#include "app/gesso-lazy-rows.h"
 #include "app/gesso-planner.h"
 #include "app/gesso-queue-row.h"
+#include "app/gesso-refresh.h"
+
+enum
+{
+  ROW_HEIGHT = 64 /* logical pixels */
+};
 
 struct _GessoQueuePane
 {
   AdwBin parent_instance;
   GessoQueue *queue;
   GessoLibrary *library;
-  GPtrArray *bound; /* of GtkListItem, those with a row */
-  guint headings_idle;
+  GessoLazyRows *rows;
   GtkWidget *stack, *list, *summary, *menu;
   GtkSingleSelection *selection;
+  guint selected; /* the position that was selected last */
 };
 
 G_DEFINE_FINAL_TYPE (GessoQueuePane, gesso_queue_pane, ADW_TYPE_BIN)
 
-/* ---- headings ---- */
+/* ---- rows ---- */
 
 static void
-set_heading (GessoQueuePane *self, GtkListItem *item)
+show_row (GtkWidget *row, GtkListItem *item, gpointer user_data)
 {
-  GtkWidget *row = gtk_list_item_get_child (item);
+  GessoQueuePane *self = user_data;
   guint position = gtk_list_item_get_position (item);
   GessoJob *job = gtk_list_item_get_item (item);
   if (!job || position == GTK_INVALID_LIST_POSITION)
     return;
+  if (gesso_queue_row_get_job (GESSO_QUEUE_ROW (row)) != job)
+    gesso_queue_row_set_job (GESSO_QUEUE_ROW (row), job);
   const char *section = gesso_job_text_get_section (job);
   g_autoptr (GessoJob) before =
       position > 0 ? g_list_model_get_item (G_LIST_MODEL (self->queue), position - 1) : NULL;
@@ -44,21 +52,10 @@ set_heading (GessoQueuePane *self, GtkListItem *item)
   gesso_queue_row_set_section (GESSO_QUEUE_ROW (row), same ? NULL : section);
 }
 
-static gboolean
-headings_cb (gpointer user_data)
-{
-  GessoQueuePane *self = user_data;
-  self->headings_idle = 0;
-  for (guint i = 0; i < self->bound->len; i++)
-    set_heading (self, g_ptr_array_index (self->bound, i));
-  return G_SOURCE_REMOVE;
-}
-
 static void
-schedule_headings (GessoQueuePane *self)
+clear_row (GtkWidget *row, gpointer user_data)
 {
-  if (!self->headings_idle)
-    self->headings_idle = g_idle_add_full (G_PRIORITY_DEFAULT, headings_cb, self, NULL);
+  gesso_queue_row_set_job (GESSO_QUEUE_ROW (row), NULL);
 }
 
 /* ---- menu ---- */
@@ -130,7 +127,7 @@ menu_cb (GtkWidget *row, double x, double y, gpointer user_data)
   pop_up_menu (user_data, row, x, y);
 }
 
-/* ---- rows ---- */
+/* ---- reordering ---- */
 
 static void
 moved_cb (GessoQueueRow *row, GessoJob *dropped, gboolean after, gpointer user_data)
@@ -151,38 +148,14 @@ moved_cb (GessoQueueRow *row, GessoJob *dropped, gboolean after, gpointer user_d
   gesso_queue_move (self->queue, dropped, here);
 }
 
-static void
-setup_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
+static GtkWidget *
+make_row (gpointer user_data)
 {
   GessoQueuePane *self = user_data;
   GtkWidget *row = gesso_queue_row_new (self->library);
   g_signal_connect (row, "menu", G_CALLBACK (menu_cb), self);
   g_signal_connect (row, "moved", G_CALLBACK (moved_cb), self);
-  gtk_list_item_set_child (item, row);
-}
-
-static void
-bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
-{
-  GessoQueuePane *self = user_data;
-  GessoJob *job = gtk_list_item_get_item (item);
-  gesso_queue_row_set_job (GESSO_QUEUE_ROW (gtk_list_item_get_child (item)), job);
-  g_signal_connect_object (job, "notify::state", G_CALLBACK (schedule_headings), self,
-                           G_CONNECT_SWAPPED);
-  g_ptr_array_add (self->bound, item);
-  set_heading (self, item);
-}
-
-static void
-unbind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
-{
-  GessoQueuePane *self = user_data;
-  GtkWidget *row = gtk_list_item_get_child (item);
-  g_signal_handlers_disconnect_by_func (gtk_list_item_get_item (item), schedule_headings, self);
-  if (self->bound)
-    g_ptr_array_remove_fast (self->bound, item);
-  if (row)
-    gesso_queue_row_set_job (GESSO_QUEUE_ROW (row), NULL);
+  return row;
 }
 
 /* ---- keys ---- */
@@ -219,16 +192,11 @@ menu_key_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
 {
   GessoQueuePane *self = user_data;
   GessoJob *job = gesso_queue_pane_get_selected (self);
-  for (guint i = 0; job && i < self->bound->len; i++)
-    {
-      GtkListItem *item = g_ptr_array_index (self->bound, i);
-      if (gtk_list_item_get_item (item) != job)
-        continue;
-      GtkWidget *row = gtk_list_item_get_child (item);
-      pop_up_menu (self, row, 24, gtk_widget_get_height (row) / 2.0);
-      return TRUE;
-    }
-  return FALSE;
+  GtkWidget *row = job ? gesso_lazy_rows_get_row (self->rows, job) : NULL;
+  if (!row)
+    return FALSE;
+  pop_up_menu (self, row, 24, gtk_widget_get_height (row) / 2.0);
+  return TRUE;
 }
 
 static void
@@ -298,22 +266,61 @@ update_summary (GessoQueuePane *self)
 }
 
 static void
-update_stack (GessoQueuePane *self)
+selected_cb (GessoQueuePane *self)
 {
+  guint position = gtk_single_selection_get_selected (self->selection);
+  if (position != GTK_INVALID_LIST_POSITION)
+    self->selected = position;
+}
+
+/* When the selected job has left, its place is selected: GTK would hand the focus to some button.
+ */
+static void
+keep_place (GessoQueuePane *self)
+{
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->queue));
+  GtkRoot *root = gtk_widget_get_root (self->list);
+  GtkWidget *focus = root ? gtk_root_get_focus (root) : NULL;
+  if (gtk_single_selection_get_selected (self->selection) != GTK_INVALID_LIST_POSITION ||
+      self->selected == GTK_INVALID_LIST_POSITION || n == 0 ||
+      (focus && gtk_widget_get_root (focus) && !gtk_widget_is_ancestor (focus, self->list)))
+    return;
+  guint position = MIN (self->selected, n - 1);
+  gtk_single_selection_set_selected (self->selection, position);
+  GtkWidget *item = gesso_lazy_rows_get_row (
+      self->rows, gtk_single_selection_get_selected_item (self->selection));
+  while (item && item != self->list && !gtk_widget_get_focusable (item))
+    item = gtk_widget_get_parent (item);
+  if (item)
+    gtk_widget_grab_focus (item);
+}
+
+/* Which rows begin a part of the list changes with the list and with what runs. */
+static void
+refresh (GtkWidget *widget)
+{
+  GessoQueuePane *self = GESSO_QUEUE_PANE (widget);
   gboolean empty = g_list_model_get_n_items (G_LIST_MODEL (self->queue)) == 0;
   gtk_stack_set_visible_child_name (GTK_STACK (self->stack), empty ? "empty" : "list");
-  schedule_headings (self);
+  update_summary (self);
+  gesso_lazy_rows_update (self->rows);
+  keep_place (self);
+}
+
+static void
+changed_cb (GessoQueuePane *self)
+{
+  gesso_refresh_queue (GTK_WIDGET (self), refresh);
 }
 
 static void
 gesso_queue_pane_dispose (GObject *object)
 {
   GessoQueuePane *self = GESSO_QUEUE_PANE (object);
-  g_clear_handle_id (&self->headings_idle, g_source_remove);
   g_clear_pointer (&self->menu, gtk_widget_unparent);
   if (self->list)
     gtk_list_view_set_model (GTK_LIST_VIEW (self->list), NULL);
-  g_clear_pointer (&self->bound, g_ptr_array_unref);
+  g_clear_object (&self->rows);
   self->list = NULL;
   g_clear_object (&self->selection);
   g_clear_object (&self->queue);
@@ -336,7 +343,7 @@ gesso_queue_pane_class_init (GessoQueuePaneClass *klass)
 static void
 gesso_queue_pane_init (GessoQueuePane *self)
 {
-  self->bound = g_ptr_array_new ();
+  self->selected = GTK_INVALID_LIST_POSITION;
   gtk_widget_init_template (GTK_WIDGET (self));
   self->menu = gtk_popover_menu_new_from_model (NULL);
   gtk_popover_set_has_arrow (GTK_POPOVER (self->menu), FALSE);
@@ -352,11 +359,10 @@ connect_list (GessoQueuePane *self)
   gtk_single_selection_set_autoselect (self->selection, FALSE);
   gtk_single_selection_set_can_unselect (self->selection, TRUE);
   gtk_single_selection_set_model (self->selection, G_LIST_MODEL (self->queue));
-  g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
-  g_signal_connect (factory, "setup", G_CALLBACK (setup_cb), self);
-  g_signal_connect (factory, "bind", G_CALLBACK (bind_cb), self);
-  g_signal_connect (factory, "unbind", G_CALLBACK (unbind_cb), self);
-  gtk_list_view_set_factory (GTK_LIST_VIEW (self->list), factory);
+  g_signal_connect_object (self->selection, "notify::selected", G_CALLBACK (selected_cb), self,
+                           G_CONNECT_SWAPPED);
+  static const GessoLazyRowsFuncs funcs = { make_row, show_row, clear_row };
+  self->rows = gesso_lazy_rows_new (GTK_LIST_VIEW (self->list), ROW_HEIGHT, &funcs, self);
   gtk_list_view_set_model (GTK_LIST_VIEW (self->list), GTK_SELECTION_MODEL (self->selection));
   g_signal_connect (self->list, "activate", G_CALLBACK (activate_cb), self);
 }
@@ -369,13 +375,17 @@ gesso_queue_pane_new (GessoQueue *queue, GessoLibrary *library)
   self->queue = g_object_ref (queue);
   self->library = g_object_ref (library);
   connect_list (self);
-  static const char *const summary[] = { "notify::n-waiting", "notify::eta", "notify::paused" };
-  for (gsize i = 0; i < G_N_ELEMENTS (summary); i++)
-    g_signal_connect_object (queue, summary[i], G_CALLBACK (update_summary), self,
-                             G_CONNECT_SWAPPED);
-  g_signal_connect_object (queue, "items-changed", G_CALLBACK (update_stack), self,
-                           G_CONNECT_SWAPPED);
-  update_stack (self);
-  update_summary (self);
+  static const char *const news[] = { "notify::n-waiting", "notify::eta", "notify::paused",
+                                      "notify::running", "items-changed" };
+  for (gsize i = 0; i < G_N_ELEMENTS (news); i++)
+    g_signal_connect_object (queue, news[i], G_CALLBACK (changed_cb), self, G_CONNECT_SWAPPED);
+  refresh (GTK_WIDGET (self));
   return GTK_WIDGET (self);
+}
+
+guint
+gesso_queue_pane_get_n_rows (GessoQueuePane *self)
+{
+  g_return_val_if_fail (GESSO_IS_QUEUE_PANE (self), 0);
+  return gesso_lazy_rows_get_n_shown (self->rows);
 }

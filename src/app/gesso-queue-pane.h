@@ -20,5 +20,7 @@ GessoJob *gesso_queue_pane_get_selected (GessoQueuePane *self);
 void gesso_queue_pane_select (GessoQueuePane *self, guint position);
 /* Entries for what can be done to @job now. */
 GMenuModel *gesso_queue_pane_new_menu (GessoJob *job);
+/* Rows made and filled: those in view. */
+guint gesso_queue_pane_get_n_rows (GessoQueuePane *self);
 
 G_END_DECLS

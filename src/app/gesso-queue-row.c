@@ -6,7 +6,9 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-job-text.h"
+#include "app/gesso-refresh.h"
 #include "app/gesso-texture.h"
+#include "app/gesso-tooltip.h"
 
 enum
 {
@@ -19,6 +21,7 @@ struct _GessoQueueRow
   GessoLibrary *library;
   GessoJob *job;
   GtkWidget *section, *card, *picture, *title, *details, *progress, *retry, *stop, *show, *grip;
+  gboolean picture_changed, state_changed;
 };
 
 G_DEFINE_FINAL_TYPE (GessoQueueRow, gesso_queue_row, ADW_TYPE_BIN)
@@ -71,7 +74,7 @@ update_state (GessoQueueRow *self)
   gtk_button_set_icon_name (GTK_BUTTON (self->stop),
                             active ? "window-close-symbolic" : "edit-clear-symbolic");
   const char *tip = active ? _ ("Cancel") : _ ("Remove from the list");
-  gtk_widget_set_tooltip_text (self->stop, tip);
+  gesso_tooltip_set (self->stop, tip);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->stop), GTK_ACCESSIBLE_PROPERTY_LABEL, tip,
                                   -1);
   gtk_actionable_set_action_name (GTK_ACTIONABLE (self->stop),
@@ -100,15 +103,28 @@ set_targets (GessoQueueRow *self)
 }
 
 static void
+refresh (GtkWidget *widget)
+{
+  GessoQueueRow *self = GESSO_QUEUE_ROW (widget);
+  if (!self->job)
+    return;
+  if (self->picture_changed)
+    update_picture (self);
+  if (self->state_changed)
+    update_state (self);
+  self->picture_changed = self->state_changed = FALSE;
+  update_progress (self);
+}
+
+static void
 job_notify_cb (GessoJob *job, GParamSpec *pspec, gpointer user_data)
 {
   GessoQueueRow *self = user_data;
   const char *name = g_param_spec_get_name (pspec);
-  if (g_str_equal (name, "preview") || g_str_equal (name, "last-picture"))
-    update_picture (self);
-  if (g_str_equal (name, "state") || g_str_equal (name, "last-picture"))
-    update_state (self);
-  update_progress (self);
+  gboolean last = g_str_equal (name, "last-picture");
+  self->picture_changed |= last || g_str_equal (name, "preview");
+  self->state_changed |= last || g_str_equal (name, "state");
+  gesso_refresh_queue (GTK_WIDGET (self), refresh);
 }
 
 void
@@ -127,9 +143,8 @@ gesso_queue_row_set_job (GessoQueueRow *self, GessoJob *job)
   gtk_label_set_label (GTK_LABEL (self->title), title && *title ? title : _ ("Without words"));
   g_signal_connect_object (job, "notify", G_CALLBACK (job_notify_cb), self, 0);
   set_targets (self);
-  update_picture (self);
-  update_state (self);
-  update_progress (self);
+  self->picture_changed = self->state_changed = TRUE;
+  refresh (GTK_WIDGET (self));
 }
 
 GessoJob *
@@ -238,6 +253,9 @@ static void
 gesso_queue_row_init (GessoQueueRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gesso_tooltip_set (self->retry, _ ("Try again"));
+  gesso_tooltip_set (self->show, _ ("Show picture in Files"));
+  gesso_tooltip_set (self->grip, _ ("Drag to reorder, or Alt+Up and Alt+Down"));
   add_gestures (self);
 }
 

@@ -54,7 +54,7 @@ static char *
 describe (Offer *offer, const char *source, char **notes)
 {
   GString *text = g_string_new (NULL);
-  g_autofree char *name = g_file_get_basename (offer->file);
+  g_autofree char *name = g_filename_display_basename (g_file_peek_path (offer->file));
   g_string_append_printf (text, _ ("%s says how it was made (%s)."), name, source);
   g_autoptr (GessoForm) form = gesso_form_new ();
   if (gesso_form_load (form, offer->recipe, NULL) && gesso_form_peek (form)->prompt)

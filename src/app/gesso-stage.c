@@ -12,6 +12,8 @@
 #include "app/canvas/gesso-tool-bar.h"
 #include "app/gesso-compat.h"
 #include "app/gesso-job-text.h"
+#include "app/gesso-places.h"
+#include "app/gesso-refresh.h"
 #include "app/gesso-results.h"
 #include "app/gesso-texture.h"
 
@@ -27,13 +29,14 @@ struct _GessoStage
   GessoLibrary *library;
   GessoDocument *document;
   GessoResults *results;
-  GessoJob *job;      /* whose progress is shown */
-  GHashTable *places; /* gint64 * -> GessoRect * */
+  GessoJob *job; /* whose progress is shown */
+  GessoPlaces *places;
   GCancellable *loading;
   GessoCanvas *canvas;
   GessoFilmstrip *filmstrip;
   GtkWidget *pill, *pill_label, *pill_bar, *zoom_label;
   int announced;
+  gboolean preview_changed;
 };
 
 G_DEFINE_FINAL_TYPE (GessoStage, gesso_stage, ADW_TYPE_BIN)
@@ -56,8 +59,7 @@ say (GessoStage *self, const char *message)
 static const GessoRect *
 where_of (GessoStage *self, GessoJob *job)
 {
-  gint64 id = gesso_job_get_id (job);
-  return g_hash_table_lookup (self->places, &id);
+  return gesso_places_get (self->places, gesso_job_get_id (job));
 }
 
 /* ---- the running job ---- */
@@ -99,43 +101,49 @@ update_preview (GessoStage *self)
     gesso_canvas_clear_preview (self->canvas);
 }
 
+/* Once a frame: a small model takes many steps in that time. */
 static void
-job_notify_cb (GessoJob *job, GParamSpec *pspec, gpointer user_data)
+refresh (GtkWidget *widget)
 {
-  GessoStage *self = user_data;
-  update_progress (self);
-  const char *name = g_param_spec_get_name (pspec);
-  if (g_str_equal (name, "preview") || g_str_equal (name, "fraction"))
-    update_preview (self);
-}
-
-static void
-set_job (GessoStage *self, GessoJob *job)
-{
-  if (self->job == job)
-    return;
+  GessoStage *self = GESSO_STAGE (widget);
+  gtk_widget_set_visible (self->pill, self->job != NULL);
   if (self->job)
-    g_signal_handlers_disconnect_by_func (self->job, job_notify_cb, self);
-  g_set_object (&self->job, job);
-  self->announced = 0;
-  gtk_widget_set_visible (self->pill, job != NULL);
-  if (job)
     {
-      g_signal_connect_object (job, "notify", G_CALLBACK (job_notify_cb), self, 0);
       update_progress (self);
-      update_preview (self);
+      if (self->preview_changed)
+        update_preview (self);
     }
   else
     {
       gesso_filmstrip_clear_live (self->filmstrip);
       gesso_canvas_clear_preview (self->canvas);
     }
+  self->preview_changed = FALSE;
+}
+
+static void
+job_notify_cb (GessoJob *job, GParamSpec *pspec, gpointer user_data)
+{
+  GessoStage *self = user_data;
+  const char *name = g_param_spec_get_name (pspec);
+  self->preview_changed |= g_str_equal (name, "preview") || g_str_equal (name, "fraction");
+  gesso_refresh_queue (GTK_WIDGET (self), refresh);
 }
 
 static void
 running_cb (GessoStage *self)
 {
-  set_job (self, gesso_queue_get_running (gesso_session_get_queue (self->session)));
+  GessoJob *job = gesso_queue_get_running (gesso_session_get_queue (self->session));
+  if (self->job == job)
+    return;
+  if (self->job)
+    g_signal_handlers_disconnect_by_func (self->job, job_notify_cb, self);
+  g_set_object (&self->job, job);
+  self->announced = 0;
+  self->preview_changed = TRUE;
+  if (job)
+    g_signal_connect_object (job, "notify", G_CALLBACK (job_notify_cb), self, 0);
+  gesso_refresh_queue (GTK_WIDGET (self), refresh);
 }
 
 static void
@@ -381,7 +389,7 @@ gesso_stage_dispose (GObject *object)
   g_clear_object (&self->session);
   g_clear_object (&self->library);
   g_clear_object (&self->document);
-  g_clear_pointer (&self->places, g_hash_table_unref);
+  g_clear_object (&self->places);
   G_OBJECT_CLASS (gesso_stage_parent_class)->dispose (object);
 }
 
@@ -401,7 +409,6 @@ gesso_stage_class_init (GessoStageClass *klass)
 static void
 gesso_stage_init (GessoStage *self)
 {
-  self->places = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
 }
 
 GtkWidget *
@@ -413,6 +420,7 @@ gesso_stage_new (GessoSession *session, GessoLibrary *library, GessoDocument *do
   self->session = g_object_ref (session);
   self->library = g_object_ref (library);
   self->document = g_object_ref (document);
+  self->places = gesso_places_new (session);
   build (self);
   self->results = gesso_results_new (self->filmstrip, document, library);
   g_signal_connect_object (self->results, "message", G_CALLBACK (result_message_cb), self, 0);
@@ -440,10 +448,10 @@ gesso_stage_get_filmstrip (GessoStage *self)
 }
 
 void
-gesso_stage_set_where (GessoStage *self, gint64 id, const GessoRect *where)
+gesso_stage_set_where (GessoStage *self, const gint64 *jobs, guint n, const GessoRect *where)
 {
   g_return_if_fail (GESSO_IS_STAGE (self) && where);
-  g_hash_table_insert (self->places, g_memdup2 (&id, sizeof id), g_memdup2 (where, sizeof *where));
+  gesso_places_set (self->places, jobs, n, where);
 }
 
 void

@@ -21,8 +21,8 @@ G_DECLARE_FINAL_TYPE (GessoStage, gesso_stage, GESSO, STAGE, AdwBin)
 GtkWidget *gesso_stage_new (GessoSession *session, GessoLibrary *library, GessoDocument *document);
 GessoCanvas *gesso_stage_get_canvas (GessoStage *self);
 GessoFilmstrip *gesso_stage_get_filmstrip (GessoStage *self);
-/* Where the pictures of job @id belong. */
-void gesso_stage_set_where (GessoStage *self, gint64 id, const GessoRect *where);
+/* Where the pictures of @jobs (ids) belong. */
+void gesso_stage_set_where (GessoStage *self, const gint64 *jobs, guint n, const GessoRect *where);
 void gesso_stage_undo_discard (GessoStage *self);
 
 G_END_DECLS

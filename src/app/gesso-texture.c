@@ -3,11 +3,7 @@
  */
 #include "app/gesso-texture.h"
 
-#include <glib/gstdio.h>
-#include <string.h>
-
-#include "core/mem.h"
-#include "media/png.h"
+#include "media/image.h"
 
 GdkTexture *
 gesso_texture_new (GBytes *rgb, int width, int height)
@@ -85,50 +81,4 @@ GdkTexture *
 gesso_texture_load_finish (GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static GBytes *
-grey_to_rgb (GBytes *grey)
-{
-  gsize n;
-  const guint8 *from = g_bytes_get_data (grey, &n);
-  guint8 *rgb = g_malloc (n * IMAGE_CHANNELS);
-  for (gsize i = 0; i < n; i++)
-    memset (rgb + i * IMAGE_CHANNELS, from[i], IMAGE_CHANNELS);
-  return g_bytes_new_take (rgb, n * IMAGE_CHANNELS);
-}
-
-static char *
-content_path (const char *folder, GBytes *pixels, int width, int height)
-{
-  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  gint32 size[] = { width, height };
-  g_checksum_update (sum, (const guchar *) size, sizeof size);
-  g_checksum_update (sum, g_bytes_get_data (pixels, NULL), (gssize) g_bytes_get_size (pixels));
-  g_autofree char *name = g_strdup_printf ("%.32s.png", g_checksum_get_string (sum));
-  return g_build_filename (folder, name, NULL);
-}
-
-char *
-gesso_texture_store_png (
-    const char *folder, GBytes *pixels, int width, int height, gboolean mask, GError **error)
-{
-  g_return_val_if_fail (folder && pixels, NULL);
-  g_autoptr (GBytes) rgb = mask ? grey_to_rgb (pixels) : g_bytes_ref (pixels);
-  g_autofree char *path = content_path (folder, rgb, width, height);
-  if (g_file_test (path, G_FILE_TEST_EXISTS))
-    return g_steal_pointer (&path);
-  if (g_mkdir_with_parents (folder, 0700) != 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "The folder %s could not be made.",
-                   folder);
-      return NULL;
-    }
-  Image image = { width, height, (uint8_t *) g_bytes_get_data (rgb, NULL) };
-  PngOptions options = { .overwrite = true };
-  Status status = { 0 };
-  if (png_write_file (path, &image, &options, &status))
-    return g_steal_pointer (&path);
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, status.message);
-  return NULL;
 }

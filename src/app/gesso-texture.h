@@ -29,10 +29,4 @@ void gesso_texture_load_async (const char *path,
                                gpointer user_data);
 GdkTexture *gesso_texture_load_finish (GAsyncResult *result, GError **error);
 
-/* Writes (height, width, n_channels) bytes as a PNG into @folder, named by their hash, so that the
- * same pixels are there once.  @mask: one channel, written as grey.  Blocking: for threads.
- * Returns: the path, the caller's to g_free */
-char *gesso_texture_store_png (
-    const char *folder, GBytes *pixels, int width, int height, gboolean mask, GError **error);
-
 G_END_DECLS

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-tooltip.c - a tooltip of the widget itself.
  *
- * GTK asks a popover's parents for a tooltip, too, with coordinates outside of them.
+ * GTK asks a popover's parents for a tooltip, too, with coordinates outside of them.  And
+ * gtk_widget_set_tooltip_text() asks the display server where the pointer is and waits for the
+ * answer each time; what changes while jobs run is set here, which waits for nothing.
  */
 #include "app/gesso-tooltip.h"
 

@@ -7,6 +7,7 @@
 
 G_BEGIN_DECLS
 
+/* @text: NULL for none */
 void gesso_tooltip_set (GtkWidget *widget, const char *text);
 
 G_END_DECLS

@@ -41,7 +41,8 @@ static void
 append_installation (GessoWelcome *self, const char *path)
 {
   GtkWidget *row = adw_action_row_new ();
-  g_autofree char *escaped = g_markup_escape_text (path, -1);
+  g_autofree char *shown = g_filename_display_name (path);
+  g_autofree char *escaped = g_markup_escape_text (shown, -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Models found"));
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
   GtkWidget *button = gtk_button_new_with_mnemonic (_ ("_Use"));

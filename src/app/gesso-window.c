@@ -5,8 +5,12 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-drop.h"
+#include "app/gesso-gallery-link.h"
 #include "app/gesso-progress-ring.h"
 #include "app/gesso-recipe-offer.h"
+#include "app/gesso-refresh.h"
+#include "app/gesso-tooltip.h"
 #include "app/gesso-window-actions.h"
 
 enum
@@ -79,8 +83,9 @@ job_ended_cb (GessoQueue *queue, GessoJob *job, gpointer user_data)
 /* ---- queue button ---- */
 
 static void
-update_queue_button (GessoWindow *self)
+update_queue_button (GtkWidget *widget)
 {
+  GessoWindow *self = GESSO_WINDOW (widget);
   GessoQueue *queue = gesso_session_get_queue (self->session);
   int n = gesso_queue_get_n_waiting (queue);
   g_autofree char *count = n > 0 ? g_strdup_printf ("%d", n) : g_strdup ("");
@@ -91,9 +96,15 @@ update_queue_button (GessoWindow *self)
   g_autofree char *spoken =
       n > 0 ? g_strdup_printf (g_dngettext (NULL, "Queue, %d job", "Queue, %d jobs", (gulong) n), n)
             : g_strdup (_ ("Queue"));
-  gtk_widget_set_tooltip_text (self->queue_button, spoken);
+  gesso_tooltip_set (self->queue_button, spoken);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->queue_button),
                                   GTK_ACCESSIBLE_PROPERTY_LABEL, spoken, -1);
+}
+
+static void
+queue_changed_cb (GessoWindow *self)
+{
+  gesso_refresh_queue (GTK_WIDGET (self), update_queue_button);
 }
 
 static void
@@ -102,10 +113,10 @@ connect_queue (GessoWindow *self)
   GessoQueue *queue = gesso_session_get_queue (self->session);
   static const char *const watched[] = { "notify::n-waiting", "notify::fraction" };
   for (gsize i = 0; i < G_N_ELEMENTS (watched); i++)
-    g_signal_connect_object (queue, watched[i], G_CALLBACK (update_queue_button), self,
+    g_signal_connect_object (queue, watched[i], G_CALLBACK (queue_changed_cb), self,
                              G_CONNECT_SWAPPED);
   g_signal_connect_object (queue, "job-ended", G_CALLBACK (job_ended_cb), self, 0);
-  update_queue_button (self);
+  update_queue_button (GTK_WIDGET (self));
 }
 
 /* ---- layout by width ---- */
@@ -184,7 +195,7 @@ gesso_window_use_recipe (GessoWindow *self, const char *json, gint64 job)
 static gboolean
 picture_dropped_cb (GessoCreatePage *page, GFile *file, gpointer user_data)
 {
-  gesso_window_open_picture (user_data, file);
+  gesso_drop_file (user_data, file);
   return TRUE;
 }
 
@@ -197,11 +208,7 @@ drop_cb (GtkDropTarget *target, const GValue *value, double x, double y, gpointe
   g_autoptr (GSList) files = gdk_file_list_get_files (g_value_get_boxed (value));
   if (!files)
     return FALSE;
-  const char *path = g_file_peek_path (files->data);
-  if (path && g_file_test (path, G_FILE_TEST_IS_DIR))
-    gesso_library_add_folder (self->library, path);
-  else
-    gesso_window_open_picture (self, files->data);
+  gesso_drop_file (self, files->data);
   return TRUE;
 }
 
@@ -275,6 +282,8 @@ build (GessoWindow *self)
 {
   self->create = gesso_create_page_new (self->session, self->library, self->settings);
   gesso_window_add_page (self, self->create, "create", _ ("Create"), "gesso-create-symbolic");
+  GtkWidget *gallery = gesso_gallery_link_new (self, GESSO_CREATE_PAGE (self->create));
+  gesso_window_add_page (self, gallery, "gallery", _ ("Gallery"), "gesso-gallery-symbolic");
   self->banner = gesso_banner_new (self->session);
   gtk_box_append (GTK_BOX (self->banner_place), self->banner);
   self->queue_pane = gesso_queue_pane_new (gesso_session_get_queue (self->session), self->library);

@@ -5,12 +5,14 @@
 #include <locale.h>
 
 #include "app/gesso-application.h"
+#include "app/gesso-paths.h"
 
 int
 main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, GESSO_LOCALE_DIR);
+  g_autofree char *locale_dir = gesso_paths_dup_locale_dir (GESSO_LOCALE_DIR);
+  bindtextdomain (GETTEXT_PACKAGE, locale_dir);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
   g_autoptr (GessoApplication) app = gesso_application_new ();

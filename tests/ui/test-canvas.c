@@ -14,6 +14,7 @@
 #include "app/canvas/gesso-canvas-private.h"
 #include "app/canvas/gesso-filmstrip.h"
 #include "app/canvas/gesso-tool-bar.h"
+#include "app/canvas/gesso-viewport.h"
 #include "media/png.h"
 
 #define WAIT_US (20 * G_USEC_PER_SEC)
@@ -784,6 +785,26 @@ test_canvas_bench (Fixture *f, gconstpointer data)
   g_test_message ("copy of the state %.2f ms", (double) (g_get_monotonic_time () - begin) / 1000);
 }
 
+static GessoViewport
+fitted (int side)
+{
+  GessoViewport view = { 1, 0, 0, 900, 700 };
+  gesso_viewport_fit (&view, &(GessoRect){ 0, 0, side, side }, 64, 24);
+  return view;
+}
+
+/* A picture of 128 px was a stamp in the middle. */
+static void
+test_canvas_fit_enlarges_small_pictures (void)
+{
+  g_assert_cmpfloat (fitted (64).zoom, ==, 4);
+  g_assert_cmpfloat (fitted (128).zoom, ==, 4);
+  g_assert_cmpfloat (fitted (256).zoom, ==, 2); /* 2.5 would make squares of two sizes */
+  g_assert_cmpfloat_with_epsilon (fitted (512).zoom, 652 / 512.0, 1e-9);
+  g_assert_cmpfloat_with_epsilon (fitted (1304).zoom, 0.5, 1e-9);
+  g_assert_cmpfloat (fitted (128).x, ==, (900 - 512) / 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -794,6 +815,8 @@ main (int argc, char **argv)
 #define TEST(path, name)                                                                           \
   g_test_add ("/canvas/" path, Fixture, NULL, set_up, test_canvas_##name, tear_down)
   TEST ("empty/invites", empty_invites);
+  g_test_add_func ("/canvas/zoom/fit-enlarges-small-pictures",
+                   test_canvas_fit_enlarges_small_pictures);
   TEST ("zoom/keeps-the-point", zoom_keeps_the_point);
   TEST ("zoom/wheel-at-the-pointer", wheel_zooms_at_the_pointer);
   TEST ("zoom/actual-size-is-exact", actual_size_is_exact);

@@ -397,13 +397,25 @@ is_two (Fixture *f)
   return is_loaded (f) && n_listed (f) == 2;
 }
 
+static gboolean
+are_starred (Fixture *f)
+{
+  return gesso_picture_get_starred (at (f, 2)) && gesso_picture_get_starred (at (f, 5));
+}
+
+static gboolean
+is_first_starred (Fixture *f)
+{
+  return gesso_picture_get_starred (at (f, 0));
+}
+
 static void
 test_gallery_stars (Fixture *f, gconstpointer data)
 {
   pick (f, 2, TRUE);
   pick (f, 5, FALSE);
   act (f, "star");
-  g_assert_true (gesso_picture_get_starred (at (f, 2)) && gesso_picture_get_starred (at (f, 5)));
+  WAIT (f, are_starred);
   screenshot (f, "selected");
   g_action_group_change_action_state (G_ACTION_GROUP (f->self->actions), "starred-only",
                                       g_variant_new_boolean (TRUE));
@@ -646,6 +658,15 @@ is_first_selected (Fixture *f)
   return gtk_selection_model_is_selected (selection (f), 0);
 }
 
+/* The keyboard is with a picture of the grid. */
+static gboolean
+has_keyboard (Fixture *f)
+{
+  GtkWidget *focus = gtk_root_get_focus (GTK_ROOT (f->window));
+  GtkWidget *view = gesso_gallery_grid_get_view (GESSO_GALLERY_GRID (f->self->grid));
+  return focus && gtk_widget_get_parent (focus) == view;
+}
+
 /* From the search to stars, a quick look, the recipe and the trash. */
 static void
 test_gallery_by_keyboard (Fixture *f, gconstpointer data)
@@ -654,29 +675,54 @@ test_gallery_by_keyboard (Fixture *f, gconstpointer data)
   input ("xdotool type --delay 15 lighthouse");
   WAIT (f, is_lighthouse_only);
   input ("xdotool key Down");
+  WAIT (f, has_keyboard);
   input ("xdotool key ctrl+a");
   WAIT (f, is_first_selected);
   input ("xdotool key s");
-  g_assert_true (gesso_picture_get_starred (at (f, 0)));
+  WAIT (f, is_first_starred);
   input ("xdotool key space");
   WAIT (f, is_viewing);
   input ("xdotool key space");
   WAIT (f, is_browsing);
+  WAIT (f, has_keyboard);
   input ("xdotool key Return");
   WAIT (f, is_viewing);
   input ("xdotool key u");
   WAIT (f, got_recipe);
   input ("xdotool key Escape");
   WAIT (f, is_browsing);
+  WAIT (f, has_keyboard);
   input ("xdotool key Delete");
   WAIT (f, is_none);
   WAIT (f, can_undo);
   input ("xdotool key ctrl+z");
   WAIT (f, is_lighthouse_only);
-  g_assert_true (gesso_picture_get_starred (at (f, 0)));
+  WAIT (f, is_first_starred);
   input ("xdotool key ctrl+f");
   input ("xdotool key Escape");
   WAIT (f, has_all);
+}
+
+static gboolean
+is_250_focused (Fixture *f)
+{
+  GtkWidget *focus = gtk_root_get_focus (GTK_ROOT (f->window));
+  GtkWidget *cell = focus ? gtk_widget_get_first_child (focus) : NULL;
+  return cell && GESSO_IS_GALLERY_CELL (cell) &&
+         gesso_gallery_cell_get_picture (GESSO_GALLERY_CELL (cell)) == at (f, 250);
+}
+
+static gboolean
+has_menu (Fixture *f)
+{
+  GtkWidget *child = gtk_widget_get_last_child (f->self->grid);
+  return GTK_IS_POPOVER (child) && gtk_widget_get_mapped (child);
+}
+
+static gboolean
+has_no_menu (Fixture *f)
+{
+  return !has_menu (f);
 }
 
 static void
@@ -684,24 +730,31 @@ test_gallery_keys_select_and_open (Fixture *f, gconstpointer data)
 {
   GessoGalleryViewer *viewer = GESSO_GALLERY_VIEWER (f->self->viewer);
   gesso_gallery_select_position (f->self, 0);
+  WAIT (f, has_keyboard);
   input ("xdotool key Right Right");
   g_assert_true (gtk_selection_model_is_selected (selection (f), 2));
   input ("xdotool key shift+Right x");
   g_assert_cmpint (gesso_gallery_get_mode (f->self), ==, GESSO_GALLERY_COMPARE);
   input ("xdotool key Escape");
   WAIT (f, is_browsing);
+  WAIT (f, has_keyboard);
   gesso_gallery_select_position (f->self, 250); /* far beyond what has widgets now */
-  settle ();
+  WAIT (f, is_250_focused);
   input ("xdotool key Return");
   WAIT (f, is_viewing);
   g_assert_true (gesso_gallery_viewer_get_picture (viewer, 0) == at (f, 250));
   input ("xdotool key Left");
   g_assert_true (gesso_gallery_viewer_get_picture (viewer, 0) == at (f, 249));
-  input ("xdotool key Escape plus plus minus");
-  WAIT (f, is_browsing);
-  input ("xdotool key shift+F10");
-  screenshot (f, "menu");
   input ("xdotool key Escape");
+  WAIT (f, is_browsing);
+  WAIT (f, has_keyboard);
+  input ("xdotool key plus plus minus");
+  input ("xdotool key shift+F10");
+  WAIT (f, has_menu);
+  if (g_getenv ("GESSO_SCREENSHOTS")) /* a menu is a surface of its own */
+    input ("sleep 0.3; import -window root $GESSO_SCREENSHOTS/gallery-menu.png");
+  input ("xdotool key Escape");
+  WAIT (f, has_no_menu);
 }
 
 static char *dropped;
@@ -774,6 +827,125 @@ test_gallery_shows_new_picture (Fixture *f, gconstpointer data)
                    ==, path);
 }
 
+static int
+row_height (Fixture *f)
+{
+  return gtk_widget_get_height (gtk_widget_get_first_child (
+      gesso_gallery_grid_get_view (GESSO_GALLERY_GRID (f->self->grid))));
+}
+
+static int height_before;
+
+static gboolean
+is_larger (Fixture *f)
+{
+  return row_height (f) > height_before;
+}
+
+static void
+test_gallery_click_and_wheel (Fixture *f, gconstpointer data)
+{
+  input ("xdotool mousemove 90 150 click 1");
+  WAIT (f, is_first_selected);
+  height_before = row_height (f);
+  input ("xdotool keydown ctrl click 4 keyup ctrl");
+  WAIT (f, is_larger);
+  screenshot (f, "large");
+  input ("xdotool mousemove 90 150 click --repeat 2 --delay 60 1");
+  WAIT (f, is_viewing);
+  WAIT (f, viewer_is_complete);
+  GessoPictureView *view = gesso_gallery_viewer_get_view (GESSO_GALLERY_VIEWER (f->self->viewer));
+  double fit = gesso_picture_view_get_zoom (view);
+  input ("xdotool mousemove 300 300 click 4 click 4");
+  g_assert_cmpfloat_with_epsilon (gesso_picture_view_get_zoom (view), fit * 1.44, 0.01 * fit);
+}
+
+static void
+check_labels (GtkWidget *widget)
+{
+  gboolean named =
+      gtk_test_accessible_has_property (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_PROPERTY_LABEL);
+  gboolean icon = GTK_IS_BUTTON (widget) && gtk_button_get_icon_name (GTK_BUTTON (widget));
+  if (icon && !named && !gtk_widget_get_tooltip_text (widget))
+    g_error ("a button with the icon %s has no label",
+             gtk_button_get_icon_name (GTK_BUTTON (widget)));
+  if (GESSO_IS_GALLERY_CELL (widget) &&
+      gesso_gallery_cell_get_picture (GESSO_GALLERY_CELL (widget)))
+    g_assert_true (named);
+  for (GtkWidget *c = gtk_widget_get_first_child (widget); c; c = gtk_widget_get_next_sibling (c))
+    check_labels (c);
+}
+
+static void
+test_gallery_everything_is_labelled (Fixture *f, gconstpointer data)
+{
+  pick (f, OWN_PICTURE, TRUE);
+  details_wanted = "lighthouse";
+  WAIT (f, details_say);
+  check_labels (f->page);
+}
+
+static gboolean
+is_narrow (Fixture *f)
+{
+  return f->self->narrow;
+}
+
+static int
+minimum_width (GtkWidget *widget)
+{
+  int minimum;
+  gtk_widget_measure (widget, GTK_ORIENTATION_HORIZONTAL, -1, &minimum, NULL, NULL, NULL);
+  return minimum;
+}
+
+/* For the eye, but for the width: what is too wide would be cut off. */
+static void
+test_gallery_looks (Fixture *f, gconstpointer data)
+{
+  pick (f, OWN_PICTURE, TRUE);
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (),
+                                      ADW_COLOR_SCHEME_FORCE_DARK);
+  details_wanted = "lighthouse";
+  WAIT (f, details_say);
+  screenshot (f, "dark");
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 560, 760);
+  WAIT (f, is_narrow);
+  g_test_message ("at least %d px wide: grid %d, details %d", minimum_width (f->page),
+                  minimum_width (f->self->grid), minimum_width (f->self->details));
+  g_assert_cmpint (minimum_width (f->page), <=, 460);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 560, 760);
+  screenshot (f, "narrow");
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_DEFAULT);
+}
+
+/* Rubbish in the search field is words that nothing has, or no words. */
+static void
+test_gallery_hostile_search (Fixture *f, gconstpointer data)
+{
+  static const char *const texts[] = { "\"",   "*) OR (", "NEAR(a b", "prompt:x AND",
+                                       "';--", "日本 \\", "^",        "-" };
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      gesso_picture_list_set_search (f->self->list, texts[i]);
+      WAIT (f, is_loaded);
+    }
+  act (f, "clear-search");
+  WAIT (f, has_all);
+}
+
+/* The window closes while pictures are decoded, read, starred, trashed and thumbnailed. */
+static void
+test_gallery_closes_while_busy (Fixture *f, gconstpointer data)
+{
+  pick (f, OWN_PICTURE, TRUE);
+  act (f, "use-recipe");
+  act (f, "star");
+  act (f, "open");
+  act (f, "trash");
+  act (f, "next");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -797,6 +969,11 @@ main (int argc, char **argv)
   TEST ("keyboard/select-and-open", keys_select_and_open);
   TEST ("drag/two-files", drags_files);
   TEST ("labels/prompt-and-date", labels);
+  TEST ("labels/everything", everything_is_labelled);
+  TEST ("mouse/click-and-wheel", click_and_wheel);
+  TEST ("search/hostile", hostile_search);
+  TEST ("looks/dark-and-narrow", looks);
+  TEST ("closing/while-busy", closes_while_busy);
 #undef TEST
   return g_test_run ();
 }

@@ -6,7 +6,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "app/gesso-application.h"
 #include "app/gesso-grid-dialog.h"
 #include "app/gesso-job-text.h"
 #include "app/gesso-parameter-row.h"
@@ -14,205 +13,7 @@
 #include "app/gesso-prompt-weight.h"
 #include "app/gesso-shape.h"
 #include "app/gesso-watchdog.h"
-
-enum
-{
-  DEADLINE_S = 120 /* far beyond what anything takes: a hang, not a slow machine */
-};
-
-typedef struct
-{
-  char *dir;
-  GessoApplication *app;
-  GessoWindow *window;
-  GessoCreatePage *page;
-  GessoForm *form;
-  GessoSession *session;
-  GessoQueue *queue;
-} Fixture;
-
-typedef gboolean (*Condition) (Fixture *f);
-
-static void
-wait_until (Fixture *f, Condition condition, const char *what)
-{
-  gint64 deadline = g_get_monotonic_time () + DEADLINE_S * G_USEC_PER_SEC;
-  while (!condition (f))
-    {
-      if (g_get_monotonic_time () > deadline)
-        g_error ("This never happened: %s", what);
-      g_main_context_iteration (NULL, TRUE);
-    }
-}
-
-#define WAIT(f, condition) wait_until (f, condition, #condition)
-
-static gboolean
-tick_cb (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-start_in (Fixture *f, const char *dir)
-{
-  g_autofree char *data = g_build_filename (dir, "data", NULL);
-  g_autofree char *pictures = g_build_filename (dir, "pictures", NULL);
-  GessoSessionOptions options = { data, pictures, g_getenv ("GESSO_TEST_WORKER"), "null" };
-  g_autoptr (GError) error = NULL;
-  f->app = gesso_application_new ();
-  g_application_set_flags (G_APPLICATION (f->app), G_APPLICATION_NON_UNIQUE);
-  gesso_application_set_options (f->app, &options);
-  g_application_register (G_APPLICATION (f->app), NULL, &error);
-  g_assert_no_error (error);
-  g_application_activate (G_APPLICATION (f->app));
-  f->window = gesso_application_get_window (f->app);
-  g_assert_nonnull (f->window);
-  f->page = gesso_window_get_create_page (f->window);
-  f->form = gesso_create_page_get_form (f->page);
-  f->session = gesso_window_get_session (f->window);
-  f->queue = gesso_session_get_queue (f->session);
-}
-
-static void
-reset_settings (void)
-{
-  g_autoptr (GSettings) settings = gesso_paths_new_settings (NULL);
-  g_assert_nonnull (settings);
-  static const char *const keys[] = { "show-queue",  "show-parameters",
-                                      "seed-locked", "welcome-dismissed",
-                                      "page",        "quit-explained" };
-  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
-    g_settings_reset (settings, keys[i]);
-}
-
-static void
-setup (Fixture *f, gconstpointer unused)
-{
-  reset_settings ();
-  f->dir = g_dir_make_tmp ("gesso-ui-XXXXXX", NULL);
-  start_in (f, f->dir);
-}
-
-/* g_application_run() alone shuts an application down; told to end, it does nothing else. */
-static int
-end_cb (GApplication *app, GVariantDict *options, gpointer unused)
-{
-  return 0;
-}
-
-static void
-stop (Fixture *f)
-{
-  gtk_window_destroy (GTK_WINDOW (f->window));
-  char name[] = "gesso", *argv[] = { name, NULL };
-  g_signal_connect (f->app, "handle-local-options", G_CALLBACK (end_cb), NULL);
-  g_application_run (G_APPLICATION (f->app), 1, argv);
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  g_application_set_default (NULL);
-  g_clear_object (&f->app);
-}
-
-static void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) dir =
-      g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
-  const char *name;
-  while (dir && (name = g_dir_read_name (dir)))
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-      remove_tree (child);
-    }
-  g_remove (path);
-}
-
-static void
-teardown (Fixture *f, gconstpointer unused)
-{
-  stop (f);
-  remove_tree (f->dir);
-  g_free (f->dir);
-}
-
-static void
-act (Fixture *f, const char *action)
-{
-  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), action, NULL));
-}
-
-static void
-act_on (Fixture *f, const char *action, GessoJob *job)
-{
-  g_assert_true (
-      gtk_widget_activate_action (GTK_WIDGET (f->window), action, "x", gesso_job_get_id (job)));
-}
-
-static gboolean
-action_enabled (Fixture *f, const char *name)
-{
-  return g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), name);
-}
-
-/* ---- conditions ---- */
-
-static gboolean
-planned (Fixture *f)
-{
-  return gesso_planner_get_native (gesso_create_page_get_planner (f->page)) > 0;
-}
-
-static gboolean
-refused (Fixture *f)
-{
-  return gesso_planner_get_problem (gesso_create_page_get_planner (f->page)) != NULL;
-}
-
-static gboolean
-allowed (Fixture *f)
-{
-  return !refused (f) && *gesso_planner_get_text (gesso_create_page_get_planner (f->page));
-}
-
-static guint
-n_jobs (Fixture *f)
-{
-  return g_list_model_get_n_items (G_LIST_MODEL (f->queue));
-}
-
-static GessoJob *
-job_at (Fixture *f, guint position)
-{
-  g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (f->queue), position);
-  return job; /* the queue keeps it */
-}
-
-static gboolean
-has_one_picture (Fixture *f)
-{
-  return n_jobs (f) == 1 && gesso_job_get_state (job_at (f, 0)) == GESSO_JOB_DONE;
-}
-
-static gboolean
-nothing_waits (Fixture *f)
-{
-  return gesso_queue_get_n_waiting (f->queue) == 0;
-}
-
-static gboolean
-has_result (Fixture *f)
-{
-  GessoFilmstrip *strip = gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
-  GListModel *results = gesso_filmstrip_get_model (strip);
-  return g_list_model_get_n_items (results) > 0 && !gesso_queue_get_running (f->queue);
-}
-
-static gboolean
-can_generate (Fixture *f)
-{
-  return gesso_create_page_get_can_generate (f->page);
-}
+#include "window-fixture.h"
 
 /* ---- first run ---- */
 
@@ -676,6 +477,37 @@ test_queue_runs_fifty_jobs (Fixture *f, gconstpointer unused)
     g_assert_cmpint (gesso_job_get_state (job_at (f, i)), ==, GESSO_JOB_DONE);
 }
 
+static gboolean
+some_rows_are_shown (Fixture *f)
+{
+  return gesso_queue_pane_get_n_rows (gesso_window_get_queue_pane (f->window)) > 3;
+}
+
+static gboolean
+has_fifty_jobs (Fixture *f)
+{
+  return n_jobs (f) == 50;
+}
+
+/* Fifty rows at once took 70 ms. */
+static void
+test_queue_makes_rows_for_the_view (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) prompts = g_ptr_array_new_with_free_func (g_free);
+  for (int i = 0; i < 50; i++)
+    g_ptr_array_add (prompts, g_strdup_printf ("picture %d", i));
+  g_ptr_array_add (prompts, NULL);
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  act (f, "win.show-queue");
+  GessoGenerateOptions options = { .prompts = (const char *const *) prompts->pdata };
+  gesso_create_page_generate (f->page, &options);
+  WAIT (f, has_fifty_jobs);
+  g_assert_cmpuint (gesso_queue_pane_get_n_rows (gesso_window_get_queue_pane (f->window)), ==, 0);
+  WAIT (f, some_rows_are_shown);
+  g_assert_cmpuint (gesso_queue_pane_get_n_rows (gesso_window_get_queue_pane (f->window)), <, 40);
+}
+
 /* ---- drafts ---- */
 
 static gboolean
@@ -732,35 +564,6 @@ test_draft_survives_a_crash (Fixture *f, gconstpointer unused)
 
 /* ---- recipes in pictures ---- */
 
-static GtkWidget *
-find_button (GtkWidget *widget, const char *label)
-{
-  if (GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), label) == 0)
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_button (child, label);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
-static GtkWidget *
-find_button_anywhere (const char *label)
-{
-  GListModel *windows = gtk_window_get_toplevels ();
-  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
-    {
-      g_autoptr (GtkWidget) window = g_list_model_get_item (windows, i);
-      GtkWidget *found = find_button (window, label);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
 static gboolean
 is_asked (Fixture *f)
 {
@@ -791,37 +594,6 @@ test_dropped_picture_offers_its_recipe (Fixture *f, gconstpointer unused)
 }
 
 /* ---- keyboard only ---- */
-
-static void
-exited_cb (GPid pid, int status, gpointer user_data)
-{
-  *(int *) user_data = status;
-  g_spawn_close_pid (pid);
-}
-
-static int exit_status;
-
-static gboolean
-has_exited (Fixture *f)
-{
-  return exit_status >= 0;
-}
-
-static void
-press (Fixture *f, const char *command)
-{
-  g_auto (GStrv) argv = NULL;
-  GPid pid;
-  g_autoptr (GError) error = NULL;
-  g_shell_parse_argv (command, NULL, &argv, NULL);
-  exit_status = -1;
-  g_spawn_async (NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                 &pid, &error);
-  g_assert_no_error (error);
-  g_child_watch_add (pid, exited_cb, &exit_status);
-  WAIT (f, has_exited);
-  g_assert_cmpint (exit_status, ==, 0);
-}
 
 static gboolean
 is_active (Fixture *f)
@@ -906,14 +678,11 @@ test_window_draws_itself (Fixture *f, gconstpointer unused)
   WAIT (f, is_drawn);
 }
 
-#define ADD(path, func) g_test_add ("/ui/" path, Fixture, NULL, setup, func, teardown)
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   gtk_init ();
-  g_timeout_add (50, tick_cb, NULL); /* conditions on files are looked at again */
   ADD ("first-run/makes-a-picture", test_first_run_makes_a_picture);
   ADD ("first-run/card-can-be-closed", test_first_run_card_can_be_closed);
   g_test_add_func ("/ui/prompt/weight-edits-text", test_prompt_weight_edits_text);
@@ -931,6 +700,7 @@ main (int argc, char **argv)
   ADD ("queue/edits-duplicates-cancels", test_queue_edits_duplicates_cancels);
   ADD ("queue/menu-fits-the-state", test_queue_menu_fits_the_state);
   ADD ("queue/runs-fifty-jobs", test_queue_runs_fifty_jobs);
+  ADD ("queue/makes-rows-for-the-view", test_queue_makes_rows_for_the_view);
   ADD ("draft/survives-a-crash", test_draft_survives_a_crash);
   ADD ("recipe/dropped-picture-offers-it", test_dropped_picture_offers_its_recipe);
   ADD ("keyboard/alone-makes-a-picture", test_keyboard_alone_makes_a_picture);

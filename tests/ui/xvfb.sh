@@ -36,9 +36,10 @@ gtk-cursor-blink=false
 gtk-hint-font-metrics=1
 SETTINGS
 
-# The server picks a free display itself and writes its number when it takes connections.
+# The server picks a free display itself and writes its number when it takes connections.  It must not
+# begin anew when its last client leaves: who connects at that moment would find no display.
 mkfifo "$scratch/display"
-Xvfb -displayfd 3 -screen 0 "${size}x24" +extension GLX -nolisten tcp 3<>"$scratch/display" \
+Xvfb -displayfd 3 -screen 0 "${size}x24" +extension GLX -nolisten tcp -noreset 3<>"$scratch/display" \
   >"$scratch/xvfb.log" 2>&1 &
 server=$!
 finish () {

@@ -140,7 +140,9 @@ static gboolean
 reserve (sqlite3 *db, gpointer data, GError **error)
 {
   Reserved *r = data;
-  return gesso_store_reserve (db, r->job, 0, r->recipe, r->folder, "p", &r->path, &r->done, error);
+  g_autofree char *of_file = NULL;
+  return gesso_store_reserve (db, r->job, 0, r->recipe, r->folder, "p", &r->path, &of_file,
+                              &r->done, error);
 }
 
 /* State 2. */
@@ -254,6 +256,19 @@ test_file_is_recognised_when_it_comes_again (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (count_files (f->pictures), ==, 1);
 }
 
+/* The disk was full when the mark was to be made; now the worker knows the model's hash, too. */
+static void
+test_file_is_recognised_by_its_own_recipe (Fixture *f, gconstpointer unused)
+{
+  int n_done;
+  g_autofree char *path = reserve_name (f, RECIPE);
+  put_file (f, path, RECIPE);
+  g_autofree char *saved = save (f, 0, OTHER, &n_done);
+  g_assert_cmpstr (saved, ==, path);
+  g_assert_true (picture_is_done (f));
+  g_assert_cmpuint (count_files (f->pictures), ==, 1);
+}
+
 static void
 test_file_of_another_program_stays (Fixture *f, gconstpointer unused)
 {
@@ -305,6 +320,8 @@ main (int argc, char **argv)
   ADD ("/session/result/died-with-the-file", test_died_with_the_file);
   ADD ("/session/result/file-is-recognised-when-it-comes-again",
        test_file_is_recognised_when_it_comes_again);
+  ADD ("/session/result/file-is-recognised-by-its-own-recipe",
+       test_file_is_recognised_by_its_own_recipe);
   ADD ("/session/result/file-of-another-program-stays", test_file_of_another_program_stays);
   ADD ("/session/result/picture-of-another-recipe-stays", test_picture_of_another_recipe_stays);
   ADD ("/session/result/died-with-a-file-of-the-second-recipe",

@@ -8,14 +8,15 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
-#include "app/canvas/gesso-canvas-compat.h"
+#include "app/gesso-compat.h"
 
 #define TEXTURE_BUDGET_US 6000 /* for each frame, of 16 ms */
 
 enum
 {
   HANDLE = 9, /* device pixels, of the frame's corners */
-  ZONE_INSET = 12
+  ZONE_INSET = 12,
+  PLATE_HEIGHT = 34 /* logical pixels, of the frame's label with its distance */
 };
 
 /* The ground is dark in the light scheme, too: pictures are judged against it. */
@@ -139,10 +140,10 @@ append_overlay (GessoCanvas *self, GtkSnapshot *snapshot, const GessoOverlay *ov
   /* A preview is small and is made smooth; only a result of the document's size shows squares. */
   double zoom = (double) rect.size.width / gdk_texture_get_width (overlay->texture);
   gtk_snapshot_push_clip (snapshot, &rect);
-  gesso_canvas_compat_append (snapshot, overlay->texture, &rect,
-                              &GRAPHENE_RECT_INIT (0, 0, self->view.width, self->view.height),
-                              gdk_texture_get_width (overlay->texture) < where.width ? 1 : zoom,
-                              self->software);
+  gesso_compat_append_texture (snapshot, overlay->texture, &rect,
+                               &GRAPHENE_RECT_INIT (0, 0, self->view.width, self->view.height),
+                               gdk_texture_get_width (overlay->texture) < where.width ? 1 : zoom,
+                               self->software);
   gtk_snapshot_pop (snapshot);
 }
 
@@ -231,7 +232,10 @@ append_frame (GessoCanvas *self, GtkSnapshot *snapshot)
   int scale = gesso_canvas_scale (self);
   gboolean active = self->tool == GESSO_TOOL_FRAME;
   append_outline (snapshot, &rect, 0, (float) (active ? 2 * scale : scale));
-  if (!active && gesso_rect_equal (&frame, &bounds) && gesso_document_has_picture (self->document))
+  gboolean covered = self->result.texture || self->preview.texture;
+  gboolean whole =
+      gesso_rect_equal (&frame, &bounds) && gesso_document_has_picture (self->document);
+  if (!active && (whole || covered)) /* no label on a picture */
     return;
   g_autofree char *text = g_strdup_printf ("%d × %d", frame.width, frame.height);
   append_plate (self, snapshot, text, rect.origin.x + 6 * scale, rect.origin.y + 6 * scale, FALSE);
@@ -330,19 +334,26 @@ append_zones (GessoCanvas *self, GtkSnapshot *snapshot)
                self->drop_zone == GESSO_DROP_MASK);
 }
 
+/* In the middle of the widget, whatever the frame's size; below the frame's label where they would
+ * meet. */
 static void
 append_invitation (GessoCanvas *self, GtkSnapshot *snapshot)
 {
   if (gesso_document_has_picture (self->document) || self->preview.texture ||
       self->result.texture || self->drop_hover)
     return;
+  int scale = gesso_canvas_scale (self), plate = PLATE_HEIGHT * scale, height;
+  g_autoptr (PangoLayout) layout =
+      new_text (self, _ ("Type what you want to see, or drop a picture"), 15, FALSE);
+  pango_layout_set_width (layout, (int) (self->view.width * 0.8) * PANGO_SCALE);
+  pango_layout_set_wrap (layout, PANGO_WRAP_WORD);
+  pango_layout_get_pixel_size (layout, NULL, &height);
+  double x = self->view.width * 0.1, y = (self->view.height - height) / 2.0;
   GessoRect frame = gesso_document_get_frame (self->document);
-  graphene_rect_t area = device_rect (self, &frame);
-  graphene_rect_t all = GRAPHENE_RECT_INIT (0, 0, self->view.width, self->view.height);
-  graphene_rect_t shown;
-  if (graphene_rect_intersection (&area, &all, &shown) && shown.size.width > 120)
-    append_centred (self, snapshot, _ ("Type what you want to see, or drop a picture"), &shown, 15,
-                    &faint);
+  double label_top = device_rect (self, &frame).origin.y;
+  if (label_top < y + height && label_top + plate > y)
+    y = label_top + plate;
+  append_text (snapshot, layout, x, y, &faint);
 }
 
 void
@@ -350,7 +361,7 @@ gesso_canvas_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 {
   GessoCanvas *self = GESSO_CANVAS (widget);
   float scale = (float) gesso_canvas_scale (self);
-  self->software = gesso_canvas_compat_is_software (widget);
+  self->software = gesso_compat_is_software (widget);
   gtk_snapshot_save (snapshot);
   gtk_snapshot_scale (snapshot, 1 / scale, 1 / scale);
   gtk_snapshot_append_color (snapshot, &ground,

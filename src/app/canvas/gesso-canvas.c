@@ -7,8 +7,11 @@
 #include <math.h>
 
 #include "app/canvas/gesso-canvas-style.h"
+#include "app/gesso-refresh.h"
 
-#define FIT_MARGIN 24 /* logical pixels around the picture */
+/* Logical pixels around the picture; beside it there is room for the tools. */
+#define FIT_MARGIN_X 64
+#define FIT_MARGIN_Y 24
 
 G_DEFINE_FINAL_TYPE (GessoCanvas, gesso_canvas, GTK_TYPE_WIDGET)
 
@@ -226,7 +229,8 @@ fit_now (GessoCanvas *self)
   GessoRect bounds = gesso_document_get_bounds (self->document);
   GessoRect frame = gesso_document_get_frame (self->document);
   GessoRect all = gesso_rect_union (&bounds, &frame);
-  gesso_viewport_fit (&self->view, &all, FIT_MARGIN * gesso_canvas_scale (self));
+  int scale = gesso_canvas_scale (self);
+  gesso_viewport_fit (&self->view, &all, FIT_MARGIN_X * scale, FIT_MARGIN_Y * scale);
 }
 
 void
@@ -387,6 +391,12 @@ gesso_canvas_constructed (GObject *object)
 }
 
 static void
+tell_view (GtkWidget *widget)
+{
+  gesso_canvas_view_changed (GESSO_CANVAS (widget), FALSE);
+}
+
+static void
 gesso_canvas_size_allocate (GtkWidget *widget, int width, int height, int baseline)
 {
   GessoCanvas *self = GESSO_CANVAS (widget);
@@ -395,6 +405,7 @@ gesso_canvas_size_allocate (GtkWidget *widget, int width, int height, int baseli
   double dy = (height * scale - self->view.height) / 2.0;
   self->view.width = width * scale;
   self->view.height = height * scale;
+  double zoom = self->view.zoom;
   if (self->fitted)
     fit_now (self);
   else
@@ -403,6 +414,9 @@ gesso_canvas_size_allocate (GtkWidget *widget, int width, int height, int baseli
       self->view.x = round (self->view.x + dx);
       self->view.y = round (self->view.y + dy);
     }
+  /* Who shows the zoom may not ask for another size while sizes are given out. */
+  if (self->view.zoom != zoom)
+    gesso_refresh_queue (widget, tell_view);
 }
 
 static void

@@ -4,6 +4,9 @@
 #include "app/canvas/gesso-filmstrip-tile.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
+
+#include "app/gesso-tooltip.h"
 
 enum
 {
@@ -21,28 +24,53 @@ struct _GessoFilmstripTile
 G_DEFINE_FINAL_TYPE (GessoFilmstripTile, gesso_filmstrip_tile, GTK_TYPE_WIDGET)
 
 static void
-update (GessoFilmstripTile *self)
+update_picture (GessoFilmstripTile *self)
+{
+  gtk_picture_set_paintable (GTK_PICTURE (self->picture),
+                             self->result ? gesso_result_get_paintable (self->result) : NULL);
+}
+
+static void
+update_progress (GessoFilmstripTile *self)
 {
   GessoResult *r = self->result;
-  gtk_picture_set_paintable (GTK_PICTURE (self->picture),
-                             r ? gesso_result_get_paintable (r) : NULL);
   gboolean live = r && gesso_result_get_live (r);
   gtk_widget_set_visible (self->progress, live);
   gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (self->progress),
                                  live ? gesso_result_get_progress (r) : 0);
+}
+
+static void
+update_texts (GessoFilmstripTile *self)
+{
+  GessoResult *r = self->result;
   gtk_widget_set_visible (self->star, r && gesso_result_get_starred (r));
   gtk_widget_set_visible (self->kept, r && gesso_result_get_kept (r));
   const char *label = r ? gesso_result_get_label (r) : NULL;
   g_autofree char *name = g_strdup_printf (
       r && gesso_result_get_starred (r) ? _ ("%s, starred") : "%s", label ? label : _ ("Result"));
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self), label);
+  gesso_tooltip_set (GTK_WIDGET (self), label);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+}
+
+static void
+update (GessoFilmstripTile *self)
+{
+  update_picture (self);
+  update_progress (self);
+  update_texts (self);
 }
 
 static void
 notify_cb (GessoResult *result, GParamSpec *pspec, GessoFilmstripTile *self)
 {
-  update (self);
+  const char *name = g_param_spec_get_name (pspec);
+  if (strcmp (name, "paintable") == 0)
+    update_picture (self);
+  else if (strcmp (name, "progress") == 0)
+    update_progress (self);
+  else
+    update (self);
 }
 
 void

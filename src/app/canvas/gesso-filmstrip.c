@@ -20,7 +20,7 @@ struct _GessoFilmstrip
 {
   GtkWidget parent_instance;
 
-  GtkWidget *box, *list, *keep, *star, *discard, *menu;
+  GtkWidget *box, *stack, *list, *keep, *star, *discard, *menu;
   GListStore *store; /* GessoResult; the live one first */
   GtkSingleSelection *selection;
   GessoResult *live;
@@ -73,6 +73,20 @@ selected_cb (GtkSingleSelection *selection, GParamSpec *pspec, GessoFilmstrip *s
   self->selected = now;
   update_buttons (self);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SELECTED]);
+}
+
+/* The buttons have something to do once there is a result. */
+static void
+items_changed_cb (GListModel *store, guint position, guint removed, guint added, gpointer user_data)
+{
+  GessoFilmstrip *self = user_data;
+  gboolean any = g_list_model_get_n_items (store) > 0;
+  if (!self->stack)
+    return;
+  gtk_stack_set_visible_child_name (GTK_STACK (self->stack), any ? "results" : "hint");
+  gtk_widget_set_visible (self->keep, any);
+  gtk_widget_set_visible (self->star, any);
+  gtk_widget_set_visible (self->discard, any);
 }
 
 static void
@@ -398,9 +412,28 @@ new_list (GessoFilmstrip *self)
                                   GTK_POLICY_NEVER);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), self->list);
   gtk_widget_set_hexpand (scroller, TRUE);
-  /* As high as with results, so that the first one does not move the canvas. */
-  gtk_widget_set_size_request (scroller, -1, STRIP_HEIGHT);
   return scroller;
+}
+
+static GtkWidget *
+new_hint (void)
+{
+  GtkWidget *hint = gtk_label_new (_ ("What you make appears here"));
+  gtk_label_set_ellipsize (GTK_LABEL (hint), PANGO_ELLIPSIZE_END);
+  gtk_widget_add_css_class (hint, "dim-label");
+  return hint;
+}
+
+static GtkWidget *
+new_stack (GessoFilmstrip *self)
+{
+  self->stack = gtk_stack_new ();
+  gtk_stack_add_named (GTK_STACK (self->stack), new_hint (), "hint");
+  gtk_stack_add_named (GTK_STACK (self->stack), new_list (self), "results");
+  gtk_widget_set_hexpand (self->stack, TRUE);
+  /* As high as with results, so that the first one does not move the canvas. */
+  gtk_widget_set_size_request (self->stack, -1, STRIP_HEIGHT);
+  return self->stack;
 }
 
 static GtkWidget *
@@ -513,6 +546,7 @@ gesso_filmstrip_dispose (GObject *object)
 {
   GessoFilmstrip *self = GESSO_FILMSTRIP (object);
   g_clear_pointer (&self->menu, gtk_widget_unparent);
+  self->stack = NULL;
   g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_object (&self->menu_model);
   g_clear_object (&self->selection);
@@ -559,7 +593,7 @@ gesso_filmstrip_init (GessoFilmstrip *self)
 {
   gesso_canvas_style_ensure ();
   self->box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  gtk_box_append (GTK_BOX (self->box), new_list (self));
+  gtk_box_append (GTK_BOX (self->box), new_stack (self));
   self->keep =
       new_button ("gesso-result-keep-symbolic", _ ("Keep"), _ ("Keep (Enter)"), "filmstrip.keep");
   self->star =
@@ -570,6 +604,8 @@ gesso_filmstrip_init (GessoFilmstrip *self)
   gtk_box_append (GTK_BOX (self->box), self->star);
   gtk_box_append (GTK_BOX (self->box), self->discard);
   gtk_widget_set_parent (self->box, GTK_WIDGET (self));
+  g_signal_connect_object (self->store, "items-changed", G_CALLBACK (items_changed_cb), self, 0);
+  items_changed_cb (G_LIST_MODEL (self->store), 0, 0, 0, self);
   add_menu (self);
   add_keys (self);
   update_buttons (self);

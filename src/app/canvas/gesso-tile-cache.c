@@ -7,7 +7,7 @@
  */
 #include "app/canvas/gesso-tile-cache.h"
 
-#include "app/canvas/gesso-canvas-compat.h"
+#include "app/gesso-compat.h"
 
 #include <string.h>
 
@@ -288,7 +288,7 @@ draw_entry (const GessoTileCache *self,
   GessoRect r = entry_rect (self, entry);
   int x0 = gesso_viewport_edge_x (v, r.x), x1 = gesso_viewport_edge_x (v, (double) r.x + r.width);
   int y0 = gesso_viewport_edge_y (v, r.y), y1 = gesso_viewport_edge_y (v, (double) r.y + r.height);
-  gesso_canvas_compat_append (
+  gesso_compat_append_texture (
       snapshot, entry->texture, &GRAPHENE_RECT_INIT (x0, y0, x1 - x0, y1 - y0),
       &GRAPHENE_RECT_INIT (0, 0, v->width, v->height), v->zoom, self->software);
 }

@@ -26,7 +26,7 @@ void gesso_tile_cache_invalidate (GessoTileCache *self, const GessoRect *rect);
 /* gesso_tile_cache_draw:
  * @snapshot: in device pixels
  * @clip: of the document, mostly its bounds
- * @software: gesso_canvas_compat_is_software
+ * @software: gesso_compat_is_software
  * @budget_us: for making textures; what is not ready is drawn coarser, if at all
  *
  * Returns: FALSE when something was not ready: draw again

@@ -24,12 +24,15 @@ gesso_viewport_next_zoom (const GessoViewport *self, int direction)
 }
 
 void
-gesso_viewport_fit (GessoViewport *self, const GessoRect *rect, double margin)
+gesso_viewport_fit (GessoViewport *self, const GessoRect *rect, double margin_x, double margin_y)
 {
   if (gesso_rect_is_empty (rect))
     return;
-  double w = MAX (self->width - 2 * margin, 1), h = MAX (self->height - 2 * margin, 1);
-  double zoom = MIN (MIN (w / rect->width, h / rect->height), 1);
+  double w = MAX (self->width - 2 * margin_x, 1), h = MAX (self->height - 2 * margin_y, 1);
+  double zoom = MIN (MIN (w / rect->width, h / rect->height), GESSO_ZOOM_FIT_MAX);
+  /* From 2:1 on pixels are squares; a whole zoom makes them all the same size. */
+  if (zoom >= 2)
+    zoom = floor (zoom);
   self->zoom = CLAMP (zoom, GESSO_ZOOM_MIN, GESSO_ZOOM_MAX);
   self->x = floor ((self->width - rect->width * self->zoom) / 2 - rect->x * self->zoom);
   self->y = floor ((self->height - rect->height * self->zoom) / 2 - rect->y * self->zoom);

@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 #define GESSO_ZOOM_MIN 0.01
 #define GESSO_ZOOM_MAX 32.0
+#define GESSO_ZOOM_FIT_MAX 4.0 /* a small model's picture is not left a stamp */
 
 typedef struct
 {
@@ -23,8 +24,9 @@ typedef struct
 void gesso_viewport_zoom_at (GessoViewport *self, double zoom, double x, double y);
 /* The next larger (@direction 1) or smaller (-1) of the round zooms 100 %, 200 %, 50 % ... */
 double gesso_viewport_next_zoom (const GessoViewport *self, int direction);
-/* @rect in the middle with @margin around it, not larger than 1:1. */
-void gesso_viewport_fit (GessoViewport *self, const GessoRect *rect, double margin);
+/* @rect in the middle with margins around it, not larger than GESSO_ZOOM_FIT_MAX. */
+void
+gesso_viewport_fit (GessoViewport *self, const GessoRect *rect, double margin_x, double margin_y);
 /* The document pixels that are visible. */
 GessoRect gesso_viewport_get_visible (const GessoViewport *self);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-gallery-grid.c - the thumbnails with search, star filter, date and selection bar.
  */
-#include "app/gallery/gesso-gallery-grid.h"
+#include "app/gallery/gesso-gallery-grid-private.h"
 
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
-#include "app/gallery/gesso-gallery-cell.h"
 #include "app/gallery/gesso-gallery-keys.h"
 #include "app/gallery/gesso-gallery-style.h"
 #include "app/gallery/gesso-gallery-text.h"
@@ -16,23 +15,12 @@ enum
   DEFAULT_SIZE = 2,
   CELL_PADDING = 8, /* px, as in gallery.css, both sides */
   DATE_SHOWN_MS = 1200,
+  FOCUS_RETRY_MS = 10, /* a frame at most */
+  FOCUS_TRIES = 50,
   DATE_PROBE = 40 /* px from the top left corner: within the first row that is seen */
 };
 
 static const int cell_sizes[] = { 96, 128, 168, 224, 320 }; /* px */
-
-struct _GessoGalleryGrid
-{
-  GtkWidget parent_instance;
-  GessoLibrary *library;
-  GessoPictureList *list;
-  GtkMultiSelection *selection;
-  GtkWidget *box, *search, *stack, *scroller, *view, *date, *bar, *count, *menu, *empty_text;
-  GPtrArray *cells; /* GessoGalleryCell, not owned */
-  int size_index;
-  guint date_timeout, columns_idle, focus_idle;
-  guint focus_position;
-};
 
 G_DEFINE_FINAL_TYPE (GessoGalleryGrid, gesso_gallery_grid, GTK_TYPE_WIDGET)
 
@@ -110,21 +98,6 @@ gesso_gallery_grid_resize (GessoGalleryGrid *self, int steps)
   return TRUE;
 }
 
-static GessoGalleryCell *
-cell_at (GessoGalleryGrid *self, double x, double y)
-{
-  GtkWidget *widget = gtk_widget_pick (self->view, x, y, GTK_PICK_DEFAULT);
-  for (; widget && widget != self->view; widget = gtk_widget_get_parent (widget))
-    {
-      if (GESSO_IS_GALLERY_CELL (widget))
-        return GESSO_GALLERY_CELL (widget);
-      GtkWidget *child = gtk_widget_get_first_child (widget);
-      if (child && GESSO_IS_GALLERY_CELL (child))
-        return GESSO_GALLERY_CELL (child);
-    }
-  return NULL;
-}
-
 /* Of the few hundred rows that have widgets, the one of @picture. */
 static GtkWidget *
 row_of (GessoGalleryGrid *self, GessoPicture *picture)
@@ -133,20 +106,6 @@ row_of (GessoGalleryGrid *self, GessoPicture *picture)
     if (gesso_gallery_cell_get_picture (self->cells->pdata[i]) == picture)
       return gtk_widget_get_parent (self->cells->pdata[i]);
   return NULL;
-}
-
-/* GTK_INVALID_LIST_POSITION when it is not listed.  Looks at what is selected first. */
-static guint
-position_of (GessoGalleryGrid *self, GessoPicture *picture)
-{
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->list));
-  for (guint i = 0; i < n; i++)
-    {
-      g_autoptr (GessoPicture) other = g_list_model_get_item (G_LIST_MODEL (self->list), i);
-      if (other == picture)
-        return i;
-    }
-  return GTK_INVALID_LIST_POSITION;
 }
 
 /* ---- date while scrolling ---- */
@@ -163,7 +122,7 @@ hide_date_cb (gpointer user_data)
 static void
 scrolled_cb (GessoGalleryGrid *self)
 {
-  GessoGalleryCell *cell = cell_at (self, DATE_PROBE, DATE_PROBE);
+  GessoGalleryCell *cell = gesso_gallery_grid_cell_at (self, DATE_PROBE, DATE_PROBE);
   GessoPicture *picture = cell ? gesso_gallery_cell_get_picture (cell) : NULL;
   if (!picture || gesso_picture_get_created (picture) == 0)
     return;
@@ -184,8 +143,8 @@ selection_changed_cb (GessoGalleryGrid *self)
   g_autoptr (GtkBitset) selected =
       gtk_selection_model_get_selection (GTK_SELECTION_MODEL (self->selection));
   guint64 n = gtk_bitset_get_size (selected);
-  g_autofree char *text = g_strdup_printf (
-      ngettext ("%" G_GUINT64_FORMAT " selected", "%" G_GUINT64_FORMAT " selected", (gulong) n), n);
+  g_autofree char *text =
+      g_strdup_printf (ngettext ("%u selected", "%u selected", (gulong) n), (guint) n);
   gtk_label_set_label (GTK_LABEL (self->count), text);
   gtk_revealer_set_reveal_child (GTK_REVEALER (self->bar), n > 1);
 }
@@ -246,10 +205,12 @@ static gboolean
 focus_cb (gpointer user_data)
 {
   GessoGalleryGrid *self = user_data;
-  self->focus_idle = 0;
   g_autoptr (GessoPicture) picture =
       g_list_model_get_item (G_LIST_MODEL (self->list), self->focus_position);
   GtkWidget *row = picture ? row_of (self, picture) : NULL;
+  if (picture && !row && self->focus_tries-- > 0)
+    return G_SOURCE_CONTINUE;
+  self->focus_idle = 0;
   if (row)
     gtk_widget_grab_focus (row);
   return G_SOURCE_REMOVE;
@@ -263,9 +224,10 @@ gesso_gallery_grid_focus_position (GessoGalleryGrid *self, guint position)
     return;
   gtk_widget_activate_action (self->view, "list.scroll-to-item", "u", position);
   self->focus_position = position;
+  self->focus_tries = FOCUS_TRIES;
   /* its widget is there after the next layout */
   if (!self->focus_idle)
-    self->focus_idle = g_idle_add (focus_cb, self);
+    self->focus_idle = g_timeout_add (FOCUS_RETRY_MS, focus_cb, self);
 }
 
 /* ---- states ---- */
@@ -314,126 +276,6 @@ update_state (GessoGalleryGrid *self)
   else
     name = starred ? "no-stars" : "empty";
   show_state (self, name);
-}
-
-/* ---- mouse: menu, size, drag ---- */
-
-/* As file managers do: the menu is about what was clicked, unless that is part of the selection. */
-static void
-select_under (GessoGalleryGrid *self, GessoPicture *picture)
-{
-  guint position = position_of (self, picture);
-  GtkSelectionModel *model = GTK_SELECTION_MODEL (self->selection);
-  if (position != GTK_INVALID_LIST_POSITION && !gtk_selection_model_is_selected (model, position))
-    gtk_selection_model_select_item (model, position, TRUE);
-}
-
-static void
-popup_at (GessoGalleryGrid *self, int x, int y)
-{
-  gtk_popover_set_pointing_to (GTK_POPOVER (self->menu), &(GdkRectangle){ x, y, 1, 1 });
-  gtk_popover_popup (GTK_POPOVER (self->menu));
-}
-
-static void
-right_click_cb (GtkGestureClick *click, int n, double x, double y, gpointer user_data)
-{
-  GessoGalleryGrid *self = user_data;
-  GessoGalleryCell *cell = cell_at (self, x, y);
-  if (!cell || !gesso_gallery_cell_get_picture (cell))
-    return;
-  gtk_gesture_set_state (GTK_GESTURE (click), GTK_EVENT_SEQUENCE_CLAIMED);
-  select_under (self, gesso_gallery_cell_get_picture (cell));
-  double wx = x, wy = y;
-  gtk_widget_translate_coordinates (self->view, GTK_WIDGET (self), x, y, &wx, &wy);
-  popup_at (self, (int) wx, (int) wy);
-}
-
-void
-gesso_gallery_grid_popup_menu (GessoGalleryGrid *self)
-{
-  g_return_if_fail (GESSO_IS_GALLERY_GRID (self));
-  GtkWidget *row = gtk_widget_get_focus_child (self->view);
-  GtkWidget *cell = row ? gtk_widget_get_first_child (row) : NULL;
-  if (!cell || !GESSO_IS_GALLERY_CELL (cell))
-    return;
-  double x = 0, y = 0;
-  select_under (self, gesso_gallery_cell_get_picture (GESSO_GALLERY_CELL (cell)));
-  gtk_widget_translate_coordinates (cell, GTK_WIDGET (self), gtk_widget_get_width (cell) / 2,
-                                    gtk_widget_get_height (cell) / 2, &x, &y);
-  popup_at (self, (int) x, (int) y);
-}
-
-static gboolean
-scroll_cb (GtkEventControllerScroll *scroll, double dx, double dy, gpointer user_data)
-{
-  GdkModifierType state =
-      gtk_event_controller_get_current_event_state (GTK_EVENT_CONTROLLER (scroll));
-  if (!(state & GDK_CONTROL_MASK) || dy == 0)
-    return FALSE;
-  gesso_gallery_grid_resize (user_data, dy < 0 ? 1 : -1);
-  return TRUE;
-}
-
-/* The dragged picture, or the whole selection when it is part of that. */
-static GPtrArray *
-dup_dragged (GessoGalleryGrid *self, GessoPicture *picture)
-{
-  GPtrArray *files = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autoptr (GtkBitset) selected =
-      gtk_selection_model_get_selection (GTK_SELECTION_MODEL (self->selection));
-  GtkBitsetIter iter;
-  guint position;
-  gboolean within = FALSE;
-  for (gboolean ok = gtk_bitset_iter_init_first (&iter, selected, &position); ok;
-       ok = gtk_bitset_iter_next (&iter, &position))
-    {
-      g_autoptr (GessoPicture) one = g_list_model_get_item (G_LIST_MODEL (self->list), position);
-      within |= one == picture;
-      if (one && *gesso_picture_get_path (one))
-        g_ptr_array_add (files, g_file_new_for_path (gesso_picture_get_path (one)));
-    }
-  if (within)
-    return files;
-  g_ptr_array_set_size (files, 0);
-  g_ptr_array_add (files, g_file_new_for_path (gesso_picture_get_path (picture)));
-  return files;
-}
-
-static GdkContentProvider *
-drag_prepare_cb (GtkDragSource *source, double x, double y, gpointer user_data)
-{
-  GessoGalleryGrid *self = user_data;
-  GessoGalleryCell *cell = cell_at (self, x, y);
-  GessoPicture *picture = cell ? gesso_gallery_cell_get_picture (cell) : NULL;
-  if (!picture || !*gesso_picture_get_path (picture))
-    return NULL;
-  g_autoptr (GPtrArray) files = dup_dragged (self, picture);
-  if (gesso_gallery_cell_get_texture (cell))
-    gtk_drag_source_set_icon (source, GDK_PAINTABLE (gesso_gallery_cell_get_texture (cell)),
-                              DATE_PROBE, DATE_PROBE);
-  g_auto (GValue) value = G_VALUE_INIT;
-  g_value_init (&value, GDK_TYPE_FILE_LIST);
-  g_value_take_boxed (&value, gdk_file_list_new_from_array ((GFile **) files->pdata, files->len));
-  return gdk_content_provider_new_for_value (&value);
-}
-
-static void
-add_controllers (GessoGalleryGrid *self)
-{
-  GtkGesture *click = gtk_gesture_click_new ();
-  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (click), GDK_BUTTON_SECONDARY);
-  g_signal_connect (click, "pressed", G_CALLBACK (right_click_cb), self);
-  gtk_widget_add_controller (self->view, GTK_EVENT_CONTROLLER (click));
-  GtkEventController *scroll = gtk_event_controller_scroll_new (
-      GTK_EVENT_CONTROLLER_SCROLL_VERTICAL | GTK_EVENT_CONTROLLER_SCROLL_DISCRETE);
-  gtk_event_controller_set_propagation_phase (scroll, GTK_PHASE_CAPTURE);
-  g_signal_connect (scroll, "scroll", G_CALLBACK (scroll_cb), self);
-  gtk_widget_add_controller (self->scroller, scroll);
-  GtkDragSource *drag = gtk_drag_source_new ();
-  gtk_drag_source_set_actions (drag, GDK_ACTION_COPY);
-  g_signal_connect (drag, "prepare", G_CALLBACK (drag_prepare_cb), self);
-  gtk_widget_add_controller (self->view, GTK_EVENT_CONTROLLER (drag));
 }
 
 /* ---- building ---- */
@@ -603,7 +445,7 @@ build (GessoGalleryGrid *self)
   gtk_popover_set_has_arrow (GTK_POPOVER (self->menu), FALSE);
   gtk_widget_set_halign (self->menu, GTK_ALIGN_START);
   gtk_widget_set_parent (self->menu, GTK_WIDGET (self));
-  add_controllers (self);
+  gesso_gallery_grid_add_input (self);
   gesso_gallery_keys_add (self->scroller, GESSO_KEYS_GRID, G_CALLBACK (key_compare_cb), self);
 }
 

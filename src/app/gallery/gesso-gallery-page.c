@@ -10,7 +10,7 @@
 
 enum
 {
-  NARROW_WIDTH = 720 /* px; below it pictures and details are not shown side by side */
+  NARROW_WIDTH = 800 /* px; below it pictures and details are not shown side by side */
 };
 
 G_DEFINE_FINAL_TYPE (GessoGalleryPage, gesso_gallery_page, GTK_TYPE_WIDGET)
@@ -338,6 +338,8 @@ build (GessoGalleryPage *self)
   self->row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0);
   adw_toast_overlay_set_child (ADW_TOAST_OVERLAY (self->toasts), self->row);
   self->stack = gtk_stack_new ();
+  /* the viewer's many buttons need not make the grid wide */
+  gtk_stack_set_hhomogeneous (GTK_STACK (self->stack), FALSE);
   gtk_widget_set_hexpand (self->stack, TRUE);
   gtk_widget_set_vexpand (self->stack, TRUE);
   gtk_box_append (GTK_BOX (self->row), self->stack);

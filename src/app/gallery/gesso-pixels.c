@@ -7,7 +7,7 @@
  */
 #include "app/gallery/gesso-pixels.h"
 
-#include "app/canvas/gesso-canvas-compat.h"
+#include "app/gesso-compat.h"
 #include "media/image.h"
 
 enum
@@ -238,7 +238,7 @@ gesso_pixels_snapshot (GessoPixels *self,
 {
   g_return_if_fail (self && where && visible && GTK_IS_WIDGET (widget));
   double width = (double) where->size.width * gtk_widget_get_scale_factor (widget);
-  gboolean software = gesso_canvas_compat_is_software (widget);
+  gboolean software = gesso_compat_is_software (widget);
   const Level *level = choose_level (self, width);
   double zoom = self->stand_in ? 1 : width / level->width;
   int across = self->stand_in ? level->width : TILE, down = self->stand_in ? level->height : TILE;
@@ -251,7 +251,7 @@ gesso_pixels_snapshot (GessoPixels *self,
         span (where->origin.y, where->size.height, begin_of (row * down), (row + 1) * down,
               level->height, &r.origin.y, &r.size.height);
         if (graphene_rect_intersection (&r, visible, NULL))
-          gesso_canvas_compat_append (snapshot, level->tiles->pdata[row * level->columns + column],
+          gesso_compat_append_texture (snapshot, level->tiles->pdata[row * level->columns + column],
                                       &r, visible, zoom, software);
       }
 }

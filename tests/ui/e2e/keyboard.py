@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""Without a pointer: a prompt is typed, made, starred in the filmstrip, found in the gallery and opened.
+
+Usage: ../xvfb.sh keyboard.py GESSO
+"""
+import re
+import sqlite3
+import sys
+
+from studio import DATA, Studio, has_state, main, note, ok, pictures, recipe, screenshot, text_of, wait, walk, xdotool
+
+
+def focus(studio):
+    return next((n for n in reversed(studio.all()) if has_state(n, "FOCUSED")), None)
+
+
+def key(*keys):
+    for k in keys:
+        xdotool("key", "--clearmodifiers", k)
+
+
+def starred():
+    db = sqlite3.connect(f"file:{DATA}/library.db?mode=ro", uri=True, timeout=30)
+    try:
+        return [path for path, in db.execute("SELECT files.path FROM pictures JOIN files USING (id) WHERE starred")]
+    finally:
+        db.close()
+
+
+def make(studio):
+    key("ctrl+l")
+    wait("the focus in the prompt", lambda: (f := focus(studio)) and f.get_name() == "Prompt")
+    key("ctrl+a")
+    xdotool("type", "--delay", 20, "a rocket")
+    wait("the typed prompt", lambda: text_of(studio.find("Prompt", "text")) == "a rocket")
+    studio.can_generate()
+    key("ctrl+Return")
+    picture = wait("the picture", lambda: next(iter(pictures()), None))
+    ok(recipe(picture)["prompt"] == "a rocket", "typed and made by keys")
+    wait("the job's end", lambda: not studio.has("Stop", "push button"))
+    return picture
+
+
+def star_in_filmstrip(studio):
+    def on_the_strip():
+        f = focus(studio)
+        return f and any(re.match("a rocket", n.get_name() or "") for n in walk(f))
+    for _ in range(4):
+        key("F6")
+        try:
+            if wait("the next part of the window", on_the_strip, 2):
+                break
+        except TimeoutError:
+            continue
+    else:
+        note(f"the focus is on {focus(studio).get_role_name()} {focus(studio).get_name()!r}")
+    ok(on_the_strip(), "F6 leads to the filmstrip")
+    key("s")
+    wait("a star", starred)
+
+
+def scenario():
+    studio = Studio(sys.argv[1]).open()
+    picture = make(studio)
+    star_in_filmstrip(studio)
+    ok(starred() == [str(picture)], "S stars the picture")
+    key("alt+2")
+    wait("the gallery", lambda: studio.state("page") == "gallery")
+    wait("the picture in the gallery", lambda: studio.has("a rocket.*"))
+    screenshot("keyboard-gallery")
+    key("ctrl+f")
+    xdotool("type", "--delay", 20, "rocket")
+    wait("what was typed in the search", lambda: any(text_of(n) == "rocket" for n in studio.all(role="text|entry")))
+    key("Tab")
+    ok(studio.has("a rocket.*"), "the search finds it")
+    studio.quit()
+
+
+main(scenario)

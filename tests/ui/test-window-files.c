@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-window-files.c - the window and files: drops from another process, folders, start pictures
+ * and what a restart must find again.
+ *
+ * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-files build/tests/ui/drag-source, with
+ * GESSO_DATA and GESSO_TEST_WORKER set.
+ */
+#include <glib/gstdio.h>
+#include <string.h>
+#include <utime.h>
+
+#include "app/gesso-inputs.h"
+#include "window-fixture.h"
+
+static const char *drag_source;
+
+static GessoDocument *
+document_of (Fixture *f)
+{
+  return gesso_create_page_get_document (f->page);
+}
+
+static gboolean
+has_one_job (Fixture *f)
+{
+  return n_jobs (f) == 1;
+}
+
+static gboolean
+has_picture (Fixture *f)
+{
+  return gesso_document_has_picture (document_of (f));
+}
+
+/* ---- drops ---- */
+
+static GtkWidget *
+find_label (GtkWidget *widget, const char *part)
+{
+  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_text (GTK_LABEL (widget)), part))
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_label (child, part);
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+/* From another program's window onto (@x, @y) of the display, where ours begins at 0, 0. */
+static void
+drag_to (Fixture *f, int x, int y)
+{
+  g_autofree char *line = g_strdup_printf (
+      "sh -c \"w=$(xdotool search --sync --onlyvisible --name '^DragSource$' | tail -1);"
+      "xdotool windowmove --sync $w 1195 770; xdotool mousemove 1295 830 sleep 0.2 mousedown 1 "
+      "sleep 0.2; for i in 0 1 2 3 4 5 6 7 8 9 10; do xdotool mousemove $((1295 + (%d) * i / 10)) "
+      "$((830 + (%d) * i / 10)) sleep 0.06; done; xdotool sleep 0.2 mouseup 1 sleep 0.2\"",
+      x - 1295, y - 830);
+  press (f, line);
+}
+
+static void
+drop (Fixture *f, const char *path, int x, int y)
+{
+  g_autoptr (GSubprocess) source =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE, NULL, drag_source, path, NULL);
+  g_assert_nonnull (source);
+  drag_to (f, x, y);
+  g_subprocess_force_exit (source);
+  g_subprocess_wait (source, NULL, NULL);
+}
+
+static gboolean
+can_drop (void)
+{
+  g_autofree char *xdotool = g_find_program_in_path ("xdotool");
+  if (!xdotool || !drag_source)
+    g_test_skip ("xdotool is not installed, or no drag-source program was given");
+  return xdotool && drag_source;
+}
+
+static gboolean
+is_asked (Fixture *f)
+{
+  return find_button_anywhere ("_Use Settings") != NULL;
+}
+
+static gboolean
+prompt_is_apple (Fixture *f)
+{
+  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a red apple");
+}
+
+static void
+make_picture (Fixture *f)
+{
+  WAIT (f, planned);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+}
+
+static void
+test_drop_picture_offers_settings (Fixture *f, gconstpointer unused)
+{
+  if (!can_drop ())
+    return;
+  make_picture (f);
+  gesso_form_set_text (f->form, "prompt", "something else", NULL);
+  drop (f, gesso_job_get_last_picture (job_at (f, 0)), 800, 250);
+  WAIT (f, is_asked);
+  g_assert_false (has_picture (f));
+  g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
+  WAIT (f, prompt_is_apple);
+}
+
+static void
+test_drop_picture_starts_from_it (Fixture *f, gconstpointer unused)
+{
+  if (!can_drop ())
+    return;
+  make_picture (f);
+  drop (f, gesso_job_get_last_picture (job_at (f, 0)), 800, 250);
+  WAIT (f, is_asked);
+  g_signal_emit_by_name (find_button_anywhere ("As _Start Picture"), "clicked");
+  WAIT (f, has_picture);
+}
+
+static gboolean
+says_folder (Fixture *f)
+{
+  return find_label (GTK_WIDGET (f->window), "Looking for models in “my models”") != NULL;
+}
+
+static gboolean
+has_folder (Fixture *f)
+{
+  g_auto (GStrv) folders = gesso_library_dup_folders (gesso_window_get_library (f->window));
+  g_autofree char *wanted = g_build_filename (f->dir, "my models", NULL);
+  return folders && g_strv_contains ((const char *const *) folders, wanted);
+}
+
+/* On the canvas, which takes pictures itself, and beside it. */
+static void
+drop_folder_at (Fixture *f, int x, int y)
+{
+  if (!can_drop ())
+    return;
+  g_autofree char *folder = g_build_filename (f->dir, "my models", NULL);
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  WAIT (f, planned);
+  drop (f, folder, x, y);
+  WAIT (f, says_folder);
+  WAIT (f, has_folder);
+}
+
+static void
+test_drop_folder_on_canvas_says_so (Fixture *f, gconstpointer unused)
+{
+  drop_folder_at (f, 800, 250);
+}
+
+static void
+test_drop_folder_on_sidebar_says_so (Fixture *f, gconstpointer unused)
+{
+  drop_folder_at (f, 150, 680);
+}
+
+/* ---- folders ---- */
+
+static void
+test_pictures_folder_changes_at_once (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *other = g_build_filename (f->dir, "other", NULL);
+  g_settings_set_string (gesso_window_get_settings (f->window), "pictures-folder", other);
+  make_picture (f);
+  g_assert_true (g_str_has_prefix (gesso_job_get_last_picture (job_at (f, 0)), other));
+  g_settings_reset (gesso_window_get_settings (f->window), "pictures-folder");
+}
+
+/* File names are bytes; recipes and labels are UTF-8.  Refused with a sentence, not shown broken.
+ */
+static void
+test_model_name_must_be_utf8 (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  g_autoptr (GError) error = NULL;
+  gboolean set = gesso_form_set_text (f->form, "model", "/nowhere/caf\xe9.safetensors", &error);
+  g_assert_false (set);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_assert_true (g_utf8_validate (error->message, -1, NULL));
+  WAIT (f, allowed);
+}
+
+/* ---- start pictures ---- */
+
+static char *
+store (const char *folder, guint8 grey)
+{
+  guint8 pixels[8 * 8 * 3];
+  memset (pixels, grey, sizeof pixels);
+  g_autoptr (GBytes) rgb = g_bytes_new (pixels, sizeof pixels);
+  g_autoptr (GError) error = NULL;
+  char *path = gesso_inputs_store (folder, rgb, 8, 8, FALSE, &error);
+  g_assert_no_error (error);
+  return path;
+}
+
+static void
+make_old (const char *path)
+{
+  struct utimbuf long_ago = { 1000000, 1000000 };
+  g_assert_cmpint (utime (path, &long_ago), ==, 0);
+}
+
+static char *swept;
+
+static gboolean
+is_swept (Fixture *f)
+{
+  return !g_file_test (swept, G_FILE_TEST_EXISTS);
+}
+
+static void
+test_inputs_are_swept_but_for_jobs (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  g_autofree char *folder = g_build_filename (f->dir, "data", "inputs", NULL);
+  g_autofree char *named = store (folder, 10), *fresh = store (folder, 20);
+  g_autofree char *foreign = g_build_filename (folder, "notes.png", NULL);
+  swept = store (folder, 30);
+  g_file_set_contents (foreign, "mine", -1, NULL);
+  make_old (named);
+  make_old (swept);
+  make_old (foreign);
+  gesso_form_set_text (f->form, "init_image", named, NULL);
+  WAIT (f, allowed);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, has_one_job);
+  stop (f);
+  start_in (f, f->dir);
+  WAIT (f, is_swept);
+  g_assert_true (g_file_test (named, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_test (foreign, G_FILE_TEST_EXISTS));
+  (void) fresh; /* may be as old as the second start: only its own second keeps it */
+  g_clear_pointer (&swept, g_free);
+}
+
+/* ---- a restart ---- */
+
+static void
+test_result_goes_to_its_place_after_a_restart (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  gesso_document_set_frame (document_of (f), &(GessoRect){ 40, 24, 128, 128 });
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, has_one_job);
+  WAIT (f, can_generate);
+  stop (f);
+  start_in (f, f->dir);
+  gesso_document_set_frame (document_of (f), &(GessoRect){ 0, 0, 128, 128 });
+  gesso_queue_set_paused (f->queue, FALSE);
+  WAIT (f, has_one_picture);
+  WAIT (f, has_result);
+  GessoFilmstrip *strip = gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
+  GListModel *results = gesso_filmstrip_get_model (strip);
+  g_autoptr (GessoResult) result =
+      g_list_model_get_item (results, g_list_model_get_n_items (results) - 1);
+  GessoRect where = gesso_result_get_where (result);
+  g_assert_cmpint (where.x, ==, 40);
+  g_assert_cmpint (where.y, ==, 24);
+  g_assert_cmpint (where.width, ==, 128);
+}
+
+/* ---- the canvas beside the panes ---- */
+
+static double zoom_before;
+
+static gboolean
+zoom_is_other (Fixture *f)
+{
+  GessoCanvas *canvas = gesso_stage_get_canvas (gesso_create_page_get_stage (f->page));
+  return gesso_canvas_get_zoom (canvas) != zoom_before;
+}
+
+static gboolean
+zoom_is_said (Fixture *f)
+{
+  GessoCanvas *canvas = gesso_stage_get_canvas (gesso_create_page_get_stage (f->page));
+  g_autofree char *text = g_strdup_printf ("%.0f %%", gesso_canvas_get_zoom (canvas) * 100);
+  return find_label (GTK_WIDGET (f->window), text) != NULL;
+}
+
+/* The label went on saying 400 % after the queue pane had taken room. */
+static void
+test_zoom_is_said_when_room_changes (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  zoom_before = 1;
+  WAIT (f, zoom_is_other);
+  WAIT (f, zoom_is_said);
+  zoom_before =
+      gesso_canvas_get_zoom (gesso_stage_get_canvas (gesso_create_page_get_stage (f->page)));
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 800, 600);
+  WAIT (f, zoom_is_other);
+  WAIT (f, zoom_is_said);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  drag_source = argc > 1 ? argv[1] : NULL;
+  gtk_init ();
+  ADD ("drop/picture-offers-settings", test_drop_picture_offers_settings);
+  ADD ("drop/picture-starts-from-it", test_drop_picture_starts_from_it);
+  ADD ("drop/folder-on-canvas-says-so", test_drop_folder_on_canvas_says_so);
+  ADD ("drop/folder-on-sidebar-says-so", test_drop_folder_on_sidebar_says_so);
+  ADD ("folders/pictures-change-at-once", test_pictures_folder_changes_at_once);
+  ADD ("folders/model-name-must-be-utf8", test_model_name_must_be_utf8);
+  ADD ("inputs/swept-but-for-jobs", test_inputs_are_swept_but_for_jobs);
+  ADD ("restart/result-goes-to-its-place", test_result_goes_to_its_place_after_a_restart);
+  ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
+  return g_test_run ();
+}

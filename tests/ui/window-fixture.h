@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * window-fixture.h - the real window in a test's own process, with a real worker on the null
+ * backend.
+ */
+#pragma once
+
+#include "app/gesso-application.h"
+
+enum
+{
+  DEADLINE_S = 120 /* far beyond what anything takes: a hang, not a slow machine */
+};
+
+typedef struct
+{
+  char *dir;
+  GessoApplication *app;
+  GessoWindow *window;
+  GessoCreatePage *page;
+  GessoForm *form;
+  GessoSession *session;
+  GessoQueue *queue;
+} Fixture;
+
+typedef gboolean (*Condition) (Fixture *f);
+
+/* Runs the main loop until @condition; @what for the message when it never happens. */
+void wait_until (Fixture *f, Condition condition, const char *what);
+#define WAIT(f, condition) wait_until (f, condition, #condition)
+
+void start_in (Fixture *f, const char *dir);
+void setup (Fixture *f, gconstpointer unused);
+void stop (Fixture *f);
+void remove_tree (const char *path);
+void teardown (Fixture *f, gconstpointer unused);
+void act (Fixture *f, const char *action);
+void act_on (Fixture *f, const char *action, GessoJob *job);
+gboolean action_enabled (Fixture *f, const char *name);
+gboolean planned (Fixture *f);
+gboolean refused (Fixture *f);
+gboolean allowed (Fixture *f);
+guint n_jobs (Fixture *f);
+GessoJob *job_at (Fixture *f, guint position);
+gboolean has_one_picture (Fixture *f);
+gboolean nothing_waits (Fixture *f);
+gboolean has_result (Fixture *f);
+gboolean can_generate (Fixture *f);
+/* Runs a command, of xdotool for instance, while the window goes on. */
+void press (Fixture *f, const char *command);
+GtkWidget *find_button_anywhere (const char *label);
+
+#define ADD(path, func) g_test_add ("/ui/" path, Fixture, NULL, setup, func, teardown)
