@@ -87,6 +87,19 @@ gesso_generate_bar_init (GessoGenerateBar *self)
   gtk_widget_init_template (GTK_WIDGET (self));
 }
 
+/* Adwaita has no name for the arrow's button. */
+static void
+name_arrow (GessoGenerateBar *self)
+{
+  const char *name = _ ("More ways to generate");
+  adw_split_button_set_dropdown_tooltip (ADW_SPLIT_BUTTON (self->button), name);
+  for (GtkWidget *child = gtk_widget_get_first_child (self->button); child;
+       child = gtk_widget_get_next_sibling (child))
+    if (GTK_IS_MENU_BUTTON (child))
+      gtk_accessible_update_property (GTK_ACCESSIBLE (child), GTK_ACCESSIBLE_PROPERTY_LABEL, name,
+                                      -1);
+}
+
 GtkWidget *
 gesso_generate_bar_new (GessoForm *form)
 {
@@ -99,6 +112,7 @@ gesso_generate_bar_new (GessoForm *form)
   g_signal_connect (self->count, "value-changed", G_CALLBACK (count_changed_cb), self);
   g_signal_connect_object (form, "changed::batch_count", G_CALLBACK (form_changed_cb), self,
                            G_CONNECT_SWAPPED);
+  name_arrow (self);
   form_changed_cb (self);
   update_button (self);
   return GTK_WIDGET (self);

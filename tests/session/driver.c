@@ -253,5 +253,11 @@ main (int argc, char **argv)
   list_jobs (&driver);
   gesso_session_close (driver.session);
   g_object_unref (driver.session);
+  while (g_main_context_iteration (NULL, FALSE)) /* answers that nobody waits for any more */
+    continue;
+  g_free ((gpointer) options.data_dir);
+  g_free ((gpointer) options.pictures_dir);
+  g_free ((gpointer) options.worker);
+  g_free ((gpointer) options.backend);
   return driver.code;
 }

@@ -70,6 +70,8 @@ def main(scenario):
     except Exception:
         screenshot("failed")
         note(traceback.format_exc())
+        for log in HOME.glob("stderr-*"):
+            note("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
         ok(False, "the scenario came to its end")
     print(f"1..{_n}")
     note(f"{_n - _failed} passed, {_failed} failed")
@@ -355,6 +357,10 @@ class Studio:
     def do(self, action, parameter=None):
         self.actions.activate_action(action, parameter)
 
+    def app_action(self, action):
+        bus = Gio.bus_get_sync(Gio.BusType.SESSION)
+        Gio.DBusActionGroup.get(bus, ID, PATH).activate_action(action, None)
+
     def job(self, action, job):
         self.do(f"job-{action}", GLib.Variant("x", job))
 
@@ -402,8 +408,7 @@ class Studio:
 
     def quit(self):
         """Closes the window and looks at what the program said."""
-        bus = Gio.bus_get_sync(Gio.BusType.SESSION)
-        Gio.DBusActionGroup.get(bus, ID, PATH).activate_action("quit", None)
+        self.app_action("quit")
 
         def ended():
             if self.process.poll() is None and self.has("Quit While Jobs Wait.*"):
