@@ -4,6 +4,7 @@
 #include "app/gesso-application.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 #include "app/gesso-commands.h"
 #include "app/gesso-compat.h"
@@ -302,6 +303,27 @@ watchdog_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   gesso_watchdog_start ();
 }
 
+static void
+save_picture_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GessoApplication *self = user_data;
+  g_autoptr (GError) error = NULL;
+  if (self->window &&
+      !gesso_window_save_screenshot (GTK_WINDOW (self->window),
+                                     g_variant_get_string (parameter, NULL), &error))
+    g_printerr ("gesso: %s\n", error->message);
+}
+
+/* For the pictures of the manual: GESSO_DEBUG=screenshot adds an action that takes a path. */
+static void
+add_screenshot_action (GessoApplication *self)
+{
+  static const GActionEntry entry = { "screenshot", save_picture_cb, "s" };
+  const char *debug = g_getenv ("GESSO_DEBUG");
+  if (debug && strstr (debug, "screenshot"))
+    g_action_map_add_action_entries (G_ACTION_MAP (self), &entry, 1, self);
+}
+
 /* Its action ends one measurement and begins the next: the start is not what one wants to know. */
 static void
 start_watchdog (GessoApplication *self)
@@ -325,6 +347,7 @@ gesso_application_startup (GApplication *app)
   look_cb (self->settings, "look", self);
   g_signal_connect_object (self->settings, "changed::pictures-folder",
                            G_CALLBACK (pictures_folder_cb), self, 0);
+  add_screenshot_action (self);
   if (gesso_watchdog_wanted ())
     start_watchdog (self);
 }

@@ -657,7 +657,8 @@ test_canvas_filmstrip (Fixture *f, gconstpointer data)
   gesso_result_set_starred (newest, TRUE);
   gesso_result_set_kept (newest, TRUE);
   save (f, "canvas-filmstrip");
-  input ("xdotool key Right sleep 0.05 key Return sleep 0.05");
+  /* Newer GTK (seen in 4.18) begins at the first item, the live one, wherever the selection is. */
+  input ("xdotool key Right sleep 0.05 key Right sleep 0.05 key Return sleep 0.05");
   g_assert_nonnull (kept);
   g_assert_cmpint (gesso_filmstrip_remove (strip, newest), ==, 0);
   gesso_filmstrip_insert (strip, 0, newest);

@@ -357,9 +357,9 @@ class Studio:
     def do(self, action, parameter=None):
         self.actions.activate_action(action, parameter)
 
-    def app_action(self, action):
+    def app_action(self, action, parameter=None):
         bus = Gio.bus_get_sync(Gio.BusType.SESSION)
-        Gio.DBusActionGroup.get(bus, ID, PATH).activate_action(action, None)
+        Gio.DBusActionGroup.get(bus, ID, PATH).activate_action(action, parameter)
 
     def job(self, action, job):
         self.do(f"job-{action}", GLib.Variant("x", job))
