@@ -405,8 +405,13 @@ main (int argc, char **argv)
             safetensors_parse (&g.expected, file.data, file.size, path, &status);
   if (!root || !ok || !json_object_object_get_ex (root, "cases", &cases))
     {
+      if (!g.backend && status.code == STATUS_UNSUPPORTED)
+        {
+          printf ("1..0 # SKIP %s\n", status.message);
+          return 0;
+        }
       fprintf (stderr, "golden: %s\n", status_ok (&status) ? "no cases.json" : status.message);
-      return status.code == STATUS_UNSUPPORTED ? 77 : 2;
+      return 2;
     }
   run_all (&g, cases);
   printf ("1..%d\n# worst latent error %.2e on %s\n", g.n_passed + g.n_failed, g.worst,

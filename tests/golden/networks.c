@@ -33,8 +33,7 @@ static const double UNET_TOLERANCE_BF16 = 0.13;
 enum
 {
   N_SIZES = 6,
-  CLIP_LENGTH = 77,
-  EXIT_SKIPPED = 77
+  CLIP_LENGTH = 77
 };
 
 typedef struct
@@ -528,8 +527,13 @@ main (int argc, char **argv)
   if (!s.backend || !mapped_open (&file, path, &status) ||
       !safetensors_parse (&s.expected, file.data, file.size, path, &status))
     {
+      if (!s.backend && status.code == STATUS_UNSUPPORTED)
+        {
+          printf ("1..0 # SKIP %s\n", status.message);
+          return 0;
+        }
       fprintf (stderr, "networks: %s\n", status.message);
-      return !s.backend && status.code == STATUS_UNSUPPORTED ? EXIT_SKIPPED : 2;
+      return 2;
     }
   test_all (&s);
   printf ("1..%d\n# worst %.2e on %s, %s\n", s.n, s.worst, s.backend->level,
