@@ -387,9 +387,10 @@ checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *sta
 const char *
 family_name (Family family)
 {
-  static const char *const names[] = {
-    [FAMILY_UNKNOWN] = "unknown", [FAMILY_SD15] = "SD 1.5", [FAMILY_SDXL] = "SDXL"
-  };
+  static const char *const names[] = { [FAMILY_UNKNOWN] = "unknown",
+                                       [FAMILY_SD15] = "SD 1.5",
+                                       [FAMILY_SDXL] = "SDXL",
+                                       [FAMILY_FLUX] = "FLUX.1" };
   return names[family];
 }
 

@@ -22,7 +22,10 @@ typedef struct
   WeightSet *weights;
   char
       *tokenizer_dir[2]; /* folders with merges.txt for clip[i]; NULL: use the bundled vocabulary */
-  int n_metadata;        /* safetensors __metadata__ */
+  char *t5_tokenizer;    /* file or folder for unigram_new; NULL: see t5_model, then the bundled */
+  const void *t5_model;  /* a ModelProto inside the weights' file, in @weights' memory, or NULL */
+  size_t t5_model_size;
+  int n_metadata; /* safetensors __metadata__ */
   char **metadata_keys, **metadata_values;
   int n_unknown; /* tensors that no name map knows, by file name */
   char **unknown;
@@ -45,5 +48,5 @@ void checkpoint_free (Checkpoint *c);
  * replacing those there, and updates config.vae. */
 bool checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *status);
 
-const char *family_name (Family family); /* "SD 1.5", "SDXL" */
+const char *family_name (Family family); /* "SD 1.5", "SDXL", "FLUX.1" */
 const char *layout_name (Layout layout);

@@ -18,7 +18,8 @@ typedef enum
 {
   FAMILY_UNKNOWN,
   FAMILY_SD15,
-  FAMILY_SDXL
+  FAMILY_SDXL,
+  FAMILY_FLUX
 } Family;
 
 typedef struct
@@ -66,14 +67,60 @@ typedef struct
   int bos_id, eos_id, pad_id;
 } ClipConfig;
 
+/* What a FLUX.1 transformer was trained for.  Fill and the control models differ in what enters;
+ * dev, Krea and Kontext have the same tensors, so that only metadata or the file's name can tell.
+ */
+typedef enum
+{
+  FLUX_DEV,
+  FLUX_SCHNELL, /* no guidance embedding */
+  FLUX_KREA,
+  FLUX_KONTEXT, /* takes reference tokens behind the image's */
+  FLUX_FILL,    /* in_channels 384: noise 64, masked picture 64, mask 256 */
+  FLUX_CANNY,   /* in_channels 128: noise 64, hint picture 64 */
+  FLUX_DEPTH,
+  FLUX_CONTROL, /* Canny or Depth: neither name nor metadata say which */
+  FLUX_VARIANT_COUNT
+} FluxVariant;
+
+enum
+{
+  FLUX_N_AXES = 3
+};
+
+typedef struct
+{
+  FluxVariant variant;
+  int in_channels;                     /* columns of an image token: 64, 128, 384 */
+  int out_channels;                    /* of the velocity: 64 = 16 latent channels * 2 * 2 */
+  int latent_channels;                 /* 16 */
+  int dim, n_heads, head_dim, mlp_dim; /* 3072 24 128 12288 */
+  int context_dim, pooled_dim;         /* 4096 of T5, 768 of CLIP-L */
+  int time_dim;                        /* width of the sinusoids: 256 */
+  int n_double, n_single;              /* 19 38; pruned models have fewer */
+  int axes[FLUX_N_AXES]; /* RoPE: columns of a head for index, row, column: 16 56 56 */
+  bool has_guidance;
+} FluxConfig;
+
+typedef struct
+{
+  int vocab, dim, n_layers, n_heads, head_dim, mlp_dim; /* 32128 4096 24 64 64 10240 */
+  int n_buckets, max_distance;                          /* of the relative bias: 32 128 */
+  bool has_layer_bias; /* umT5: each layer has a bias table of its own; T5: the first one's */
+  int pad_id, eos_id;  /* 0 1 */
+} T5Config;
+
 typedef struct
 {
   Family family;
   UnetConfig unet;
   VaeConfig vae;
-  ClipConfig clip[2]; /* SD 1.5: [0]; SDXL: [0] is CLIP-L, [1] is OpenCLIP bigG */
+  ClipConfig clip[2]; /* SD 1.5, FLUX: [0]; SDXL: [0] is CLIP-L, [1] is OpenCLIP bigG */
   int n_clips;
+  FluxConfig flux;
+  T5Config t5;
   bool has_unet, has_vae, has_tiny; /* has_tiny: a TAESD decoder under "tiny." */
+  bool has_flux, has_t5;
   Prediction prediction;
   bool zero_terminal_snr;
   /* scheduler_config.json, or SD's values */

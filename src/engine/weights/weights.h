@@ -6,6 +6,8 @@
  *   vae.decoder.up_blocks.0.resnets.0.norm1.weight
  *   text_encoder.text_model.encoder.layers.0.mlp.fc1.weight     (CLIP-L)
  *   text_encoder_2.text_model...                                (OpenCLIP bigG)
+ *   transformer.transformer_blocks.0.attn.to_q.weight           (FLUX.1)
+ *   t5.encoder.block.0.layer.0.SelfAttention.q.weight           (T5 and umT5, in any folder)
  *   tiny.decoder.layers.0.weight                                (TAESD)
  * Other layouts are renamed while a file is opened (names.c); data stays mapped in the file.
  */
