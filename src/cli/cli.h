@@ -78,7 +78,7 @@ typedef struct
 } Progress;
 
 void progress_init (Progress *p, bool json, int n_pictures);
-/* SdJob's callback; @data is the Progress. */
+/* PipelineJob's callback; @data is the Progress. */
 void progress_step (void *data, int phase, int done, int total);
 void progress_clear_line (Progress *p);
 double progress_now (void);

@@ -39,14 +39,14 @@ engine_open (Engine *e, Options *o, bool header_only, Status *status)
       !(e->backend = backend_cpu_new (o->level, o->n_threads, status)))
     return false;
   snprintf (e->tokenizers, sizeof e->tokenizers, "%s", data);
-  SdSource source = { .model_path = e->model_path,
-                      .vae_path = r->vae,
-                      .tiny_path = r->tiny_vae,
-                      .tokenizers_dir = e->tokenizers,
-                      .header_only = header_only };
-  if (!(e->sd = sd_open (&source, e->backend, status)) ||
+  PipelineSource source = { .model_path = e->model_path,
+                            .vae_path = r->vae,
+                            .tiny_path = r->tiny_vae,
+                            .tokenizers_dir = e->tokenizers,
+                            .header_only = header_only };
+  if (!(e->pipeline = pipeline_open (&source, e->backend, status)) ||
       !job_inputs_load (&e->inputs, r, status) ||
-      !job_from_recipe (r, sd_checkpoint (e->sd), e->backend, &e->job, status) ||
+      !job_from_recipe (r, pipeline_checkpoint (e->pipeline), e->backend, &e->job, status) ||
       !recipe_validate (r, status))
     return false;
   if (!job_inputs_give (&e->inputs, r, &e->job, status))
@@ -61,7 +61,7 @@ engine_open (Engine *e, Options *o, bool header_only, Status *status)
 void
 engine_close (Engine *e)
 {
-  sd_free (e->sd);
+  pipeline_free (e->pipeline);
   backend_free (e->backend);
   job_inputs_clear (&e->inputs);
 }

@@ -4,15 +4,15 @@
 #pragma once
 
 #include "cli/cli.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 #include "worker/inputs.h"
 #include "worker/job.h"
 
 typedef struct
 {
   Backend *backend;
-  SdPipeline *sd;
-  SdJob job;
+  Pipeline *pipeline;
+  PipelineJob job;
   JobInputs inputs;
   char model_path[CLI_PATH_SIZE], tokenizers[CLI_PATH_SIZE + 16];
 } Engine;

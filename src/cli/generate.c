@@ -163,7 +163,7 @@ write_picture (Generate *g, const Image *image, uint64_t seed, Status *status)
 
 /* One f32 tensor "latent" (n, c, h, w) as a safetensors file. */
 static bool
-write_latent (const Generate *g, const SdResult *result, Status *status)
+write_latent (const Generate *g, const PipelineResult *result, Status *status)
 {
   char header[256];
   size_t n = (size_t) result->n * (size_t) result->latent_channels *
@@ -188,7 +188,7 @@ write_latent (const Generate *g, const SdResult *result, Status *status)
 
 static void
 report_picture (
-    Generate *g, const char *path, uint64_t seed, const Image *image, const SdResult *result)
+    Generate *g, const char *path, uint64_t seed, const Image *image, const PipelineResult *result)
 {
   g->n_written++;
   if (!g->options->json)
@@ -200,14 +200,14 @@ report_picture (
   json_print_string (path);
   printf (", \"seed\": %llu, \"width\": %d, \"height\": %d, \"seconds\": {",
           (unsigned long long) seed, image->width, image->height);
-  for (int i = 0; i < SD_PHASE_COUNT; i++)
-    printf ("%s\"%s\": %.3f", i ? ", " : "", sd_phase_name ((SdPhase) i), result->seconds[i]);
+  for (int i = 0; i < PHASE_COUNT; i++)
+    printf ("%s\"%s\": %.3f", i ? ", " : "", phase_name ((PipelinePhase) i), result->seconds[i]);
   printf ("}}\n");
   fflush (stdout);
 }
 
 static bool
-finish_picture (Generate *g, const SdResult *result, int index, Status *status)
+finish_picture (Generate *g, const PipelineResult *result, int index, Status *status)
 {
   Image image = { 0 };
   uint64_t seed = g->engine.job.seed + (uint64_t) index;
@@ -226,9 +226,9 @@ finish_picture (Generate *g, const SdResult *result, int index, Status *status)
 static bool
 generate_batch (Generate *g, Status *status)
 {
-  SdResult result;
-  SdJob *job = &g->engine.job;
-  if (!sd_generate (g->engine.sd, job, &result, status))
+  PipelineResult result;
+  PipelineJob *job = &g->engine.job;
+  if (!pipeline_generate (g->engine.pipeline, job, &result, status))
     return false;
   progress_clear_line (&g->progress);
   bool ok = take_model_hash (g, status);
@@ -236,12 +236,12 @@ generate_batch (Generate *g, Status *status)
     ok = finish_picture (g, &result, i, status);
   if (ok && g->options->latent_out)
     ok = write_latent (g, &result, status);
-  sd_result_clear (&result);
+  pipeline_result_clear (&result);
   return ok;
 }
 
 static void
-on_progress (void *data, SdPhase phase, int done, int total)
+on_progress (void *data, PipelinePhase phase, int done, int total)
 {
   Generate *g = data;
   g->progress.picture = g->n_written;

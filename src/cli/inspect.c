@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 
 enum
 {
@@ -193,7 +193,7 @@ command_inspect (Options *o)
       Checkpoint *c = checkpoint_open (o->operands[i], true, &one);
       if (c)
         {
-          sd_bind_report (c);
+          pipeline_bind_report (c);
           (o->json ? print_json : print_text) (c);
         }
       else

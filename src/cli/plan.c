@@ -9,18 +9,19 @@
 static const double MIB = 1 << 20;
 
 static void
-print_table (const Engine *e, const SdPlan *plan, const Estimate *estimate)
+print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
 {
   printf ("%s, %s, %d x %d, %d steps, %s on %s\n\n", e->model_path,
-          family_name (sd_checkpoint (e->sd)->config.family), e->job.width, e->job.height,
-          e->job.steps, e->job.compute == COMPUTE_BF16 ? "bf16" : "f32", e->backend->level);
+          family_name (pipeline_checkpoint (e->pipeline)->config.family), e->job.width,
+          e->job.height, e->job.steps, e->job.compute == COMPUTE_BF16 ? "bf16" : "f32",
+          e->backend->level);
   printf ("%-8s %8s %10s %12s %10s %8s %9s\n", "phase", "passes", "operators", "activations",
           "weights", "TFLOP", "seconds");
-  for (int i = 0; i < SD_PHASE_COUNT; i++)
+  for (int i = 0; i < PHASE_COUNT; i++)
     {
-      const SdPhasePlan *p = &plan->phases[i];
+      const PhasePlan *p = &plan->phases[i];
       if (p->n_passes > 0)
-        printf ("%-8s %8d %10d %8.1f MiB %6.0f MiB %8.3f %9.1f\n", sd_phase_name ((SdPhase) i),
+        printf ("%-8s %8d %10d %8.1f MiB %6.0f MiB %8.3f %9.1f\n", phase_name ((PipelinePhase) i),
                 p->n_passes, p->n_ops, (double) p->activation_bytes / MIB,
                 (double) p->weight_bytes / MIB, p->flops * p->n_passes / 1e12,
                 estimate->seconds[i]);
@@ -37,21 +38,21 @@ print_table (const Engine *e, const SdPlan *plan, const Estimate *estimate)
 }
 
 static void
-print_json (const Engine *e, const SdPlan *plan, const Estimate *estimate)
+print_json (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
 {
   printf ("{\"model\": ");
   json_print_string (e->model_path);
   printf (", \"family\": \"%s\", \"width\": %d, \"height\": %d, \"steps\": %d, \"level\": \"%s\", "
           "\"phases\": {",
-          family_name (sd_checkpoint (e->sd)->config.family), e->job.width, e->job.height,
-          e->job.steps, e->backend->level);
-  for (int i = 0; i < SD_PHASE_COUNT; i++)
+          family_name (pipeline_checkpoint (e->pipeline)->config.family), e->job.width,
+          e->job.height, e->job.steps, e->backend->level);
+  for (int i = 0; i < PHASE_COUNT; i++)
     {
-      const SdPhasePlan *p = &plan->phases[i];
+      const PhasePlan *p = &plan->phases[i];
       printf ("%s\"%s\": {\"passes\": %d, \"operators\": %d, \"activation_bytes\": %zu, "
               "\"bound_bytes\": %zu, \"weight_bytes\": %lld, \"flops_a_pass\": %.0f, \"seconds\": "
               "%.3f}",
-              i ? ", " : "", sd_phase_name ((SdPhase) i), p->n_passes, p->n_ops,
+              i ? ", " : "", phase_name ((PipelinePhase) i), p->n_passes, p->n_ops,
               p->activation_bytes, p->bound_bytes, (long long) p->weight_bytes, p->flops,
               estimate->seconds[i]);
     }
@@ -66,10 +67,11 @@ int
 command_plan (Options *o)
 {
   Engine e;
-  SdPlan plan;
+  PipelinePlan plan;
   Estimate estimate;
   Status status = { 0 };
-  bool ok = engine_open (&e, o, true, &status) && sd_plan (e.sd, &e.job, &plan, &status) &&
+  bool ok = engine_open (&e, o, true, &status) &&
+            pipeline_plan (e.pipeline, &e.job, &plan, &status) &&
             estimate_job (e.backend, e.job.compute, &plan, &estimate, &status);
   if (ok)
     (o->json ? print_json : print_table) (&e, &plan, &estimate);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 
 enum
 {
@@ -74,7 +74,7 @@ progress_step (void *data, int phase, int done, int total)
       p->phase = phase;
     }
   double eta = (now - p->phase_started) / done * (total - done);
-  const char *label = sd_phase_name ((SdPhase) phase);
+  const char *label = phase_name ((PipelinePhase) phase);
   if (p->json)
     {
       printf ("{\"event\": \"progress\", \"phase\": \"%s\", \"done\": %d, \"total\": %d, "

@@ -76,12 +76,12 @@ estimate_rate (Backend *backend, Compute compute, double *rate, Status *status)
 }
 
 Estimate
-estimate_from_rate (const SdPlan *plan, double rate)
+estimate_from_rate (const PipelinePlan *plan, double rate)
 {
   Estimate e = { .gflops = rate / 1e9 };
-  for (int i = 0; i < SD_PHASE_COUNT; i++)
+  for (int i = 0; i < PHASE_COUNT; i++)
     {
-      const SdPhasePlan *p = &plan->phases[i];
+      const PhasePlan *p = &plan->phases[i];
       double pass = p->flops / (rate * SHARE_OF_LARGE_LAYERS) +
                     (double) p->weight_bytes / WEIGHT_BYTES_PER_SECOND;
       e.seconds[i] = pass * p->n_passes;
@@ -91,7 +91,8 @@ estimate_from_rate (const SdPlan *plan, double rate)
 }
 
 bool
-estimate_job (Backend *backend, Compute compute, const SdPlan *plan, Estimate *e, Status *status)
+estimate_job (
+    Backend *backend, Compute compute, const PipelinePlan *plan, Estimate *e, Status *status)
 {
   double rate;
   *e = (Estimate){ 0 };

@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 
 typedef struct
 {
-  double seconds[SD_PHASE_COUNT];
+  double seconds[PHASE_COUNT];
   double total_seconds;
   double gflops; /* what the device did just now on a layer of typical size */
 } Estimate;
@@ -17,9 +17,9 @@ typedef struct
  * Times one 3x3 convolution and one linear layer of U-Net size on the device (some tens of
  * milliseconds, no file is touched) and divides the plan's work by the rate.  Fails: NO_MEMORY
  */
-bool
-estimate_job (Backend *backend, Compute compute, const SdPlan *plan, Estimate *e, Status *status);
+bool estimate_job (
+    Backend *backend, Compute compute, const PipelinePlan *plan, Estimate *e, Status *status);
 
 /* The two halves of it, so that a device is timed once.  @rate: receives FLOP/s */
 bool estimate_rate (Backend *backend, Compute compute, double *rate, Status *status);
-Estimate estimate_from_rate (const SdPlan *plan, double rate);
+Estimate estimate_from_rate (const PipelinePlan *plan, double rate);

@@ -80,7 +80,7 @@ job_inputs_load (JobInputs *inputs, Recipe *recipe, Status *status)
 
 /* The part in @box of the job's size. */
 static bool
-take_picture (JobInputs *inputs, const SdJob *job, Status *status)
+take_picture (JobInputs *inputs, const PipelineJob *job, Status *status)
 {
   Image part = { 0 };
   bool ok = image_crop (&part, &inputs->source, inputs->box, status) &&
@@ -93,7 +93,7 @@ take_picture (JobInputs *inputs, const SdJob *job, Status *status)
 
 /* The blurred mask's part in @box of the job's size. */
 static bool
-take_mask (JobInputs *inputs, const SdJob *job, Status *status)
+take_mask (JobInputs *inputs, const PipelineJob *job, Status *status)
 {
   Image part = { 0 };
   bool ok = image_crop (&part, &inputs->drawn_mask, inputs->box, status) &&
@@ -113,7 +113,7 @@ spread_grey (Image *image, const uint8_t *grey)
 
 /* The picture that the mask lies on: drawn whole it has the job's size, else its own. */
 static bool
-make_edge (JobInputs *inputs, const Recipe *recipe, const SdJob *job, Status *status)
+make_edge (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job, Status *status)
 {
   Image *source = &inputs->source, *mask = &inputs->drawn_mask;
   bool part = draws_masked_part (recipe);
@@ -133,7 +133,7 @@ make_edge (JobInputs *inputs, const Recipe *recipe, const SdJob *job, Status *st
 
 /* diffusers' inpainting begins from noise alone at full strength. */
 static void
-note_unused_fill (JobInputs *inputs, const Recipe *recipe, const SdJob *job)
+note_unused_fill (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job)
 {
   if (!*inputs->note && recipe->inpaint_fill != RECIPE_INPAINT_ORIGINAL && job->denoise >= 1 &&
       job->convention == CONVENTION_DIFFUSERS)
@@ -143,7 +143,7 @@ note_unused_fill (JobInputs *inputs, const Recipe *recipe, const SdJob *job)
 }
 
 static bool
-give_masked (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status)
+give_masked (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
   if (!make_edge (inputs, recipe, job, status) || !take_mask (inputs, job, status) ||
       !take_picture (inputs, job, status))
@@ -158,7 +158,7 @@ give_masked (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status
 }
 
 bool
-job_inputs_give (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status)
+job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
   if (!inputs->source.rgb)
     return true;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "media/mask.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 #include "recipe/recipe.h"
 
 /* Zero-initialise. */
@@ -34,7 +34,7 @@ bool job_inputs_load (JobInputs *inputs, Recipe *recipe, Status *status);
  *
  * Cuts and sizes the pictures and lets @job borrow them.  Call it once.  Fails: NO_MEMORY
  */
-bool job_inputs_give (JobInputs *inputs, const Recipe *recipe, SdJob *job, Status *status);
+bool job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status);
 
 /* job_inputs_finish:
  * @rgb: (height, width, 3) as the engine decoded it

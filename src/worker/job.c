@@ -7,7 +7,7 @@
 
 /* The recipe's names are the engine's ids: one table on each side, joined by name. */
 static bool
-take_sampler (const Recipe *recipe, SdJob *job, Status *status)
+take_sampler (const Recipe *recipe, PipelineJob *job, Status *status)
 {
   char *name = recipe_get_text (recipe, "sampler", status);
   bool ok =
@@ -21,7 +21,7 @@ take_sampler (const Recipe *recipe, SdJob *job, Status *status)
 }
 
 static bool
-take_schedule (Recipe *recipe, const Checkpoint *model, SdJob *job, Status *status)
+take_schedule (Recipe *recipe, const Checkpoint *model, PipelineJob *job, Status *status)
 {
   if (recipe->schedule == RECIPE_SCHEDULE_AUTO)
     {
@@ -44,7 +44,7 @@ take_schedule (Recipe *recipe, const Checkpoint *model, SdJob *job, Status *stat
 
 /* A schedule that only the other convention has decides for it, unless the recipe insists. */
 static void
-settle_convention (const Recipe *recipe, SdJob *job)
+settle_convention (const Recipe *recipe, PipelineJob *job)
 {
   const ScheduleInfo *info = schedule_info (job->schedule);
   if (recipe->convention != RECIPE_CONVENTION_AUTO)
@@ -56,7 +56,7 @@ settle_convention (const Recipe *recipe, SdJob *job)
 }
 
 static Convention
-take_convention (const Recipe *recipe, const SdJob *defaults)
+take_convention (const Recipe *recipe, const PipelineJob *defaults)
 {
   switch (recipe->convention)
     {
@@ -86,7 +86,7 @@ take_precision (const Recipe *recipe, const Backend *backend)
 }
 
 static void
-take_text (const Recipe *recipe, SdJob *job)
+take_text (const Recipe *recipe, PipelineJob *job)
 {
   static const PromptWeighting weightings[] = {
     [RECIPE_WEIGHTING_A1111] = WEIGHTING_A1111,
@@ -108,7 +108,7 @@ take_text (const Recipe *recipe, SdJob *job)
 
 /* Numbers: 0 in the recipe means the model's own, which is written back. */
 static void
-take_numbers (Recipe *recipe, SdJob *job)
+take_numbers (Recipe *recipe, PipelineJob *job)
 {
   if (recipe->width == 0)
     recipe->width = job->width;
@@ -128,15 +128,15 @@ take_numbers (Recipe *recipe, SdJob *job)
   job->seed = recipe->seed;
   job->batch_size = recipe->batch_size;
   job->vae_tile = recipe->vae_tile;
-  job->masked_content = recipe->inpaint_fill == RECIPE_INPAINT_LATENT_NOISE ? SD_MASKED_LATENT_NOISE
+  job->masked_content = recipe->inpaint_fill == RECIPE_INPAINT_LATENT_NOISE ? MASKED_LATENT_NOISE
                         : recipe->inpaint_fill == RECIPE_INPAINT_LATENT_NOTHING
-                            ? SD_MASKED_LATENT_NOTHING
-                            : SD_MASKED_ORIGINAL; /* "fill" is done to the start picture */
+                            ? MASKED_LATENT_NOTHING
+                            : MASKED_ORIGINAL; /* "fill" is done to the start picture */
   job->noise = recipe->noise == RECIPE_NOISE_NV ? RNG_NV : RNG_CPU;
 }
 
 static void
-take_model_marks (const Recipe *recipe, SdJob *job)
+take_model_marks (const Recipe *recipe, PipelineJob *job)
 {
   if (recipe->prediction != RECIPE_PREDICTION_AUTO)
     job->prediction = recipe->prediction == RECIPE_PREDICTION_V ? PREDICTION_V : PREDICTION_EPSILON;
@@ -145,10 +145,13 @@ take_model_marks (const Recipe *recipe, SdJob *job)
 }
 
 bool
-job_from_recipe (
-    Recipe *recipe, const Checkpoint *model, const Backend *backend, SdJob *job, Status *status)
+job_from_recipe (Recipe *recipe,
+                 const Checkpoint *model,
+                 const Backend *backend,
+                 PipelineJob *job,
+                 Status *status)
 {
-  sd_job_defaults (model, job);
+  pipeline_job_defaults (model, job);
   job->convention = take_convention (recipe, job);
   take_text (recipe, job);
   take_numbers (recipe, job);

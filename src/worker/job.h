@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 #include "recipe/recipe.h"
 
 /* job_from_recipe:
@@ -12,5 +12,8 @@
  * Takes what the recipe leaves open (0, "auto") from the model and the device, and writes the
  * values taken back into @recipe, so that the picture's own recipe is complete.
  */
-bool job_from_recipe (
-    Recipe *recipe, const Checkpoint *model, const Backend *backend, SdJob *job, Status *status);
+bool job_from_recipe (Recipe *recipe,
+                      const Checkpoint *model,
+                      const Backend *backend,
+                      PipelineJob *job,
+                      Status *status);

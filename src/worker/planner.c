@@ -20,7 +20,7 @@ struct Planner
 {
   Backend *backend;
   char data_dir[GESSO_PATH_SIZE];
-  SdPipeline *sd; /* headers only */
+  Pipeline *pipeline; /* headers only */
   char identity[IDENTITY_SIZE];
   double rates[N_COMPUTES]; /* FLOP/s, 0: not measured */
 };
@@ -43,8 +43,8 @@ planner_new (Backend *backend, const char *data_dir, Status *status)
 void
 planner_forget (Planner *p)
 {
-  sd_free (p->sd);
-  p->sd = NULL;
+  pipeline_free (p->pipeline);
+  p->pipeline = NULL;
 }
 
 void
@@ -70,23 +70,23 @@ open_model (Planner *p, const Recipe *recipe, Status *status)
   identity_add_path (&id, recipe_str (recipe->vae));
   identity_add_path (&id, recipe_str (recipe->tiny_vae));
   identity_end (&id, identity);
-  if (p->sd && !strcmp (identity, p->identity))
+  if (p->pipeline && !strcmp (identity, p->identity))
     return true;
   planner_forget (p);
-  const SdSource source = { .model_path = path,
-                            .vae_path = recipe->vae,
-                            .tiny_path = recipe->tiny_vae,
-                            .tokenizers_dir = p->data_dir,
-                            .header_only = true };
-  p->sd = sd_open (&source, p->backend, status);
+  const PipelineSource source = { .model_path = path,
+                                  .vae_path = recipe->vae,
+                                  .tiny_path = recipe->tiny_vae,
+                                  .tokenizers_dir = p->data_dir,
+                                  .header_only = true };
+  p->pipeline = pipeline_open (&source, p->backend, status);
   memcpy (p->identity, identity, sizeof identity);
-  return p->sd != NULL;
+  return p->pipeline != NULL;
 }
 
 static bool
 estimate (Planner *p,
-          const SdJob *job,
-          const SdPlan *sd,
+          const PipelineJob *job,
+          const PipelinePlan *work,
           bool may_measure,
           PlannerPlan *plan,
           Status *status)
@@ -96,28 +96,29 @@ estimate (Planner *p,
   double *rate = &p->rates[job->compute];
   if (*rate <= 0 && (!may_measure || !estimate_rate (p->backend, job->compute, rate, status)))
     return status_ok (status);
-  plan->seconds = estimate_from_rate (sd, *rate).total_seconds;
+  plan->seconds = estimate_from_rate (work, *rate).total_seconds;
   return true;
 }
 
 static bool
 plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Status *status)
 {
-  SdJob job;
-  SdPlan sd;
+  PipelineJob job;
+  PipelinePlan work;
   JobInputs inputs = { 0 };
   bool ok = job_inputs_load (&inputs, recipe, status) &&
-            job_from_recipe (recipe, sd_checkpoint (p->sd), p->backend, &job, status) &&
+            job_from_recipe (recipe, pipeline_checkpoint (p->pipeline), p->backend, &job, status) &&
             recipe_validate (recipe, status);
   if (ok)
     {
-      ok = job_inputs_give (&inputs, recipe, &job, status) && sd_plan (p->sd, &job, &sd, status) &&
-           estimate (p, &job, &sd, may_measure, plan, status);
+      ok = job_inputs_give (&inputs, recipe, &job, status) &&
+           pipeline_plan (p->pipeline, &job, &work, status) &&
+           estimate (p, &job, &work, may_measure, plan, status);
     }
   if (ok)
     {
-      plan->peak_bytes = sd.peak_bytes;
-      plan->weight_bytes = (uint64_t) sd.weight_bytes;
+      plan->peak_bytes = work.peak_bytes;
+      plan->weight_bytes = (uint64_t) work.weight_bytes;
       plan->seconds *= recipe->batch_count;
       plan->recipe = recipe_to_json (recipe, status);
     }

@@ -90,7 +90,7 @@ decode_one (Batch *b, int index, uint8_t *rgb, Status *status)
       control_sleep (control, b->runner->null_step_ms);
       if (control_get (control) != WISH_NONE)
         return status_fail (status, STATUS_CANCELLED, "Cancelled.");
-      if (sd_run_decode (b->run, index, b->tile_px, rgb, &one))
+      if (pipeline_run_decode (b->run, index, b->tile_px, rgb, &one))
         return true;
       if (one.code != STATUS_NO_MEMORY || !use_smaller_tiles (b, "Memory is short"))
         return status_fail (status, one.code, "%s", one.message);
@@ -166,7 +166,7 @@ batch_decode (Batch *b, Status *status)
   bool ok = rgb || status_fail (status, STATUS_NO_MEMORY,
                                 "There is no memory for the picture: close other programs and "
                                 "retry, the batch goes on from its last step.");
-  b->events->progress (b->events->data, sd_phase_name (SD_PHASE_DECODE), 0, b->n_wanted,
+  b->events->progress (b->events->data, phase_name (PHASE_DECODE), 0, b->n_wanted,
                        eta_left (&b->runner->eta, 0, b->n_wanted));
   for (int i = 0; ok && i < b->job.batch_size; i++)
     if (!batch_skips (b, i))

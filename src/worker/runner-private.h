@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 #include "worker/eta.h"
 #include "worker/hasher.h"
 #include "worker/inputs.h"
@@ -24,7 +24,7 @@ struct Runner
   double journal_interval;    /* seconds */
 
   /* the model that is open, and how fast its last batch was */
-  SdPipeline *sd;
+  Pipeline *pipeline;
   char model_identity[IDENTITY_SIZE];
   Hasher *hasher;
   Eta eta;
@@ -39,8 +39,8 @@ typedef struct
   const RunnerEvents *events;
   Recipe recipe; /* complete */
   JobInputs inputs;
-  SdJob job;
-  SdRun *run;
+  PipelineJob job;
+  PipelineRun *run;
   Journal old;     /* what the disk had */
   Journal journal; /* what goes there; @state_capacity bytes of state */
   size_t state_capacity;

@@ -51,9 +51,9 @@ void
 runner_forget (Runner *r)
 {
   hasher_free (r->hasher);
-  sd_free (r->sd);
+  pipeline_free (r->pipeline);
   r->hasher = NULL;
-  r->sd = NULL;
+  r->pipeline = NULL;
   r->model_identity[0] = r->pace_key[0] = '\0';
 }
 
@@ -81,15 +81,16 @@ runner_open_model (Batch *b, Status *status)
   identity_add_path (&id, recipe_str (b->recipe.vae));
   identity_add_path (&id, recipe_str (b->recipe.tiny_vae));
   identity_end (&id, identity);
-  if (r->sd && !strcmp (identity, r->model_identity))
+  if (r->pipeline && !strcmp (identity, r->model_identity))
     return true;
   b->events->progress (b->events->data, "loading", 0, 1, -1);
   runner_forget (r);
-  const SdSource source = { .model_path = path,
-                            .vae_path = b->recipe.vae,
-                            .tiny_path = b->recipe.tiny_vae,
-                            .tokenizers_dir = r->data_dir };
-  if (!(r->sd = sd_open (&source, r->backend, status)) || !(r->hasher = hasher_new (path, status)))
+  const PipelineSource source = { .model_path = path,
+                                  .vae_path = b->recipe.vae,
+                                  .tiny_path = b->recipe.tiny_vae,
+                                  .tokenizers_dir = r->data_dir };
+  if (!(r->pipeline = pipeline_open (&source, r->backend, status)) ||
+      !(r->hasher = hasher_new (path, status)))
     {
       runner_forget (r);
       return false;
@@ -125,24 +126,24 @@ left (const Batch *b, int n_steps)
 }
 
 static void
-on_progress (void *data, SdPhase phase, int done, int total)
+on_progress (void *data, PipelinePhase phase, int done, int total)
 {
   Batch *b = data;
   double now = clock_seconds (), eta = -1;
-  if (phase == SD_PHASE_DENOISE)
+  if (phase == PHASE_DENOISE)
     {
       eta_add_step (&b->runner->eta, now - b->step_began);
       b->step_began = now;
       eta = left (b, total - done);
     }
-  else if (phase == SD_PHASE_DECODE)
+  else if (phase == PHASE_DECODE)
     {
       /* tiles of one picture become a part of all pictures */
       eta = eta_left (&b->runner->eta, 0, b->n_wanted - b->n_decoded - (double) done / total);
       done += b->n_decoded * total;
       total *= b->n_wanted;
     }
-  b->events->progress (b->events->data, sd_phase_name (phase), done, total, eta);
+  b->events->progress (b->events->data, phase_name (phase), done, total, eta);
 }
 
 static bool
@@ -179,8 +180,8 @@ make_job (Batch *b, Status *status)
   if (!recipe_copy (&b->recipe, b->spec->recipe, status) ||
       (!b->recipe.model && !recipe_set (&b->recipe, "model", SHIPPED_MODEL, status)) ||
       !runner_open_model (b, status) || !job_inputs_load (&b->inputs, &b->recipe, status) ||
-      !job_from_recipe (&b->recipe, sd_checkpoint (b->runner->sd), b->runner->backend, &b->job,
-                        status) ||
+      !job_from_recipe (&b->recipe, pipeline_checkpoint (b->runner->pipeline), b->runner->backend,
+                        &b->job, status) ||
       !recipe_validate (&b->recipe, status) ||
       !job_inputs_give (&b->inputs, &b->recipe, &b->job, status))
     return false;
@@ -214,14 +215,13 @@ plan_batch (Batch *b, Status *status)
   char key[PACE_KEY_SIZE];
   snprintf (key, sizeof key, "%s %d %d %d %d %d %d", r->model_identity, b->job.width, b->job.height,
             b->job.batch_size, b->job.sampler, b->job.compute, b->job.vae_tile);
-  SdPlan plan;
-  if (!sd_plan (r->sd, &b->job, &plan, status))
+  PipelinePlan plan;
+  if (!pipeline_plan (r->pipeline, &b->job, &plan, status))
     return false;
-  b->decode_bytes = plan.phases[SD_PHASE_DECODE].activation_bytes;
+  b->decode_bytes = plan.phases[PHASE_DECODE].activation_bytes;
   if (!strcmp (key, r->pace_key))
     return true;
-  const SdPhasePlan *denoise = &plan.phases[SD_PHASE_DENOISE],
-                    *decode = &plan.phases[SD_PHASE_DECODE];
+  const PhasePlan *denoise = &plan.phases[PHASE_DENOISE], *decode = &plan.phases[PHASE_DECODE];
   r->eta = (Eta){ 0 };
   if (r->null_step_ms > 0)
     r->eta.decode_effort = 1;
@@ -280,7 +280,7 @@ restore (Batch *b, Status *status)
     return true;
   if (!is_of_this_batch (b))
     return put_aside (b, "is of another recipe or of files that have changed since", status);
-  if (sd_run_restore (b->run, b->old.state, b->old.state_bytes, &one))
+  if (pipeline_run_restore (b->run, b->old.state, b->old.state_bytes, &one))
     return true;
   if (one.code == STATUS_FORMAT)
     return put_aside (b, "does not fit this version of the program", status);
@@ -292,7 +292,7 @@ restore (Batch *b, Status *status)
 static bool
 save_state (Batch *b, Status *status)
 {
-  size_t n = sd_run_save_size (b->run);
+  size_t n = pipeline_run_save_size (b->run);
   if (n > b->state_capacity)
     {
       void *state = mem_realloc (b->journal.state, n);
@@ -301,9 +301,9 @@ save_state (Batch *b, Status *status)
       b->journal.state = state;
       b->state_capacity = n;
     }
-  sd_run_save (b->run, b->journal.state);
+  pipeline_run_save (b->run, b->journal.state);
   b->journal.state_bytes = n;
-  b->journal.step = sd_run_step (b->run);
+  b->journal.step = pipeline_run_step (b->run);
   return true;
 }
 
@@ -312,7 +312,7 @@ batch_write_journal (Batch *b)
 {
   char sentence[2 * STATUS_MESSAGE_SIZE];
   Status status = { 0 };
-  if (!*b->spec->journal || !b->run || sd_run_step (b->run) == 0)
+  if (!*b->spec->journal || !b->run || pipeline_run_step (b->run) == 0)
     return;
   b->journal_written = clock_seconds ();
   if (save_state (b, &status) && journal_write (&b->journal, b->spec->journal, &status))
@@ -335,17 +335,17 @@ static bool
 denoise (Batch *b, Status *status)
 {
   BatchControl *control = b->spec->control;
-  int n = sd_run_n_steps (b->run);
-  b->events->progress (b->events->data, sd_phase_name (SD_PHASE_DENOISE), sd_run_step (b->run), n,
-                       left (b, n - sd_run_step (b->run)));
+  int n = pipeline_run_n_steps (b->run);
+  b->events->progress (b->events->data, phase_name (PHASE_DENOISE), pipeline_run_step (b->run), n,
+                       left (b, n - pipeline_run_step (b->run)));
   b->journal_written = b->step_began = clock_seconds ();
   control_set_in_steps (control, true);
   bool ok = true;
-  while (ok && sd_run_step (b->run) < n)
+  while (ok && pipeline_run_step (b->run) < n)
     {
       control_sleep (control, b->runner->null_step_ms);
       ok = control_get (control) == WISH_NONE
-               ? sd_run_advance (b->run, status)
+               ? pipeline_run_advance (b->run, status)
                : status_fail (status, STATUS_CANCELLED, "Cancelled.");
       if (ok && clock_seconds () - b->journal_written >= b->runner->journal_interval)
         batch_write_journal (b);
@@ -367,7 +367,8 @@ static bool
 run_batch (Batch *b, Status *status)
 {
   return read_journal (b, status) && make_job (b, status) && name_journal (b, status) &&
-         plan_batch (b, status) && (b->run = sd_run_new (b->runner->sd, &b->job, status)) != NULL &&
+         plan_batch (b, status) &&
+         (b->run = pipeline_run_new (b->runner->pipeline, &b->job, status)) != NULL &&
          restore (b, status) && denoise (b, status) && batch_decode (b, status) &&
          b->events->settle (b->events->data, 0, status);
 }
@@ -386,7 +387,7 @@ end_of (Batch *b, bool ok, int *step, Status *status)
     journal_remove (b->spec->journal);
   if (ok)
     return RUNNER_FINISHED;
-  *step = b->run ? sd_run_step (b->run) : b->old.step;
+  *step = b->run ? pipeline_run_step (b->run) : b->old.step;
   if (wish != WISH_NONE && wish != WISH_CANCEL && status->code == STATUS_CANCELLED)
     return RUNNER_PARKED;
   if (wish == WISH_CANCEL)
@@ -408,7 +409,7 @@ runner_run (
     b.n_wanted += !batch_skips (&b, i);
   bool ok = b.n_wanted == 0 || run_batch (&b, status);
   RunnerEnd end = end_of (&b, ok, step, status);
-  sd_run_free (b.run);
+  pipeline_run_free (b.run);
   journal_clear (&b.old);
   journal_clear (&b.journal);
   job_inputs_clear (&b.inputs);

@@ -18,7 +18,7 @@
 
 #include "core/mem.h"
 #include "media/png.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 
 enum
 {
@@ -82,7 +82,7 @@ typedef struct
 } Run;
 
 static void
-on_progress (void *data, SdPhase phase, int done, int total)
+on_progress (void *data, PipelinePhase phase, int done, int total)
 {
   Run *r = data;
   if (++r->n_progress == r->cancel_at)
@@ -98,12 +98,12 @@ on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
 }
 
 static uint8_t *
-decode (SdRun *run, Status *status)
+decode (PipelineRun *run, Status *status)
 {
   uint8_t *rgb = mem_calloc (SIDE * SIDE, 3);
   if (!rgb)
     status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
-  if (rgb && sd_run_decode (run, 0, -1, rgb, status))
+  if (rgb && pipeline_run_decode (run, 0, -1, rgb, status))
     return rgb;
   mem_free (rgb);
   return NULL;
@@ -111,41 +111,41 @@ decode (SdRun *run, Status *status)
 
 /* Step by step: parked and saved after each, taken up again by another run. */
 static bool
-draw_in_steps (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status)
+draw_in_steps (Pipeline *pipeline, const PipelineJob *job, PipelineResult *result, Status *status)
 {
-  *result = (SdResult){ 0 };
-  SdRun *run = sd_run_new (sd, job, status);
+  *result = (PipelineResult){ 0 };
+  PipelineRun *run = pipeline_run_new (pipeline, job, status);
   bool ok = run != NULL;
-  while (ok && sd_run_step (run) < sd_run_n_steps (run))
+  while (ok && pipeline_run_step (run) < pipeline_run_n_steps (run))
     {
-      ok = sd_run_advance (run, status);
-      sd_run_park (run);
-      size_t n = sd_run_save_size (run);
+      ok = pipeline_run_advance (run, status);
+      pipeline_run_park (run);
+      size_t n = pipeline_run_save_size (run);
       void *state = ok ? mem_calloc (n, 1) : NULL;
       if (ok && !state)
         ok = status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs.");
       if (ok)
         {
-          sd_run_save (run, state);
-          sd_run_free (run);
-          run = sd_run_new (sd, job, status);
-          ok = run && sd_run_restore (run, state, n, status);
+          pipeline_run_save (run, state);
+          pipeline_run_free (run);
+          run = pipeline_run_new (pipeline, job, status);
+          ok = run && pipeline_run_restore (run, state, n, status);
         }
       mem_free (state);
     }
-  *result = ok ? *sd_run_result (run) : *result;
+  *result = ok ? *pipeline_run_result (run) : *result;
   result->latents = NULL;
   ok = ok && (result->rgb = decode (run, status));
-  sd_run_free (run);
+  pipeline_run_free (run);
   return ok;
 }
 
 static bool
-draw (Run *r, SdPipeline *sd, Status *status)
+draw (Run *r, Pipeline *pipeline, Status *status)
 {
-  SdJob job;
-  SdResult result;
-  sd_job_defaults (sd_checkpoint (sd), &job);
+  PipelineJob job;
+  PipelineResult result;
+  pipeline_job_defaults (pipeline_checkpoint (pipeline), &job);
   job.prompt = "a [cat:(dog:1.2):0.5] AND a hat :0.5";
   job.negative_prompt = "blurry";
   job.sampler = SAMPLER_DPMPP_2M;
@@ -163,7 +163,7 @@ draw (Run *r, SdPipeline *sd, Status *status)
   for (int i = SIDE * SIDE / 2; i < SIDE * SIDE; i++)
     mask[i] = 255;
   job.mask = r->masked ? mask : NULL;
-  if (!(r->in_steps ? draw_in_steps : sd_generate) (sd, &job, &result, status))
+  if (!(r->in_steps ? draw_in_steps : pipeline_generate) (pipeline, &job, &result, status))
     return false;
   size_t n = (size_t) result.width * (size_t) result.height * 3;
   r->hash = 5381;
@@ -173,7 +173,7 @@ draw (Run *r, SdPipeline *sd, Status *status)
   const PngOptions options = { .texts = &text, .n_texts = 1, .overwrite = true };
   const Image image = { result.width, result.height, result.rgb };
   bool ok = !r->picture || png_write_file (r->picture, &image, &options, status);
-  sd_result_clear (&result);
+  pipeline_result_clear (&result);
   return ok;
 }
 
@@ -182,11 +182,12 @@ static bool
 run (Run *r, Status *status)
 {
   Backend *backend = backend_cpu_new (NULL, 1, status);
-  SdPipeline *sd = NULL;
+  Pipeline *pipeline = NULL;
   if (backend)
-    sd = sd_open (&(SdSource){ .model_path = r->model, .tokenizers_dir = "" }, backend, status);
-  bool ok = sd && draw (r, sd, status);
-  sd_free (sd);
+    pipeline = pipeline_open (&(PipelineSource){ .model_path = r->model, .tokenizers_dir = "" },
+                              backend, status);
+  bool ok = pipeline && draw (r, pipeline, status);
+  pipeline_free (pipeline);
   if (backend)
     backend_free (backend);
   return ok;

@@ -14,7 +14,7 @@
 
 #include "core/mem.h"
 #include "media/image.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 #include "weights/mapped.h"
 #include "weights/safetensors.h"
 
@@ -102,7 +102,7 @@ write_prompt (const Case *c, char *out, size_t size)
 }
 
 static void
-take_schedule (const Case *c, SdJob *job)
+take_schedule (const Case *c, PipelineJob *job)
 {
   const char *schedule = text (c, "schedule"), *curve = strchr (schedule, '+');
   char spacing[32];
@@ -120,7 +120,7 @@ take_schedule (const Case *c, SdJob *job)
 }
 
 static void
-take_sizes (const Case *c, SdJob *job)
+take_sizes (const Case *c, PipelineJob *job)
 {
   json_object *original = get (c, "original_size"), *crop = get (c, "crop");
   json_object *target = get (c, "target_size");
@@ -146,9 +146,9 @@ weighting_of (const Case *c)
 }
 
 static void
-make_job (const Golden *g, const Case *c, const Checkpoint *model, SdJob *job)
+make_job (const Golden *g, const Case *c, const Checkpoint *model, PipelineJob *job)
 {
-  sd_job_defaults (model, job);
+  pipeline_job_defaults (model, job);
   job->convention = CONVENTION_DIFFUSERS;
   job->negative_prompt = text (c, "negative");
   job->empty_negative =
@@ -192,7 +192,7 @@ relative_error (const float *got, const FileTensor *want)
 
 /* @want: (n, 3, h, w) in 0 .. 1 */
 static double
-picture_db (const SdResult *r, const FileTensor *want)
+picture_db (const PipelineResult *r, const FileTensor *want)
 {
   const float *w = (const float *) (const void *) want->data;
   int64_t pixels = (int64_t) r->width * r->height;
@@ -219,7 +219,7 @@ latent_tolerance (const Golden *g, const Case *c)
 }
 
 static void
-compare (Golden *g, const Case *c, const SdResult *r)
+compare (Golden *g, const Case *c, const PipelineResult *r)
 {
   char name[256], detail[256];
   snprintf (name, sizeof name, "%s.latent", c->name);
@@ -279,7 +279,7 @@ remove_folder (const char *folder)
   rmdir (folder);
 }
 
-static SdPipeline *
+static Pipeline *
 open_model (const Golden *g, const Case *c, Status *status)
 {
   char path[2304];
@@ -288,12 +288,13 @@ open_model (const Golden *g, const Case *c, Status *status)
     snprintf (path, sizeof path, "%s/%s", g->fixtures, text (c, "model"));
   else if (!compose_folder (g, c, path, sizeof path))
     status_fail (status, STATUS_IO, "The folder %s cannot be made.", path);
-  SdPipeline *sd = NULL;
+  Pipeline *pipeline = NULL;
   if (status_ok (status))
-    sd = sd_open (&(SdSource){ .model_path = path, .tokenizers_dir = "" }, g->backend, status);
+    pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
+                              g->backend, status);
   if (composed)
     remove_folder (path); /* the files stay mapped */
-  return sd;
+  return pipeline;
 }
 
 /* Start picture and mask, when the case has them; the mask is one channel of its picture. */
@@ -324,46 +325,47 @@ read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
 
 /* A network that reads the mask has the start picture encoded once more without its masked part. */
 static bool
-check_plan (SdPipeline *sd, const SdJob *job, Status *status)
+check_plan (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
-  SdPlan plan;
-  const UnetConfig *c = &sd_checkpoint (sd)->config.unet;
+  PipelinePlan plan;
+  const UnetConfig *c = &pipeline_checkpoint (pipeline)->config.unet;
   int n = !job->init_rgb ? 0 : c->in_channels > c->out_channels ? 2 : 1;
-  return sd_plan (sd, job, &plan, status) &&
-         (plan.phases[SD_PHASE_ENCODE].n_passes == n ||
+  return pipeline_plan (pipeline, job, &plan, status) &&
+         (plan.phases[PHASE_ENCODE].n_passes == n ||
           status_fail (status, STATUS_PLAN, "%d encodings are planned, not %d.",
-                       plan.phases[SD_PHASE_ENCODE].n_passes, n));
+                       plan.phases[PHASE_ENCODE].n_passes, n));
 }
 
 static void
 run_case (Golden *g, const Case *c)
 {
   Status status = { 0 };
-  SdResult result = { 0 };
+  PipelineResult result = { 0 };
   Pictures pictures = { 0 };
-  SdJob job;
+  PipelineJob job;
   char prompt[4096];
-  SdPipeline *sd = open_model (g, c, &status);
-  bool ok = sd != NULL;
+  Pipeline *pipeline = open_model (g, c, &status);
+  bool ok = pipeline != NULL;
   if (ok)
     {
-      make_job (g, c, sd_checkpoint (sd), &job);
+      make_job (g, c, pipeline_checkpoint (pipeline), &job);
       write_prompt (c, prompt, sizeof prompt);
       job.prompt = prompt;
       ok = read_pictures (g, c, &pictures, &status);
       job.init_rgb = pictures.init.rgb;
       job.mask = pictures.grey;
     }
-  ok = ok && check_plan (sd, &job, &status) && sd_generate (sd, &job, &result, &status);
+  ok = ok && check_plan (pipeline, &job, &status) &&
+       pipeline_generate (pipeline, &job, &result, &status);
   if (ok)
     compare (g, c, &result);
   else
     report (g, c, false, status.message);
-  sd_result_clear (&result);
+  pipeline_result_clear (&result);
   image_clear (&pictures.init);
   image_clear (&pictures.mask);
   mem_free (pictures.grey);
-  sd_free (sd);
+  pipeline_free (pipeline);
 }
 
 static void

@@ -13,7 +13,7 @@
 
 #include "backend/cpu-gemm.h"
 #include "core/mem.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 
 enum
 {
@@ -147,7 +147,7 @@ poisoner_new (const char *level, int n_threads, int pattern)
 
 /* ---- pictures ---- */
 
-static SdPipeline *
+static Pipeline *
 open_model (Backend *backend)
 {
   Status status = { 0 };
@@ -155,20 +155,20 @@ open_model (Backend *backend)
   char model[4096], data[4096];
   snprintf (data, sizeof data, "%s/data", source ? source : ".");
   snprintf (model, sizeof model, "%s/models/gesso-mini", data);
-  const SdSource from = { .model_path = model, .tokenizers_dir = data };
-  SdPipeline *sd = sd_open (&from, backend, &status);
-  if (!sd)
+  const PipelineSource from = { .model_path = model, .tokenizers_dir = data };
+  Pipeline *pipeline = pipeline_open (&from, backend, &status);
+  if (!pipeline)
     bail_out (&status);
-  return sd;
+  return pipeline;
 }
 
-static SdResult
-draw (SdPipeline *sd, Compute compute, int size)
+static PipelineResult
+draw (Pipeline *pipeline, Compute compute, int size)
 {
   Status status = { 0 };
-  SdResult result;
-  SdJob job;
-  sd_job_defaults (sd_checkpoint (sd), &job);
+  PipelineResult result;
+  PipelineJob job;
+  pipeline_job_defaults (pipeline_checkpoint (pipeline), &job);
   job.prompt = "a red apple";
   job.seed = 7;
   job.steps = STEPS;
@@ -176,13 +176,13 @@ draw (SdPipeline *sd, Compute compute, int size)
   job.compute = compute;
   job.width = sizes[size].width;
   job.height = sizes[size].height;
-  if (!sd_generate (sd, &job, &result, &status))
+  if (!pipeline_generate (pipeline, &job, &result, &status))
     bail_out (&status);
   return result;
 }
 
 static bool
-same (const SdResult *a, const SdResult *b)
+same (const PipelineResult *a, const PipelineResult *b)
 {
   size_t n_pixels = (size_t) a->n * (size_t) a->width * (size_t) a->height;
   size_t n_latent = (size_t) a->n * (size_t) a->latent_channels * (size_t) a->latent_width *
@@ -194,26 +194,27 @@ same (const SdResult *a, const SdResult *b)
 /* Draws with one backend again and again.  Returns: how many pictures differ from @first, which is
  * filled in if it is empty */
 static int
-compare_run (const char *level, Compute compute, int size, int run, int n_repeats, SdResult *first)
+compare_run (
+    const char *level, Compute compute, int size, int run, int n_repeats, PipelineResult *first)
 {
   int n_different = 0;
   Poisoner p = poisoner_new (level, runs[run].n_threads, runs[run].pattern);
-  SdPipeline *sd = open_model (&p.base);
+  Pipeline *pipeline = open_model (&p.base);
   for (int i = 0; i < n_repeats; i++)
     {
-      SdResult result = draw (sd, compute, size);
+      PipelineResult result = draw (pipeline, compute, size);
       if (!first->rgb)
         {
           *first = result;
           continue;
         }
       n_different += !same (first, &result);
-      sd_result_clear (&result);
+      pipeline_result_clear (&result);
     }
   if (n_different > 0)
     printf ("# %d of %d differ with %d threads and pattern %d\n", n_different, n_repeats,
             runs[run].n_threads, runs[run].pattern);
-  sd_free (sd);
+  pipeline_free (pipeline);
   backend_free (&p.cpu->base);
   return n_different;
 }
@@ -221,11 +222,11 @@ compare_run (const char *level, Compute compute, int size, int run, int n_repeat
 static void
 test_case (const char *level, Compute compute, int size, int n_repeats)
 {
-  SdResult first = { 0 };
+  PipelineResult first = { 0 };
   int n_different = 0;
   for (int run = 0; run < (int) (sizeof runs / sizeof *runs); run++)
     n_different += compare_run (level, compute, size, run, n_repeats, &first);
-  sd_result_clear (&first);
+  pipeline_result_clear (&first);
   report (n_different == 0, "%s %s %dx%d", level, compute == COMPUTE_BF16 ? "bf16" : "f32",
           sizes[size].width, sizes[size].height);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "pipelines/sd-private.h"
+#include "pipelines/pipeline-private.h"
 
 /* Layers of up to 4 rows (the time embedding of a picture alone) are summed in another order than
  * those of more. */
@@ -30,7 +30,7 @@ enum
 typedef struct
 {
   Backend *backend;
-  SdPipeline *sd;
+  Pipeline *pipeline;
   int n, n_failed;
   uint8_t rgb[SIDE * SIDE * 3], mask[SIDE * SIDE];
 } Suite;
@@ -57,12 +57,12 @@ bail_out (const Status *status)
   exit (EXIT_FAILURE);
 }
 
-static SdJob
+static PipelineJob
 masked_job (const Suite *s, SamplerKind sampler, Convention convention)
 {
-  SdJob job;
+  PipelineJob job;
   const SamplerInfo *info = sampler_info (sampler);
-  sd_job_defaults (sd_checkpoint (s->sd), &job);
+  pipeline_job_defaults (pipeline_checkpoint (s->pipeline), &job);
   job.prompt = "a red apple";
   job.width = job.height = SIDE;
   job.steps = STEPS;
@@ -78,18 +78,18 @@ masked_job (const Suite *s, SamplerKind sampler, Convention convention)
   return job;
 }
 
-static SdResult
-generate (const Suite *s, const SdJob *job)
+static PipelineResult
+generate (const Suite *s, const PipelineJob *job)
 {
-  SdResult r;
+  PipelineResult r;
   Status status = { 0 };
-  if (!sd_generate (s->sd, job, &r, &status))
+  if (!pipeline_generate (s->pipeline, job, &r, &status))
     bail_out (&status);
   return r;
 }
 
 static size_t
-n_latent (const SdResult *r)
+n_latent (const PipelineResult *r)
 {
   return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
 }
@@ -109,11 +109,11 @@ make_pictures (Suite *s)
 
 /* Largest difference from the start picture's latent in one half, relative to its largest value. */
 static double
-off_from_start (const Suite *s, const SdJob *job, const SdResult *r, bool right)
+off_from_start (const Suite *s, const PipelineJob *job, const PipelineResult *r, bool right)
 {
   Status status = { 0 };
   float *z = mem_calloc (n_latent (r), sizeof *z);
-  if (!sd_vae_encode (s->sd, job, s->rgb, NULL, SIDE, SIDE, z, 0, NULL, &status))
+  if (!pipeline_vae_encode (s->pipeline, job, s->rgb, NULL, SIDE, SIDE, z, 0, NULL, &status))
     bail_out (&status);
   double worst = 0, largest = 0;
   for (size_t i = 0; i < n_latent (r); i++)
@@ -136,8 +136,8 @@ test_unmasked_is_kept (Suite *s)
         char name[96];
         if (convention == CONVENTION_DIFFUSERS && i == SAMPLER_DPMPP_2M_SDE_HEUN)
           continue; /* diffusers has no such sampler */
-        SdJob job = masked_job (s, (SamplerKind) i, (Convention) convention);
-        SdResult r = generate (s, &job);
+        PipelineJob job = masked_job (s, (SamplerKind) i, (Convention) convention);
+        PipelineResult r = generate (s, &job);
         double kept = off_from_start (s, &job, &r, false),
                anew = off_from_start (s, &job, &r, true);
         snprintf (name, sizeof name, "kept/%s/%s", sampler_name ((SamplerKind) i),
@@ -146,35 +146,35 @@ test_unmasked_is_kept (Suite *s)
         bool noise_left = unipc && convention == CONVENTION_COMFYUI;
         report (s, kept <= (noise_left ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && anew > 0.1, name,
                 "%.1e and %.1e off", kept, anew);
-        sd_result_clear (&r);
+        pipeline_result_clear (&r);
       }
 }
 
 static void
 test_white_is_no_mask (Suite *s, Convention convention)
 {
-  SdJob job = masked_job (s, SAMPLER_EULER_ANCESTRAL, convention);
+  PipelineJob job = masked_job (s, SAMPLER_EULER_ANCESTRAL, convention);
   memset (s->mask, 255, sizeof s->mask);
-  SdResult masked = generate (s, &job);
+  PipelineResult masked = generate (s, &job);
   job.mask = NULL;
-  SdResult plain = generate (s, &job);
+  PipelineResult plain = generate (s, &job);
   bool same = !memcmp (masked.latents, plain.latents, n_latent (&plain) * sizeof (float));
   report (s, same, convention == CONVENTION_DIFFUSERS ? "white/diffusers" : "white/comfyui", "%s",
           "");
-  sd_result_clear (&masked);
-  sd_result_clear (&plain);
+  pipeline_result_clear (&masked);
+  pipeline_result_clear (&plain);
   make_pictures (s);
 }
 
 static void
 test_contents_differ (Suite *s)
 {
-  SdResult r[3];
+  PipelineResult r[3];
   bool differ = true;
   for (int i = 0; i < 3; i++)
     {
-      SdJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
-      job.masked_content = (SdMaskedContent) i;
+      PipelineJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+      job.masked_content = (MaskedContent) i;
       r[i] = generate (s, &job);
       differ = differ && off_from_start (s, &job, &r[i], false) <= KEPT_TOLERANCE;
       for (int k = 0; k < i; k++)
@@ -182,7 +182,7 @@ test_contents_differ (Suite *s)
     }
   report (s, differ, "contents-differ", "%s", "");
   for (int i = 0; i < 3; i++)
-    sd_result_clear (&r[i]);
+    pipeline_result_clear (&r[i]);
 }
 
 /* Picture i of a batch is the picture of seed + i made alone, whatever the masked part starts from.
@@ -190,13 +190,13 @@ test_contents_differ (Suite *s)
 static void
 test_batch (Suite *s, SamplerKind sampler)
 {
-  SdJob job = masked_job (s, sampler, CONVENTION_COMFYUI);
-  job.masked_content = SD_MASKED_LATENT_NOISE;
+  PipelineJob job = masked_job (s, sampler, CONVENTION_COMFYUI);
+  job.masked_content = MASKED_LATENT_NOISE;
   job.batch_size = 2;
-  SdResult both = generate (s, &job);
+  PipelineResult both = generate (s, &job);
   job.batch_size = 1;
   job.seed++;
-  SdResult alone = generate (s, &job);
+  PipelineResult alone = generate (s, &job);
   const float *second = both.latents + n_latent (&both);
   double worst = 0, largest = 0;
   for (size_t i = 0; i < n_latent (&both); i++)
@@ -206,16 +206,16 @@ test_batch (Suite *s, SamplerKind sampler)
     }
   report (s, worst / largest <= BATCH_TOLERANCE, sampler_name (sampler), "batch differs by %.1e",
           worst / largest);
-  sd_result_clear (&both);
-  sd_result_clear (&alone);
+  pipeline_result_clear (&both);
+  pipeline_result_clear (&alone);
 }
 
 static void
-refused (Suite *s, const SdJob *job, const char *name, const char *says)
+refused (Suite *s, const PipelineJob *job, const char *name, const char *says)
 {
-  SdResult r;
+  PipelineResult r;
   Status status = { 0 };
-  bool ok = sd_generate (s->sd, job, &r, &status);
+  bool ok = pipeline_generate (s->pipeline, job, &r, &status);
   report (s, !ok && status.code == STATUS_ARGUMENT && strstr (status.message, says), name, "%s",
           ok ? "went on" : status.message);
 }
@@ -223,7 +223,7 @@ refused (Suite *s, const SdJob *job, const char *name, const char *says)
 static void
 test_refused (Suite *s)
 {
-  SdJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+  PipelineJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
   job.init_rgb = NULL;
   refused (s, &job, "refused/no-start-picture", "no start picture");
   job.init_rgb = s->rgb;
@@ -242,8 +242,9 @@ main (void)
   snprintf (path, sizeof path, "%s/tests/golden/fixtures/sd15-tiny", source ? source : ".");
   s->backend = backend_cpu_new (NULL, 1, &status);
   if (s->backend)
-    s->sd = sd_open (&(SdSource){ .model_path = path, .tokenizers_dir = "" }, s->backend, &status);
-  if (!s->sd)
+    s->pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
+                                 s->backend, &status);
+  if (!s->pipeline)
     bail_out (&status);
   make_pictures (s);
   test_unmasked_is_kept (s);
@@ -255,7 +256,7 @@ main (void)
   test_refused (s);
   printf ("1..%d\n", s->n);
   int n_failed = s->n_failed;
-  sd_free (s->sd);
+  pipeline_free (s->pipeline);
   backend_free (s->backend);
   mem_free (s);
   return n_failed > 0;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "pipelines/sd-private.h"
+#include "pipelines/pipeline-private.h"
 
 /* f32 sums of other order differ by about 1e-6 a layer; steps add to it. */
 static const double LEVEL_TOLERANCE = 1e-4;
@@ -33,7 +33,7 @@ typedef struct
 typedef struct
 {
   Backend *backend;
-  SdPipeline *sd;
+  Pipeline *pipeline;
 } Model;
 
 static void report (Suite *s, bool ok, const char *name, const char *format, ...)
@@ -67,8 +67,9 @@ open_model (const Suite *s, const char *name, const char *level, int n_threads)
   Model m = { .backend = backend_cpu_new (level, n_threads, &status) };
   snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, name);
   if (m.backend)
-    m.sd = sd_open (&(SdSource){ .model_path = path, .tokenizers_dir = "" }, m.backend, &status);
-  if (!m.sd && status.code != STATUS_UNSUPPORTED)
+    m.pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
+                                m.backend, &status);
+  if (!m.pipeline && status.code != STATUS_UNSUPPORTED)
     bail_out (&status);
   return m;
 }
@@ -76,18 +77,18 @@ open_model (const Suite *s, const char *name, const char *level, int n_threads)
 static void
 close_model (Model *m)
 {
-  sd_free (m->sd);
+  pipeline_free (m->pipeline);
   if (m->backend)
     backend_free (m->backend);
   *m = (Model){ 0 };
 }
 
-static SdJob
+static PipelineJob
 small_job (const Model *m)
 {
-  SdJob job;
-  bool sdxl = sd_checkpoint (m->sd)->config.family == FAMILY_SDXL;
-  sd_job_defaults (sd_checkpoint (m->sd), &job);
+  PipelineJob job;
+  bool sdxl = pipeline_checkpoint (m->pipeline)->config.family == FAMILY_SDXL;
+  pipeline_job_defaults (pipeline_checkpoint (m->pipeline), &job);
   job.prompt = "a red apple on a table";
   job.negative_prompt = "blurry";
   job.width = sdxl ? SIDE_SDXL : SIDE_SD15;
@@ -98,24 +99,24 @@ small_job (const Model *m)
   return job;
 }
 
-static SdResult
-generate (const Model *m, const SdJob *job)
+static PipelineResult
+generate (const Model *m, const PipelineJob *job)
 {
-  SdResult result;
+  PipelineResult result;
   Status status = { 0 };
-  if (!sd_generate (m->sd, job, &result, &status))
+  if (!pipeline_generate (m->pipeline, job, &result, &status))
     bail_out (&status);
   return result;
 }
 
 static size_t
-n_latent (const SdResult *r)
+n_latent (const PipelineResult *r)
 {
   return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
 }
 
 static size_t
-n_rgb (const SdResult *r)
+n_rgb (const PipelineResult *r)
 {
   return (size_t) r->width * (size_t) r->height * 3;
 }
@@ -135,7 +136,7 @@ difference (const float *a, const float *b, size_t n)
 }
 
 static bool
-same_picture (const SdResult *a, int i, const SdResult *b, int k)
+same_picture (const PipelineResult *a, int i, const PipelineResult *b, int k)
 {
   size_t latent = n_latent (a), rgb = n_rgb (a);
   return latent == n_latent (b) && rgb == n_rgb (b) &&
@@ -155,25 +156,25 @@ test_batch (Suite *s, const Model *m, const char *name, SamplerKind sampler, Com
   {
     BATCH = 3
   };
-  SdJob job = small_job (m);
+  PipelineJob job = small_job (m);
   job.sampler = sampler;
   job.compute = compute;
   job.batch_size = BATCH;
-  SdResult together = generate (m, &job);
+  PipelineResult together = generate (m, &job);
   bool same = true, distinct = !same_picture (&together, 0, &together, 1);
   double worst = 0;
   job.batch_size = 1;
   for (int i = 0; i < BATCH; i++)
     {
       job.seed = 41 + (uint64_t) i;
-      SdResult alone = generate (m, &job);
+      PipelineResult alone = generate (m, &job);
       same = same && same_picture (&together, i, &alone, 0);
       worst = fmax (worst, difference (together.latents + (size_t) i * n_latent (&alone),
                                        alone.latents, n_latent (&alone)));
-      sd_result_clear (&alone);
+      pipeline_result_clear (&alone);
     }
   report (s, distinct && same, name, "latents differ by %.1e", worst);
-  sd_result_clear (&together);
+  pipeline_result_clear (&together);
 }
 
 static void
@@ -185,7 +186,7 @@ test_batch_on_levels (Suite *s, const char *model)
       {
         char name[80];
         Model m = open_model (s, model, levels[i], 1);
-        if (!m.sd)
+        if (!m.pipeline)
           break;
         snprintf (name, sizeof name, "batch/%s/%s/%s", model, levels[i],
                   compute == COMPUTE_F32 ? "f32" : "bf16");
@@ -197,15 +198,15 @@ test_batch_on_levels (Suite *s, const char *model)
 static void
 test_repeats (Suite *s, const Model *m, const char *name)
 {
-  SdJob job = small_job (m);
+  PipelineJob job = small_job (m);
   job.sampler = SAMPLER_EULER_ANCESTRAL;
-  SdResult a = generate (m, &job), b = generate (m, &job);
+  PipelineResult a = generate (m, &job), b = generate (m, &job);
   job.seed++;
-  SdResult c = generate (m, &job);
+  PipelineResult c = generate (m, &job);
   report (s, same_picture (&a, 0, &b, 0) && !same_picture (&a, 0, &c, 0), name, "%s", "");
-  sd_result_clear (&a);
-  sd_result_clear (&b);
-  sd_result_clear (&c);
+  pipeline_result_clear (&a);
+  pipeline_result_clear (&b);
+  pipeline_result_clear (&c);
 }
 
 static void
@@ -216,12 +217,12 @@ test_threads (Suite *s, const char *model)
     MANY = 5 /* more than cores, no divisor of the sizes */
   };
   char name[64];
-  SdResult r[3];
+  PipelineResult r[3];
   const int n_threads[3] = { 1, 2, MANY };
   for (int i = 0; i < 3; i++)
     {
       Model m = open_model (s, model, NULL, n_threads[i]);
-      SdJob job = small_job (&m);
+      PipelineJob job = small_job (&m);
       r[i] = generate (&m, &job);
       close_model (&m);
     }
@@ -229,22 +230,22 @@ test_threads (Suite *s, const char *model)
   report (s, same_picture (&r[0], 0, &r[1], 0) && same_picture (&r[0], 0, &r[2], 0), name,
           "latents differ by %.1e", difference (r[1].latents, r[0].latents, n_latent (&r[0])));
   for (int i = 0; i < 3; i++)
-    sd_result_clear (&r[i]);
+    pipeline_result_clear (&r[i]);
 }
 
 static void
 test_levels (Suite *s, const char *model)
 {
   static const char *const levels[] = { "ref", "sse2", "avx2", "avx512" };
-  SdResult ref = { 0 };
+  PipelineResult ref = { 0 };
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     {
       char name[64];
       Model m = open_model (s, model, levels[i], 1);
-      if (!m.sd)
+      if (!m.pipeline)
         continue;
-      SdJob job = small_job (&m);
-      SdResult r = generate (&m, &job);
+      PipelineJob job = small_job (&m);
+      PipelineResult r = generate (&m, &job);
       if (i == 0)
         ref = r;
       else
@@ -252,11 +253,11 @@ test_levels (Suite *s, const char *model)
           double off = difference (r.latents, ref.latents, n_latent (&ref));
           snprintf (name, sizeof name, "levels/%s/%s", model, levels[i]);
           report (s, off <= LEVEL_TOLERANCE, name, "off from ref by %.1e", off);
-          sd_result_clear (&r);
+          pipeline_result_clear (&r);
         }
       close_model (&m);
     }
-  sd_result_clear (&ref);
+  pipeline_result_clear (&ref);
 }
 
 /* ---- prompts ---- */
@@ -273,12 +274,12 @@ static float *
 denoise_once (const Model *m, Denoising d, size_t *n)
 {
   const double sigma = 3, timestep = 700;
-  SdText text;
+  const PipelineFamily *family = m->pipeline->family;
   Status status = { 0 };
-  SdJob job = small_job (m);
+  PipelineJob job = small_job (m);
   job.prompt = d.prompt;
   job.guidance_scale = d.guidance;
-  int f = vae_factor (&sd_checkpoint (m->sd)->config.vae);
+  int f = vae_factor (&pipeline_checkpoint (m->pipeline)->config.vae);
   *n = (size_t) (4 * (job.width / f) * (job.height / f));
   float *x = mem_calloc (*n, sizeof *x), *x0 = mem_calloc (*n, sizeof *x0);
   Rng rng;
@@ -286,14 +287,15 @@ denoise_once (const Model *m, Denoising d, size_t *n)
   rng_normal (&rng, x, (int64_t) *n);
   for (size_t i = 0; i < *n; i++)
     x[i] *= (float) sigma;
-  bool ok = sd_text_encode (m->sd, &job, &text, NULL, &status);
-  SdDenoiser *denoiser = ok ? sd_denoiser_new (m->sd, &job, &text, NULL, &status) : NULL;
+  PipelineText *text = family->text_encode (m->pipeline, &job, NULL, &status);
+  PipelineDenoiser *denoiser =
+      text ? family->denoiser_new (m->pipeline, &job, text, NULL, &status) : NULL;
   if (denoiser)
-    sd_denoiser_set_step (denoiser, d.step);
-  if (!denoiser || !sd_denoise (denoiser, x, sigma, timestep, x0, &status))
+    family->denoiser_set_step (denoiser, d.step);
+  if (!denoiser || !family->denoise (denoiser, x, sigma, timestep, x0, &status))
     bail_out (&status);
-  sd_denoiser_free (denoiser);
-  sd_text_clear (&text);
+  family->denoiser_free (denoiser);
+  family->text_free (text);
   mem_free (x);
   return x0;
 }
@@ -351,21 +353,21 @@ test_and (Suite *s, const Model *m)
 static void
 test_guidance_one (Suite *s, const Model *m)
 {
-  SdJob job = small_job (m);
+  PipelineJob job = small_job (m);
   job.guidance_scale = 1;
-  SdResult a = generate (m, &job);
+  PipelineResult a = generate (m, &job);
   job.negative_prompt = "anything else, at any length";
-  SdResult b = generate (m, &job);
+  PipelineResult b = generate (m, &job);
   job.guidance_scale = 2;
-  SdResult c = generate (m, &job);
+  PipelineResult c = generate (m, &job);
   job.negative_prompt = "blurry";
-  SdResult d = generate (m, &job);
+  PipelineResult d = generate (m, &job);
   report (s, same_picture (&a, 0, &b, 0) && a.n_tokens[1] == 0, "guidance-1/no-negative", "%s", "");
   report (s, !same_picture (&c, 0, &d, 0), "guidance-2/negative-matters", "%s", "");
-  sd_result_clear (&a);
-  sd_result_clear (&b);
-  sd_result_clear (&c);
-  sd_result_clear (&d);
+  pipeline_result_clear (&a);
+  pipeline_result_clear (&b);
+  pipeline_result_clear (&c);
+  pipeline_result_clear (&d);
 }
 
 /* ---- tiles ---- */
@@ -454,11 +456,11 @@ report_tiles (Suite *s, const char *what, const char *model, int tile, TileError
           "%.1f dB from untiled, strongest line %.2f times the median", e.db, e.seam);
 }
 
-static SdJob
+static PipelineJob
 tiled_job (const Model *m)
 {
-  SdJob job = small_job (m);
-  int f = vae_factor (&sd_checkpoint (m->sd)->config.vae);
+  PipelineJob job = small_job (m);
+  int f = vae_factor (&pipeline_checkpoint (m->pipeline)->config.vae);
   job.height = TILED_H * f;
   job.width = TILED_W * f;
   return job;
@@ -482,7 +484,7 @@ smooth_latent (int channels)
 static void
 test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
 {
-  SdJob job = tiled_job (m);
+  PipelineJob job = tiled_job (m);
   Status status = { 0 };
   size_t n = (size_t) job.width * (size_t) job.height;
   float *z = smooth_latent (4);
@@ -490,7 +492,8 @@ test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
   float *green[2] = { mem_calloc (n, sizeof (float)), mem_calloc (n, sizeof (float)) };
   for (int i = 0; i < 2; i++)
     {
-      if (!sd_vae_decode (m->sd, &job, z, TILED_H, TILED_W, rgb[i], i ? tile : 0, NULL, &status))
+      if (!pipeline_vae_decode (m->pipeline, &job, z, TILED_H, TILED_W, rgb[i], i ? tile : 0, NULL,
+                                &status))
         bail_out (&status);
       for (size_t p = 0; p < n; p++)
         green[i][p] = rgb[i][3 * p + 1];
@@ -507,9 +510,9 @@ test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
 static void
 test_tiled_encode (Suite *s, const Model *m, const char *model, int tile)
 {
-  SdJob job = tiled_job (m);
+  PipelineJob job = tiled_job (m);
   Status status = { 0 };
-  int f = vae_factor (&sd_checkpoint (m->sd)->config.vae);
+  int f = vae_factor (&pipeline_checkpoint (m->pipeline)->config.vae);
   size_t n = (size_t) job.width * (size_t) job.height;
   uint8_t *rgb = mem_calloc (n, 3);
   float *z[2];
@@ -522,8 +525,8 @@ test_tiled_encode (Suite *s, const Model *m, const char *model, int tile)
   for (int i = 0; i < 2; i++)
     {
       z[i] = mem_calloc (4 * TILED_H * TILED_W, sizeof (float));
-      if (!sd_vae_encode (m->sd, &job, rgb, NULL, job.height, job.width, z[i], i ? tile : 0, NULL,
-                          &status))
+      if (!pipeline_vae_encode (m->pipeline, &job, rgb, NULL, job.height, job.width, z[i],
+                                i ? tile : 0, NULL, &status))
         bail_out (&status);
     }
   report_tiles (s, "encode", model, tile, tile_error (z[1], z[0], TILED_H, TILED_W));
@@ -595,21 +598,21 @@ test_blend (Suite *s)
 static void
 test_tile_of_job (Suite *s, const Model *m)
 {
-  SdJob job = tiled_job (m);
+  PipelineJob job = tiled_job (m);
   job.steps = 1;
-  SdResult whole = generate (m, &job);
+  PipelineResult whole = generate (m, &job);
   job.vae_tile = 96;
-  SdPlan plan;
+  PipelinePlan plan;
   Status status = { 0 };
-  SdResult tiled = generate (m, &job);
+  PipelineResult tiled = generate (m, &job);
   bool same_latent =
       !memcmp (whole.latents, tiled.latents, n_latent (&whole) * sizeof *whole.latents);
-  bool planned = sd_plan (m->sd, &job, &plan, &status) && plan.vae_tile == 96 &&
-                 plan.phases[SD_PHASE_DECODE].n_passes > 1;
+  bool planned = pipeline_plan (m->pipeline, &job, &plan, &status) && plan.vae_tile == 96 &&
+                 plan.phases[PHASE_DECODE].n_passes > 1;
   report (s, same_latent && planned && memcmp (whole.rgb, tiled.rgb, n_rgb (&whole)) != 0,
-          "tiles/job", "%d tiles", plan.phases[SD_PHASE_DECODE].n_passes);
-  sd_result_clear (&whole);
-  sd_result_clear (&tiled);
+          "tiles/job", "%d tiles", plan.phases[PHASE_DECODE].n_passes);
+  pipeline_result_clear (&whole);
+  pipeline_result_clear (&tiled);
 }
 
 /* ---- memory ---- */
@@ -647,19 +650,19 @@ test_memory_keeps_to_the_plan (Suite *s, const char *model)
   };
   const double mib = 1 << 20;
   Model m = open_model (s, model, NULL, 1);
-  SdJob job = small_job (&m);
+  PipelineJob job = small_job (&m);
   job.width = job.height = SIDE;
   job.steps = 1;
-  SdPlan plan;
+  PipelinePlan plan;
   Status status = { 0 };
-  if (!sd_plan (m.sd, &job, &plan, &status))
+  if (!pipeline_plan (m.pipeline, &job, &plan, &status))
     bail_out (&status);
   size_t before = proc_status ("VmRSS");
   bool measurable = before > 0 && reset_high_water ();
 #if defined(__SANITIZE_ADDRESS__)
   measurable = false; /* freed memory stays in quarantine */
 #endif
-  SdResult result = generate (&m, &job);
+  PipelineResult result = generate (&m, &job);
   double grown = (double) proc_status ("VmHWM") - (double) before;
   /* the result, the decoder's input and its output as f32 with weights; the mapped model, text,
    * vocabularies and the C library's own */
@@ -675,7 +678,7 @@ test_memory_keeps_to_the_plan (Suite *s, const char *model)
             grown / mib, (double) plan.peak_bytes / mib, pictures / mib);
   else
     printf ("ok %d - memory/keeps-to-the-plan # SKIP no high-water mark here\n", ++s->n);
-  sd_result_clear (&result);
+  pipeline_result_clear (&result);
   close_model (&m);
 }
 
@@ -693,7 +696,7 @@ test_model (Suite *s, const char *model)
   test_prompt_editing (s, &m);
   test_and (s, &m);
   test_guidance_one (s, &m);
-  int f = vae_factor (&sd_checkpoint (m.sd)->config.vae);
+  int f = vae_factor (&pipeline_checkpoint (m.pipeline)->config.vae);
   for (int tile = 24 * f; tile <= 25 * f; tile += f) /* the second has an odd half */
     {
       test_tiled_decode (s, &m, model, tile);

@@ -13,7 +13,7 @@
 
 #include "core/mem.h"
 #include "pipelines/digest.h"
-#include "pipelines/sd.h"
+#include "pipelines/pipeline.h"
 
 enum
 {
@@ -36,7 +36,7 @@ typedef struct
 typedef struct
 {
   Backend *backend;
-  SdPipeline *sd;
+  Pipeline *pipeline;
 } Model;
 
 static void report (Suite *s, bool ok, const char *name, const char *format, ...)
@@ -69,8 +69,9 @@ open_model (const Suite *s, const char *name)
   Model m = { .backend = backend_cpu_new (NULL, 1, &status) };
   snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, name);
   if (m.backend)
-    m.sd = sd_open (&(SdSource){ .model_path = path, .tokenizers_dir = "" }, m.backend, &status);
-  if (!m.sd)
+    m.pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
+                                m.backend, &status);
+  if (!m.pipeline)
     bail_out (&status);
   return m;
 }
@@ -78,7 +79,7 @@ open_model (const Suite *s, const char *name)
 static void
 close_model (Model *m)
 {
-  sd_free (m->sd);
+  pipeline_free (m->pipeline);
   backend_free (m->backend);
   *m = (Model){ 0 };
 }
@@ -97,11 +98,11 @@ make_pictures (void)
     }
 }
 
-static SdJob
+static PipelineJob
 small_job (const Model *m)
 {
-  SdJob job;
-  sd_job_defaults (sd_checkpoint (m->sd), &job);
+  PipelineJob job;
+  pipeline_job_defaults (pipeline_checkpoint (m->pipeline), &job);
   job.prompt = "a [cat:dog:0.5] on a (table:1.2)";
   job.negative_prompt = "blurry";
   job.width = job.height = SIDE;
@@ -113,7 +114,7 @@ small_job (const Model *m)
 }
 
 static void
-use_sampler (SdJob *job, SamplerKind sampler, Convention convention)
+use_sampler (PipelineJob *job, SamplerKind sampler, Convention convention)
 {
   const SamplerInfo *info = sampler_info (sampler);
   bool diffusers = convention == CONVENTION_DIFFUSERS;
@@ -122,65 +123,65 @@ use_sampler (SdJob *job, SamplerKind sampler, Convention convention)
   job->schedule = diffusers ? info->diffusers_schedule : info->comfyui_schedule;
 }
 
-static SdRun *
-new_run (const Model *m, const SdJob *job)
+static PipelineRun *
+new_run (const Model *m, const PipelineJob *job)
 {
   Status status = { 0 };
-  SdRun *run = sd_run_new (m->sd, job, &status);
+  PipelineRun *run = pipeline_run_new (m->pipeline, job, &status);
   if (!run)
     bail_out (&status);
   return run;
 }
 
 static void
-advance (SdRun *run, int n)
+advance (PipelineRun *run, int n)
 {
   Status status = { 0 };
   for (int i = 0; i < n; i++)
-    if (!sd_run_advance (run, &status))
+    if (!pipeline_run_advance (run, &status))
       bail_out (&status);
 }
 
-/* To the end and decoded, in the form of sd_generate's; frees the run. */
-static SdResult
-finish (SdRun *run)
+/* To the end and decoded, in the form of pipeline_generate's; frees the run. */
+static PipelineResult
+finish (PipelineRun *run)
 {
   Status status = { 0 };
-  advance (run, sd_run_n_steps (run) - sd_run_step (run));
-  SdResult r = *sd_run_result (run);
+  advance (run, pipeline_run_n_steps (run) - pipeline_run_step (run));
+  PipelineResult r = *pipeline_run_result (run);
   size_t n = (size_t) r.n * (size_t) r.latent_channels * (size_t) r.latent_width *
              (size_t) r.latent_height;
   size_t bytes = (size_t) r.width * (size_t) r.height * 3;
   r.rgb = mem_calloc ((size_t) r.n, bytes);
   r.latents = mem_calloc (n, sizeof *r.latents);
-  memcpy (r.latents, sd_run_latents (run), n * sizeof *r.latents);
+  memcpy (r.latents, pipeline_run_latents (run), n * sizeof *r.latents);
   for (int i = 0; i < r.n; i++)
-    if (!sd_run_decode (run, i, -1, r.rgb + (size_t) i * bytes, &status))
+    if (!pipeline_run_decode (run, i, -1, r.rgb + (size_t) i * bytes, &status))
       bail_out (&status);
-  sd_run_free (run);
+  pipeline_run_free (run);
   return r;
 }
 
-static SdResult
-generate (const Model *m, const SdJob *job)
+static PipelineResult
+generate (const Model *m, const PipelineJob *job)
 {
-  SdResult r;
+  PipelineResult r;
   Status status = { 0 };
-  if (!sd_generate (m->sd, job, &r, &status))
+  if (!pipeline_generate (m->pipeline, job, &r, &status))
     bail_out (&status);
   return r;
 }
 
 /* Frees @b. */
 static bool
-same (const SdResult *a, SdResult b)
+same (const PipelineResult *a, PipelineResult b)
 {
   size_t n = (size_t) a->n * (size_t) a->latent_channels * (size_t) a->latent_width *
              (size_t) a->latent_height;
   bool equal = a->n == b.n && a->width == b.width && a->height == b.height &&
                !memcmp (a->latents, b.latents, n * sizeof *a->latents) &&
                !memcmp (a->rgb, b.rgb, (size_t) a->n * (size_t) a->width * (size_t) a->height * 3);
-  sd_result_clear (&b);
+  pipeline_result_clear (&b);
   return equal;
 }
 
@@ -191,52 +192,52 @@ typedef struct
 } Blob;
 
 static Blob
-save (const SdRun *run)
+save (const PipelineRun *run)
 {
-  Blob b = { .size = sd_run_save_size (run) };
+  Blob b = { .size = pipeline_run_save_size (run) };
   b.data = mem_calloc (b.size, 1);
-  sd_run_save (run, b.data);
+  pipeline_run_save (run, b.data);
   return b;
 }
 
 static void
-restore (SdRun *run, const Blob *b)
+restore (PipelineRun *run, const Blob *b)
 {
   Status status = { 0 };
-  if (!sd_run_restore (run, b->data, b->size, &status))
+  if (!pipeline_run_restore (run, b->data, b->size, &status))
     bail_out (&status);
 }
 
 /* ---- stopped after each step ---- */
 
 /* After step @k saved and freed with its pipeline, then restored in another. */
-static SdResult
-interrupted (const Suite *s, const char *model, const SdJob *like, int k, bool *ok)
+static PipelineResult
+interrupted (const Suite *s, const char *model, const PipelineJob *like, int k, bool *ok)
 {
   Model m = open_model (s, model);
-  SdRun *run = new_run (&m, like);
+  PipelineRun *run = new_run (&m, like);
   advance (run, k);
   Blob b = save (run);
-  sd_run_free (run);
+  pipeline_run_free (run);
   close_model (&m);
   m = open_model (s, model);
   run = new_run (&m, like);
   restore (run, &b);
-  *ok = *ok && sd_run_step (run) == k;
+  *ok = *ok && pipeline_run_step (run) == k;
   mem_free (b.data);
-  SdResult r = finish (run);
+  PipelineResult r = finish (run);
   close_model (&m);
   return r;
 }
 
 static void
-test_stopped (Suite *s, const char *model, const SdJob *job, const char *what)
+test_stopped (Suite *s, const char *model, const PipelineJob *job, const char *what)
 {
   char name[160];
   Model m = open_model (s, model);
-  SdResult whole = generate (&m, job);
-  SdRun *run = new_run (&m, job);
-  int n = sd_run_n_steps (run), n_wrong = 0;
+  PipelineResult whole = generate (&m, job);
+  PipelineRun *run = new_run (&m, job);
+  int n = pipeline_run_n_steps (run), n_wrong = 0;
   bool ok = same (&whole, finish (run));
   close_model (&m);
   for (int k = 0; k <= n; k++)
@@ -245,7 +246,7 @@ test_stopped (Suite *s, const char *model, const SdJob *job, const char *what)
             job->convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui",
             job->noise == RNG_NV ? "nv" : "cpu", what);
   report (s, ok && n_wrong == 0, name, "%d of %d differ", n_wrong, n + 1);
-  sd_result_clear (&whole);
+  pipeline_result_clear (&whole);
 }
 
 static void
@@ -255,7 +256,7 @@ test_samplers (Suite *s, const char *model)
     for (int variant = 0; variant < 4; variant++)
       {
         Model m = open_model (s, model);
-        SdJob job = small_job (&m);
+        PipelineJob job = small_job (&m);
         close_model (&m);
         Convention convention = variant & 1 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
         job.noise = variant & 2 ? RNG_NV : RNG_CPU;
@@ -272,14 +273,14 @@ test_pictures (Suite *s, const char *model)
     {
       static const char *const names[] = { "/from-image", "/masked", "/masked-noise" };
       Model m = open_model (s, model);
-      SdJob job = small_job (&m);
+      PipelineJob job = small_job (&m);
       close_model (&m);
       use_sampler (&job, SAMPLER_DPMPP_SDE,
                    variant % 2 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI);
       job.init_rgb = start_rgb;
       job.denoise = 0.7;
       job.mask = variant / 2 > 0 ? start_mask : NULL;
-      job.masked_content = variant / 2 > 1 ? SD_MASKED_LATENT_NOISE : SD_MASKED_ORIGINAL;
+      job.masked_content = variant / 2 > 1 ? MASKED_LATENT_NOISE : MASKED_ORIGINAL;
       test_stopped (s, model, &job, names[variant / 2]);
     }
 }
@@ -288,14 +289,14 @@ test_pictures (Suite *s, const char *model)
 
 /* Refused with one sentence, and the run goes on from where it was. */
 static bool
-refuses (SdRun *run, const void *data, size_t size)
+refuses (PipelineRun *run, const void *data, size_t size)
 {
   Status status = { 0 };
-  int step = sd_run_step (run);
-  bool restored = sd_run_restore (run, data, size, &status);
+  int step = pipeline_run_step (run);
+  bool restored = pipeline_run_restore (run, data, size, &status);
   size_t n = strlen (status.message);
   return !restored && status.code == STATUS_FORMAT && n > 0 && status.message[n - 1] == '.' &&
-         sd_run_step (run) == step;
+         pipeline_run_step (run) == step;
 }
 
 static void
@@ -310,13 +311,13 @@ test_damage (Suite *s, SamplerKind sampler)
 {
   char name[96];
   Model m = open_model (s, "sdxl-tiny");
-  SdJob job = small_job (&m);
+  PipelineJob job = small_job (&m);
   use_sampler (&job, sampler, CONVENTION_COMFYUI);
-  SdResult whole = generate (&m, &job);
-  SdRun *run = new_run (&m, &job), *other = new_run (&m, &job);
+  PipelineResult whole = generate (&m, &job);
+  PipelineRun *run = new_run (&m, &job), *other = new_run (&m, &job);
   advance (run, 2);
   Blob b = save (run);
-  sd_run_free (run);
+  pipeline_run_free (run);
   size_t n_accepted = 0, n_signed = 0;
   for (size_t i = 0; i < b.size; i++)
     {
@@ -345,7 +346,7 @@ test_damage (Suite *s, SamplerKind sampler)
           "%zu bytes; %zu damaged and %zu signed ones accepted%s", b.size, n_accepted, n_signed,
           equal ? "" : "; the whole one was not taken up");
   mem_free (b.data);
-  sd_result_clear (&whole);
+  pipeline_result_clear (&whole);
   close_model (&m);
 }
 
@@ -354,16 +355,17 @@ static void
 test_signed_rubbish (Suite *s)
 {
   Model m = open_model (s, "sd15-tiny");
-  SdJob job = small_job (&m);
+  PipelineJob job = small_job (&m);
   use_sampler (&job, SAMPLER_UNIPC, CONVENTION_COMFYUI);
   job.batch_size = 1;
-  SdRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run (&m, &job);
   advance (run, 2);
   Blob b = save (run);
   Status status = { 0 };
   int n_refused = 0, n_wrong = 0;
   uint32_t random = 1;
-  const SdResult *r = sd_run_result (run); /* the sampler's part is half of what is changed */
+  const PipelineResult *r =
+      pipeline_run_result (run); /* the sampler's part is half of what is changed */
   size_t sampler_at = HEADER_BYTES + RNG_BYTES +
                       4 * (size_t) (r->latent_channels * r->latent_height * r->latent_width);
   for (int i = 0; i < 400; i++)
@@ -379,101 +381,101 @@ test_signed_rubbish (Suite *s)
         }
       sign (&c);
       Status one = { 0 };
-      bool ok = sd_run_restore (run, c.data, c.size, &one);
+      bool ok = pipeline_run_restore (run, c.data, c.size, &one);
       n_refused += !ok;
       n_wrong += !ok && one.code != STATUS_FORMAT;
-      if (ok && i % 8 == 0 && sd_run_step (run) < sd_run_n_steps (run))
-        n_wrong += !sd_run_advance (run, &status);
+      if (ok && i % 8 == 0 && pipeline_run_step (run) < pipeline_run_n_steps (run))
+        n_wrong += !pipeline_run_advance (run, &status);
       mem_free (c.data);
     }
   report (s, n_wrong == 0, "damaged/signed-rubbish", "%d of 400 refused", n_refused);
   mem_free (b.data);
-  sd_run_free (run);
+  pipeline_run_free (run);
   close_model (&m);
 }
 
-typedef void (*Change) (SdJob *job);
+typedef void (*Change) (PipelineJob *job);
 
 static void
-other_seed (SdJob *job)
+other_seed (PipelineJob *job)
 {
   job->seed++;
 }
 
 static void
-other_prompt (SdJob *job)
+other_prompt (PipelineJob *job)
 {
   job->prompt = "a horse";
 }
 
 static void
-other_negative (SdJob *job)
+other_negative (PipelineJob *job)
 {
   job->negative_prompt = "";
 }
 
 static void
-other_steps (SdJob *job)
+other_steps (PipelineJob *job)
 {
   job->steps++;
 }
 
 static void
-other_guidance (SdJob *job)
+other_guidance (PipelineJob *job)
 {
   job->guidance_scale += 0.5;
 }
 
 static void
-other_sampler (SdJob *job)
+other_sampler (PipelineJob *job)
 {
   job->sampler = SAMPLER_EULER;
 }
 
 static void
-other_eta (SdJob *job)
+other_eta (PipelineJob *job)
 {
   job->eta = 0.5;
 }
 
 static void
-other_noise (SdJob *job)
+other_noise (PipelineJob *job)
 {
   job->noise = RNG_NV;
 }
 
 static void
-other_batch (SdJob *job)
+other_batch (PipelineJob *job)
 {
   job->batch_size++;
 }
 
 static void
-other_precision (SdJob *job)
+other_precision (PipelineJob *job)
 {
   job->compute = COMPUTE_BF16;
 }
 
 static void
-no_mask (SdJob *job)
+no_mask (PipelineJob *job)
 {
   job->mask = NULL;
 }
 
 static void
-other_denoise (SdJob *job)
+other_denoise (PipelineJob *job)
 {
   job->denoise = 0.75;
 }
 
 static void
-other_content (SdJob *job)
+other_content (PipelineJob *job)
 {
-  job->masked_content = SD_MASKED_LATENT_NOTHING;
+  job->masked_content = MASKED_LATENT_NOTHING;
 }
 
 static void
-other_sizes (SdJob *job)
+other_sizes (PipelineJob *job)
 {
   job->sizes.crop_left = 8;
 }
@@ -499,7 +501,7 @@ write_tuned (const char *from, const char *to)
 
 /* A model of the same shapes, as fine-tuned ones are of each other. */
 static void
-test_other_weights (Suite *s, const SdJob *job, const Blob *b)
+test_other_weights (Suite *s, const PipelineJob *job, const Blob *b)
 {
   static const char *const parts[] = {
     "model_index.json", "scheduler",   "text_encoder", "text_encoder_2",
@@ -524,12 +526,13 @@ test_other_weights (Suite *s, const SdJob *job, const Blob *b)
     }
   Status status = { 0 };
   Model m = { .backend = backend_cpu_new (NULL, 1, &status) };
-  m.sd = sd_open (&(SdSource){ .model_path = folder, .tokenizers_dir = "" }, m.backend, &status);
-  if (!m.sd)
+  m.pipeline = pipeline_open (&(PipelineSource){ .model_path = folder, .tokenizers_dir = "" },
+                              m.backend, &status);
+  if (!m.pipeline)
     bail_out (&status);
-  SdRun *run = new_run (&m, job);
+  PipelineRun *run = new_run (&m, job);
   report (s, ok && refuses (run, b->data, b->size), "foreign/model", "%s", "");
-  sd_run_free (run);
+  pipeline_run_free (run);
   close_model (&m);
   for (int i = 0; i <= N_PARTS; i++)
     {
@@ -562,24 +565,24 @@ test_foreign (Suite *s)
                   { "content", other_content },
                   { "sizes", other_sizes } };
   Model m = open_model (s, "sdxl-tiny");
-  SdJob job = small_job (&m);
+  PipelineJob job = small_job (&m);
   use_sampler (&job, SAMPLER_EULER_ANCESTRAL, CONVENTION_COMFYUI);
   job.init_rgb = start_rgb;
   job.mask = start_mask;
   job.denoise = 0.7;
-  SdRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run (&m, &job);
   advance (run, 1);
   Blob b = save (run);
-  sd_run_free (run);
+  pipeline_run_free (run);
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
     {
       char name[64];
-      SdJob changed = job;
+      PipelineJob changed = job;
       changes[i].change (&changed);
       run = new_run (&m, &changed);
       snprintf (name, sizeof name, "foreign/%s", changes[i].name);
       report (s, refuses (run, b.data, b.size), name, "%s", "");
-      sd_run_free (run);
+      pipeline_run_free (run);
     }
   close_model (&m);
   test_other_weights (s, &job, &b);
@@ -628,24 +631,24 @@ test_cancelled (Suite *s, SamplerKind sampler)
 {
   char name[96];
   Model m = open_model (s, "sdxl-tiny");
-  SdJob job = small_job (&m);
+  PipelineJob job = small_job (&m);
   use_sampler (&job, sampler, CONVENTION_COMFYUI);
-  SdResult whole = generate (&m, &job);
+  PipelineResult whole = generate (&m, &job);
   watch (m.backend);
   job.cancel = &spy.cancel;
-  SdRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run (&m, &job);
   int n_cancelled = 0, n_wrong = 0, at = 1;
-  while (sd_run_step (run) < sd_run_n_steps (run))
+  while (pipeline_run_step (run) < pipeline_run_n_steps (run))
     {
       Status status = { 0 };
-      int step = sd_run_step (run);
+      int step = pipeline_run_step (run);
       spy.n_convs = 0;
       spy.cancel_at = at;
       at = at * 2 + 1;
-      bool ok = sd_run_advance (run, &status);
+      bool ok = pipeline_run_advance (run, &status);
       at = ok ? 1 : at;
       n_cancelled += !ok;
-      n_wrong += sd_run_step (run) != step + ok || (!ok && status.code != STATUS_CANCELLED);
+      n_wrong += pipeline_run_step (run) != step + ok || (!ok && status.code != STATUS_CANCELLED);
       atomic_store (&spy.cancel, false);
       spy.cancel_at = 0;
     }
@@ -653,7 +656,7 @@ test_cancelled (Suite *s, SamplerKind sampler)
   snprintf (name, sizeof name, "cancelled/%s", sampler_name (sampler));
   report (s, equal && n_wrong == 0 && n_cancelled > STEPS, name, "%d times, %d wrong", n_cancelled,
           n_wrong);
-  sd_result_clear (&whole);
+  pipeline_result_clear (&whole);
   close_model (&m);
 }
 
@@ -664,24 +667,24 @@ test_parked (Suite *s, const char *model)
 {
   char name[96];
   Model m = open_model (s, model);
-  SdJob large = small_job (&m), small = small_job (&m);
+  PipelineJob large = small_job (&m), small = small_job (&m);
   use_sampler (&large, SAMPLER_DPMPP_2M_SDE, CONVENTION_COMFYUI);
   small.prompt = "a horse";
   small.batch_size = 1;
   small.width = SIDE - 8;
-  SdResult want_large = generate (&m, &large), want_small = generate (&m, &small);
-  SdRun *first = new_run (&m, &large);
+  PipelineResult want_large = generate (&m, &large), want_small = generate (&m, &small);
+  PipelineRun *first = new_run (&m, &large);
   advance (first, 1);
-  SdRun *second = new_run (&m, &small);
+  PipelineRun *second = new_run (&m, &small);
   advance (second, 1);
-  sd_run_park (first);
+  pipeline_run_park (first);
   advance (first, 1);
   bool ok = same (&want_small, finish (second));
   ok = same (&want_large, finish (first)) && ok;
   snprintf (name, sizeof name, "parked/%s", model);
   report (s, ok, name, "%s", "");
-  sd_result_clear (&want_large);
-  sd_result_clear (&want_small);
+  pipeline_result_clear (&want_large);
+  pipeline_result_clear (&want_small);
   close_model (&m);
 }
 
@@ -689,17 +692,17 @@ static void
 test_order_of_calls (Suite *s)
 {
   Model m = open_model (s, "sdxl-tiny");
-  SdJob job = small_job (&m);
-  SdRun *run = new_run (&m, &job);
+  PipelineJob job = small_job (&m);
+  PipelineRun *run = new_run (&m, &job);
   uint8_t *rgb = mem_calloc (SIDE * SIDE, 3);
   Status early = { 0 }, late = { 0 }, none = { 0 };
-  bool ok = !sd_run_decode (run, 0, -1, rgb, &early) && early.code == STATUS_ARGUMENT;
-  advance (run, sd_run_n_steps (run));
-  ok = ok && !sd_run_advance (run, &late) && late.code == STATUS_ARGUMENT;
-  ok = ok && !sd_run_decode (run, BATCH, -1, rgb, &none) && none.code == STATUS_ARGUMENT;
+  bool ok = !pipeline_run_decode (run, 0, -1, rgb, &early) && early.code == STATUS_ARGUMENT;
+  advance (run, pipeline_run_n_steps (run));
+  ok = ok && !pipeline_run_advance (run, &late) && late.code == STATUS_ARGUMENT;
+  ok = ok && !pipeline_run_decode (run, BATCH, -1, rgb, &none) && none.code == STATUS_ARGUMENT;
   report (s, ok, "order-of-calls", "%s", early.message);
   mem_free (rgb);
-  sd_run_free (run);
+  pipeline_run_free (run);
   close_model (&m);
 }
 
@@ -708,32 +711,32 @@ static void
 test_cache (Suite *s)
 {
   Model m = open_model (s, "sdxl-tiny");
-  SdJob job = small_job (&m);
+  PipelineJob job = small_job (&m);
   watch (m.backend);
   job.init_rgb = start_rgb;
   job.denoise = 0.7;
-  SdResult first = generate (&m, &job);
+  PipelineResult first = generate (&m, &job);
   int n_embeds = spy.n_embeds, n_convs = spy.n_convs;
-  SdRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run (&m, &job);
   bool ok = n_embeds > 0 && spy.n_embeds == n_embeds && spy.n_convs == n_convs;
   report (s, same (&first, finish (run)) && ok, "cache/same-job", "%s", "");
-  SdJob other = job;
+  PipelineJob other = job;
   other.seed++;
   other.steps++;
   other.prompt = "a dog";
-  sd_run_free (new_run (&m, &other));
+  pipeline_run_free (new_run (&m, &other));
   report (s, spy.n_embeds > n_embeds, "cache/other-prompt", "%s", "");
   for (int i = 0; i < 20; i++) /* more than it holds */
     {
       char prompt[32];
       snprintf (prompt, sizeof prompt, "a dog number %d", i);
       other.prompt = prompt;
-      sd_run_free (new_run (&m, &other));
+      pipeline_run_free (new_run (&m, &other));
     }
   n_embeds = spy.n_embeds;
   run = new_run (&m, &job);
   report (s, same (&first, finish (run)) && spy.n_embeds > n_embeds, "cache/evicted", "%s", "");
-  sd_result_clear (&first);
+  pipeline_result_clear (&first);
   close_model (&m);
 }
 

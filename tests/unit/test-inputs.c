@@ -75,9 +75,10 @@ tear_down (Fixture *f, gconstpointer data)
 
 /* Loads, gives and lays @value over; the result goes to @out. */
 static bool
-pass_through (Fixture *f, JobInputs *in, SdJob *job, uint8_t value, Image *out, Status *status)
+pass_through (
+    Fixture *f, JobInputs *in, PipelineJob *job, uint8_t value, Image *out, Status *status)
 {
-  *job = (SdJob){ .denoise = 1 };
+  *job = (PipelineJob){ .denoise = 1 };
   *out = (Image){ 0 };
   if (!job_inputs_load (in, &f->recipe, status))
     return false;
@@ -118,7 +119,7 @@ static void
 test_without_mask_the_drawing_is_the_picture (Fixture *f, gconstpointer data)
 {
   JobInputs in;
-  SdJob job;
+  PipelineJob job;
   Image out;
   Status status = { 0 };
   recipe_set (&f->recipe, "mask_image", "", &status);
@@ -136,7 +137,7 @@ static void
 test_unmasked_pixels_stay (Fixture *f, gconstpointer data)
 {
   JobInputs in;
-  SdJob job;
+  PipelineJob job;
   Image out;
   Status status = { 0 };
   f->recipe.width = WIDTH;
@@ -154,7 +155,7 @@ static void
 test_blur_reaches_a_little_further (Fixture *f, gconstpointer data)
 {
   JobInputs in;
-  SdJob job;
+  PipelineJob job;
   Image out;
   Status status = { 0 };
   f->recipe.width = WIDTH;
@@ -174,7 +175,7 @@ static void
 test_masked_part_is_put_back (Fixture *f, gconstpointer data)
 {
   JobInputs in;
-  SdJob job;
+  PipelineJob job;
   Image out;
   Status status = { 0 };
   f->recipe.inpaint_area = RECIPE_INPAINT_MASKED;
@@ -193,7 +194,7 @@ static void
 test_other_sizes_are_resized_with_a_note (Fixture *f, gconstpointer data)
 {
   JobInputs in;
-  SdJob job;
+  PipelineJob job;
   Image out;
   Status status = { 0 };
   write_mask (f, 2 * WIDTH, 2 * HEIGHT, (MaskBox){ 40, 20, 24, 16 });
@@ -273,7 +274,7 @@ test_every_allocation_may_fail (Fixture *f, gconstpointer data)
   for (; reached; n++)
     {
       JobInputs in = { 0 };
-      SdJob job;
+      PipelineJob job;
       Image out;
       Status status = { 0 };
       mem_fail_at (n);

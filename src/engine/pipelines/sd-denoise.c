@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * sd-denoise.c - one call of the U-Net as samplers see it: noisy latents in, guided x0 out.
  *
+ * Inpainting checkpoints read the mask and the picture without its masked part behind the latent.
+ *
  * The batch holds, for each picture, one row per part of the prompt (AND) and one for the negative
  * prompt: row = picture * n_rows + part, the negative last.
  */
@@ -17,48 +19,46 @@ enum
   N_SIZES = 6 /* SDXL: original height, width, crop top, left, target height, width */
 };
 
-struct SdDenoiser
+typedef struct
 {
-  SdPipeline *sd;
-  const SdJob *job;
+  PipelineDenoiser base;
   const SdText *text;
-  Ctx *ctx;
-  int64_t n_pictures, n_rows; /* rows a picture */
-  int64_t channels, h, w;
+  int64_t n_rows; /* a picture */
   bool guided;
   float *x, *t, *context, *vector; /* inputs of the network, all rows */
   float *out;                      /* its output as (rows, channels, h, w) */
   const float *extra; /* what an inpainting checkpoint reads besides: (in - out channels, h, w) */
-};
+} SdDenoiser;
 
 static int64_t
 latent_size (const SdDenoiser *d)
 {
-  return d->channels * d->h * d->w;
+  return d->base.channels * d->base.h * d->base.w;
 }
 
 static Tensor *
 forward (SdDenoiser *d)
 {
-  const UnetConfig *c = &d->sd->checkpoint->config.unet;
-  int64_t n = d->n_pictures * d->n_rows;
-  Ctx *ctx = d->ctx;
-  Tensor *x = ctx_input (ctx, DTYPE_F32, 4, (int64_t[]){ n, d->h, d->w, c->in_channels }, d->x);
+  const UnetConfig *c = &d->base.pipeline->checkpoint->config.unet;
+  int64_t n = d->base.n_pictures * d->n_rows;
+  Ctx *ctx = d->base.ctx;
+  Tensor *x =
+      ctx_input (ctx, DTYPE_F32, 4, (int64_t[]){ n, d->base.h, d->base.w, c->in_channels }, d->x);
   Tensor *t = ctx_input (ctx, DTYPE_F32, 1, &n, d->t);
   Tensor *context =
       ctx_input (ctx, DTYPE_F32, 3, (int64_t[]){ n, d->text->length, c->context_dim }, d->context);
   Tensor *vector = NULL;
   if (c->adm_dim > 0)
     vector = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, d->vector);
-  return unet_forward (ctx, d->sd->unet, x, t, context, vector);
+  return unet_forward (ctx, sd_networks (d->base.pipeline)->unet, x, t, context, vector);
 }
 
 /* The pooled text, then a sinusoid for each of the six size numbers (Podell et al. 2023, 2.2). */
 static void
 fill_vector (const SdDenoiser *d, float *row, const float *pooled)
 {
-  const UnetConfig *c = &d->sd->checkpoint->config.unet;
-  const SdJob *job = d->job;
+  const UnetConfig *c = &d->base.pipeline->checkpoint->config.unet;
+  const PipelineJob *job = d->base.job;
   const SdSizes *z = &job->sizes;
   const float sizes[N_SIZES] = { (float) (z->original_height ? z->original_height : job->height),
                                  (float) (z->original_width ? z->original_width : job->width),
@@ -84,15 +84,16 @@ fill_row (SdDenoiser *d, int64_t row, int text)
   int64_t n = d->text->length * d->text->context_dim;
   memcpy (d->context + row * n, d->text->context + text * n, (size_t) n * sizeof (float));
   if (d->vector)
-    fill_vector (d, d->vector + row * d->sd->checkpoint->config.unet.adm_dim,
+    fill_vector (d, d->vector + row * d->base.pipeline->checkpoint->config.unet.adm_dim,
                  d->text->pooled + text * d->text->pooled_dim);
 }
 
 void
-sd_denoiser_set_step (SdDenoiser *d, int step)
+sd_denoiser_set_step (PipelineDenoiser *denoiser, int step)
 {
+  SdDenoiser *d = (SdDenoiser *) denoiser;
   const SdPrompts *p = &d->text->prompts;
-  for (int64_t i = 0; i < d->n_pictures; i++)
+  for (int64_t i = 0; i < d->base.n_pictures; i++)
     {
       int64_t row = i * d->n_rows;
       for (int k = 0; k < p->n_positive; k++)
@@ -103,16 +104,42 @@ sd_denoiser_set_step (SdDenoiser *d, int step)
 }
 
 void
-sd_denoiser_set_extra (SdDenoiser *d, const float *extra)
+sd_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
 {
-  d->extra = extra;
+  ((SdDenoiser *) denoiser)->extra = extra;
+}
+
+/* The mask, 0 or 1, then the latent of the picture with grey in its place: (1 + channels, h, w). */
+float *
+sd_make_extra (Pipeline *pipeline, const PipelineJob *job, const Inpaint *inpaint, Status *status)
+{
+  size_t n = (size_t) ((1 + inpaint->channels) * inpaint->n_pixels);
+  float *extra = mem_calloc (n, sizeof *extra);
+  if (!extra)
+    {
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
+      return NULL;
+    }
+  for (int64_t i = 0; i < inpaint->n_pixels; i++)
+    extra[i] = rintf (inpaint->mask[i]);
+  if (pipeline_vae_start_latent (pipeline, job, job->mask, extra + inpaint->n_pixels, status))
+    return extra;
+  mem_free (extra);
+  return NULL;
+}
+
+/* Once more without its masked part for a network that reads it. */
+int
+sd_n_encodes (const Pipeline *pipeline, const PipelineJob *job)
+{
+  return sd_reads_mask (&pipeline->checkpoint->config) ? 2 : 1;
 }
 
 static bool
 allocate (SdDenoiser *d, Status *status)
 {
-  const UnetConfig *c = &d->sd->checkpoint->config.unet;
-  size_t n = (size_t) (d->n_pictures * d->n_rows), pixels = (size_t) (d->h * d->w);
+  const UnetConfig *c = &d->base.pipeline->checkpoint->config.unet;
+  size_t n = (size_t) (d->base.n_pictures * d->n_rows), pixels = (size_t) (d->base.h * d->base.w);
   d->x = mem_calloc (n * pixels * (size_t) c->in_channels, sizeof (float));
   d->out = mem_calloc (n * pixels * (size_t) c->out_channels, sizeof (float));
   d->t = mem_calloc (n, sizeof (float));
@@ -129,7 +156,7 @@ allocate (SdDenoiser *d, Status *status)
 static bool
 check_fit (const SdDenoiser *d, Status *status)
 {
-  const UnetConfig *c = &d->sd->checkpoint->config.unet;
+  const UnetConfig *c = &d->base.pipeline->checkpoint->config.unet;
   if (d->text->context_dim != c->context_dim)
     return status_fail (
         status, STATUS_SHAPE,
@@ -145,51 +172,56 @@ check_fit (const SdDenoiser *d, Status *status)
   return true;
 }
 
-SdDenoiser *
-sd_denoiser_new (
-    SdPipeline *sd, const SdJob *job, const SdText *text, SdPhasePlan *plan, Status *status)
+PipelineDenoiser *
+sd_denoiser_new (Pipeline *pipeline,
+                 const PipelineJob *job,
+                 const PipelineText *pipeline_text,
+                 PhasePlan *plan,
+                 Status *status)
 {
+  const SdText *text = (const SdText *) pipeline_text;
   SdDenoiser *d = mem_calloc (1, sizeof *d);
   if (!d)
     {
       status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
       return NULL;
     }
-  int f = vae_factor (&sd->checkpoint->config.vae);
-  *d = (SdDenoiser){ .sd = sd,
-                     .job = job,
+  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  *d = (SdDenoiser){ .base = { .pipeline = pipeline,
+                               .job = job,
+                               .n_pictures = job->batch_size,
+                               .channels = pipeline->checkpoint->config.unet.out_channels,
+                               .h = job->height / f,
+                               .w = job->width / f },
                      .text = text,
-                     .n_pictures = job->batch_size,
-                     .guided = text->prompts.negative.n_switches > 0,
-                     .channels = sd->checkpoint->config.unet.out_channels,
-                     .h = job->height / f,
-                     .w = job->width / f };
+                     .guided = text->prompts.negative.n_switches > 0 };
   d->n_rows = text->prompts.n_positive + (d->guided ? 1 : 0);
   bool ok = check_fit (d, status) &&
-            (d->ctx = ctx_new (sd->backend, job->compute, job->cancel, status)) != NULL;
+            (d->base.ctx = ctx_new (pipeline->backend, job->compute, job->cancel, status)) != NULL;
   if (ok)
     {
       forward (d);
-      ok = ctx_plan (d->ctx) || sd_ctx_status (d->ctx, status);
+      ok = ctx_plan (d->base.ctx) || copy_ctx_status (d->base.ctx, status);
     }
   if (ok && plan)
-    sd_plan_phase (d->ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
+    plan_phase (d->base.ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
   if (!ok || plan || !allocate (d, status))
     {
-      sd_denoiser_free (d);
+      sd_denoiser_free (&d->base);
       return NULL;
     }
-  sd_denoiser_set_step (d, 1);
-  return d;
+  sd_denoiser_set_step (&d->base, 1);
+  return &d->base;
 }
 
 void
-sd_denoiser_free (SdDenoiser *d)
+sd_denoiser_free (PipelineDenoiser *denoiser)
 {
+  SdDenoiser *d = (SdDenoiser *) denoiser;
   if (!d)
     return;
-  trace_write (d->ctx, sd_phase_name (SD_PHASE_DENOISE));
-  ctx_free (d->ctx);
+  trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
+  ctx_free (d->base.ctx);
   mem_free (d->x);
   mem_free (d->t);
   mem_free (d->context);
@@ -202,22 +234,24 @@ sd_denoiser_free (SdDenoiser *d)
 static void
 fill_pixels (const SdDenoiser *d, float *row, const float *x, float scale)
 {
-  int64_t pixels = d->h * d->w, n_in = d->sd->checkpoint->config.unet.in_channels;
-  for (int64_t k = 0; k < d->channels; k++)
+  int64_t pixels = d->base.h * d->base.w,
+          n_in = d->base.pipeline->checkpoint->config.unet.in_channels;
+  for (int64_t k = 0; k < d->base.channels; k++)
     for (int64_t p = 0; p < pixels; p++)
       row[p * n_in + k] = x[k * pixels + p] * scale;
-  for (int64_t k = d->channels; d->extra && k < n_in; k++)
+  for (int64_t k = d->base.channels; d->extra && k < n_in; k++)
     for (int64_t p = 0; p < pixels; p++)
-      row[p * n_in + k] = d->extra[(k - d->channels) * pixels + p];
+      row[p * n_in + k] = d->extra[(k - d->base.channels) * pixels + p];
 }
 
 /* The same for every row of a picture. */
 static void
 fill_input (SdDenoiser *d, const float *x, double sigma, double timestep)
 {
-  int64_t n = latent_size (d), n_in = d->h * d->w * d->sd->checkpoint->config.unet.in_channels;
+  int64_t n = latent_size (d),
+          n_in = d->base.h * d->base.w * d->base.pipeline->checkpoint->config.unet.in_channels;
   float scale = (float) prediction_input_scale (sigma);
-  for (int64_t row = 0; row < d->n_pictures * d->n_rows; row++)
+  for (int64_t row = 0; row < d->base.n_pictures * d->n_rows; row++)
     {
       fill_pixels (d, d->x + row * n_in, x + row / d->n_rows * n, scale);
       d->t[row] = (float) timestep;
@@ -228,7 +262,7 @@ fill_input (SdDenoiser *d, const float *x, double sigma, double timestep)
 static void
 guide (const SdDenoiser *d, float *out, const float *rows, const float *x, double sigma)
 {
-  const SdJob *job = d->job;
+  const PipelineJob *job = d->base.job;
   const SdText *text = d->text;
   int64_t n = latent_size (d);
   const float *parts[SD_MAX_PARTS];
@@ -250,20 +284,24 @@ guide (const SdDenoiser *d, float *out, const float *rows, const float *x, doubl
 }
 
 bool
-sd_denoise (
-    void *denoiser, const float *x, double sigma, double timestep, float *x0, Status *status)
+sd_denoise (PipelineDenoiser *denoiser,
+            const float *x,
+            double sigma,
+            double timestep,
+            float *x0,
+            Status *status)
 {
-  SdDenoiser *d = denoiser;
-  int64_t n = latent_size (d), n_rows = d->n_pictures * d->n_rows;
+  SdDenoiser *d = (SdDenoiser *) denoiser;
+  int64_t n = latent_size (d), n_rows = d->base.n_pictures * d->n_rows;
   fill_input (d, x, sigma, timestep);
-  Tensor *out = ctx_begin_run (d->ctx) ? forward (d) : NULL;
-  if (!ctx_end_run (d->ctx))
-    return sd_ctx_status (d->ctx, status);
-  nhwc_to_nchw (d->out, out->data, n_rows, d->channels, d->h, d->w);
+  Tensor *out = ctx_begin_run (d->base.ctx) ? forward (d) : NULL;
+  if (!ctx_end_run (d->base.ctx))
+    return copy_ctx_status (d->base.ctx, status);
+  nhwc_to_nchw (d->out, out->data, n_rows, d->base.channels, d->base.h, d->base.w);
   for (int64_t row = 0; row < n_rows; row++)
-    prediction_to_x0 (d->job->prediction, d->out + row * n, x + row / d->n_rows * n,
+    prediction_to_x0 (d->base.job->prediction, d->out + row * n, x + row / d->n_rows * n,
                       d->out + row * n, sigma, n);
-  for (int64_t p = 0; p < d->n_pictures; p++)
+  for (int64_t p = 0; p < d->base.n_pictures; p++)
     guide (d, x0 + p * n, d->out + p * d->n_rows * n, x + p * n, sigma);
   return true;
 }

@@ -14,7 +14,7 @@ no_memory (Status *status)
 }
 
 static PromptSyntax
-syntax_of (const SdJob *job)
+syntax_of (const PipelineJob *job)
 {
   switch (job->weighting)
     {
@@ -31,7 +31,7 @@ syntax_of (const SdJob *job)
 
 /* Index of @source among the distinct texts, added when new; -1 when out of memory. */
 static int
-text_index (SdPrompts *p, const char *source, bool zeros, const SdJob *job, Status *status)
+text_index (SdPrompts *p, const char *source, bool zeros, const PipelineJob *job, Status *status)
 {
   for (size_t i = 0; i < p->n_texts; i++)
     if (p->texts[i].zeros == zeros && !strcmp (p->texts[i].source, source))
@@ -52,8 +52,12 @@ text_index (SdPrompts *p, const char *source, bool zeros, const SdJob *job, Stat
 
 /* Texts without prompt editing have one switch that holds to the end. */
 static bool
-parse_part (
-    SdPrompts *p, SdPart *part, const char *text, bool zeros, const SdJob *job, Status *status)
+parse_part (SdPrompts *p,
+            SdPart *part,
+            const char *text,
+            bool zeros,
+            const PipelineJob *job,
+            Status *status)
 {
   PromptSchedule schedule = { 0 };
   const PromptPhase whole = { job->steps, text };
@@ -90,7 +94,7 @@ sd_part_text (const SdPart *part, int step)
 
 /* Takes <lora:...> out, saying so: a network that is not applied must not vanish in silence. */
 static bool
-take_networks (const SdJob *job, const char *text, PromptNetworks *networks, Status *status)
+take_networks (const PipelineJob *job, const char *text, PromptNetworks *networks, Status *status)
 {
   if (!prompt_take_networks (text, networks, status))
     return false;
@@ -106,7 +110,7 @@ take_networks (const SdJob *job, const char *text, PromptNetworks *networks, Sta
 }
 
 static bool
-parse_positive (SdPrompts *p, const char *text, const SdJob *job, Status *status)
+parse_positive (SdPrompts *p, const char *text, const PipelineJob *job, Status *status)
 {
   PromptPieces parts = { 0 };
   PromptPiece whole = { .text = text, .weight = 1 };
@@ -135,16 +139,16 @@ parse_positive (SdPrompts *p, const char *text, const SdJob *job, Status *status
 }
 
 static bool
-negative_is_zeros (const SdPipeline *sd, const SdJob *job)
+negative_is_zeros (const Pipeline *pipeline, const PipelineJob *job)
 {
   if (*job->negative_prompt != '\0' || job->empty_negative == SD_EMPTY_ENCODE)
     return false;
   return job->empty_negative == SD_EMPTY_ZEROS ||
-         sd->checkpoint->config.force_zeros_for_empty_prompt;
+         pipeline->checkpoint->config.force_zeros_for_empty_prompt;
 }
 
 static bool
-parse_texts (const SdPipeline *sd, const SdJob *job, SdPrompts *p, Status *status)
+parse_texts (const Pipeline *pipeline, const PipelineJob *job, SdPrompts *p, Status *status)
 {
   PromptNetworks positive = { 0 }, negative = { 0 };
   bool tags = syntax_of (job) == PROMPT_A1111, guided = job->guidance_scale != 1;
@@ -153,33 +157,36 @@ parse_texts (const SdPipeline *sd, const SdJob *job, SdPrompts *p, Status *statu
   ok = ok && parse_positive (p, tags ? positive.rest : job->prompt, job, status);
   if (ok && guided)
     ok = parse_part (p, &p->negative, tags ? negative.rest : job->negative_prompt,
-                     negative_is_zeros (sd, job), job, status);
+                     negative_is_zeros (pipeline, job), job, status);
   prompt_networks_clear (&positive);
   prompt_networks_clear (&negative);
   return ok;
 }
 
 static ChunkOptions
-chunk_options (const SdPipeline *sd, const SdJob *job, int encoder)
+chunk_options (const Pipeline *pipeline, const PipelineJob *job, int encoder)
 {
   bool comfyui = job->weighting == WEIGHTING_COMFYUI;
   return (ChunkOptions){ .mode = comfyui ? CHUNKS_COMFYUI : CHUNKS_A1111,
                          .comma_backtrack = CHUNK_COMMA_BACKTRACK,
-                         .pad_id = encoder == 1 ? 0 : clip_bpe_eos (sd->bpe[encoder]) };
+                         .pad_id = encoder == 1
+                                       ? 0
+                                       : clip_bpe_eos (sd_networks (pipeline)->bpe[encoder]) };
 }
 
 /* Every text gets as many chunks as the longest. */
 static bool
-make_tokens (const SdPipeline *sd, const SdJob *job, SdPrompts *p, Status *status)
+make_tokens (const Pipeline *pipeline, const PipelineJob *job, SdPrompts *p, Status *status)
 {
-  int n_encoders = sd->checkpoint->config.n_clips;
+  int n_encoders = pipeline->checkpoint->config.n_clips;
   p->n_chunks = 1;
   for (size_t i = 0; i < p->n_texts; i++)
     for (int e = 0; e < n_encoders; e++)
       {
         SdPromptText *t = &p->texts[i];
-        ChunkOptions options = chunk_options (sd, job, e);
-        if (!(t->tokens[e] = token_chunks_new (sd->bpe[e], &t->pieces, &options, status)))
+        ChunkOptions options = chunk_options (pipeline, job, e);
+        if (!(t->tokens[e] =
+                  token_chunks_new (sd_networks (pipeline)->bpe[e], &t->pieces, &options, status)))
           return false;
         if (t->tokens[e]->n_chunks > p->n_chunks)
           p->n_chunks = t->tokens[e]->n_chunks;
@@ -195,10 +202,13 @@ make_tokens (const SdPipeline *sd, const SdJob *job, SdPrompts *p, Status *statu
 }
 
 bool
-sd_prompts_parse (const SdPipeline *sd, const SdJob *job, SdPrompts *prompts, Status *status)
+sd_prompts_parse (const Pipeline *pipeline,
+                  const PipelineJob *job,
+                  SdPrompts *prompts,
+                  Status *status)
 {
   *prompts = (SdPrompts){ 0 };
-  if (parse_texts (sd, job, prompts, status) && make_tokens (sd, job, prompts, status))
+  if (parse_texts (pipeline, job, prompts, status) && make_tokens (pipeline, job, prompts, status))
     return true;
   sd_prompts_clear (prompts);
   return false;

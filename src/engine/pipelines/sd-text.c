@@ -10,8 +10,8 @@
 
 typedef struct
 {
-  SdPipeline *sd;
-  const SdJob *job;
+  Pipeline *pipeline;
+  const PipelineJob *job;
   SdText *text;
   int encoder;
   int32_t
@@ -23,7 +23,7 @@ typedef struct
 static bool
 has_pooled (const Encoding *e)
 {
-  return e->sd->checkpoint->config.family == FAMILY_SDXL && e->encoder == 1;
+  return e->pipeline->checkpoint->config.family == FAMILY_SDXL && e->encoder == 1;
 }
 
 /* SD 1.5 counts from the last layer and norms; SDXL never goes above the penultimate, without norm.
@@ -31,7 +31,7 @@ has_pooled (const Encoding *e)
 static ClipOptions
 clip_options (const Encoding *e)
 {
-  bool sdxl = e->sd->checkpoint->config.family == FAMILY_SDXL;
+  bool sdxl = e->pipeline->checkpoint->config.family == FAMILY_SDXL;
   int skip = e->job->clip_skip, least = sdxl ? 2 : 1;
   return (ClipOptions){ .skip_layers = (skip > least ? skip : least) - 1,
                         .final_norm = !sdxl,
@@ -41,8 +41,8 @@ clip_options (const Encoding *e)
 static ClipOutput
 forward (Ctx *ctx, const Encoding *e)
 {
-  return clip_forward (ctx, e->sd->clip[e->encoder], e->ids, e->n_rows, CHUNK_LENGTH,
-                       clip_options (e));
+  return clip_forward (ctx, sd_networks (e->pipeline)->clip[e->encoder], e->ids, e->n_rows,
+                       CHUNK_LENGTH, clip_options (e));
 }
 
 /* The empty prompt's tokens: what ComfyUI's weighting interpolates from. */
@@ -89,7 +89,7 @@ store_text (const Encoding *e, size_t index, float *hidden, const float *pooled,
 {
   const SdPrompts *p = &e->text->prompts;
   SdText *t = e->text;
-  const ClipConfig *clips = e->sd->checkpoint->config.clip;
+  const ClipConfig *clips = e->pipeline->checkpoint->config.clip;
   int64_t dim = clips[e->encoder].dim, column = e->encoder == 1 ? clips[0].dim : 0;
   float *z = hidden + (int64_t) index * t->length * dim;
   bool with_empty = e->job->weighting == WEIGHTING_COMFYUI;
@@ -116,7 +116,7 @@ run (Ctx *ctx, const Encoding *e, Status *status)
   if (ctx_begin_run (ctx))
     out = forward (ctx, e);
   if (!ctx_end_run (ctx))
-    return sd_ctx_status (ctx, status);
+    return copy_ctx_status (ctx, status);
   for (size_t i = 0; i < e->text->prompts.n_texts; i++)
     if (!store_text (e, i, out.hidden->data, out.pooled ? out.pooled->data : NULL, status))
       return false;
@@ -124,20 +124,20 @@ run (Ctx *ctx, const Encoding *e, Status *status)
 }
 
 static bool
-encode (Encoding *e, SdPhasePlan *plan, Status *status)
+encode (Encoding *e, PhasePlan *plan, Status *status)
 {
   /* In f32 whatever the job computes in: it is run once, and every step reads its result. */
-  Ctx *ctx = ctx_new (e->sd->backend, COMPUTE_F32, e->job->cancel, status);
+  Ctx *ctx = ctx_new (e->pipeline->backend, COMPUTE_F32, e->job->cancel, status);
   bool ok = ctx && fill_ids (e, status);
   if (ok)
     {
       forward (ctx, e);
-      ok = ctx_plan (ctx) || sd_ctx_status (ctx, status);
+      ok = ctx_plan (ctx) || copy_ctx_status (ctx, status);
     }
   if (ok && plan)
     {
-      SdPhasePlan one;
-      sd_plan_phase (ctx, &one, 1);
+      PhasePlan one;
+      plan_phase (ctx, &one, 1);
       plan->n_ops += one.n_ops;
       plan->flops += one.flops;
       plan->weight_bytes += one.weight_bytes;
@@ -150,7 +150,7 @@ encode (Encoding *e, SdPhasePlan *plan, Status *status)
     }
   else if (ok)
     ok = run (ctx, e, status);
-  trace_write (ctx, sd_phase_name (SD_PHASE_TEXT));
+  trace_write (ctx, phase_name (PHASE_TEXT));
   ctx_free (ctx);
   mem_free (e->ids);
   mem_free (e->eos);
@@ -158,9 +158,9 @@ encode (Encoding *e, SdPhasePlan *plan, Status *status)
 }
 
 static bool
-allocate (const SdPipeline *sd, SdText *text, Status *status)
+allocate (const Pipeline *pipeline, SdText *text, Status *status)
 {
-  const ModelConfig *c = &sd->checkpoint->config;
+  const ModelConfig *c = &pipeline->checkpoint->config;
   for (int i = 0; i < c->n_clips; i++)
     text->context_dim += c->clip[i].dim;
   text->length = (int64_t) text->prompts.n_chunks * CHUNK_LENGTH;
@@ -177,7 +177,7 @@ allocate (const SdPipeline *sd, SdText *text, Status *status)
 
 /* Everything that the encodings depend on besides the model. */
 static uint64_t
-text_key (const SdJob *job, const SdPrompts *p)
+text_key (const PipelineJob *job, const SdPrompts *p)
 {
   uint64_t key = digest_text (DIGEST_START, "text");
   key = digest_int (digest_int (key, job->weighting), job->clip_skip);
@@ -187,43 +187,58 @@ text_key (const SdJob *job, const SdPrompts *p)
 }
 
 static bool
-encode_all (SdPipeline *sd, const SdJob *job, SdText *text, SdPhasePlan *plan, Status *status)
+encode_all (
+    Pipeline *pipeline, const PipelineJob *job, SdText *text, PhasePlan *plan, Status *status)
 {
-  for (int i = 0; i < sd->checkpoint->config.n_clips; i++)
+  for (int i = 0; i < pipeline->checkpoint->config.n_clips; i++)
     {
-      Encoding e = { .sd = sd, .job = job, .text = text, .encoder = i };
+      Encoding e = { .pipeline = pipeline, .job = job, .text = text, .encoder = i };
       if (!encode (&e, plan, status))
         return false;
     }
   return true;
 }
 
-bool
-sd_text_encode (SdPipeline *sd, const SdJob *job, SdText *text, SdPhasePlan *plan, Status *status)
+static bool
+fill_text (
+    Pipeline *pipeline, const PipelineJob *job, SdText *text, PhasePlan *plan, Status *status)
 {
-  *text = (SdText){ 0 };
-  bool ok = sd_prompts_parse (sd, job, &text->prompts, status) && allocate (sd, text, status);
-  if (ok && plan)
-    ok = encode_all (sd, job, text, plan, status);
-  else if (ok)
+  if (!sd_prompts_parse (pipeline, job, &text->prompts, status) ||
+      !allocate (pipeline, text, status))
+    return false;
+  if (plan)
+    return encode_all (pipeline, job, text, plan, status);
+  uint64_t key = text_key (job, &text->prompts);
+  if (encoding_cache_get (&pipeline->cache, key, text->context, text->n_values))
+    return true;
+  if (!encode_all (pipeline, job, text, NULL, status))
+    return false;
+  encoding_cache_put (&pipeline->cache, key, text->context, text->n_values);
+  return true;
+}
+
+PipelineText *
+sd_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status)
+{
+  SdText *text = mem_calloc (1, sizeof *text);
+  if (!text)
+    status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  else if (fill_text (pipeline, job, text, plan, status))
     {
-      uint64_t key = text_key (job, &text->prompts);
-      if (!sd_cache_get (&sd->cache, key, text->context, text->n_values))
-        {
-          ok = encode_all (sd, job, text, NULL, status);
-          if (ok)
-            sd_cache_put (&sd->cache, key, text->context, text->n_values);
-        }
+      memcpy (text->base.n_tokens, text->prompts.n_tokens, sizeof text->base.n_tokens);
+      return &text->base;
     }
-  if (!ok)
-    sd_text_clear (text);
-  return ok;
+  sd_text_free (&text->base);
+  return NULL;
 }
 
 void
-sd_text_clear (SdText *text)
+sd_text_free (PipelineText *pipeline_text)
 {
+  SdText *text = (SdText *) pipeline_text;
+  if (!text)
+    return;
   sd_prompts_clear (&text->prompts);
   mem_free (text->context);
-  *text = (SdText){ 0 };
+  mem_free (text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd-inpaint.c - painting only where a mask is white.
+ * inpaint.c - painting only where a mask is white.
  *
  * Any network: whenever it is asked, the unmasked part of x is the start picture noised to that
  * level, and the unmasked part of its answer is the start picture (ComfyUI's KSamplerX0Inpaint).
@@ -7,13 +7,13 @@
  * step is done value by value, that is the same for a mask of 0 and 1, but for the first call of
  * the network, which sees x as it was drawn.
  *
- * Inpainting checkpoints read the mask and the picture without its masked part behind the latent.
+ * Inpainting checkpoints read the mask and the picture without its masked part besides the latent:
+ * what exactly, the family knows.
  */
-#include <math.h>
 #include <string.h>
 
 #include "core/mem.h"
-#include "pipelines/sd-private.h"
+#include "pipelines/pipeline-private.h"
 
 static float
 unit (uint8_t v)
@@ -23,14 +23,14 @@ unit (uint8_t v)
 
 /* torch's "nearest" takes each block's first pixel; diffusers makes the mask 0 or 1 before. */
 static float
-nearest (const SdJob *job, int f, int64_t y, int64_t x)
+nearest (const PipelineJob *job, int f, int64_t y, int64_t x)
 {
-  return job->mask[y * f * job->width + x * f] >= SD_MASK_HALF ? 1 : 0;
+  return job->mask[y * f * job->width + x * f] >= MASK_HALF ? 1 : 0;
 }
 
 /* torch's "bilinear" without antialias: of each block only the pixels around its middle. */
 static float
-bilinear (const SdJob *job, int f, int64_t y, int64_t x)
+bilinear (const PipelineJob *job, int f, int64_t y, int64_t x)
 {
   const uint8_t *p = job->mask + (y * f + (f - 1) / 2) * job->width + x * f + (f - 1) / 2;
   int down = f % 2 ? 0 : job->width, right = f % 2 ? 0 : 1;
@@ -38,7 +38,7 @@ bilinear (const SdJob *job, int f, int64_t y, int64_t x)
 }
 
 static bool
-shrink_mask (SdInpaint *in, const SdJob *job, int f, Status *status)
+shrink_mask (Inpaint *in, const PipelineJob *job, int f, Status *status)
 {
   int64_t h = job->height / f, w = job->width / f;
   float most = 0;
@@ -57,21 +57,9 @@ shrink_mask (SdInpaint *in, const SdJob *job, int f, Status *status)
                       f, f);
 }
 
-/* The mask, 0 or 1, then the latent of the picture with grey in its place. */
-static bool
-make_extra (SdInpaint *in, SdPipeline *sd, const SdJob *job, Status *status)
-{
-  in->extra = mem_calloc ((size_t) ((1 + in->channels) * in->n_pixels), sizeof (float));
-  if (!in->extra)
-    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
-  for (int64_t i = 0; i < in->n_pixels; i++)
-    in->extra[i] = rintf (in->mask[i]);
-  return sd_vae_start_latent (sd, job, job->mask, in->extra + in->n_pixels, status);
-}
-
 /* ComfyUI's DDIM noises the original with the next seed's numbers. */
 static void
-draw_other_noise (SdInpaint *in, const SdJob *job, Rng *rng)
+draw_other_noise (Inpaint *in, const PipelineJob *job, Rng *rng)
 {
   int64_t n = in->channels * in->n_pixels;
   for (int64_t i = 0; i < in->n_pictures; i++)
@@ -82,7 +70,7 @@ draw_other_noise (SdInpaint *in, const SdJob *job, Rng *rng)
 }
 
 static bool
-allocate (SdInpaint *in, Status *status)
+allocate (Inpaint *in, Status *status)
 {
   size_t pixels = (size_t) in->n_pixels, n = (size_t) in->channels * pixels;
   in->mask = mem_calloc (pixels, sizeof (float));
@@ -95,23 +83,23 @@ allocate (SdInpaint *in, Status *status)
 }
 
 bool
-sd_inpaint_init (SdInpaint *in,
-                 SdPipeline *sd,
-                 const SdJob *job,
-                 const float *original,
-                 const float *noise,
-                 Status *status)
+inpaint_init (Inpaint *in,
+              Pipeline *pipeline,
+              const PipelineJob *job,
+              const float *original,
+              const float *noise,
+              Status *status)
 {
-  const ModelConfig *c = &sd->checkpoint->config;
+  const ModelConfig *c = &pipeline->checkpoint->config;
   int f = vae_factor (&c->vae);
   bool diffusers = job->convention == CONVENTION_DIFFUSERS;
-  bool reads_mask = c->unet.in_channels > c->unet.out_channels;
-  *in = (SdInpaint){ .n_pictures = job->batch_size,
-                     .channels = c->vae.latent_channels,
-                     .n_pixels = (int64_t) (job->width / f) * (job->height / f),
-                     .blends = !(diffusers && reads_mask),
-                     .first_call_free = diffusers,
-                     .ends_exact = diffusers };
+  bool reads_mask = pipeline->family->reads_mask (c);
+  *in = (Inpaint){ .n_pictures = job->batch_size,
+                   .channels = c->vae.latent_channels,
+                   .n_pixels = (int64_t) (job->width / f) * (job->height / f),
+                   .blends = !(diffusers && reads_mask),
+                   .first_call_free = diffusers,
+                   .ends_exact = diffusers };
   if (!allocate (in, status) || !shrink_mask (in, job, f, status))
     return false;
   size_t n = (size_t) (in->channels * in->n_pixels);
@@ -119,35 +107,37 @@ sd_inpaint_init (SdInpaint *in,
   memcpy (in->noise, noise, (size_t) in->n_pictures * n * sizeof (float));
   if (!diffusers && job->sampler == SAMPLER_DDIM)
     draw_other_noise (in, job, &(Rng){ 0 });
-  return !reads_mask || make_extra (in, sd, job, status);
+  if (reads_mask)
+    in->extra = pipeline->family->make_extra (pipeline, job, in, status);
+  return !reads_mask || in->extra;
 }
 
 void
-sd_inpaint_clear (SdInpaint *in)
+inpaint_clear (Inpaint *in)
 {
   mem_free (in->mask);
   mem_free (in->original);
   mem_free (in->noise);
   mem_free (in->x);
   mem_free (in->extra);
-  *in = (SdInpaint){ 0 };
+  *in = (Inpaint){ 0 };
 }
 
 void
-sd_inpaint_content (const SdInpaint *in, const float *noise, SdMaskedContent content, float *start)
+inpaint_content (const Inpaint *in, const float *noise, MaskedContent content, float *start)
 {
   int64_t n = in->channels * in->n_pixels;
-  if (content == SD_MASKED_ORIGINAL)
+  if (content == MASKED_ORIGINAL)
     return;
   for (int64_t i = 0; i < in->n_pictures * n; i++)
     {
       float m = in->mask[i % in->n_pixels];
-      start[i] = start[i] * (1 - m) + (content == SD_MASKED_LATENT_NOISE ? noise[i] * m : 0);
+      start[i] = start[i] * (1 - m) + (content == MASKED_LATENT_NOISE ? noise[i] * m : 0);
     }
 }
 
 const float *
-sd_inpaint_input (SdInpaint *in, const float *x, double sigma, bool first_call)
+inpaint_input (Inpaint *in, const float *x, double sigma, bool first_call)
 {
   int64_t n = in->channels * in->n_pixels;
   if (!in->blends || (first_call && in->first_call_free))
@@ -161,7 +151,7 @@ sd_inpaint_input (SdInpaint *in, const float *x, double sigma, bool first_call)
 }
 
 void
-sd_inpaint_keep (const SdInpaint *in, float *x0)
+inpaint_keep (const Inpaint *in, float *x0)
 {
   int64_t n = in->channels * in->n_pixels;
   for (int64_t i = 0; in->blends && i < in->n_pictures * n; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd-layout.c - between the latents that samplers keep (N, C, H, W) and the networks' (N, H, W, C).
+ * layout.c - between the latents that samplers keep (N, C, H, W) and the networks' (N, H, W, C).
  */
 #include <math.h>
 
-#include "pipelines/sd-private.h"
+#include "pipelines/pipeline-private.h"
 
 void
 nchw_to_nhwc (float *out, const float *in, int64_t n, int64_t c, int64_t h, int64_t w)

@@ -1,10 +1,12 @@
-/* SPDX-License-Identifier: MPL-2.0 */
+/* SPDX-License-Identifier: MPL-2.0
+ * vae-tiled.c - pictures to latents and back, in tiles where they are large.
+ */
 #include <string.h>
 
 #include "core/mem.h"
 #include "core/trace.h"
 #include "pipelines/digest.h"
-#include "pipelines/sd-private.h"
+#include "pipelines/pipeline-private.h"
 
 typedef enum
 {
@@ -15,8 +17,8 @@ typedef enum
 /* One network over a picture in tiles.  Sizes are those of the network's input. */
 typedef struct
 {
-  SdPipeline *sd;
-  const SdJob *job;
+  Pipeline *pipeline;
+  const PipelineJob *job;
   Direction direction;
   TileAxis y, x;
   int64_t c_in, c_out; /* channels */
@@ -27,7 +29,7 @@ typedef struct
 static TileAxis
 output_axis (const VaePass *p, TileAxis a)
 {
-  int f = vae_factor (&p->sd->checkpoint->config.vae);
+  int f = vae_factor (&p->pipeline->checkpoint->config.vae);
   if (p->direction == DECODE)
     return (TileAxis){ a.total * f, a.size * f, a.overlap * f, a.n };
   return (TileAxis){ a.total / f, a.size / f, a.overlap / f, a.n };
@@ -45,8 +47,8 @@ forward (VaePass *p, float *input)
 {
   int64_t ne[4] = { 1, p->y.size, p->x.size, p->c_in };
   Tensor *in = ctx_input (p->ctx, DTYPE_F32, 4, ne, input);
-  Tensor *out = p->direction == DECODE ? vae_decode (p->ctx, p->sd->vae, in)
-                                       : vae_encode (p->ctx, p->sd->vae, in);
+  Tensor *out = p->direction == DECODE ? vae_decode (p->ctx, p->pipeline->vae, in)
+                                       : vae_encode (p->ctx, p->pipeline->vae, in);
   return out;
 }
 
@@ -67,7 +69,7 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
   TileAxis out_y = output_axis (p, p->y), out_x = output_axis (p, p->x);
   int n_tiles = p->y.n * p->x.n, done = 0;
-  SdPhase phase = p->direction == DECODE ? SD_PHASE_DECODE : SD_PHASE_ENCODE;
+  PipelinePhase phase = p->direction == DECODE ? PHASE_DECODE : PHASE_ENCODE;
   for (int iy = 0; iy < p->y.n && status_ok (status); iy++)
     for (int ix = 0; ix < p->x.n && status_ok (status); ix++)
       {
@@ -75,7 +77,7 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
         Tensor *out = ctx_begin_run (p->ctx) ? forward (p, tile) : NULL;
         if (!ctx_end_run (p->ctx))
           {
-            sd_ctx_status (p->ctx, status);
+            copy_ctx_status (p->ctx, status);
             break;
           }
         tile_blend_add (blend, &out_y, iy, &out_x, ix, out->data);
@@ -87,28 +89,24 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
   return status_ok (status);
 }
 
-/* The start picture is encoded once whatever the batch, and once more without its masked part for a
- * network that reads it. */
 static int
 n_pictures (const VaePass *p)
 {
-  const UnetConfig *c = &p->sd->checkpoint->config.unet;
-  if (p->direction == DECODE)
-    return p->job->batch_size;
-  return c->in_channels > c->out_channels ? 2 : 1;
+  return p->direction == DECODE ? p->job->batch_size
+                                : p->pipeline->family->n_encodes (p->pipeline, p->job);
 }
 
 /* Measures, then plans only or runs.  @input and the result in @blend are (h, w, c). */
 static bool
-run_pass (VaePass *p, const float *input, TileBlend *blend, SdPhasePlan *plan, Status *status)
+run_pass (VaePass *p, const float *input, TileBlend *blend, PhasePlan *plan, Status *status)
 {
-  p->ctx = ctx_new (p->sd->backend, p->job->compute, p->job->cancel, status);
+  p->ctx = ctx_new (p->pipeline->backend, p->job->compute, p->job->cancel, status);
   if (!p->ctx)
     return false;
   forward (p, NULL);
-  bool ok = ctx_plan (p->ctx) || sd_ctx_status (p->ctx, status);
+  bool ok = ctx_plan (p->ctx) || copy_ctx_status (p->ctx, status);
   if (ok && plan)
-    sd_plan_phase (p->ctx, plan, p->y.n * p->x.n * n_pictures (p));
+    plan_phase (p->ctx, plan, p->y.n * p->x.n * n_pictures (p));
   else if (ok)
     {
       TileAxis y = output_axis (p, p->y), x = output_axis (p, p->x);
@@ -117,25 +115,25 @@ run_pass (VaePass *p, const float *input, TileBlend *blend, SdPhasePlan *plan, S
       if (!ok)
         tile_blend_clear (blend);
     }
-  trace_write (p->ctx, sd_phase_name (p->direction == DECODE ? SD_PHASE_DECODE : SD_PHASE_ENCODE));
+  trace_write (p->ctx, phase_name (p->direction == DECODE ? PHASE_DECODE : PHASE_ENCODE));
   ctx_free (p->ctx);
   return ok;
 }
 
 bool
-sd_vae_decode (SdPipeline *sd,
-               const SdJob *job,
-               const float *latent,
-               int64_t h,
-               int64_t w,
-               uint8_t *rgb,
-               int tile_px,
-               SdPhasePlan *plan,
-               Status *status)
+pipeline_vae_decode (Pipeline *pipeline,
+                     const PipelineJob *job,
+                     const float *latent,
+                     int64_t h,
+                     int64_t w,
+                     uint8_t *rgb,
+                     int tile_px,
+                     PhasePlan *plan,
+                     Status *status)
 {
-  const VaeConfig *c = &sd->checkpoint->config.vae;
+  const VaeConfig *c = &pipeline->checkpoint->config.vae;
   int f = vae_factor (c), tile = tile_px / f, overlap = VAE_TILE_OVERLAP_PX / f;
-  VaePass p = { .sd = sd,
+  VaePass p = { .pipeline = pipeline,
                 .job = job,
                 .direction = DECODE,
                 .y = tile_axis (h, tile, overlap),
@@ -161,20 +159,20 @@ sd_vae_decode (SdPipeline *sd,
 }
 
 bool
-sd_vae_encode (SdPipeline *sd,
-               const SdJob *job,
-               const uint8_t *rgb,
-               const uint8_t *hole,
-               int64_t height,
-               int64_t width,
-               float *latent,
-               int tile_px,
-               SdPhasePlan *plan,
-               Status *status)
+pipeline_vae_encode (Pipeline *pipeline,
+                     const PipelineJob *job,
+                     const uint8_t *rgb,
+                     const uint8_t *hole,
+                     int64_t height,
+                     int64_t width,
+                     float *latent,
+                     int tile_px,
+                     PhasePlan *plan,
+                     Status *status)
 {
-  const VaeConfig *c = &sd->checkpoint->config.vae;
+  const VaeConfig *c = &pipeline->checkpoint->config.vae;
   int f = vae_factor (c), tile = tile_px / f, overlap = VAE_TILE_OVERLAP_PX / f;
-  VaePass p = { .sd = sd,
+  VaePass p = { .pipeline = pipeline,
                 .job = job,
                 .direction = ENCODE,
                 .y = pixel_axis (tile_axis (height / f, tile, overlap), f),
@@ -188,7 +186,7 @@ sd_vae_encode (SdPipeline *sd,
   if (!x)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
   for (int64_t i = 0; i < n; i++)
-    x[i] = hole && hole[i / c->in_channels] >= SD_MASK_HALF ? 0 : (float) rgb[i] / 127.5f - 1.0f;
+    x[i] = hole && hole[i / c->in_channels] >= MASK_HALF ? 0 : (float) rgb[i] / 127.5f - 1.0f;
   TileBlend blend = { 0 };
   bool ok = run_pass (&p, x, &blend, NULL, status);
   /* the mean is the first half of the channels */
@@ -204,23 +202,24 @@ sd_vae_encode (SdPipeline *sd,
 /* The choice depends on the job alone, not on how much memory happens to be free: the same recipe
  * must give the same picture. */
 int
-sd_vae_tile (SdPipeline *sd, const SdJob *job, Status *status)
+pipeline_vae_tile (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   if (job->vae_tile > 0)
     return job->vae_tile;
-  SdPhasePlan whole = { 0 };
-  int f = vae_factor (&sd->checkpoint->config.vae);
-  if (!sd_vae_decode (sd, job, NULL, job->height / f, job->width / f, NULL, 0, &whole, status))
+  PhasePlan whole = { 0 };
+  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  if (!pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL, 0, &whole,
+                            status))
     return -1;
   return whole.activation_bytes > VAE_WHOLE_LIMIT_BYTES ? VAE_AUTO_TILE_PX : 0;
 }
 
 bool
-sd_vae_start_latent (
-    SdPipeline *sd, const SdJob *job, const uint8_t *hole, float *latent, Status *status)
+pipeline_vae_start_latent (
+    Pipeline *pipeline, const PipelineJob *job, const uint8_t *hole, float *latent, Status *status)
 {
-  const VaeConfig *c = &sd->checkpoint->config.vae;
-  int tile = sd_vae_tile (sd, job, status), f = vae_factor (c);
+  const VaeConfig *c = &pipeline->checkpoint->config.vae;
+  int tile = pipeline_vae_tile (pipeline, job, status), f = vae_factor (c);
   if (tile < 0)
     return false;
   size_t n_pixels = (size_t) job->width * (size_t) job->height;
@@ -229,11 +228,11 @@ sd_vae_start_latent (
   key = digest_int (digest_int (digest_int (key, tile), job->width), job->height);
   key = digest_bytes (key, job->init_rgb, n_pixels * (size_t) c->in_channels);
   key = hole ? digest_bytes (key, hole, n_pixels) : key;
-  if (sd_cache_get (&sd->cache, key, latent, n))
+  if (encoding_cache_get (&pipeline->cache, key, latent, n))
     return true;
-  if (!sd_vae_encode (sd, job, job->init_rgb, hole, job->height, job->width, latent, tile, NULL,
-                      status))
+  if (!pipeline_vae_encode (pipeline, job, job->init_rgb, hole, job->height, job->width, latent,
+                            tile, NULL, status))
     return false;
-  sd_cache_put (&sd->cache, key, latent, n);
+  encoding_cache_put (&pipeline->cache, key, latent, n);
   return true;
 }

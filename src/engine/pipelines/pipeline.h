@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd.h - text to image and image to image with SD 1.5 and SDXL.
+ * pipeline.h - from prompt to picture, whatever the model's family.
  *
  * A pipeline holds a model: mapped weights, bound networks, vocabularies, the last few encodings.
- * A job is one set of parameters; sd_plan says what it needs, sd_generate runs it at once, and an
- * SdRun runs it step by step, so that it can be parked, saved and taken up again.
+ * A job is one set of parameters; pipeline_plan says what it needs, pipeline_generate runs it at
+ * once, and a PipelineRun runs it step by step, so that it can be parked, saved and taken up again.
  * One job at a time per pipeline; not thread-safe, but the cancel flag may be set from anywhere.
  */
 #pragma once
@@ -19,7 +19,7 @@
 #include "text/weighting.h"
 #include "weights/checkpoint.h"
 
-typedef struct SdPipeline SdPipeline;
+typedef struct Pipeline Pipeline;
 
 typedef struct
 {
@@ -28,27 +28,27 @@ typedef struct
   const char *tiny_path;      /* NULL, or a TAESD for previews; a folder's own vae_tiny/ is found */
   const char *tokenizers_dir; /* the bundled vocabularies */
   bool header_only;           /* for plans: weights are never touched */
-} SdSource;
+} PipelineSource;
 
 /* Fails: as checkpoint_open; FORMAT naming the missing tensors; UNSUPPORTED */
-SdPipeline *sd_open (const SdSource *source, Backend *backend, Status *status);
-void sd_free (SdPipeline *sd);
-const Checkpoint *sd_checkpoint (const SdPipeline *sd);
+Pipeline *pipeline_open (const PipelineSource *source, Backend *backend, Status *status);
+void pipeline_free (Pipeline *pipeline);
+const Checkpoint *pipeline_checkpoint (const Pipeline *pipeline);
 
 /* Binds every network the file has, so that its weight set knows what is missing (weights_problem)
  * and what nobody uses (Weight.used). */
-void sd_bind_report (Checkpoint *checkpoint);
+void pipeline_bind_report (Checkpoint *checkpoint);
 
 typedef enum
 {
-  SD_PHASE_TEXT,
-  SD_PHASE_ENCODE, /* the start picture to a latent */
-  SD_PHASE_DENOISE,
-  SD_PHASE_DECODE,
-  SD_PHASE_COUNT
-} SdPhase;
+  PHASE_TEXT,
+  PHASE_ENCODE, /* the start picture to a latent */
+  PHASE_DENOISE,
+  PHASE_DECODE,
+  PHASE_COUNT
+} PipelinePhase;
 
-const char *sd_phase_name (SdPhase phase);
+const char *phase_name (PipelinePhase phase);
 
 typedef enum
 {
@@ -67,10 +67,10 @@ typedef struct
 /* What the masked part starts from (A1111's names; "fill" is done to the pixels beforehand). */
 typedef enum
 {
-  SD_MASKED_ORIGINAL,      /* the start picture */
-  SD_MASKED_LATENT_NOISE,  /* the picture's own noise in place of its latent */
-  SD_MASKED_LATENT_NOTHING /* zeros in place of its latent */
-} SdMaskedContent;
+  MASKED_ORIGINAL,      /* the start picture */
+  MASKED_LATENT_NOISE,  /* the picture's own noise in place of its latent */
+  MASKED_LATENT_NOTHING /* zeros in place of its latent */
+} MaskedContent;
 
 typedef struct
 {
@@ -96,12 +96,12 @@ typedef struct
   int vae_tile;            /* pixels; 0: whole pictures while they fit, else tiles */
   const uint8_t *init_rgb; /* NULL, or (height, width, 3): image to image */
   const uint8_t *mask;     /* NULL, or (height, width) with init_rgb: 255 is painted anew */
-  SdMaskedContent masked_content;
+  MaskedContent masked_content;
   double denoise;            /* 0 .. 1: how much of it is painted anew */
   const atomic_bool *cancel; /* may be NULL */
 
   /* May be NULL.  Called on the caller's thread. */
-  void (*progress) (void *data, SdPhase phase, int done, int total);
+  void (*progress) (void *data, PipelinePhase phase, int done, int total);
   /* Whether a preview would be looked at now; NULL: always.  Nothing is computed for one that would
    * not. */
   bool (*preview_wanted) (void *data);
@@ -110,10 +110,10 @@ typedef struct
   /* A sentence about something in the job that has no effect. */
   void (*note) (void *data, const char *sentence);
   void *data;
-} SdJob;
+} PipelineJob;
 
 /* What the model and its family suggest: size, steps, guidance, clip skip, prediction, schedule. */
-void sd_job_defaults (const Checkpoint *model, SdJob *job);
+void pipeline_job_defaults (const Checkpoint *model, PipelineJob *job);
 
 typedef struct
 {
@@ -122,42 +122,46 @@ typedef struct
   int64_t weight_bytes;                 /* read from the mapped file, each counted once */
   double flops;                         /* of one pass */
   int n_passes;                         /* text 1, denoise model calls, tiles x pictures */
-} SdPhasePlan;
+} PhasePlan;
 
 typedef struct
 {
-  SdPhasePlan phases[SD_PHASE_COUNT];
+  PhasePlan phases[PHASE_COUNT];
   size_t scratch_bytes,
       peak_bytes;       /* peak: scratch + largest activations; weights stay in the page cache */
   int64_t weight_bytes; /* all phases */
   int vae_tile;         /* pixels, as chosen; 0: whole pictures */
-} SdPlan;
+} PipelinePlan;
 
 /* Runs every network in MEASURE mode.  Works on header-only pipelines and declared weights. */
-bool sd_plan (SdPipeline *sd, const SdJob *job, SdPlan *plan, Status *status);
+bool pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status);
 
 typedef struct
 {
   int n, width, height;
-  uint8_t *rgb;   /* (n, height, width, 3) */
-  float *latents; /* (n, latent channels, height / 8, width / 8): final, as the U-Net scales them */
+  uint8_t *rgb; /* (n, height, width, 3) */
+  float
+      *latents; /* (n, latent channels, height / 8, width / 8): final, as the network scales them */
   int latent_channels, latent_height, latent_width;
   int n_tokens[2]; /* prompt, negative prompt */
-  double seconds[SD_PHASE_COUNT];
-} SdResult;
+  double seconds[PHASE_COUNT];
+} PipelineResult;
 
 /* Fails: ARGUMENT, NO_MEMORY, CANCELLED, ... with @result empty */
-bool sd_generate (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status);
-void sd_result_clear (SdResult *result);
+bool pipeline_generate (Pipeline *pipeline,
+                        const PipelineJob *job,
+                        PipelineResult *result,
+                        Status *status);
+void pipeline_result_clear (PipelineResult *result);
 
 /* ---- a job step by step ---- */
 
 /* A job under way.  Several may exist on a pipeline (a parked batch and a small job in front of
  * it), as long as one call is made at a time. */
-typedef struct SdRun SdRun;
+typedef struct PipelineRun PipelineRun;
 
-/* sd_run_new:
- * @sd: borrowed; must outlive the run
+/* pipeline_run_new:
+ * @pipeline: borrowed; must outlive the run
  * @job: copied; its strings and pictures are read only during this call, its cancel flag and its
  *   callbacks' data must outlive the run
  *
@@ -166,48 +170,48 @@ typedef struct SdRun SdRun;
  *
  * Returns: a run before its first step; NULL and @status: ARGUMENT, NO_MEMORY, CANCELLED, ...
  */
-SdRun *sd_run_new (SdPipeline *sd, const SdJob *job, Status *status);
-void sd_run_free (SdRun *run);
+PipelineRun *pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status);
+void pipeline_run_free (PipelineRun *run);
 
-int sd_run_step (const SdRun *run);    /* steps done */
-int sd_run_n_steps (const SdRun *run); /* may differ from the job's: see Schedule */
+int pipeline_run_step (const PipelineRun *run);    /* steps done */
+int pipeline_run_n_steps (const PipelineRun *run); /* may differ from the job's: see Schedule */
 
 /* (pictures, latent channels, height / 8, width / 8) in sigma space, valid until the run's next
  * change; after the last step the final latents. */
-const float *sd_run_latents (const SdRun *run);
+const float *pipeline_run_latents (const PipelineRun *run);
 
 /* What is known so far: sizes, tokens, seconds a phase; rgb is NULL, latents are the run's own. */
-const SdResult *sd_run_result (const SdRun *run);
+const PipelineResult *pipeline_run_result (const PipelineRun *run);
 
-/* sd_run_advance:
+/* pipeline_run_advance:
  *
  * One sampler step, then the job's progress and preview.
  *
  * Fails: CANCELLED, NO_MEMORY, ...: the run is then as before the call and may be saved or, once
  * the cancel flag is cleared, go on.  ARGUMENT after the last step.
  */
-bool sd_run_advance (SdRun *run, Status *status);
+bool pipeline_run_advance (PipelineRun *run, Status *status);
 
 /* Gives the networks' working memory back; the next step takes it again.  For a run that waits. */
-void sd_run_park (SdRun *run);
+void pipeline_run_park (PipelineRun *run);
 
 /* State between steps as bytes, for a journal read on the same machine: step, latents, the
  * sampler's memory, the random generators, a fingerprint of job and model, and a checksum.  @data
- * needs sd_run_save_size() bytes, which changes from step to step. */
-size_t sd_run_save_size (const SdRun *run);
-void sd_run_save (const SdRun *run, void *data);
+ * needs pipeline_run_save_size() bytes, which changes from step to step. */
+size_t pipeline_run_save_size (const PipelineRun *run);
+void pipeline_run_save (const PipelineRun *run, void *data);
 
-/* sd_run_restore:
- * @run: just made by sd_run_new from the same job and model (in any process); only the callbacks,
- *   the cancel flag and, without a start picture, vae_tile may differ
+/* pipeline_run_restore:
+ * @run: just made by pipeline_run_new from the same job and model (in any process); only the
+ * callbacks, the cancel flag and, without a start picture, vae_tile may differ
  *
  * The run goes on as if it had never stopped: bit for bit on the same processor level.
  *
  * Fails: FORMAT when @data is truncated, damaged or of another job or model; @run is unchanged
  */
-bool sd_run_restore (SdRun *run, const void *data, size_t size_bytes, Status *status);
+bool pipeline_run_restore (PipelineRun *run, const void *data, size_t size_bytes, Status *status);
 
-/* sd_run_decode:
+/* pipeline_run_decode:
  * @picture: 0 .. batch_size - 1
  * @tile_px: side of the VAE's tiles, 0 for none; below 0: as the job's plan has it
  * @rgb: receives (height, width, 3)
@@ -216,4 +220,4 @@ bool sd_run_restore (SdRun *run, const void *data, size_t size_bytes, Status *st
  *
  * Fails: NO_MEMORY: retry with smaller tiles; ARGUMENT before the last step; CANCELLED, ...
  */
-bool sd_run_decode (SdRun *run, int picture, int tile_px, uint8_t *rgb, Status *status);
+bool pipeline_run_decode (PipelineRun *run, int picture, int tile_px, uint8_t *rgb, Status *status);

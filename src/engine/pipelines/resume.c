@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd-resume.c - a run between two steps as bytes, and back.
+ * resume.c - a run between two steps as bytes, and back.
  *
  * A header, then the latents, each picture's generator, and the sampler's own saved form.  Numbers
  * are as this machine has them.  A Brownian path is a function of seed and sigma and needs none.
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "pipelines/digest.h"
-#include "pipelines/sd-run-private.h"
+#include "pipelines/run-private.h"
 
 static const char saved_magic[8] = "GESSORUN";
 static const uint32_t saved_version = 1;
@@ -65,13 +65,13 @@ unpack_rng (const SavedRng *s)
 }
 
 static size_t
-latent_bytes (const SdRun *r)
+latent_bytes (const PipelineRun *r)
 {
   return (size_t) r->info.n * (size_t) r->n_values * sizeof *r->x;
 }
 
 static size_t
-fixed_bytes (const SdRun *r)
+fixed_bytes (const PipelineRun *r)
 {
   return sizeof (SavedHeader) + latent_bytes (r) + (size_t) r->info.n * sizeof (SavedRng);
 }
@@ -85,15 +85,15 @@ checksum (const void *data, size_t size_bytes)
 }
 
 size_t
-sd_run_save_size (const SdRun *r)
+pipeline_run_save_size (const PipelineRun *r)
 {
   return fixed_bytes (r) + sampler_save_size (&r->sampler);
 }
 
 void
-sd_run_save (const SdRun *r, void *data)
+pipeline_run_save (const PipelineRun *r, void *data)
 {
-  SavedHeader h = { .size_bytes = sd_run_save_size (r),
+  SavedHeader h = { .size_bytes = pipeline_run_save_size (r),
                     .fingerprint = r->fingerprint,
                     .version = saved_version,
                     .n_pictures = (uint32_t) r->info.n,
@@ -114,7 +114,7 @@ sd_run_save (const SdRun *r, void *data)
 }
 
 static bool
-check_header (const SdRun *r, const void *data, size_t size_bytes, Status *status)
+check_header (const PipelineRun *r, const void *data, size_t size_bytes, Status *status)
 {
   SavedHeader h = { 0 };
   if (size_bytes >= sizeof h)
@@ -136,7 +136,7 @@ check_header (const SdRun *r, const void *data, size_t size_bytes, Status *statu
 }
 
 bool
-sd_run_restore (SdRun *r, const void *data, size_t size_bytes, Status *status)
+pipeline_run_restore (PipelineRun *r, const void *data, size_t size_bytes, Status *status)
 {
   if (!check_header (r, data, size_bytes, status))
     return false;
@@ -152,6 +152,6 @@ sd_run_restore (SdRun *r, const void *data, size_t size_bytes, Status *status)
       memcpy (&saved, p, sizeof saved);
       r->rngs[i] = unpack_rng (&saved);
     }
-  sd_run_park (r);
+  pipeline_run_park (r);
   return true;
 }

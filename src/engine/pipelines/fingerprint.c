@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd-fingerprint.c - which job and model a saved run belongs to.
+ * fingerprint.c - which job and model a saved run belongs to.
  */
 #include "pipelines/digest.h"
-#include "pipelines/sd-run-private.h"
+#include "pipelines/run-private.h"
 
 enum
 {
@@ -41,7 +41,7 @@ model_digest (const WeightSet *set)
 }
 
 static uint64_t
-digest_pictures (uint64_t d, const SdJob *job)
+digest_pictures (uint64_t d, const PipelineJob *job)
 {
   size_t n = (size_t) job->width * (size_t) job->height;
   d = digest_int (digest_int (d, job->init_rgb != NULL), job->mask != NULL);
@@ -54,20 +54,7 @@ digest_pictures (uint64_t d, const SdJob *job)
 }
 
 static uint64_t
-digest_text_options (uint64_t d, const SdJob *job)
-{
-  d = digest_text (digest_text (d, job->prompt), job->negative_prompt);
-  d = digest_int (digest_int (d, job->weighting), job->empty_negative);
-  d = digest_int (d, job->clip_skip);
-  d = digest_real (digest_real (d, job->guidance_scale), job->guidance_rescale);
-  const SdSizes *z = &job->sizes;
-  d = digest_int (digest_int (d, z->original_width), z->original_height);
-  d = digest_int (digest_int (d, z->crop_left), z->crop_top);
-  return digest_int (digest_int (d, z->target_width), z->target_height);
-}
-
-static uint64_t
-digest_sampling (uint64_t d, const SdJob *job)
+digest_sampling (uint64_t d, const PipelineJob *job)
 {
   d = digest_int (digest_int (d, job->width), job->height);
   d = digest_int (digest_int (d, job->steps), job->sampler);
@@ -88,11 +75,11 @@ digest_config (uint64_t d, const ModelConfig *c)
 }
 
 uint64_t
-sd_run_fingerprint (SdPipeline *sd, const SdJob *job)
+run_fingerprint (Pipeline *pipeline, const PipelineJob *job)
 {
-  if (sd->model_digest == 0)
-    sd->model_digest = model_digest (sd->checkpoint->weights);
-  uint64_t d = digest_int (DIGEST_START, (int64_t) sd->model_digest);
-  d = digest_config (d, &sd->checkpoint->config);
-  return digest_pictures (digest_sampling (digest_text_options (d, job), job), job);
+  if (pipeline->model_digest == 0)
+    pipeline->model_digest = model_digest (pipeline->checkpoint->weights);
+  uint64_t d = digest_int (DIGEST_START, (int64_t) pipeline->model_digest);
+  d = digest_config (d, &pipeline->checkpoint->config);
+  return digest_pictures (digest_sampling (pipeline->family->job_digest (d, job), job), job);
 }

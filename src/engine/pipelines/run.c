@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
- * sd-run.c - a job from prompt to pixels, step by step.
+ * run.c - a job from prompt to pixels, step by step.
  */
 #include <string.h>
 #include <time.h>
 
 #include "core/mem.h"
-#include "pipelines/sd-run-private.h"
+#include "pipelines/run-private.h"
 
 static double
 seconds_now (void)
@@ -23,7 +23,7 @@ no_memory (Status *status)
 }
 
 static int64_t
-n_all (const SdRun *r)
+n_all (const PipelineRun *r)
 {
   return r->n_values * r->job.batch_size;
 }
@@ -31,7 +31,7 @@ n_all (const SdRun *r)
 static void
 draw_noise (void *data, float *out, int64_t n)
 {
-  SdRun *r = data;
+  PipelineRun *r = data;
   int64_t each = n / r->job.batch_size;
   for (int i = 0; i < r->job.batch_size; i++)
     rng_normal (&r->rngs[i], out + i * each, each);
@@ -47,7 +47,7 @@ draw_step_noise (void *data, double sigma, double sigma_next, float *out, int64_
 /* The level that the unmasked part is noised to when the network is asked at @sigma.  diffusers'
  * DPM++ SDE knows no level between two steps: it noises to the end of the step. */
 static double
-unmasked_sigma (const SdRun *r, double sigma)
+unmasked_sigma (const PipelineRun *r, double sigma)
 {
   bool between = r->job.sampler == SAMPLER_DPMPP_SDE && r->n_calls > 0;
   if (between && r->job.convention == CONVENTION_DIFFUSERS)
@@ -58,14 +58,14 @@ unmasked_sigma (const SdRun *r, double sigma)
 static bool
 denoise (void *data, const float *x, double sigma, double timestep, float *x0, Status *status)
 {
-  SdRun *r = data;
+  PipelineRun *r = data;
   bool first = r->sampler.next_step == 0 && r->n_calls == 0;
   if (r->inpaint.mask)
-    x = sd_inpaint_input (&r->inpaint, x, unmasked_sigma (r, sigma), first);
-  if (!sd_denoise (r->denoiser, x, sigma, timestep, x0, status))
+    x = inpaint_input (&r->inpaint, x, unmasked_sigma (r, sigma), first);
+  if (!r->pipeline->family->denoise (r->denoiser, x, sigma, timestep, x0, status))
     return false;
   if (r->inpaint.mask)
-    sd_inpaint_keep (&r->inpaint, x0);
+    inpaint_keep (&r->inpaint, x0);
   r->n_calls++;
   memcpy (r->last_x0, x0, (size_t) r->n_values * sizeof *x0);
   return true;
@@ -73,7 +73,7 @@ denoise (void *data, const float *x, double sigma, double timestep, float *x0, S
 
 /* diffusers' samplers that divide by alpha are kept off alpha = 0; the others compute with it. */
 static bool
-computes_with_zero_alpha (const SdJob *job)
+computes_with_zero_alpha (const PipelineJob *job)
 {
   return job->convention == CONVENTION_DIFFUSERS &&
          (job->sampler == SAMPLER_DDIM || job->sampler == SAMPLER_LCM ||
@@ -82,17 +82,17 @@ computes_with_zero_alpha (const SdJob *job)
 
 /* diffusers' inpainting forgets the start picture at strength 1, its image to image does not. */
 static bool
-starts_from_image (const SdJob *job)
+starts_from_image (const PipelineJob *job)
 {
   bool forgets = job->mask && job->convention == CONVENTION_DIFFUSERS && job->denoise >= 1;
   return job->init_rgb && !forgets;
 }
 
 static bool
-make_schedule (SdRun *r, Status *status)
+make_schedule (PipelineRun *r, Status *status)
 {
-  const ModelConfig *c = &r->sd->checkpoint->config;
-  const SdJob *job = &r->job;
+  const ModelConfig *c = &r->pipeline->checkpoint->config;
+  const PipelineJob *job = &r->job;
   NoiseTableParams t = noise_table_params_default (job->convention);
   if (computes_with_zero_alpha (job))
     t.terminal_alpha = NOISE_TERMINAL_NEARLY_ZERO;
@@ -113,7 +113,7 @@ make_schedule (SdRun *r, Status *status)
 }
 
 static SamplerOptions
-sampler_options (const SdJob *job)
+sampler_options (const PipelineJob *job)
 {
   SamplerOptions options = sampler_options_default (job->sampler, job->convention);
   if (job->eta >= 0)
@@ -122,7 +122,7 @@ sampler_options (const SdJob *job)
 }
 
 static bool
-make_sampler (SdRun *r, Status *status)
+make_sampler (PipelineRun *r, Status *status)
 {
   SamplerOptions options = sampler_options (&r->job);
   return sampler_init (&r->sampler, r->job.sampler, &r->table, &r->schedule, &options, n_all (r),
@@ -131,28 +131,28 @@ make_sampler (SdRun *r, Status *status)
 
 /* The start picture's latent into the first of x. */
 static bool
-encode_start (SdRun *r, Status *status)
+encode_start (PipelineRun *r, Status *status)
 {
   double t0 = seconds_now ();
-  bool ok = sd_vae_start_latent (r->sd, &r->job, NULL, r->x, status);
-  r->info.seconds[SD_PHASE_ENCODE] += seconds_now () - t0;
+  bool ok = pipeline_vae_start_latent (r->pipeline, &r->job, NULL, r->x, status);
+  r->info.seconds[PHASE_ENCODE] += seconds_now () - t0;
   return ok;
 }
 
 static bool
-start_inpaint (SdRun *r, const float *noise, Status *status)
+start_inpaint (PipelineRun *r, const float *noise, Status *status)
 {
   double t0 = seconds_now ();
-  bool ok = sd_inpaint_init (&r->inpaint, r->sd, &r->job, r->x, noise, status);
-  r->info.seconds[SD_PHASE_ENCODE] += seconds_now () - t0;
+  bool ok = inpaint_init (&r->inpaint, r->pipeline, &r->job, r->x, noise, status);
+  r->info.seconds[PHASE_ENCODE] += seconds_now () - t0;
   return ok;
 }
 
 /* x = latent (or nothing) + first sigma * noise. */
 static bool
-start (SdRun *r, Status *status)
+start (PipelineRun *r, Status *status)
 {
-  const SdJob *job = &r->job;
+  const PipelineJob *job = &r->job;
   float *noise = mem_calloc ((size_t) n_all (r), sizeof *noise);
   if (!noise)
     return no_memory (status);
@@ -162,7 +162,7 @@ start (SdRun *r, Status *status)
   for (int i = 1; ok && i < job->batch_size; i++)
     memcpy (r->x + i * r->n_values, r->x, (size_t) r->n_values * sizeof *r->x);
   if (ok && job->mask)
-    sd_inpaint_content (&r->inpaint, noise, job->masked_content, r->x);
+    inpaint_content (&r->inpaint, noise, job->masked_content, r->x);
   bool from_image = starts_from_image (job);
   for (int64_t i = 0; ok && i < n_all (r); i++)
     r->x[i] = (from_image ? r->x[i] : 0) + r->schedule.init_noise_sigma * noise[i];
@@ -171,9 +171,9 @@ start (SdRun *r, Status *status)
 }
 
 static bool
-allocate (SdRun *r, Status *status)
+allocate (PipelineRun *r, Status *status)
 {
-  const SdJob *job = &r->job;
+  const PipelineJob *job = &r->job;
   size_t n = (size_t) job->batch_size;
   r->x = mem_calloc (n * (size_t) r->n_values, sizeof *r->x);
   r->last_x0 = mem_calloc ((size_t) r->n_values, sizeof *r->last_x0);
@@ -188,65 +188,69 @@ allocate (SdRun *r, Status *status)
 }
 
 static bool
-encode_text (SdRun *r, Status *status)
+encode_text (PipelineRun *r, Status *status)
 {
   double t0 = seconds_now ();
-  bool ok = sd_text_encode (r->sd, &r->job, &r->text, NULL, status);
-  if (ok && r->job.progress)
-    r->job.progress (r->job.data, SD_PHASE_TEXT, 1, 1);
-  memcpy (r->info.n_tokens, r->text.prompts.n_tokens, sizeof r->info.n_tokens);
-  r->info.seconds[SD_PHASE_TEXT] = seconds_now () - t0;
-  return ok;
+  r->text = r->pipeline->family->text_encode (r->pipeline, &r->job, NULL, status);
+  if (!r->text)
+    return false;
+  if (r->job.progress)
+    r->job.progress (r->job.data, PHASE_TEXT, 1, 1);
+  memcpy (r->info.n_tokens, r->text->n_tokens, sizeof r->info.n_tokens);
+  r->info.seconds[PHASE_TEXT] = seconds_now () - t0;
+  return true;
 }
 
 static void
-forget_inputs (SdJob *job)
+forget_inputs (PipelineJob *job)
 {
   job->prompt = job->negative_prompt = NULL;
   job->init_rgb = job->mask = NULL;
 }
 
-SdRun *
-sd_run_new (SdPipeline *sd, const SdJob *job, Status *status)
+PipelineRun *
+pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
-  if (!sd_job_check (sd, job, status))
+  if (!pipeline_job_check (pipeline, job, status))
     return NULL;
-  SdRun *r = mem_calloc (1, sizeof *r);
+  PipelineRun *r = mem_calloc (1, sizeof *r);
   if (!r)
     {
       no_memory (status);
       return NULL;
     }
-  const VaeConfig *vae = &sd->checkpoint->config.vae;
+  const VaeConfig *vae = &pipeline->checkpoint->config.vae;
   int f = vae_factor (vae);
-  *r = (SdRun){ .sd = sd, .job = *job, .fingerprint = sd_run_fingerprint (sd, job) };
-  r->info = (SdResult){ .n = job->batch_size,
-                        .width = job->width,
-                        .height = job->height,
-                        .latent_channels = vae->latent_channels,
-                        .latent_width = job->width / f,
-                        .latent_height = job->height / f };
+  *r = (PipelineRun){ .pipeline = pipeline,
+                      .job = *job,
+                      .fingerprint = run_fingerprint (pipeline, job) };
+  r->info = (PipelineResult){ .n = job->batch_size,
+                              .width = job->width,
+                              .height = job->height,
+                              .latent_channels = vae->latent_channels,
+                              .latent_width = job->width / f,
+                              .latent_height = job->height / f };
   r->n_values = (int64_t) vae->latent_channels * r->info.latent_height * r->info.latent_width;
-  sd->backend->cancel = job->cancel;
+  pipeline->backend->cancel = job->cancel;
   bool ok = allocate (r, status) && make_schedule (r, status) && make_sampler (r, status) &&
             encode_text (r, status) && start (r, status);
-  sd->backend->cancel = NULL;
+  pipeline->backend->cancel = NULL;
   forget_inputs (&r->job);
   if (ok)
     return r;
-  sd_run_free (r);
+  pipeline_run_free (r);
   return NULL;
 }
 
 void
-sd_run_free (SdRun *r)
+pipeline_run_free (PipelineRun *r)
 {
   if (!r)
     return;
-  sd_run_park (r);
+  pipeline_run_park (r);
   sampler_clear (&r->sampler);
-  sd_inpaint_clear (&r->inpaint);
-  sd_text_clear (&r->text);
+  inpaint_clear (&r->inpaint);
+  r->pipeline->family->text_free (r->text);
   schedule_clear (&r->schedule);
   mem_free (r->rngs);
   mem_free (r->rngs_before);
@@ -256,50 +260,51 @@ sd_run_free (SdRun *r)
 }
 
 int
-sd_run_step (const SdRun *r)
+pipeline_run_step (const PipelineRun *r)
 {
   return r->sampler.next_step;
 }
 
 int
-sd_run_n_steps (const SdRun *r)
+pipeline_run_n_steps (const PipelineRun *r)
 {
   return r->schedule.n;
 }
 
 const float *
-sd_run_latents (const SdRun *r)
+pipeline_run_latents (const PipelineRun *r)
 {
   return r->x;
 }
 
-const SdResult *
-sd_run_result (const SdRun *r)
+const PipelineResult *
+pipeline_run_result (const PipelineRun *r)
 {
   return &r->info;
 }
 
 void
-sd_run_park (SdRun *r)
+pipeline_run_park (PipelineRun *r)
 {
-  sd_denoiser_free (r->denoiser);
+  r->pipeline->family->denoiser_free (r->denoiser);
   brownian_free (r->path);
   r->denoiser = NULL;
   r->path = NULL;
 }
 
-/* Takes what the steps need and sd_run_park gave back. */
+/* Takes what the steps need and pipeline_run_park gave back. */
 static bool
-unpark (SdRun *r, Status *status)
+unpark (PipelineRun *r, Status *status)
 {
-  const SdJob *job = &r->job;
+  const PipelineJob *job = &r->job;
+  const PipelineFamily *family = r->pipeline->family;
   bool on_path =
       sampler_options (job).eta > 0 && sampler_noise_is_path (job->sampler, job->convention);
   if (!r->denoiser)
     {
-      r->denoiser = sd_denoiser_new (r->sd, job, &r->text, NULL, status);
+      r->denoiser = family->denoiser_new (r->pipeline, job, r->text, NULL, status);
       if (r->denoiser && r->inpaint.extra)
-        sd_denoiser_set_extra (r->denoiser, r->inpaint.extra);
+        family->denoiser_set_extra (r->denoiser, r->inpaint.extra);
     }
   if (r->denoiser && on_path && !r->path)
     r->path = brownian_new (job->noise, job->seed, r->schedule.path_start, r->schedule.path_end,
@@ -308,7 +313,7 @@ unpark (SdRun *r, Status *status)
 }
 
 static bool
-step (SdRun *r, Status *status)
+step (PipelineRun *r, Status *status)
 {
   if (!unpark (r, status))
     return false;
@@ -317,23 +322,24 @@ step (SdRun *r, Status *status)
       r->path ? (NoiseSource){ brownian_normal, r->path } : (NoiseSource){ draw_step_noise, r };
   int i = r->sampler.next_step;
   r->n_calls = 0;
-  sd_denoiser_set_step (r->denoiser, i + 1);
+  r->pipeline->family->denoiser_set_step (r->denoiser, i + 1);
   return sampler_step (&r->sampler, i, r->x, &d, &noise, status);
 }
 
 static void
-report_step (SdRun *r)
+report_step (PipelineRun *r)
 {
-  const SdJob *job = &r->job;
+  const PipelineJob *job = &r->job;
   int done = r->sampler.next_step;
   if (job->progress)
-    job->progress (job->data, SD_PHASE_DENOISE, done, r->schedule.n);
+    job->progress (job->data, PHASE_DENOISE, done, r->schedule.n);
   if (job->preview && (!job->preview_wanted || job->preview_wanted (job->data)))
-    sd_preview (r->sd, job, r->last_x0, r->info.latent_height, r->info.latent_width, done);
+    pipeline_preview (r->pipeline, job, r->last_x0, r->info.latent_height, r->info.latent_width,
+                      done);
 }
 
 bool
-sd_run_advance (SdRun *r, Status *status)
+pipeline_run_advance (PipelineRun *r, Status *status)
 {
   double t0 = seconds_now ();
   size_t rng_bytes = (size_t) r->job.batch_size * sizeof *r->rngs;
@@ -341,25 +347,25 @@ sd_run_advance (SdRun *r, Status *status)
     return status_fail (status, STATUS_ARGUMENT, "All %d steps are done: decode the picture.",
                         r->schedule.n);
   memcpy (r->rngs_before, r->rngs, rng_bytes);
-  r->sd->backend->cancel = r->job.cancel;
+  r->pipeline->backend->cancel = r->job.cancel;
   bool ok = step (r, status);
   if (ok && r->sampler.next_step == r->schedule.n && r->inpaint.ends_exact)
-    sd_inpaint_keep (&r->inpaint, r->x);
+    inpaint_keep (&r->inpaint, r->x);
   if (ok)
     report_step (r);
-  r->sd->backend->cancel = NULL;
-  r->info.seconds[SD_PHASE_DENOISE] += seconds_now () - t0;
+  r->pipeline->backend->cancel = NULL;
+  r->info.seconds[PHASE_DENOISE] += seconds_now () - t0;
   if (ok)
     return true;
   memcpy (r->rngs, r->rngs_before, rng_bytes);
-  sd_run_park (r); /* a network that was interrupted cannot go on */
+  pipeline_run_park (r); /* a network that was interrupted cannot go on */
   return false;
 }
 
 bool
-sd_run_decode (SdRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
+pipeline_run_decode (PipelineRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
 {
-  const SdResult *info = &r->info;
+  const PipelineResult *info = &r->info;
   if (r->sampler.next_step < r->schedule.n)
     return status_fail (status, STATUS_ARGUMENT, "Only %d of %d steps are done: do the rest first.",
                         r->sampler.next_step, r->schedule.n);
@@ -367,35 +373,38 @@ sd_run_decode (SdRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
     return status_fail (status, STATUS_ARGUMENT, "The batch has no picture %d, only %d.", picture,
                         info->n);
   double t0 = seconds_now ();
-  sd_run_park (r); /* its activations go before the decoder's come */
+  pipeline_run_park (r); /* its activations go before the decoder's come */
   if (tile_px < 0)
-    tile_px = sd_vae_tile (r->sd, &r->job, status);
-  r->sd->backend->cancel = r->job.cancel;
-  bool ok = tile_px >= 0 &&
-            sd_vae_decode (r->sd, &r->job, r->x + picture * r->n_values, info->latent_height,
-                           info->latent_width, rgb, tile_px, NULL, status);
-  r->sd->backend->cancel = NULL;
-  r->info.seconds[SD_PHASE_DECODE] += seconds_now () - t0;
+    tile_px = pipeline_vae_tile (r->pipeline, &r->job, status);
+  r->pipeline->backend->cancel = r->job.cancel;
+  bool ok = tile_px >= 0 && pipeline_vae_decode (r->pipeline, &r->job, r->x + picture * r->n_values,
+                                                 info->latent_height, info->latent_width, rgb,
+                                                 tile_px, NULL, status);
+  r->pipeline->backend->cancel = NULL;
+  r->info.seconds[PHASE_DECODE] += seconds_now () - t0;
   return ok;
 }
 
 static bool
-run_to_end (SdRun *r, uint8_t *rgb, Status *status)
+run_to_end (PipelineRun *r, uint8_t *rgb, Status *status)
 {
   bool ok = true;
   while (ok && r->sampler.next_step < r->schedule.n)
-    ok = sd_run_advance (r, status);
+    ok = pipeline_run_advance (r, status);
   size_t n = (size_t) r->info.width * (size_t) r->info.height * 3;
   for (int i = 0; ok && i < r->info.n; i++)
-    ok = sd_run_decode (r, i, -1, rgb + (size_t) i * n, status);
+    ok = pipeline_run_decode (r, i, -1, rgb + (size_t) i * n, status);
   return ok;
 }
 
 bool
-sd_generate (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status)
+pipeline_generate (Pipeline *pipeline,
+                   const PipelineJob *job,
+                   PipelineResult *result,
+                   Status *status)
 {
-  *result = (SdResult){ 0 };
-  SdRun *r = sd_run_new (sd, job, status);
+  *result = (PipelineResult){ 0 };
+  PipelineRun *r = pipeline_run_new (pipeline, job, status);
   if (!r)
     return false;
   uint8_t *rgb =
@@ -409,14 +418,14 @@ sd_generate (SdPipeline *sd, const SdJob *job, SdResult *result, Status *status)
     }
   else
     mem_free (rgb);
-  sd_run_free (r);
+  pipeline_run_free (r);
   return ok;
 }
 
 void
-sd_result_clear (SdResult *result)
+pipeline_result_clear (PipelineResult *result)
 {
   mem_free (result->rgb);
   mem_free (result->latents);
-  *result = (SdResult){ 0 };
+  *result = (PipelineResult){ 0 };
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * job.c - a job's defaults and limits, as far as all families share them.
+ */
+#include "pipelines/pipeline-private.h"
+
+enum
+{
+  DEFAULT_STEPS = 20,
+  MAX_SIDE_PX = 16384,
+  MAX_STEPS = 1000,
+  MAX_BATCH = 64
+};
+
+void
+pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
+{
+  const ModelConfig *c = &model->config;
+  *job = (PipelineJob){ .prompt = "",
+                        .negative_prompt = "",
+                        .steps = DEFAULT_STEPS,
+                        .sampler = SAMPLER_EULER,
+                        .eta = -1,
+                        .batch_size = 1,
+                        .prediction = c->prediction,
+                        .zero_terminal_snr = c->zero_terminal_snr,
+                        .denoise = 1 };
+  /* A folder says how its model was trained to be sampled; a single file gets what its users
+   * expect. */
+  job->convention = c->is_diffusers_folder ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
+  pipeline_family (c->family)->job_defaults (c, job);
+}
+
+bool
+pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status)
+{
+  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  if (job->width < f || job->height < f || job->width % f || job->height % f ||
+      job->width > MAX_SIDE_PX || job->height > MAX_SIDE_PX)
+    return status_fail (
+        status, STATUS_ARGUMENT,
+        "The size %d x %d cannot be made: width and height must be multiples of %d, at "
+        "most %d.",
+        job->width, job->height, f, MAX_SIDE_PX);
+  if (job->steps < 1 || job->steps > MAX_STEPS)
+    return status_fail (status, STATUS_ARGUMENT, "Choose 1 to %d steps, not %d.", MAX_STEPS,
+                        job->steps);
+  if (job->batch_size < 1 || job->batch_size > MAX_BATCH)
+    return status_fail (status, STATUS_ARGUMENT, "Choose a batch of 1 to %d pictures, not %d.",
+                        MAX_BATCH, job->batch_size);
+  if (job->init_rgb && !(job->denoise > 0 && job->denoise <= 1))
+    return status_fail (status, STATUS_ARGUMENT,
+                        "The denoise strength must be above 0 and at most 1, not %g.",
+                        job->denoise);
+  if (job->mask && !job->init_rgb)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "There is a mask but no start picture that it belongs to: choose one.");
+  return pipeline->family->job_check (pipeline, job, status);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * load.c - from files to bound networks.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+#include "pipelines/pipeline-private.h"
+
+enum
+{
+  PATH_SIZE = 4096
+};
+
+/* A file whose family nobody knows is asked for the parts of an SD checkpoint: it has none. */
+const PipelineFamily *
+pipeline_family (Family family)
+{
+  static const PipelineFamily *const families[] = {
+    [FAMILY_UNKNOWN] = &sd_family,
+    [FAMILY_SD15] = &sd_family,
+    [FAMILY_SDXL] = &sd_family,
+  };
+  return families[family];
+}
+
+static bool
+bind_networks (Pipeline *pipeline, Status *status)
+{
+  const ModelConfig *c = &pipeline->checkpoint->config;
+  Binder b = { pipeline->checkpoint->weights, &pipeline->arena, status };
+  if (!pipeline->family->bind (pipeline, &b, status))
+    return false;
+  bool has_encoder = bind_has (&b, "vae.encoder.conv_in.weight");
+  pipeline->vae = vae_bind (&b, &c->vae, has_encoder ? VAE_DECODER | VAE_ENCODER : VAE_DECODER);
+  if (!pipeline->vae)
+    return false;
+  if (bind_has (&b, "tiny.decoder.layers.0.weight") && !(pipeline->tiny = tiny_decoder_bind (&b)))
+    return false;
+  return weights_check (pipeline->checkpoint->weights, status);
+}
+
+static bool
+add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
+{
+  char path[PATH_SIZE];
+  if (source->vae_path && !checkpoint_add (pipeline->checkpoint, source->vae_path, "vae.", status))
+    return false;
+  if (source->tiny_path)
+    return checkpoint_add (pipeline->checkpoint, source->tiny_path, "tiny.", status);
+  snprintf (path, sizeof path, "%s/vae_tiny", source->model_path);
+  if (access (path, R_OK) == 0)
+    return checkpoint_add (pipeline->checkpoint, path, "tiny.", status);
+  return true;
+}
+
+Pipeline *
+pipeline_open (const PipelineSource *source, Backend *backend, Status *status)
+{
+  Pipeline *pipeline = mem_calloc (1, sizeof *pipeline);
+  if (!pipeline)
+    {
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return NULL;
+    }
+  pipeline->backend = backend;
+  pipeline->checkpoint = checkpoint_open (source->model_path, source->header_only, status);
+  if (pipeline->checkpoint)
+    pipeline->family = pipeline_family (pipeline->checkpoint->config.family);
+  if (!pipeline->checkpoint || !add_files (pipeline, source, status) ||
+      !pipeline->family->check_parts (pipeline->checkpoint, status) ||
+      !bind_networks (pipeline, status) ||
+      !pipeline->family->load_vocabularies (pipeline, source, status))
+    {
+      pipeline_free (pipeline);
+      return NULL;
+    }
+  return pipeline;
+}
+
+void
+pipeline_free (Pipeline *pipeline)
+{
+  if (!pipeline)
+    return;
+  if (pipeline->networks)
+    pipeline->family->close (pipeline);
+  encoding_cache_clear (&pipeline->cache);
+  arena_clear (&pipeline->arena);
+  checkpoint_free (pipeline->checkpoint);
+  mem_free (pipeline);
+}
+
+const Checkpoint *
+pipeline_checkpoint (const Pipeline *pipeline)
+{
+  return pipeline->checkpoint;
+}
+
+void
+pipeline_bind_report (Checkpoint *c)
+{
+  Status ignored = { 0 }; /* what matters lands in the set's list of problems */
+  Arena arena = { 0 };
+  Binder b = { c->weights, &arena, &ignored };
+  pipeline_family (c->config.family)->report (&b, &c->config);
+  if (c->config.has_vae)
+    vae_bind (&b, &c->config.vae, VAE_DECODER | VAE_ENCODER);
+  arena_clear (&arena);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * pipeline-private.h - what the files of all pipelines share, and what a family of models fills in.
+ */
+#pragma once
+
+#include "models/vae.h"
+#include "pipelines/pipeline.h"
+#include "pipelines/tiles.h"
+#include "samplers/noise-table.h"
+
+enum
+{
+  VAE_TILE_OVERLAP_PX = 128,
+  MASK_HALF = 128,       /* a mask's value from which on a pixel counts as painted anew */
+  VAE_AUTO_TILE_PX = 768 /* bigger than most pictures' short side, small enough for any machine */
+};
+
+/* Pictures whose decoder needs more are decoded in tiles: reached at about 1280 x 1280. */
+static const size_t VAE_WHOLE_LIMIT_BYTES = (size_t) 4 << 30;
+
+/* ---- a family of models ---- */
+
+/* A job's texts, encoded; a family's own struct begins with it. */
+typedef struct
+{
+  int n_tokens[2]; /* prompt, negative prompt */
+} PipelineText;
+
+/* The denoising network at work on one job; a family's own struct begins with it. */
+typedef struct
+{
+  Pipeline *pipeline;
+  const PipelineJob *job;
+  Ctx *ctx;
+  int64_t n_pictures, channels, h, w; /* of the latents */
+} PipelineDenoiser;
+
+typedef struct Inpaint Inpaint;
+
+/* What differs between families of models.  No slot is NULL. */
+typedef struct
+{
+  /* Says which part of the model is missing, in a sentence that names what to do. */
+  bool (*check_parts) (const Checkpoint *model, Status *status);
+  /* Makes pipeline->networks in the arena, bound but for the VAE. */
+  bool (*bind) (Pipeline *pipeline, const Binder *binder, Status *status);
+  bool (*load_vocabularies) (Pipeline *pipeline, const PipelineSource *source, Status *status);
+  void (*close) (Pipeline *pipeline); /* frees what is not the arena's; networks may be NULL */
+  /* Binds all networks but the VAE for pipeline_bind_report. */
+  void (*report) (const Binder *binder, const ModelConfig *config);
+
+  /* On a job with the defaults that all families share. */
+  void (*job_defaults) (const ModelConfig *config, PipelineJob *job);
+  bool (*job_check) (const Pipeline *pipeline, const PipelineJob *job, Status *status);
+  /* Mixes into @digest the texts and everything that only this family's jobs have. */
+  uint64_t (*job_digest) (uint64_t digest, const PipelineJob *job);
+
+  /* text_encode:
+   * @plan: NULL, or only plan into it; the text returned then has no values
+   *
+   * Parses and encodes prompt and negative prompt, unless the cache has them.
+   *
+   * Returns: free with text_free; NULL and @status
+   */
+  PipelineText *(*text_encode) (Pipeline *pipeline,
+                                const PipelineJob *job,
+                                PhasePlan *plan,
+                                Status *status);
+  void (*text_free) (PipelineText *text); /* may be NULL */
+
+  /* Whether the network itself reads a job's mask and masked picture (inpainting checkpoints). */
+  bool (*reads_mask) (const ModelConfig *config);
+  /* How often the start picture is encoded, whatever the batch. */
+  int (*n_encodes) (const Pipeline *pipeline, const PipelineJob *job);
+  /* make_extra:
+   * @inpaint: with its mask shrunk
+   *
+   * What a network that reads the mask is given besides the latent.
+   *
+   * Returns: free with mem_free; NULL and @status
+   */
+  float *(*make_extra) (Pipeline *pipeline,
+                        const PipelineJob *job,
+                        const Inpaint *inpaint,
+                        Status *status);
+
+  /* denoiser_new:
+   * @text: borrowed, as is @job; both must outlive the denoiser
+   * @plan: NULL, or only plan into it
+   *
+   * Returns: free with denoiser_free; NULL and @status on failure, NULL when only planning
+   */
+  PipelineDenoiser *(*denoiser_new) (Pipeline *pipeline,
+                                     const PipelineJob *job,
+                                     const PipelineText *text,
+                                     PhasePlan *plan,
+                                     Status *status);
+  void (*denoiser_free) (PipelineDenoiser *denoiser); /* may be NULL */
+  /* Before each step, 1-based: for texts that change. */
+  void (*denoiser_set_step) (PipelineDenoiser *denoiser, int step);
+  /* @extra: as make_extra made it, borrowed */
+  void (*denoiser_set_extra) (PipelineDenoiser *denoiser, const float *extra);
+  /* Guided x0 of all pictures of the batch, (n, C, h, w): see Denoiser. */
+  bool (*denoise) (PipelineDenoiser *denoiser,
+                   const float *x,
+                   double sigma,
+                   double timestep,
+                   float *x0,
+                   Status *status);
+
+  /* (latent channels + 1, 3): rgb = sum latent_c * factor_c + the last row, in -1 .. 1 */
+  const float (*(*preview_factors) (const ModelConfig *config))[3];
+} PipelineFamily;
+
+extern const PipelineFamily sd_family; /* SD 1.5 and SDXL */
+
+const PipelineFamily *pipeline_family (Family family);
+
+/* ---- encodings kept between jobs (cache.c) ---- */
+
+enum
+{
+  CACHE_ENTRIES = 8, /* a text and two latents a job: the last few jobs */
+  CACHE_MAX_BYTES = 32 << 20
+};
+
+typedef struct
+{
+  uint64_t key; /* digest of everything that the values depend on */
+  float *values;
+  size_t n;
+  uint64_t last_use;
+} CacheEntry;
+
+typedef struct
+{
+  CacheEntry entries[CACHE_ENTRIES];
+  uint64_t clock;
+} EncodingCache;
+
+/* Copies the values kept under @key.  Returns: false when there are none of that size */
+bool encoding_cache_get (EncodingCache *cache, uint64_t key, float *values, size_t n);
+/* Keeps a copy in place of the entry used least recently; nothing when out of memory. */
+void encoding_cache_put (EncodingCache *cache, uint64_t key, const float *values, size_t n);
+void encoding_cache_clear (EncodingCache *cache);
+
+struct Pipeline
+{
+  const PipelineFamily *family;
+  Backend *backend; /* borrowed */
+  Checkpoint *checkpoint;
+  Arena arena;    /* owns the bound networks */
+  void *networks; /* the family's own, in the arena */
+  Vae *vae;
+  TinyDecoder *tiny; /* NULL: previews come from linear factors */
+  EncodingCache cache;
+  uint64_t model_digest; /* 0 until someone asks */
+};
+
+/* ---- VAE (vae-tiled.c) ---- */
+
+/* @latent: (channels, h, w) as the network scales it; @rgb: (8 h, 8 w, 3) */
+bool pipeline_vae_decode (Pipeline *pipeline,
+                          const PipelineJob *job,
+                          const float *latent,
+                          int64_t h,
+                          int64_t w,
+                          uint8_t *rgb,
+                          int tile_px,
+                          PhasePlan *plan,
+                          Status *status);
+
+/* pipeline_vae_encode:
+ * @hole: NULL, or (height, width): where it is 128 or more, mid-grey takes the picture's place
+ * @latent: (channels, h, w) receives the latent's mean, scaled for the network
+ */
+bool pipeline_vae_encode (Pipeline *pipeline,
+                          const PipelineJob *job,
+                          const uint8_t *rgb,
+                          const uint8_t *hole,
+                          int64_t height,
+                          int64_t width,
+                          float *latent,
+                          int tile_px,
+                          PhasePlan *plan,
+                          Status *status);
+
+/* pipeline_vae_encode of the job's start picture, unless the cache has it. */
+bool pipeline_vae_start_latent (
+    Pipeline *pipeline, const PipelineJob *job, const uint8_t *hole, float *latent, Status *status);
+
+/* Tile size for @job in pixels, 0 for none; -1 and @status when it could not be found out. */
+int pipeline_vae_tile (Pipeline *pipeline, const PipelineJob *job, Status *status);
+
+/* ---- inpainting (inpaint.c) ---- */
+
+/* What a run with a mask remembers; zeroed for one without. */
+struct Inpaint
+{
+  int64_t n_pictures, channels, n_pixels; /* of the latents */
+  bool blends;                            /* the unmasked part follows the start picture */
+  bool first_call_free;                   /* but not when the network is first asked (diffusers) */
+  bool ends_exact; /* x is blended once more after the last step (diffusers) */
+  float *mask;     /* (h, w): 1 is painted anew */
+  float *original; /* (channels, h, w): the start picture's latent */
+  float *noise;    /* (pictures, channels, h, w): what it is noised with */
+  float *x;        /* (pictures, channels, h, w): what the network sees */
+  float *extra;    /* NULL, or what the family made for its network */
+};
+
+/* inpaint_init:
+ * @in: zeroed; free with inpaint_clear, also after failure
+ * @job: with a mask
+ * @original: (channels, h, w) the start picture's latent
+ * @noise: (pictures, channels, h, w) the run's first noise
+ */
+bool inpaint_init (Inpaint *in,
+                   Pipeline *pipeline,
+                   const PipelineJob *job,
+                   const float *original,
+                   const float *noise,
+                   Status *status);
+void inpaint_clear (Inpaint *in);
+
+/* Puts noise or nothing in place of @start's masked part, (pictures, channels, h, w) like @noise.
+ */
+void inpaint_content (const Inpaint *in, const float *noise, MaskedContent content, float *start);
+
+/* What the network sees at @sigma: @x with its unmasked part replaced by the noised original. */
+const float *inpaint_input (Inpaint *in, const float *x, double sigma, bool first_call);
+/* Puts the original into the unmasked part of @x0, or of the finished latents. */
+void inpaint_keep (const Inpaint *in, float *x0);
+
+/* ---- preview (preview.c) ---- */
+
+void pipeline_preview (
+    Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, int step);
+
+/* ---- shared ---- */
+
+bool pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
+
+/* Copies what a measured Ctx knows into @plan. */
+void plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes);
+bool copy_ctx_status (const Ctx *ctx,
+                      Status *status); /* copies a failure; true when there is none */
+
+void nchw_to_nhwc (float *out, const float *in, int64_t n, int64_t c, int64_t h, int64_t w);
+void nhwc_to_nchw (float *out, const float *in, int64_t n, int64_t c, int64_t h, int64_t w);
+uint8_t unit_to_byte (float v); /* 0 .. 1, clamped and rounded */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * plan.c - what a job needs, known before it runs.
+ */
+#include "pipelines/pipeline-private.h"
+
+const char *
+phase_name (PipelinePhase phase)
+{
+  static const char *const names[PHASE_COUNT] = {
+    [PHASE_TEXT] = "text",
+    [PHASE_ENCODE] = "encode",
+    [PHASE_DENOISE] = "denoise",
+    [PHASE_DECODE] = "decode",
+  };
+  return names[phase];
+}
+
+bool
+copy_ctx_status (const Ctx *ctx, Status *status)
+{
+  const Status *s = ctx_status (ctx);
+  return s->code == STATUS_OK || status_fail (status, s->code, "%s", s->message);
+}
+
+/* Weights that several operators use (two prompts through one encoder) are counted once by the
+ * phase's own trace, because a trace names each weight once a pass. */
+void
+plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes)
+{
+  *plan = (PhasePlan){ .n_ops = ctx_op_count (ctx),
+                       .activation_bytes = ctx_peak_bytes (ctx),
+                       .bound_bytes = ctx_bound_bytes (ctx),
+                       .n_passes = n_passes };
+  for (int i = 0; i < plan->n_ops; i++)
+    {
+      plan->weight_bytes += ctx_op (ctx, i)->weight_bytes;
+      plan->flops += ctx_op (ctx, i)->flops;
+    }
+}
+
+static bool
+plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
+{
+  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  if (job->init_rgb &&
+      !pipeline_vae_encode (pipeline, job, NULL, NULL, job->height, job->width, NULL,
+                            plan->vae_tile, &plan->phases[PHASE_ENCODE], status))
+    return false;
+  return pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL,
+                              plan->vae_tile, &plan->phases[PHASE_DECODE], status);
+}
+
+bool
+pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
+{
+  *plan = (PipelinePlan){ .scratch_bytes = pipeline->backend->scratch_bytes };
+  const PipelineFamily *family = pipeline->family;
+  PipelineText *text = NULL;
+  if (!pipeline_job_check (pipeline, job, status))
+    return false;
+  plan->vae_tile = pipeline_vae_tile (pipeline, job, status);
+  if (plan->vae_tile >= 0)
+    text = family->text_encode (pipeline, job, &plan->phases[PHASE_TEXT], status);
+  if (text)
+    family->denoiser_new (pipeline, job, text, &plan->phases[PHASE_DENOISE], status);
+  bool ok = status_ok (status) && plan_pictures (pipeline, job, plan, status);
+  family->text_free (text);
+  for (int i = 0; i < PHASE_COUNT; i++)
+    {
+      plan->weight_bytes += plan->phases[i].weight_bytes;
+      if (plan->phases[i].activation_bytes > plan->peak_bytes)
+        plan->peak_bytes = plan->phases[i].activation_bytes;
+    }
+  plan->peak_bytes += plan->scratch_bytes;
+  return ok;
+}

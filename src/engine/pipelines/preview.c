@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * preview.c - what the latent looks like so far: through a tiny decoder, else by linear factors.
+ */
+#include "core/mem.h"
+#include "pipelines/pipeline-private.h"
+
+static void
+linear_preview (const Pipeline *pipeline, const float *x0, int64_t n, uint8_t *rgb)
+{
+  const ModelConfig *config = &pipeline->checkpoint->config;
+  const float (*factors)[3] = pipeline->family->preview_factors (config);
+  int n_channels = config->vae.latent_channels;
+  for (int64_t i = 0; i < n; i++)
+    for (int k = 0; k < 3; k++)
+      {
+        float v = factors[n_channels][k];
+        for (int c = 0; c < n_channels; c++)
+          v += x0[c * n + i] * factors[c][k];
+        rgb[3 * i + k] = unit_to_byte (v * 0.5f + 0.5f);
+      }
+}
+
+/* Returns the decoded (f h, f w, 3) in a new Ctx's arena, or NULL: a preview may fail in silence,
+ * because the picture itself does not depend on it. */
+static Ctx *
+tiny_preview (
+    Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, Tensor **out)
+{
+  Status status = { 0 };
+  int64_t c = tiny_decoder_channels (pipeline->tiny);
+  float *z = mem_calloc ((size_t) (c * h * w), sizeof *z);
+  Ctx *ctx = ctx_new (pipeline->backend, job->compute, job->cancel, &status);
+  *out = NULL;
+  if (z && ctx)
+    {
+      nchw_to_nhwc (z, x0, 1, c, h, w);
+      for (int pass = 0; pass < 2; pass++)
+        {
+          Tensor *in = ctx_input (ctx, DTYPE_F32, 4, (int64_t[]){ 1, h, w, c }, z);
+          *out = tiny_decode (ctx, pipeline->tiny, in);
+          if (pass == 0 && !(ctx_plan (ctx) && ctx_begin_run (ctx)))
+            break;
+        }
+      if (!ctx_end_run (ctx))
+        *out = NULL;
+    }
+  mem_free (z);
+  return ctx;
+}
+
+void
+pipeline_preview (
+    Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, int step)
+{
+  int f = 1;
+  Tensor *decoded = NULL;
+  Ctx *ctx = NULL;
+  if (pipeline->tiny)
+    {
+      ctx = tiny_preview (pipeline, job, x0, h, w, &decoded);
+      f = decoded ? tiny_decoder_factor (pipeline->tiny) : 1;
+    }
+  uint8_t *rgb = mem_calloc ((size_t) (h * f * w * f), 3);
+  if (rgb)
+    {
+      for (int64_t i = 0; decoded && i < h * f * w * f * 3; i++)
+        rgb[i] = unit_to_byte (((const float *) decoded->data)[i]);
+      if (!decoded)
+        linear_preview (pipeline, x0, h * w, rgb);
+      job->preview (job->data, rgb, (int) w * f, (int) h * f, step);
+    }
+  mem_free (rgb);
+  ctx_free (ctx);
+}
