@@ -3,7 +3,7 @@
  *
  * Shared by every backend.  Layouts: tokens (N, L, C) and images (N, H, W, C), channels contiguous.
  * Strides count elements.  Activations are f32 on the CPU backend; parameters (weights, biases,
- * norm scales) stay as the checkpoint stores them: f32, f16 or bf16, possibly unaligned, mapped.
+ * norm scales) stay as the checkpoint stores them, quantised or not, possibly unaligned, mapped.
  * Outputs never overlap inputs unless a field says "may equal".
  */
 #pragma once
@@ -18,11 +18,32 @@ typedef enum
   COMPUTE_BF16 /* both factors rounded to bf16 (nearest even) first */
 } Compute;
 
-/* A parameter tensor where it lies: in the mapped file.  data NULL: there is none. */
+/* What a quantised parameter needs besides its bytes.  Arrays may be unaligned.  Element e, counted
+ * from data, has the value: (decoded number or code_book[code]) * scale, rounded once. */
+typedef struct
+{
+  const void *scales;    /* f32, one for each scale_run elements; NULL: there are none */
+  int64_t scale_run;     /* elements that share a scale; 0: all do */
+  const void *code_book; /* NULL, or 16 f32 that 4-bit codes stand for */
+  /* Scales that are quantised themselves (bitsandbytes' double quantisation): then scales are bytes
+   * b, and scale i is nested_book[b] * nested_scales[i / nested_run] + nested_offset, each
+   * operation rounded. */
+  const void *nested_book;   /* NULL, or 256 f32 */
+  const void *nested_scales; /* f32 */
+  int64_t nested_run;
+  float nested_offset;
+} ParamQuant;
+
+/* A parameter tensor where it lies: in the mapped file.  data NULL: there is none.  In formats with
+ * blocks of several elements, elements lie in one run, row after row, and a row may begin inside a
+ * block. */
 typedef struct
 {
   const void *data;
-  int dtype; /* DType: DTYPE_F32, DTYPE_F16 or DTYPE_BF16 */
+  int dtype;               /* DType: one of dtype_is_weight */
+  const ParamQuant *quant; /* NULL: blocks say everything */
+  int64_t first;           /* this parameter's first element, counted from data (a part of a fused
+                            * tensor); 0 for f32, f16 and bf16 */
 } Param;
 
 typedef enum
@@ -68,7 +89,7 @@ typedef struct
   Compute compute;
 } ConvArgs;
 
-/* y = softmax (scale q k^T + biases + causal mask) v for each head; softmax in f32.
+/* y = softmax (scale q k^T + causal mask) v for each head; softmax in f32.
  * Head h occupies columns h * head_dim .. (h + 1) * head_dim - 1.  Row strides let q, k, v be
  * slices. */
 typedef struct
@@ -79,10 +100,6 @@ typedef struct
   float *y;                             /* (n, len_q, n_heads * head_dim), contiguous */
   float scale;
   bool causal; /* query i sees keys 0 .. i */
-  /* NULL, or (len_q + len_k - 1, n_heads): query i takes row j - i + len_q - 1 for key j (T5). */
-  const float *relative_bias;
-  /* NULL, or (n, len_k): one for each key; -INFINITY hides it.  Every query must see a key. */
-  const float *key_bias;
   Compute compute;
 } AttentionArgs;
 
@@ -108,64 +125,6 @@ typedef struct
   Param weight, bias;
   float *y;
 } LayerNormArgs;
-
-/* y = x / sqrt (mean (x^2) + eps) * weight over rows of dim; y may equal x. */
-typedef struct
-{
-  int64_t n_rows, dim;
-  float eps;
-  const float *x;
-  Param weight;
-  float *y;
-} RmsNormArgs;
-
-/* y = layer_norm (x) * (1 + scale) + shift, without other parameters.
- * x, y (n, n_rows, dim); scale, shift (n, dim), rows modulation_stride apart; y may equal x. */
-typedef struct
-{
-  int64_t n, n_rows, dim;
-  float eps;
-  const float *x, *scale, *shift;
-  int64_t modulation_stride;
-  float *y;
-} NormModulateArgs;
-
-/* Rotary positions over heads that may be normed first.
- * x (n, len, n_heads * head_dim), tokens x_stride apart, an entry len * x_stride; head_dim even.
- * Each head is divided by sqrt (mean (x^2) + eps) and multiplied by norm (head_dim), unless there
- * is none.  Then columns 2 j and 2 j + 1 turn: with c, s = table[token][2 j], table[token][2 j +
- * 1], y = (x0 c - x1 s, x1 c + x0 s). table (len, head_dim), shared by all entries and heads; NULL:
- * nothing turns. y: tokens n_heads * head_dim apart, entries y_entry. */
-typedef struct
-{
-  int64_t n, len, n_heads, head_dim;
-  const float *x;
-  int64_t x_stride;
-  Param norm;
-  float eps;
-  const float *table;
-  float *y;
-  int64_t y_entry;
-} RopeArgs;
-
-/* y = x + gate * b.  x, b, y (n, n_rows, dim); gate (n, dim), rows gate_stride apart; y may equal x
- * or b. */
-typedef struct
-{
-  int64_t n, n_rows, dim;
-  const float *x, *b, *gate;
-  int64_t gate_stride;
-  float *y;
-} AddGatedArgs;
-
-/* y = x * f (gate); y may equal x or gate. */
-typedef struct
-{
-  UnaryKind kind;
-  int64_t n;
-  const float *x, *gate;
-  float *y;
-} GatedArgs;
 
 /* y may equal x. */
 typedef struct
@@ -211,16 +170,6 @@ typedef struct
   float *y;
 } ConcatArgs;
 
-/* n_rows rows of width: x's stride apart to y's. */
-typedef struct
-{
-  int64_t n_rows, width;
-  const float *x;
-  int64_t x_stride;
-  float *y;
-  int64_t y_stride;
-} CopyArgs;
-
 /* Nearest-neighbour resize to any size: source index = floor (i * in / out). */
 typedef struct
 {
@@ -229,12 +178,10 @@ typedef struct
   float *y;
 } ResizeArgs;
 
-/* y (n, dim): [cos (t f), sin (t f)], f_i = exp (-ln 10000 * i / (dim / 2)); the angles in f64.
- * times: what t is multiplied by first, in f32 (FLUX: 1000); 0 counts as 1. */
+/* y (n, dim): [cos (t f), sin (t f)], f_i = exp (-ln 10000 * i / (dim / 2)); the angles in f64. */
 typedef struct
 {
   int64_t n, dim;
   const float *t;
-  float times;
   float *y;
 } SinusoidArgs;

@@ -140,7 +140,7 @@ static const LinearArgs linear_bf16 = { .n_rows = 4096,
                                         .n_in = 320,
                                         .x_stride = 320,
                                         .y_stride = 1280,
-                                        .w = { NULL, DTYPE_BF16 },
+                                        .w = { .dtype = DTYPE_BF16 },
                                         .compute = COMPUTE_BF16 };
 static const ConvArgs conv_f32 = { .n = 1,
                                    .h_in = 64,
@@ -164,7 +164,7 @@ static const ConvArgs conv_bf16 = { .n = 1,
                                     .stride = 1,
                                     .pad_top = 1,
                                     .pad_left = 1,
-                                    .w = { NULL, DTYPE_BF16 },
+                                    .w = { .dtype = DTYPE_BF16 },
                                     .compute = COMPUTE_BF16 };
 static const AttentionArgs attention_f32 = { .n = 1,
                                              .n_heads = 8,
@@ -200,6 +200,43 @@ bench_one (const Bench *bench, Backend *b, const float *x, float *y)
     printf (" %8.2f GB/s\n", 1e-9 * bench->bytes / seconds);
   else
     printf (" %8.1f GFLOP/s\n", 1e-9 * bench->flops / seconds);
+}
+
+/* One layer in every storage format, best of turns taken in the same minutes: the ratio says what
+ * decoding costs. */
+static void
+bench_formats (Backend *b, const float *x, float *y)
+{
+  enum
+  {
+    SIDE = 3072,
+    N_TURNS = 3
+  };
+  static const int64_t rows[] = { 1, 77, 1024 };
+  ParamQuant scaled = { .scales = x }, codes = { .scales = x, .scale_run = 64, .code_book = x };
+  for (int r = 0; r < COUNT (rows); r++)
+    {
+      double best[DTYPE_COUNT];
+      for (int i = 0; i < DTYPE_COUNT; i++)
+        best[i] = INFINITY;
+      for (int i = 0; i < N_TURNS * DTYPE_COUNT; i++)
+        {
+          DType dtype = (DType) (i % DTYPE_COUNT);
+          LinearArgs a = { rows[r], SIDE, SIDE, .x_stride = SIDE, .y_stride = SIDE };
+          bool is_code = dtype == DTYPE_NF4 || dtype == DTYPE_FP4;
+          a.w.dtype = dtype;
+          a.w.quant = is_code ? &codes : dtype_size (dtype) == 1 ? &scaled : NULL;
+          a.compute = b->fastest;
+          Bench bench = { .run = run_linear, .args = &a };
+          if (dtype_is_weight (dtype))
+            best[dtype] = fmin (best[dtype], best_seconds (&bench, b, x, y));
+        }
+      for (DType dtype = 0; dtype < DTYPE_COUNT; dtype++)
+        if (dtype_is_weight (dtype))
+          printf ("formats/%lldx%dx%d/%-8s %-10s %8.3f ms %8.3f of bf16\n", (long long) rows[r],
+                  SIDE, SIDE, dtype_name (dtype), b->level, 1e3 * best[dtype],
+                  best[dtype] / best[DTYPE_BF16]);
+    }
 }
 
 static size_t
@@ -240,6 +277,9 @@ bench_all (Backend *const *backends, int n_backends, const char *op)
         if (benches[i].flops == 0 || strcmp (backends[k]->level, "ref") != 0)
           bench_one (&benches[i], backends[k], x, y);
     }
+  for (int k = 0; x && y && k < n_backends; k++)
+    if ((!op || strstr ("formats", op)) && strcmp (backends[k]->level, "ref") != 0)
+      bench_formats (backends[k], x, y);
   mem_unmap (x, size_bytes);
   mem_unmap (y, size_bytes);
 }

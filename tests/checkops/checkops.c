@@ -169,13 +169,27 @@ store_param (char *data, DType dtype, float f)
     memcpy (data, &half, sizeof half);
 }
 
+/* One byte more than needed, so that the data can start at an odd address. */
+void *
+check_bytes (Checker *c, int64_t n_bytes)
+{
+  char *data = guarded_new (&c->memory, (size_t) n_bytes + 1);
+  return data + ((uintptr_t) data % 2 ? 0 : 1);
+}
+
+void *
+check_memory (Checker *c, size_t n_bytes)
+{
+  return guarded_new (&c->memory, n_bytes);
+}
+
 Param
 check_param (Checker *c, DType dtype, int64_t n, Values values, const float **floats)
 {
-  /* One byte more than needed, so that the elements start at an odd address. */
-  char *data = guarded_new (&c->memory, (size_t) n * dtype_size (dtype) + 1);
+  if (!dtype_is_real (dtype))
+    return check_format (c, dtype, n, floats);
+  char *data = check_bytes (c, n * (int64_t) dtype_size (dtype));
   float *f = check_floats (c, n);
-  data += (uintptr_t) data % 2 ? 0 : 1;
   for (int64_t i = 0; i < n; i++)
     {
       char *element = data + i * (int64_t) dtype_size (dtype);
@@ -183,7 +197,7 @@ check_param (Checker *c, DType dtype, int64_t n, Values values, const float **fl
       f[i] = dtype_load (element, dtype, 0);
     }
   *floats = f;
-  return (Param){ data, dtype };
+  return (Param){ .data = data, .dtype = dtype };
 }
 
 float
@@ -427,7 +441,6 @@ run_all (Checker *c)
   check_conv2d (c);
   check_attention (c);
   check_norms (c);
-  check_rope (c);
   check_elementwise (c);
   check_rows_ops (c);
   check_alone (c);

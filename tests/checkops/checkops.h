@@ -80,7 +80,12 @@ float *check_rows (Checker *c, int64_t n_rows, int64_t width, int64_t stride, Va
 int32_t *check_ids (Checker *c, int64_t n, int32_t limit);
 /* A parameter of @n elements of @dtype at an odd address; *@floats receives its values. */
 Param check_param (Checker *c, DType dtype, int64_t n, Values values, const float **floats);
-double check_uniform (Checker *c); /* 0 .. 1 */
+/* The same of a quantised format: random bytes, with scales and codes of some kind where it has
+ * them, beginning at any element of a block.  check_param calls it. */
+Param check_format (Checker *c, DType dtype, int64_t n, const float **floats);
+void *check_bytes (Checker *c, int64_t n_bytes); /* at an odd address, behind it nothing */
+void *check_memory (Checker *c, size_t n_bytes); /* aligned */
+double check_uniform (Checker *c);               /* 0 .. 1 */
 
 /* A factor as the compute type sees it. */
 float check_factor (float f, Compute compute);
@@ -97,7 +102,6 @@ void check_linear (Checker *c);
 void check_conv2d (Checker *c);
 void check_attention (Checker *c);
 void check_norms (Checker *c);
-void check_rope (Checker *c);
 void check_elementwise (Checker *c);
 void check_rows_ops (Checker *c);
 void check_alone (Checker *c);

@@ -199,6 +199,25 @@ check_values (Checker *c)
         }
 }
 
+/* Every quantised format by taps of one and nine, and by Winograd's way. */
+static void
+check_formats (Checker *c)
+{
+  for (DType dtype = DTYPE_F8_E4M3; dtype < DTYPE_COUNT; dtype++)
+    for (int i = 0; i < 6; i++)
+      check_one (c, &(ConvCase){ .n = 1,
+                                 .h = i < 4 ? 7 : 32,
+                                 .w = i < 4 ? 5 : 32,
+                                 .c_in = i < 2 ? 37 : 64,
+                                 .c_out = i < 4 ? 19 : 32,
+                                 .kernel = i % 4 < 2 ? 3 : 1,
+                                 .stride = 1,
+                                 .pad = i % 4 < 2,
+                                 .has_bias = true,
+                                 .weight = dtype,
+                                 .compute = (Compute) (i % 2) });
+}
+
 /* Pictures of so many tiles, and such channels, that a backend may take Winograd's way: odd sides,
  * channels in several blocks and panels, everything that is added.  Its rounding is relative to the
  * largest of 4 x 4 pixels, so values that are mostly zero are not among them. */
@@ -240,6 +259,7 @@ check_winograd (Checker *c)
 void
 check_conv2d (Checker *c)
 {
+  check_formats (c);
   static const int64_t sizes[] = { 1, 2, 3, 5, 7, 17 }, ins[] = { 1, 3, 4, 5, 17, 33, 64, 67 };
   static const int64_t outs[] = { 1, 3, 4, 17, 32, 33, 65 };
   int i = 0;

@@ -159,9 +159,26 @@ check_variants (Checker *c)
       }
 }
 
+/* Every quantised format; rows that are whole blocks and rows that are not, few and many. */
+static void
+check_formats (Checker *c)
+{
+  static const int64_t ins[] = { 1, 36, 64, 320, 1280 }, rows[] = { 1, 5, 301 };
+  for (DType dtype = DTYPE_F8_E4M3; dtype < DTYPE_COUNT; dtype++)
+    for (int i = 0; i < COUNT (ins) * COUNT (rows) * 2; i++)
+      check_one (c, &(LinearCase){ .n_rows = rows[i / COUNT (ins) % COUNT (rows)],
+                                   .n_out = i % 4 ? 33 : 67,
+                                   .n_in = ins[i % COUNT (ins)],
+                                   .compute = (Compute) (i / COUNT (ins) / COUNT (rows)),
+                                   .w = dtype,
+                                   .bias = dtype,
+                                   .has_bias = i % 3 == 0 });
+}
+
 void
 check_linear (Checker *c)
 {
+  check_formats (c);
   static const int64_t rows[] = { 1, 2, 3, 4, 5, 7, 12, 17, 33, 77 };
   static const int64_t outs[] = { 1, 3, 16, 17, 31, 33, 65, 127 };
   static const int64_t ins[] = { 1, 2, 3, 5, 31, 63, 65, 127 };

@@ -34,8 +34,8 @@ LAYERS = {
     "src/session": {"src/engine/core", "src/recipe", "src/media", "src/ipc", "src/library"},
     "src/app": {"src/engine/core", "src/recipe", "src/media", "src/library", "src/session"},
 }
-# core/dtype.h and core/utf8.h are leaf headers (plain inline code) that kernels and recipes may read
-LEAF_HEADERS = {"core/dtype.h", "core/utf8.h"}
+# leaf headers (plain functions on raw memory) that kernels and recipes may read
+LEAF_HEADERS = {"core/blocks.h", "core/dtype.h", "core/utf8.h"}
 GENERATED = {"config.h", "ipc/gesso-ipc.h", "gesso-canvas-resources.h", "gesso-gallery-resources.h"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_COLUMNS = 1000, 120, 100
 ALLOCATORS = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free|strdup|strndup|asprintf|aligned_alloc|posix_memalign) \(")

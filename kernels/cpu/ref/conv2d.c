@@ -29,14 +29,12 @@ static double
 dot_product (const ConvArgs *a, int64_t image, int64_t oy, int64_t ox, int64_t out)
 {
   int taps = a->kernel * a->kernel;
-  size_t size = dtype_size ((DType) a->w.dtype);
   float w[CHUNK * MAX_TAPS];
   double sum = 0;
   for (int64_t c0 = 0; c0 < a->c_in; c0 += CHUNK)
     {
       int64_t n = a->c_in - c0 < CHUNK ? a->c_in - c0 : CHUNK;
-      const char *data = (const char *) a->w.data + (out * a->c_in + c0) * taps * (int64_t) size;
-      dtype_to_f32 (w, data, (DType) a->w.dtype, n * taps);
+      param_to_f32 (w, &a->w, (out * a->c_in + c0) * taps, n * taps);
       for (int tap = 0; tap < taps; tap++)
         {
           const float *x = pixel_under (a, image, oy, ox, tap / a->kernel, tap % a->kernel);

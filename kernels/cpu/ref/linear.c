@@ -17,9 +17,7 @@ enum
 static void
 load_weights (float *out, const LinearArgs *a, int64_t index, int64_t n)
 {
-  const char *data = a->w.data;
-  dtype_to_f32 (out, data + index * (int64_t) dtype_size ((DType) a->w.dtype), (DType) a->w.dtype,
-                n);
+  param_to_f32 (out, &a->w, index, n);
   for (int64_t i = 0; i < n; i++)
     out[i] = ref_factor (out[i], a->compute);
 }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "core/dtype.h"
+#include "core/blocks.h"
 #include "kernels/args.h"
 
 void ref_linear (const LinearArgs *a);
@@ -14,17 +14,11 @@ void ref_conv2d (const ConvArgs *a);
 void ref_attention (const AttentionArgs *a);
 void ref_group_norm (const GroupNormArgs *a);
 void ref_layer_norm (const LayerNormArgs *a);
-void ref_rms_norm (const RmsNormArgs *a);
-void ref_norm_modulate (const NormModulateArgs *a);
-void ref_rope (const RopeArgs *a);
 void ref_unary (const UnaryArgs *a);
 void ref_add (const AddArgs *a);
-void ref_add_gated (const AddGatedArgs *a);
-void ref_gated (const GatedArgs *a);
 void ref_geglu (const GegluArgs *a);
 void ref_embed (const EmbedArgs *a);
 void ref_concat (const ConcatArgs *a);
-void ref_copy (const CopyArgs *a);
 void ref_resize (const ResizeArgs *a);
 void ref_sinusoid (const SinusoidArgs *a);
 
@@ -32,7 +26,9 @@ void ref_sinusoid (const SinusoidArgs *a);
 static inline float
 ref_param (const Param *p, int64_t i, float otherwise)
 {
-  return p->data ? dtype_load (p->data, (DType) p->dtype, i) : otherwise;
+  if (p->data)
+    param_to_f32 (&otherwise, p, i, 1);
+  return otherwise;
 }
 
 /* A factor of a product as the compute type sees it. */

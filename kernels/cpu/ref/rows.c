@@ -17,13 +17,12 @@ void
 ref_embed (const EmbedArgs *a)
 {
   for (int64_t r = 0; r < a->n_rows; r++)
-    for (int64_t i = 0; i < a->dim; i++)
-      {
-        float y = ref_param (&a->table, a->ids[r] * a->dim + i, 0);
-        if (a->positions.data)
-          y += ref_param (&a->positions, r % a->n_positions * a->dim + i, 0);
-        a->y[r * a->dim + i] = y;
-      }
+    {
+      float *y = a->y + r * a->dim;
+      param_to_f32 (y, &a->table, a->ids[r] * a->dim, a->dim);
+      for (int64_t i = 0; a->positions.data && i < a->dim; i++)
+        y[i] += ref_param (&a->positions, r % a->n_positions * a->dim + i, 0);
+    }
 }
 
 void
@@ -35,13 +34,6 @@ ref_concat (const ConcatArgs *a)
       memcpy (y, a->a + r * a->dim_a, (size_t) a->dim_a * sizeof *y);
       memcpy (y + a->dim_a, a->b + r * a->dim_b, (size_t) a->dim_b * sizeof *y);
     }
-}
-
-void
-ref_copy (const CopyArgs *a)
-{
-  for (int64_t r = 0; r < a->n_rows; r++)
-    memcpy (a->y + r * a->y_stride, a->x + r * a->x_stride, (size_t) a->width * sizeof *a->y);
 }
 
 void
@@ -64,14 +56,12 @@ void
 ref_sinusoid (const SinusoidArgs *a)
 {
   int64_t half = a->dim / 2;
-  float times = a->times == 0 ? 1 : a->times;
   for (int64_t r = 0; r < a->n; r++)
     {
       float *y = a->y + r * a->dim;
       for (int64_t i = 0; i < half; i++)
         {
-          float t = a->t[r] * times;
-          double angle = t * exp (-log (MAX_PERIOD) * (double) i / (double) half);
+          double angle = a->t[r] * exp (-log (MAX_PERIOD) * (double) i / (double) half);
           y[i] = (float) cos (angle);
           y[half + i] = (float) sin (angle);
         }

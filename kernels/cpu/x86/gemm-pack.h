@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "core/dtype.h"
+#include "kernels/cpu/x86/decode.h"
 #include "kernels/cpu/x86/gemm-vec.h"
 #include "kernels/cpu/x86/gemm.h"
 
@@ -294,7 +294,7 @@ pack_b_columns (char *dst,
 {
   if (w->taps == 1)
     {
-      switch (w->dtype)
+      switch (w->param.dtype)
         {
         case DTYPE_F32:
           pack_b_plain (dst, width, rows, n_cols, DTYPE_F32, nc, units, rounded);
@@ -307,7 +307,7 @@ pack_b_columns (char *dst,
           return;
         }
     }
-  switch (w->dtype)
+  switch (w->param.dtype)
     {
     case DTYPE_F32:
       pack_b_taps (dst, width, rows, n_cols, DTYPE_F32, w->taps, nc, rounded);
@@ -324,6 +324,36 @@ pack_b_columns (char *dst,
     v_store (dst + (int64_t) u * width * 4, (V){ 0 });
 }
 
+/* A block of quantised rows is decoded first, VW of them at a time, where the first or second level
+ * cache holds it: nothing of it reaches memory. */
+INLINE void
+pack_b_decoded (void *dst,
+                int width,
+                const GemmWeights *w,
+                int64_t n0,
+                int n_cols,
+                int64_t c0,
+                int nc,
+                int units,
+                bool rounded)
+{
+  GemmWeights plain = { .param = { .dtype = DTYPE_F32 }, .taps = w->taps };
+  float decoded[VW][GEMM_BLOCK_UNITS * (PAIRS ? 2 : 1)];
+  for (int j = 0; j < width; j += VW)
+    {
+      const char *rows[VW];
+      int n = n_cols - j < VW ? n_cols - j : VW;
+      for (int i = 0; i < VW; i++)
+        {
+          rows[i] = (const char *) decoded[i < n ? i : 0];
+          if (i < n)
+            decode_param (decoded[i], &w->param, (n0 + j + i) * w->row_stride + c0 * w->taps,
+                          (int64_t) nc * w->taps);
+        }
+      pack_b_columns ((char *) dst + (int64_t) j * 4, width, &plain, rows, n, nc, units, rounded);
+    }
+}
+
 INLINE void
 pack_b_any (void *dst,
             int width,
@@ -335,7 +365,12 @@ pack_b_any (void *dst,
             int units,
             bool rounded)
 {
-  int size = w->dtype == DTYPE_F32 ? 4 : 2, per_unit = PAIRS ? 2 : 1;
+  if (!dtype_is_real ((DType) w->param.dtype))
+    {
+      pack_b_decoded (dst, width, w, n0, n_cols, c0, nc, units, rounded);
+      return;
+    }
+  int size = w->param.dtype == DTYPE_F32 ? 4 : 2, per_unit = PAIRS ? 2 : 1;
   /* Plain rows in pieces, so that what is written is one stream. */
   int piece = w->taps == 1 ? PIECE_UNITS : units;
   for (int u = 0; u < units; u += piece)
@@ -344,7 +379,7 @@ pack_b_any (void *dst,
         const char *rows[VW];
         int n = n_cols - j, c = u * per_unit, u_end = units - u < piece ? units : u + piece;
         for (int i = 0; i < VW; i++)
-          rows[i] = (const char *) w->data +
+          rows[i] = (const char *) w->param.data +
                     ((n0 + j + (i < n ? i : 0)) * w->row_stride + (c0 + c) * w->taps) * size;
         int left = nc - c, most = w->taps == 1 ? piece * per_unit : nc;
         pack_b_columns ((char *) dst + ((int64_t) u * width + j) * 4, width, w, rows, n,

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernels/args.h"
+
 enum
 {
   GEMM_BLOCK_UNITS = 288, /* 9 taps of 32 floats or 64 bf16: a B panel of 32 columns is 36 KiB */
@@ -36,8 +38,7 @@ typedef enum
  * it. */
 typedef struct
 {
-  const void *data;   /* need not be aligned */
-  int dtype;          /* DType: f32, f16, bf16 */
+  Param param;        /* any format; a row need not begin with a block */
   int64_t row_stride; /* elements */
   int taps;
 } GemmWeights;

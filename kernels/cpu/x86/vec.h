@@ -13,7 +13,7 @@
 #  include <immintrin.h>
 #endif
 
-#include "core/dtype.h"
+#include "core/blocks.h"
 #include "kernels/args.h"
 
 #if defined(__AVX512F__)
@@ -220,12 +220,11 @@ vec_param (float *out, const Param *p, int64_t first, int64_t n, float otherwise
         out[i] = otherwise;
       return;
     }
-  const char *data = (const char *) p->data + first * (int64_t) dtype_size ((DType) p->dtype);
 #if defined(__F16C__)
+  const char *halves = (const char *) p->data + first * (int64_t) sizeof (uint16_t);
   for (; p->dtype == DTYPE_F16 && i + 8 <= n; i += 8)
     _mm256_storeu_ps (out + i, _mm256_cvtph_ps (_mm_loadu_si128 (
-                                   (const __m128i_u *) (data + i * sizeof (uint16_t)))));
+                                   (const __m128i_u *) (halves + i * sizeof (uint16_t)))));
 #endif
-  dtype_to_f32 (out + i, data + i * (int64_t) dtype_size ((DType) p->dtype), (DType) p->dtype,
-                n - i);
+  param_to_f32 (out + i, p, first + i, n - i);
 }

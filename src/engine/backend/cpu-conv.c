@@ -64,7 +64,7 @@ convolve (CpuBackend *b, const ConvArgs *a)
                   .kernels = gemm_kernels (b, a->compute),
                   .row_pointers = conv_rows,
                   .source = a,
-                  .w = { a->w.data, a->w.dtype, a->c_in * taps, taps },
+                  .w = { a->w, a->c_in * taps, taps },
                   .bias = a->bias,
                   .n_rows = a->n * pixels,
                   .n_out = a->c_out,

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "core/dtype.h"
+#include "core/blocks.h"
 
 enum
 {
@@ -284,10 +284,10 @@ look_ahead (Task *t, int64_t p)
   const GemmJob *job = t->job;
   if (job->pack_in_task)
     {
-      int64_t row_bytes = job->w.row_stride * (int64_t) dtype_size ((DType) job->w.dtype);
       int64_t row = job->col0 + panel_col (job, p + 1);
-      t->ahead = (const char *) job->w.data + row * row_bytes;
-      t->ahead_end = t->ahead + (p + 1 < t->panel1 ? panel_cols (job, p + 1) * row_bytes : 0);
+      int64_t n = p + 1 < t->panel1 ? panel_cols (job, p + 1) : 0;
+      t->ahead = param_at (&job->w.param, row * job->w.row_stride);
+      t->ahead_end = param_at (&job->w.param, (row + n) * job->w.row_stride);
     }
   else if (t->rows_ahead && p == max_i64 (t->panel0, t->panel1 - AHEAD_PANELS))
     {
@@ -363,11 +363,7 @@ gemm_gather_biases (GemmJob *job)
   for (int64_t p = 0; p < n_pictures; p++, out += job->n_cols)
     {
       if (job->bias.data)
-        {
-          size_t size = dtype_size ((DType) job->bias.dtype);
-          const char *from = (const char *) job->bias.data + (size_t) job->col0 * size;
-          dtype_to_f32 (out, from, (DType) job->bias.dtype, job->n_cols);
-        }
+        param_to_f32 (out, &job->bias, job->col0, job->n_cols);
       else
         memset (out, 0, (size_t) job->n_cols * sizeof *out);
       if (job->channel_add)

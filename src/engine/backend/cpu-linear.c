@@ -21,7 +21,7 @@ cpu_linear (Backend *base, const LinearArgs *a)
                   .row_pointers = linear_rows,
                   .source = a,
                   .dense_rows = a->x_stride == a->n_in ? a->x : NULL,
-                  .w = { a->w.data, a->w.dtype, a->n_in, 1 },
+                  .w = { a->w, a->n_in, 1 },
                   .bias = a->bias,
                   .n_rows = a->n_rows,
                   .n_out = a->n_out,

@@ -243,7 +243,7 @@ winograd_convolve (CpuBackend *b, const ConvArgs *a)
   int64_t pixels = a->h_out * a->w_out;
   Job job = { .gemm = { .cpu = b,
                         .kernels = gemm_kernels (b, a->compute),
-                        .w = { a->w.data, a->w.dtype, a->c_in * TAPS, TAPS },
+                        .w = { a->w, a->c_in * TAPS, TAPS },
                         .bias = a->bias,
                         .n_rows = a->n * pixels,
                         .n_out = a->c_out,

@@ -1,31 +1,60 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "core/dtype.h"
 
+#include <assert.h>
 #include <math.h>
 
-static const struct
+typedef struct
 {
   const char *name;
-  size_t size;
-} dtypes[DTYPE_COUNT] = {
-  [DTYPE_F32] = { "f32", 4 },         [DTYPE_F16] = { "f16", 2 },
-  [DTYPE_BF16] = { "bf16", 2 },       [DTYPE_F64] = { "f64", 8 },
-  [DTYPE_I64] = { "i64", 8 },         [DTYPE_I32] = { "i32", 4 },
-  [DTYPE_I16] = { "i16", 2 },         [DTYPE_I8] = { "i8", 1 },
-  [DTYPE_U8] = { "u8", 1 },           [DTYPE_BOOL] = { "bool", 1 },
-  [DTYPE_F8_E4M3] = { "f8_e4m3", 1 }, [DTYPE_F8_E5M2] = { "f8_e5m2", 1 },
+  int block_elements, block_bytes;
+} Format;
+
+static const Format formats[DTYPE_COUNT] = {
+  [DTYPE_F32] = { "f32", 1, 4 },         [DTYPE_F16] = { "f16", 1, 2 },
+  [DTYPE_BF16] = { "bf16", 1, 2 },       [DTYPE_F64] = { "f64", 1, 8 },
+  [DTYPE_I64] = { "i64", 1, 8 },         [DTYPE_I32] = { "i32", 1, 4 },
+  [DTYPE_I16] = { "i16", 1, 2 },         [DTYPE_I8] = { "i8", 1, 1 },
+  [DTYPE_U8] = { "u8", 1, 1 },           [DTYPE_BOOL] = { "bool", 1, 1 },
+  [DTYPE_F8_E4M3] = { "f8_e4m3", 1, 1 }, [DTYPE_F8_E5M2] = { "f8_e5m2", 1, 1 },
+  [DTYPE_Q8_0] = { "q8_0", 32, 34 },     [DTYPE_Q6_K] = { "q6_k", 256, 210 },
+  [DTYPE_Q5_K] = { "q5_k", 256, 176 },   [DTYPE_Q5_1] = { "q5_1", 32, 24 },
+  [DTYPE_Q5_0] = { "q5_0", 32, 22 },     [DTYPE_Q4_K] = { "q4_k", 256, 144 },
+  [DTYPE_Q4_1] = { "q4_1", 32, 20 },     [DTYPE_Q4_0] = { "q4_0", 32, 18 },
+  [DTYPE_Q3_K] = { "q3_k", 256, 110 },   [DTYPE_Q2_K] = { "q2_k", 256, 84 },
+  [DTYPE_NF4] = { "nf4", 2, 1 },         [DTYPE_FP4] = { "fp4", 2, 1 },
 };
 
 size_t
 dtype_size (DType dtype)
 {
-  return dtypes[dtype].size;
+  const Format *f = &formats[dtype];
+  return f->block_elements == 1 ? (size_t) f->block_bytes : 0;
 }
 
 const char *
 dtype_name (DType dtype)
 {
-  return dtypes[dtype].name;
+  return formats[dtype].name;
+}
+
+int
+dtype_block_elements (DType dtype)
+{
+  return formats[dtype].block_elements;
+}
+
+int
+dtype_block_bytes (DType dtype)
+{
+  return formats[dtype].block_bytes;
+}
+
+int64_t
+dtype_bytes (DType dtype, int64_t n)
+{
+  const Format *f = &formats[dtype];
+  return (n + f->block_elements - 1) / f->block_elements * f->block_bytes;
 }
 
 float
@@ -65,7 +94,7 @@ float
 dtype_load (const void *data, DType dtype, int64_t i)
 {
   float f;
-  dtype_to_f32 (&f, (const char *) data + i * (int64_t) dtypes[dtype].size, dtype, 1);
+  dtype_to_f32 (&f, (const char *) data + i * formats[dtype].block_bytes, dtype, 1);
   return f;
 }
 
@@ -123,7 +152,20 @@ dtype_to_f32 (float *out, const void *in, DType dtype, int64_t n)
       LOAD (uint8_t, f8_to_f32 (v, 3, 7));
     case DTYPE_F8_E5M2:
       LOAD (uint8_t, f8_to_f32 (v, 2, 15));
+    case DTYPE_Q8_0:
+    case DTYPE_Q6_K:
+    case DTYPE_Q5_K:
+    case DTYPE_Q5_1:
+    case DTYPE_Q5_0:
+    case DTYPE_Q4_K:
+    case DTYPE_Q4_1:
+    case DTYPE_Q4_0:
+    case DTYPE_Q3_K:
+    case DTYPE_Q2_K:
+    case DTYPE_NF4:
+    case DTYPE_FP4:
     case DTYPE_COUNT:
       break;
     }
+  assert (!"a plain type");
 }

@@ -13,11 +13,10 @@ enum
 static size_t
 sampled_bytes (const Weight *w)
 {
-  size_t n = (size_t) dtype_size (w->dtype);
   int64_t elements = 1;
   for (int i = 0; i < w->rank; i++)
     elements *= w->ne[i];
-  return n * (size_t) (elements < SAMPLED_VALUES ? elements : SAMPLED_VALUES);
+  return (size_t) dtype_bytes (w->dtype, elements < SAMPLED_VALUES ? elements : SAMPLED_VALUES);
 }
 
 /* Names, types and shapes of all weights, and the first values of some: fine-tuned models differ

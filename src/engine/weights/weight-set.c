@@ -327,10 +327,10 @@ weights_unused (const WeightSet *set, const char *prefix, int i)
 static size_t
 weight_bytes (const Weight *w)
 {
-  size_t n = dtype_size (w->dtype);
+  int64_t n = 1;
   for (int d = 0; d < w->rank; d++)
-    n *= (size_t) w->ne[d];
-  return n;
+    n *= w->ne[d];
+  return (size_t) dtype_bytes (w->dtype, n);
 }
 
 /* Weights of a group mostly lie side by side: one hint for each run of them. */

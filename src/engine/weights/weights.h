@@ -35,7 +35,9 @@ typedef struct
   int rank;
   int64_t ne[WEIGHT_MAX_RANK]; /* PyTorch order: (out, in, kh, kw) */
   const void *data;            /* mapped, maybe unaligned; NULL in a set that was only declared */
-  bool used;                   /* some model asked for it */
+  const ParamQuant *quant; /* scales and codes of quantised formats, or NULL; owned by the set */
+  int64_t first;           /* as in Param: a part of a fused tensor may begin inside a block */
+  bool used;               /* some model asked for it */
 } Weight;
 
 typedef struct WeightSet WeightSet;
@@ -87,5 +89,5 @@ void weights_will_need (const WeightSet *set, const char *prefix);
 static inline Param
 weight_param (const Weight *w)
 {
-  return w ? (Param){ w->data, w->dtype } : (Param){ 0 };
+  return w ? (Param){ w->data, w->dtype, w->quant, w->first } : (Param){ 0 };
 }
