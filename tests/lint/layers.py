@@ -78,12 +78,28 @@ def check_layers():
                 yield f"{p.relative_to(ROOT)}:{n}: {mine} must not include {m[1]} of {theirs}"
 
 
+# What kernels may say only through kernels/cuda/common/device.cuh, so that the emulator sees all of it.
+DEVICE_ONLY = re.compile(r"\basm\b|\bthreadIdx\b|\bblockIdx\b|\b__(shfl|sync|shared|global|ldg|device)\w*|<<<"
+                         r"|\bcooperative_groups\b|__CUDA_ARCH__|cuda_(bf16|fp16|fp8)")
+DEVICE_HALF = {"kernels/cuda/common/device.cuh", "kernels/cuda/common/hopper.cuh"}
+
+
+def check_kernels():
+    for p in sources(".cu", ".cuh"):
+        name = p.relative_to(ROOT).as_posix()
+        if name in DEVICE_HALF:
+            continue
+        for n, line in enumerate(without_comments(p.read_text()).splitlines(), 1):
+            if DEVICE_ONLY.search(line):
+                yield f"{name}:{n}: device code beside device.cuh: {line.strip()}"
+
+
 def check_licences():
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True).stdout.split("\n")
     files = listed if any(listed) else [p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*") if p.is_file()]
     for name in files:
         p = ROOT / name
-        if p.suffix in (".c", ".h", ".cu", ".cuh", ".py", ".sh") and p.is_file():
+        if p.suffix in (".c", ".h", ".cu", ".cuh", ".cpp", ".py", ".sh") and p.is_file():
             if not any("SPDX-License-Identifier: MPL-2.0" in line for line in p.read_text().splitlines()[:3]):
                 yield f"{name}: no SPDX line among the first three"
 
@@ -126,7 +142,7 @@ def check_memory():
 
 def main():
     rules = [("includes look down", check_layers), ("licence lines", check_licences), ("sizes", check_sizes),
-             ("memory and output have one door", check_memory)]
+             ("memory and output have one door", check_memory), ("kernels speak through device.cuh", check_kernels)]
     print(f"1..{len(rules)}")
     failed = False
     for i, (label, rule) in enumerate(rules, 1):

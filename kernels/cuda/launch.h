@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * launch.h - the CUDA kernels as C functions: each takes device pointers, counts and strides.
+ *
+ * Shared by the CUDA backend and by the tests, which run the same functions on the emulator.
+ * Semantics are those of the slots in kernels/args.h; what differs: activations and the weights
+ * that products read have 16 bits (GkType), parameters for each channel (biases, norm weights) are
+ * f32, and weights are laid out as each struct says.  Tensors begin at multiples of 16 bytes;
+ * strides count elements.
+ *
+ * Every function returns 0, or a cudaError_t (1, invalid value, for what a kernel cannot do).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernels/args.h"
+
+#ifdef __cplusplus
+#  define GK_C_BEGIN                                                                               \
+    extern "C"                                                                                     \
+    {
+#  define GK_C_END }
+#else
+#  define GK_C_BEGIN
+#  define GK_C_END
+#endif
+
+GK_C_BEGIN
+
+typedef enum
+{
+  GK_TYPE_BF16,
+  GK_TYPE_F16,
+  GK_TYPE_F32 /* gk_convert only */
+} GkType;
+
+/* --- pointwise.cu --- */
+
+typedef struct
+{
+  GkType type;
+  UnaryKind kind;
+  int64_t n;
+  const void *x;
+  void *y; /* may equal x */
+} GkUnary;
+int gk_unary (const GkUnary *a, void *stream);
+
+/* y[i] = x[i] + b[i % n_b] */
+typedef struct
+{
+  GkType type;
+  int64_t n, n_b;
+  const void *x, *b;
+  void *y; /* may equal x */
+} GkAdd;
+int gk_add (const GkAdd *a, void *stream);
+
+/* y = x + gate * b; x, b, y (n, n_rows, dim), gate (n, dim), rows gate_stride apart. */
+typedef struct
+{
+  GkType type;
+  int64_t n, n_rows, dim;
+  const void *x, *b, *gate;
+  int64_t gate_stride;
+  void *y; /* may equal x or b */
+} GkAddGated;
+int gk_add_gated (const GkAddGated *a, void *stream);
+
+/* y = x * f (gate), rows of dim, x_stride apart (both); GEGLU: gate = x + dim, x_stride 2 dim. */
+typedef struct
+{
+  GkType type;
+  UnaryKind kind;
+  int64_t n_rows, dim, x_stride;
+  const void *x, *gate;
+  void *y; /* (n_rows, dim); may equal x or gate when x_stride is dim */
+} GkGated;
+int gk_gated (const GkGated *a, void *stream);
+
+/* Between any two of f32, bf16, f16: to nearest even. */
+typedef struct
+{
+  GkType from, to;
+  int64_t n;
+  const void *x;
+  void *y;
+} GkConvert;
+int gk_convert (const GkConvert *a, void *stream);
+
+/* --- rows.cu --- */
+
+/* n_rows rows of width; a concatenation is two of these. */
+typedef struct
+{
+  int64_t n_rows, width;
+  const void *x;
+  int64_t x_stride;
+  void *y;
+  int64_t y_stride;
+} GkCopy;
+int gk_copy (const GkCopy *a, void *stream);
+
+/* y[r] = table[ids[r]] + positions[r % n_positions]; positions may be NULL. */
+typedef struct
+{
+  GkType type;
+  int64_t n_rows, dim, n_positions;
+  const int32_t *ids;
+  const void *table, *positions;
+  void *y;
+} GkEmbed;
+int gk_embed (const GkEmbed *a, void *stream);
+
+/* Nearest neighbour: source index = floor (i * in / out). */
+typedef struct
+{
+  int64_t n, h_in, w_in, h_out, w_out, n_channels;
+  const void *x;
+  void *y;
+} GkResize;
+int gk_resize (const GkResize *a, void *stream);
+
+/* y (n, dim) = [cos (t f), sin (t f)]; t (n) f32, multiplied by times first. */
+typedef struct
+{
+  GkType type;
+  int64_t n, dim;
+  const float *t;
+  float times;
+  void *y;
+} GkSinusoid;
+int gk_sinusoid (const GkSinusoid *a, void *stream);
+
+/* y = 255 * clamp (x W^T + bias, 0, 1), to nearest: x (n_pixels, n_channels), w (3, n_channels)
+ * f32, y (n_pixels, 3) bytes.  A picture: n_channels 3, W = 0.5, bias 0.5.  A preview: the
+ * latent's projection. */
+typedef struct
+{
+  GkType type;
+  int64_t n_pixels;
+  int n_channels;
+  const void *x;
+  const float *w, *bias;
+  uint8_t *y;
+} GkPixels;
+int gk_pixels (const GkPixels *a, void *stream);
+
+/* --- norm-row.cu --- */
+
+/* Rows of dim, n_rows for each of n entries.  y = (x - mean) / sqrt (variance + eps), or with rms
+ * x / sqrt (mean (x^2) + eps); then * weight + bias, then * (1 + scale) + shift, as far as they
+ * are there. */
+typedef struct
+{
+  GkType type;
+  int64_t n, n_rows, dim;
+  float eps;
+  bool rms;
+  const void *x;
+  const float *weight, *bias; /* (dim) or NULL */
+  const void *scale, *shift;  /* (n, dim), rows modulation_stride apart; both or none */
+  int64_t modulation_stride;
+  void *y; /* may equal x */
+} GkNormRow;
+int gk_norm_row (const GkNormRow *a, void *stream);
+
+/* As RopeArgs: each head normed (norm NULL: not), then turned (table NULL: not). */
+typedef struct
+{
+  GkType type;
+  int64_t n, len, n_heads, head_dim;
+  const void *x;
+  int64_t x_stride;
+  const float *norm; /* (head_dim) or NULL */
+  float eps;
+  const float *table; /* (len, head_dim) cos and sin in turns, or NULL */
+  void *y;
+  int64_t y_stride, y_entry; /* from token to token, from entry to entry */
+} GkRope;
+int gk_rope (const GkRope *a, void *stream);
+
+/* --- norm-group.cu --- */
+
+enum
+{
+  GK_GROUP_CHUNKS = 256 /* partial sums an image, at most */
+};
+
+/* The statistics of a GroupNorm, folded with its parameters: normed = x * affine[0] + affine[1].
+ */
+typedef struct
+{
+  GkType type;
+  int64_t n, n_pixels, n_channels;
+  int n_groups;
+  float eps;
+  const void *x;
+  const float *weight, *bias; /* (n_channels) or NULL */
+  float *partial;             /* scratch: n * GK_GROUP_CHUNKS * n_groups * 2 */
+  float *affine;              /* (n, n_channels, 2) */
+} GkGroupStatistics;
+int gk_group_statistics (const GkGroupStatistics *a, void *stream);
+
+typedef struct
+{
+  GkType type;
+  int64_t n, n_pixels, n_channels;
+  bool silu;
+  const void *x;
+  const float *affine;
+  void *y; /* may equal x */
+} GkGroupApply;
+int gk_group_apply (const GkGroupApply *a, void *stream);
+
+/* --- products: gemm.cu, gemm-fp8.cu, gemm-quant.cu, gemm-wgmma.cu, conv.cu --- */
+
+typedef enum
+{
+  GK_ACT_NONE,
+  GK_ACT_SILU,
+  GK_ACT_GELU,
+  GK_ACT_GELU_TANH,
+  GK_ACT_QUICK_GELU,
+  GK_ACT_GEGLU /* the columns are [a | g], the result (n_rows, n_out / 2) = a * gelu (g) */
+} GkActivation;
+
+/* What happens to a product before it is stored, in this order; what is NULL does not. */
+typedef struct
+{
+  const float *row_scale, *column_scale; /* (n_rows), (n_out): of 8-bit factors */
+  const float *bias;                     /* (n_out) */
+  const void *entry_add;                 /* (n, n_out): an entry has rows_per_entry rows */
+  GkActivation activation;
+  const void *gate; /* (n, n_out), rows gate_stride apart */
+  int64_t gate_stride;
+  const void *add; /* as y; may equal y */
+  int64_t rows_per_entry;
+  void *y;
+  int64_t y_stride;
+} GkEpilogue;
+
+typedef enum
+{
+  GK_WEIGHT_16,   /* (n_out, n_in) of the activations' type */
+  GK_WEIGHT_Q8_0, /* GGUF blocks of 32 and 256 values, rows in a run */
+  GK_WEIGHT_Q4_K,
+  GK_WEIGHT_NF4 /* two in a byte, high half first; a f32 scale for every 64 */
+} GkWeightFormat;
+
+/* y = epilogue (x w^T). */
+typedef struct
+{
+  GkType type;
+  int64_t n_rows, n_out, n_in;
+  const void *x;
+  int64_t x_stride;
+  GkWeightFormat format;
+  const void *w;
+  const float *w_scales; /* NF4: (n_out * n_in / 64) */
+  GkEpilogue epilogue;
+} GkGemm;
+int gk_gemm (const GkGemm *a, void *stream);
+
+/* Weights in blocks; n_in a multiple of the block. */
+int gk_gemm_quant (const GkGemm *a, void *stream);
+
+/* x, w e4m3 with epilogue.row_scale and column_scale; type is y's; n_in a multiple of 16. */
+int gk_gemm_fp8 (const GkGemm *a, void *stream);
+
+/* As gk_gemm by wgmma and TMA, on sm_90a; n_in and x_stride multiples of 8. */
+typedef struct
+{
+  GkGemm gemm;
+  const void *x_map, *w_map; /* GkTensorMap in host memory, from gk_gemm_wgmma_boxes */
+} GkGemmWgmma;
+int gk_gemm_wgmma (const GkGemmWgmma *a, void *stream);
+
+/* Rows of e4m3 with a scale each: y = round (x / scale), scale = max |x| / 448. */
+typedef struct
+{
+  GkType type;
+  int64_t n_rows, dim; /* dim a multiple of 16 */
+  const void *x;
+  int64_t x_stride;
+  uint8_t *y;   /* (n_rows, dim) */
+  float *scale; /* (n_rows); 0 for a row of zeros */
+} GkQuantise;
+int gk_quantise (const GkQuantise *a, void *stream);
+
+/* As ConvArgs; w (c_out, kernel, kernel, ceil8 (c_in)), the channels past c_in zero.  With affine
+ * the input is silu (x * affine[0] + affine[1]) where it is in the picture. */
+typedef struct
+{
+  GkType type;
+  int64_t n, h_in, w_in, c_in, h_out, w_out, c_out;
+  int kernel, stride, pad_top, pad_left;
+  bool upsample2;
+  const void *x;
+  const float *affine; /* (n, c_in, 2) or NULL */
+  const void *w;
+  GkEpilogue epilogue; /* rows are pixels */
+} GkConv;
+int gk_conv (const GkConv *a, void *stream);
+
+/* --- attention.cuh --- */
+
+typedef struct
+{
+  GkType type;
+  int64_t n, n_heads, head_dim, len_q, len_k;
+  const void *q, *k, *v;
+  int64_t q_stride, k_stride, v_stride; /* from token to token; multiples of 8 */
+  void *y;                              /* (n, len_q, n_heads * head_dim) */
+  float scale;
+  bool causal;
+  const float *relative_bias; /* NULL, or (len_q + len_k - 1, n_heads): row j - i + len_q - 1 */
+  const float *key_bias;      /* NULL, or (n, len_k) */
+} GkAttention;
+int gk_attention (const GkAttention *a, void *stream); /* head_dim 40, 64, 80, 128 or 160 */
+int gk_attention_40 (const GkAttention *a, void *stream);
+int gk_attention_64 (const GkAttention *a, void *stream);
+int gk_attention_80 (const GkAttention *a, void *stream);
+int gk_attention_128 (const GkAttention *a, void *stream);
+int gk_attention_160 (const GkAttention *a, void *stream);
+
+GK_C_END

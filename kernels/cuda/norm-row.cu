@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MPL-2.0
+// norm-row.cu - LayerNorm and RMSNorm with their parameters and modulation, a block for each row;
+// norms and rotations of single heads, a warp for each.
+//
+// Shapes   x, y (n, n_rows, dim) 16-bit; weight, bias (dim) f32; scale, shift (n, dim) 16-bit.
+// Numbers  mean, then variance about it, both f32 (no E[x^2] - E[x]^2); rounded once at the end.
+// Limit    memory: 4 bytes an element; the second and third walk over a row hit the first cache.
+// Aliases  y may equal x: a thread writes only what it alone reads in the last walk.
+#include "common/gk.cuh"
+
+enum
+{
+  N_THREADS = 128,
+  STEP = N_THREADS * 8, // values that the block takes at once
+  HEADS_PER_BLOCK = N_THREADS / GK_WARP
+};
+
+struct NormRow
+{
+  GkNormRow u;
+  bool wide, wide_modulation;
+};
+
+// The sum of f (x) over a row.
+template <class T, class F>
+GK_DEV float
+row_sum (const NormRow &a, const uint16_t *x, float *cells, F f)
+{
+  float sum = 0, v[8];
+  for (int64_t i = gk_thread () * 8; i < a.u.dim; i += STEP)
+    {
+      gk_read8<T> (v, x + i, a.u.dim - i, a.wide);
+      GK_UNROLL
+      for (int k = 0; k < 8; k++)
+        sum += i + k < a.u.dim ? f (v[k]) : 0;
+    }
+  return gk_block_sum<N_THREADS> (sum, cells);
+}
+
+// v = v * weight + bias, then * (1 + scale) + shift.
+template <class T>
+GK_DEV void
+apply_parameters (const NormRow &a, float (&v)[8], int64_t entry, int64_t i)
+{
+  float scale[8], shift[8];
+  GK_UNROLL
+  for (int k = 0; k < 8; k++)
+    if (i + k < a.u.dim)
+      v[k] = v[k] * (a.u.weight ? a.u.weight[i + k] : 1) + (a.u.bias ? a.u.bias[i + k] : 0);
+  if (!a.u.scale)
+    return;
+  int64_t at = entry * a.u.modulation_stride + i;
+  gk_read8<T> (scale, (const uint16_t *) a.u.scale + at, a.u.dim - i, a.wide_modulation);
+  gk_read8<T> (shift, (const uint16_t *) a.u.shift + at, a.u.dim - i, a.wide_modulation);
+  GK_UNROLL
+  for (int k = 0; k < 8; k++)
+    v[k] = v[k] * (1 + scale[k]) + shift[k];
+}
+
+template <class T> GK_KERNEL (N_THREADS, 1) norm_row (const GK_CONST NormRow a)
+{
+  GK_SHARED (float, cells, HEADS_PER_BLOCK);
+  int64_t row = gk_block_x ();
+  const uint16_t *x = (const uint16_t *) a.u.x + row * a.u.dim;
+  uint16_t *y = (uint16_t *) a.u.y + row * a.u.dim;
+  float v[8], mean = 0, dim = (float) a.u.dim;
+  if (!a.u.rms)
+    mean = row_sum<T> (a, x, cells, [] (float f) { return f; }) / dim;
+  float squares = row_sum<T> (a, x, cells, [mean] (float f) { return (f - mean) * (f - mean); });
+  float inverse = gk_rsqrt (squares / dim + a.u.eps);
+  for (int64_t i = gk_thread () * 8; i < a.u.dim; i += STEP)
+    {
+      gk_read8<T> (v, x + i, a.u.dim - i, a.wide);
+      GK_UNROLL
+      for (int k = 0; k < 8; k++)
+        v[k] = (v[k] - mean) * inverse;
+      apply_parameters<T> (a, v, row / a.u.n_rows, i);
+      gk_write8<T> (y + i, v, a.u.dim - i, a.wide);
+    }
+}
+
+extern "C" int
+gk_norm_row (const GkNormRow *u, void *stream)
+{
+  NormRow a = { *u, gk_is_wide (u->x, u->dim) && gk_is_wide (u->y, u->dim),
+                gk_is_wide (u->scale, u->modulation_stride) &&
+                    gk_is_wide (u->shift, u->modulation_stride) };
+  dim3 grid ((uint32_t) (u->n * u->n_rows));
+  if (u->n * u->n_rows <= 0)
+    return GK_OK;
+  if (u->type == GK_TYPE_BF16)
+    return GK_LAUNCH (norm_row<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  return GK_LAUNCH (norm_row<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+}
+
+// --- heads ---
+
+// A lane takes the pairs 2 lane, 2 lane + 64, ... of its head.
+template <class T> GK_KERNEL (N_THREADS, 1) rope (const GK_CONST GkRope a)
+{
+  int64_t head = (int64_t) gk_block_x () * HEADS_PER_BLOCK + gk_thread () / GK_WARP;
+  int lane = gk_thread () % GK_WARP;
+  if (!gk_within (head < a.n * a.len * a.n_heads))
+    return;
+  int64_t token = head / a.n_heads, column = head % a.n_heads * a.head_dim;
+  int64_t entry = token / a.len, position = token % a.len;
+  const uint16_t *x = (const uint16_t *) a.x + token * a.x_stride + column;
+  uint16_t *y = (uint16_t *) a.y + entry * a.y_entry + position * a.y_stride + column;
+  float squares = 0, inverse = 1;
+  for (int64_t i = lane * 2; a.norm && i < a.head_dim; i += 2 * GK_WARP)
+    {
+      uint32_t pair = *(const uint32_t *) (x + i);
+      squares += T::low (pair) * T::low (pair) + T::high (pair) * T::high (pair);
+    }
+  if (a.norm)
+    inverse = gk_rsqrt (gk_warp_sum (squares) / (float) a.head_dim + a.eps);
+  for (int64_t i = lane * 2; gk_within (i < a.head_dim); i += 2 * GK_WARP)
+    {
+      uint32_t pair = *(const uint32_t *) (x + i);
+      float x0 = T::low (pair) * inverse * (a.norm ? a.norm[i] : 1);
+      float x1 = T::high (pair) * inverse * (a.norm ? a.norm[i + 1] : 1);
+      float c = a.table ? a.table[position * a.head_dim + i] : 1;
+      float s = a.table ? a.table[position * a.head_dim + i + 1] : 0;
+      *(uint32_t *) (y + i) = T::pack (x0 * c - x1 * s, x1 * c + x0 * s);
+    }
+}
+
+extern "C" int
+gk_rope (const GkRope *u, void *stream)
+{
+  GkRope a = *u;
+  int64_t n_heads = a.n * a.len * a.n_heads;
+  dim3 grid ((uint32_t) gk_ceil_div (n_heads, HEADS_PER_BLOCK));
+  if (a.head_dim % 2 || a.x_stride % 2 || a.y_stride % 2 || a.y_entry % 2)
+    return GK_INVALID;
+  if (n_heads <= 0)
+    return GK_OK;
+  if (a.type == GK_TYPE_BF16)
+    return GK_LAUNCH (rope<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  return GK_LAUNCH (rope<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * device-cuda.c - the first CUDA device as the machine that cases run on.
+ */
+#include <cuda_runtime.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "mutate.h"
+
+enum
+{
+  GUARD_BYTES = 256,
+  GUARD_PATTERN = 0xa5,
+  MAX_BUFFERS = 64,
+  TEXT_SIZE = 400
+};
+
+typedef struct
+{
+  char *memory; /* a guard, the buffer, a guard */
+  size_t size_bytes;
+  const char *name;
+} Buffer;
+
+static Buffer buffers[MAX_BUFFERS];
+static char name[TEXT_SIZE], text[TEXT_SIZE];
+
+const char *
+device_open (void)
+{
+  int n_devices = 0;
+  struct cudaDeviceProp properties;
+  cudaError_t error = cudaGetDeviceCount (&n_devices);
+  if (!error && n_devices == 0)
+    error = cudaErrorNoDevice;
+  if (!error)
+    error = cudaGetDeviceProperties (&properties, 0);
+  if (error)
+    {
+      snprintf (text, sizeof text, "there is no CUDA device: %s.", cudaGetErrorString (error));
+      return text;
+    }
+  snprintf (name, sizeof name, "%s (sm_%d%d)", properties.name, properties.major, properties.minor);
+  return NULL;
+}
+
+const char *
+device_name (void)
+{
+  return name;
+}
+
+static Buffer *
+find_buffer (const void *p)
+{
+  for (int i = 0; i < MAX_BUFFERS; i++)
+    if (p ? buffers[i].memory && buffers[i].memory + GUARD_BYTES == p : !buffers[i].memory)
+      return &buffers[i];
+  return NULL;
+}
+
+void *
+device_alloc (size_t size_bytes, const char *buffer_name, int granule_bytes)
+{
+  Buffer *b = find_buffer (NULL);
+  void *memory = NULL;
+  if (!b || cudaMalloc (&memory, size_bytes + 2 * GUARD_BYTES))
+    {
+      printf ("FAIL: out of device memory\n");
+      exit (EXIT_FAILURE);
+    }
+  *b = (Buffer){ memory, size_bytes, buffer_name };
+  cudaMemset (memory, GUARD_PATTERN, size_bytes + 2 * GUARD_BYTES);
+  return b->memory + GUARD_BYTES;
+}
+
+void
+device_free (void *p)
+{
+  Buffer *b = find_buffer (p);
+  cudaFree (b->memory);
+  b->memory = NULL;
+}
+
+void
+device_write (void *p, const void *initial, size_t size_bytes)
+{
+  if (initial)
+    cudaMemcpy (p, initial, size_bytes, cudaMemcpyHostToDevice);
+  else
+    cudaMemset (p, 0xff, size_bytes);
+}
+
+void
+device_read (void *host, const void *p, size_t size_bytes)
+{
+  cudaMemcpy (host, p, size_bytes, cudaMemcpyDeviceToHost);
+}
+
+static bool
+guards_hold (const Buffer *b)
+{
+  unsigned char guard[2 * GUARD_BYTES];
+  cudaMemcpy (guard, b->memory, GUARD_BYTES, cudaMemcpyDeviceToHost);
+  cudaMemcpy (guard + GUARD_BYTES, b->memory + GUARD_BYTES + b->size_bytes, GUARD_BYTES,
+              cudaMemcpyDeviceToHost);
+  for (int i = 0; i < 2 * GUARD_BYTES; i++)
+    if (guard[i] != GUARD_PATTERN)
+      return false;
+  return true;
+}
+
+const char *
+device_finish (void)
+{
+  cudaError_t error = cudaDeviceSynchronize ();
+  if (error)
+    {
+      snprintf (text, sizeof text, "%s", cudaGetErrorString (error));
+      return text;
+    }
+  for (int i = 0; i < MAX_BUFFERS; i++)
+    if (buffers[i].memory && !guards_hold (&buffers[i]))
+      {
+        snprintf (text, sizeof text, "wrote outside of %s", buffers[i].name);
+        return text;
+      }
+  return NULL;
+}
+
+int
+device_schedule_count (void)
+{
+  return 1;
+}
+
+void
+device_schedule (int i, uint32_t seed)
+{
+}
+
+void
+mutate_record (bool on)
+{
+}
+
+bool
+mutate_next (int *i)
+{
+  return false;
+}
+
+void
+mutate_was_needed (int i)
+{
+}
+
+const char *
+mutate_site_name (int i)
+{
+  return "";
+}
+
+int
+mutate_report (void)
+{
+  return 0;
+}

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MPL-2.0
+// async.cpp - what goes on while threads compute: cp.async, and Hopper's TMA, mbarriers and wgmma.
+//
+// Everything lands as late as the program allows, so that a missing wait shows.  Descriptors,
+// swizzles and phases follow the PTX ISA, sections on asynchronous copies, mbarrier and wgmma.
+#include <algorithm>
+#include <string.h>
+
+#include "internal.h"
+
+// --- cp.async: of one thread, waited for by that thread ---
+
+static void
+copy_data (const Copy &c)
+{
+  uint8_t *to = machine.arena + c.dst;
+  memcpy (to, c.src, (size_t) c.valid_bytes);
+  memset (to + c.valid_bytes, 0, (size_t) (16 - c.valid_bytes));
+}
+
+static bool
+lands_at_once ()
+{
+  return emu_options.copies == EMU_COPIES_EARLY ||
+         (emu_options.copies == EMU_COPIES_RANDOM && machine_random () % 2);
+}
+
+extern "C" void
+gk_copy16 (uint32_t dst, const void *src, int valid_bytes)
+{
+  uintptr_t pc = CALLER;
+  if (valid_bytes && emu_options.check)
+    global_access ((uintptr_t) src, (uint32_t) valid_bytes, READ, pc);
+  if (valid_bytes && (uintptr_t) src % 16)
+    REPORT (EMU_ALIGN, pc, "copies 16 bytes from an address that is no multiple of 16");
+  shared_access (dst, 16, ASYNC_WRITE, pc, current->thread);
+  Copy c = { dst, valid_bytes, current->copy_group, src };
+  if (lands_at_once ())
+    copy_data (c);
+  current->copies.push_back (c);
+  emu_counts.n_copies++;
+}
+
+extern "C" void
+gk_copy_commit (void)
+{
+  current->copy_group++;
+}
+
+extern "C" void
+emu_copy_wait (int n)
+{
+  auto &copies = current->copies;
+  size_t k = 0;
+  for (; k < copies.size () && copies[k].group < current->copy_group - n; k++)
+    {
+      copy_data (copies[k]);
+      if (emu_options.check)
+        shared_landed (copies[k].dst, 16, current->thread,
+                       clock_of (current->thread)[current->thread]);
+    }
+  copies.erase (copies.begin (), copies.begin () + (long) k);
+}
+
+// --- mbarriers ---
+
+static AsyncBarrier *
+find_barrier (uint32_t at, uintptr_t pc)
+{
+  auto found = machine.async_barriers.find (at);
+  if (found == machine.async_barriers.end ())
+    {
+      REPORT (EMU_UNINIT, pc, "the mbarrier at shared byte %u was never initialised", at);
+      machine_abandon_block ();
+    }
+  return &found->second;
+}
+
+static void
+barrier_advance (AsyncBarrier *b)
+{
+  if (b->missing > 0 || b->missing_bytes)
+    return;
+  b->phase ^= 1;
+  b->missing = b->expected;
+  if (emu_options.check)
+    clock_join (b->done_clock.data (), b->next_clock.data ());
+  for (uint32_t t : b->waiting)
+    fiber_wake (t);
+  b->waiting.clear ();
+}
+
+extern "C" void
+gk_barrier_init (uint32_t barrier, int n_arrivals)
+{
+  shared_access (barrier, 8, WRITE, CALLER, current->thread);
+  AsyncBarrier b = { n_arrivals, n_arrivals, 0, 0, {}, {}, {} };
+  b.done_clock.assign (machine.clock_size, 0);
+  b.next_clock.assign (machine.clock_size, 0);
+  machine.async_barriers[barrier] = b;
+}
+
+extern "C" void
+emu_barrier_arrive (uint32_t barrier, int expected_bytes)
+{
+  AsyncBarrier *b = find_barrier (barrier, CALLER);
+  if (emu_options.check)
+    {
+      clock_join (b->next_clock.data (), clock_of (current->thread));
+      clock_of (current->thread)[current->thread]++;
+    }
+  b->missing_bytes += expected_bytes;
+  if (--b->missing < 0)
+    REPORT (EMU_STUCK, CALLER, "more arrive at the mbarrier at %u than it counts", barrier);
+  barrier_advance (b);
+}
+
+// Returns once the phase of @parity has ended.
+extern "C" void
+emu_barrier_wait (uint32_t barrier, int parity)
+{
+  AsyncBarrier *b = find_barrier (barrier, CALLER);
+  while (b->phase == parity)
+    {
+      b->waiting.push_back (current->thread);
+      fiber_wait ("an mbarrier", CALLER);
+    }
+  if (emu_options.check)
+    clock_join (clock_of (current->thread), b->done_clock.data ());
+}
+
+// --- TMA ---
+
+// Address bits 4-6 are exclusive-ored with bits 7-9 (of which narrower modes use fewer).
+static uint32_t
+swizzled (uint32_t at, int mode)
+{
+  static const uint32_t masks[] = { 0, 0x70, 0x30, 0x10 };
+  return at ^ (at >> 3 & masks[mode]);
+}
+
+static uint32_t
+row_bytes (const GkTensorMap &map)
+{
+  return (uint32_t) (map.box[0] * map.element_bytes);
+}
+
+extern "C" void
+emu_tma_load (uint32_t dst, const GkTensorMap *map, int rank, const int *at, uint32_t barrier)
+{
+  uintptr_t pc = CALLER;
+  TmaLoad load = { dst, barrier, row_bytes (*map), *map, rank, {}, pc };
+  for (int i = 1; i < rank; i++)
+    load.size_bytes *= (uint32_t) map->box[i];
+  if (dst % 128)
+    REPORT (EMU_ALIGN, pc, "TMA writes to multiples of 128 bytes, not to %u", dst);
+  if (map->rank != rank)
+    REPORT (EMU_ALIGN, pc, "a tensor map of rank %d, used as one of rank %d", map->rank, rank);
+  shared_access (dst, load.size_bytes, ASYNC_WRITE, pc, current->thread);
+  std::copy (at, at + rank, load.at);
+  machine.loads.push_back (load);
+  emu_counts.n_tma++;
+}
+
+// One element of the tensor; outside of it all is zero.
+static void
+load_element (const TmaLoad &l, const int *index, uint8_t *to)
+{
+  const uint8_t *from = l.map.base;
+  for (int d = 0; d < l.rank; d++)
+    {
+      int64_t i = (int64_t) l.at[d] + index[d];
+      if (i < 0 || i >= l.map.dim[d])
+        {
+          memset (to, 0, (size_t) l.map.element_bytes);
+          return;
+        }
+      from += i * l.map.stride_bytes[d];
+    }
+  if (emu_options.check)
+    global_access ((uintptr_t) from, (uint32_t) l.map.element_bytes, READ, l.pc);
+  memcpy (to, from, (size_t) l.map.element_bytes);
+}
+
+static void
+load_box (const TmaLoad &l)
+{
+  int index[5] = {};
+  for (uint32_t byte = 0; byte < l.size_bytes; byte += (uint32_t) l.map.element_bytes)
+    {
+      load_element (l, index, machine.arena + swizzled (l.dst + byte, l.map.swizzle));
+      for (int d = 0; d < l.rank && ++index[d] == l.map.box[d]; d++)
+        index[d] = 0;
+    }
+}
+
+bool
+async_advance ()
+{
+  if (machine.loads.empty ())
+    return false;
+  size_t i = emu_options.seed ? machine_random () % machine.loads.size () : 0;
+  TmaLoad l = machine.loads[i];
+  machine.loads.erase (machine.loads.begin () + (long) i);
+  load_box (l);
+  AsyncBarrier *b = find_barrier (l.barrier, l.pc);
+  uint32_t engine = (uint32_t) machine.n_threads;
+  shared_landed (l.dst, l.size_bytes, engine, ++machine.engine_clock);
+  b->next_clock[engine] = std::max (b->next_clock[engine], machine.engine_clock);
+  b->missing_bytes -= l.size_bytes;
+  barrier_advance (b);
+  return true;
+}
+
+void
+async_reset ()
+{
+  machine.async_barriers.clear ();
+  machine.loads.clear ();
+  for (int i = 0; i * WARPGROUP < machine.n_threads; i++)
+    {
+      Warpgroup *g = &machine.warpgroups[i];
+      g->team.first = (uint32_t) i * WARPGROUP;
+      g->team.size = WARPGROUP;
+      g->team.arrived = 0;
+      g->group = 0;
+      g->products.clear ();
+    }
+}
+
+// --- wgmma ---
+
+enum
+{
+  WGMMA_M = 64,
+  WGMMA_K = 16,
+  WGMMA_MAX_N = 256,
+  CHUNK_BYTES = 16,
+  CHUNK = 8 // elements in it
+};
+
+// Where the descriptor's matrix has its @chunk-th 16 bytes along the contiguous dimension, of @line
+// along the other.  Eight lines make a core matrix, whose lines are as wide as the swizzle.
+static uint32_t
+chunk_address (uint64_t descriptor, bool k_contiguous, uint32_t line, uint32_t chunk)
+{
+  static const uint32_t widths[] = { 16, 128, 64, 32 };
+  uint32_t start = (uint32_t) (descriptor & 0x3fff) << 4;
+  uint32_t leading = (uint32_t) (descriptor >> 16 & 0x3fff) << 4;
+  uint32_t stride = (uint32_t) (descriptor >> 32 & 0x3fff) << 4;
+  int mode = (int) (descriptor >> 62);
+  uint32_t width = widths[mode], per_line = width / CHUNK_BYTES;
+  uint32_t at = start + line / 8 * stride + line % 8 * width;
+  // Along K a swizzled line holds all of the 16 values; along M or N a matrix wider than a line
+  // goes on @leading bytes further.
+  at += k_contiguous && mode ? chunk * CHUNK_BYTES
+                             : chunk % per_line * CHUNK_BYTES + chunk / per_line * leading;
+  return swizzled (at, mode);
+}
+
+struct Operand
+{
+  uint64_t descriptor;
+  bool k_contiguous;
+  uint32_t n_lines, n_chunks;
+};
+
+static Operand
+operand_b (const EmuWgmma &w)
+{
+  if (w.b_transposed)
+    return { w.b_descriptor, false, WGMMA_K, (uint32_t) w.n / CHUNK };
+  return { w.b_descriptor, true, (uint32_t) w.n, WGMMA_K / CHUNK };
+}
+
+static Operand
+operand_a (const EmuWgmma &w)
+{
+  return { w.a_descriptor, true, w.a ? 0u : (uint32_t) WGMMA_M, WGMMA_K / CHUNK };
+}
+
+template <class F>
+static void
+each_chunk (const Operand &o, F f)
+{
+  for (uint32_t line = 0; line < o.n_lines; line++)
+    for (uint32_t chunk = 0; chunk < o.n_chunks; chunk++)
+      f (line, chunk, chunk_address (o.descriptor, o.k_contiguous, line, chunk));
+}
+
+static float
+element (EmuProduct type, const uint8_t *p)
+{
+  uint16_t bits;
+  memcpy (&bits, p, sizeof bits);
+  return type == EMU_F16 ? emu_f16_to_f32 (bits) : gk_bits_float ((uint32_t) bits << 16);
+}
+
+// @m: n_lines x (n_chunks * 8), along the contiguous dimension last.
+static void
+gather (const Operand &o, EmuProduct type, float *m)
+{
+  each_chunk (o, [&] (uint32_t line, uint32_t chunk, uint32_t at) {
+    for (uint32_t i = 0; i < CHUNK; i++)
+      m[(line * o.n_chunks + chunk) * CHUNK + i] = element (type, machine.arena + at + 2 * i);
+  });
+}
+
+// A from registers lies as in mma.m16n8k16, warp after warp.
+static void
+gather_registers (const Product &p, float *a)
+{
+  for (int t = 0; t < WARPGROUP; t++)
+    for (int i = 0; i < 8; i++)
+      {
+        int row = t / 32 * 16 + t % 32 / 4 + i / 2 % 2 * 8, k = t % 4 * 2 + i % 2 + i / 4 * 8;
+        uint16_t bits = (uint16_t) (p.a[t][i / 2] >> 16 * (i % 2));
+        a[row * WGMMA_K + k] = element (p.what.type, (const uint8_t *) &bits);
+      }
+}
+
+static float *
+accumulator (const Product &p, int row, int column)
+{
+  int t = row / 16 * 32 + row % 8 * 4 + column % 8 / 2;
+  return &p.d[t][column / 8 * 4 + row % 16 / 8 * 2 + column % 2];
+}
+
+static void
+multiply (const Product &p)
+{
+  static float a[WGMMA_M * WGMMA_K], b[WGMMA_MAX_N * WGMMA_K];
+  const EmuWgmma &w = p.what;
+  gather (operand_b (w), w.type, b);
+  if (w.a)
+    gather_registers (p, a);
+  else
+    gather (operand_a (w), w.type, a);
+  for (int row = 0; row < WGMMA_M; row++)
+    for (int column = 0; column < w.n; column++)
+      {
+        float *d = accumulator (p, row, column), sum = w.accumulate ? *d : 0;
+        for (int k = 0; k < WGMMA_K; k++)
+          sum += a[row * WGMMA_K + k] *
+                 (w.b_transposed ? b[k * w.n + column] : b[column * WGMMA_K + k]);
+        *d = sum;
+      }
+}
+
+static void
+mark_operand (const Product &p, const Operand &o, bool issued)
+{
+  each_chunk (o, [&] (uint32_t, uint32_t, uint32_t at) {
+    if (issued)
+      shared_access (at, CHUNK_BYTES, ASYNC_READ, p.pc, current->thread);
+    else if (emu_options.check)
+      shared_read_done (at, CHUNK_BYTES, current->thread);
+  });
+}
+
+static Warpgroup *
+my_warpgroup ()
+{
+  return &machine.warpgroups[current->thread / WARPGROUP];
+}
+
+static bool
+meet (Collective kind, void *operand, uintptr_t pc)
+{
+  return team_meet (&my_warpgroup ()->team, current->thread % WARPGROUP, kind, operand, pc);
+}
+
+static void
+leave ()
+{
+  team_leave (&my_warpgroup ()->team, current->thread % WARPGROUP);
+}
+
+extern "C" void
+emu_wgmma (const EmuWgmma *product)
+{
+  uintptr_t pc = CALLER;
+  if (!meet (WGMMA, (void *) product, pc))
+    return;
+  Warpgroup *g = my_warpgroup ();
+  Product p = { *product, {}, {}, g->group, pc };
+  for (int i = 0; i < WARPGROUP; i++)
+    {
+      const EmuWgmma *w = (const EmuWgmma *) g->team.operands[i];
+      p.d[i] = w->d;
+      if (w->a)
+        memcpy (p.a[i], w->a, sizeof p.a[i]);
+    }
+  mark_operand (p, operand_a (p.what), true);
+  mark_operand (p, operand_b (p.what), true);
+  g->products.push_back (p);
+  emu_counts.n_wgmma++;
+  leave ();
+}
+
+extern "C" void
+gk_wgmma_fence (void)
+{
+  if (meet (WGMMA_FENCE, NULL, CALLER))
+    leave ();
+}
+
+extern "C" void
+gk_wgmma_commit (void)
+{
+  if (!meet (WGMMA_COMMIT, NULL, CALLER))
+    return;
+  my_warpgroup ()->group++;
+  leave ();
+}
+
+extern "C" void
+emu_wgmma_wait (int n)
+{
+  if (!meet (WGMMA_WAIT, NULL, CALLER))
+    return;
+  Warpgroup *g = my_warpgroup ();
+  size_t k = 0;
+  for (; k < g->products.size () && g->products[k].group < g->group - n; k++)
+    {
+      multiply (g->products[k]);
+      mark_operand (g->products[k], operand_a (g->products[k].what), false);
+      mark_operand (g->products[k], operand_b (g->products[k].what), false);
+    }
+  g->products.erase (g->products.begin (), g->products.begin () + (long) k);
+  leave ();
+}
+
+extern "C" void
+gk_fence_async (void)
+{
+  if (!emu_options.check)
+    return;
+  current->fence_clock = clock_of (current->thread)[current->thread]++;
+}

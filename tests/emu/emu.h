@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * emu.h - what a test sees of the emulator: memory, options, reports, disabled lines.
+ *
+ * A kernel's .cu file is compiled by the host's C++ compiler against wrappers.h and runs here, one
+ * fiber a CUDA thread, one block at a time, in one OS thread.  Every load and store of the kernel
+ * is seen (it is compiled with -fsanitize=thread, whose callbacks hooks.cpp defines), so races,
+ * missing waits, accesses out of bounds and reads of memory that nothing wrote are reported by
+ * source line.  Nothing of this is in the program that ships.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#  define EMU_C_BEGIN                                                                              \
+    extern "C"                                                                                     \
+    {
+#  define EMU_C_END }
+#else
+#  define EMU_C_BEGIN
+#  define EMU_C_END
+#endif
+
+EMU_C_BEGIN
+
+typedef enum
+{
+  EMU_RACE = 1 << 0,   /* shared memory: two threads, nothing orders them */
+  EMU_UNINIT = 1 << 1, /* read before anything was written there */
+  EMU_ASYNC = 1 << 2,  /* touched while a copy or a product in flight still uses it */
+  EMU_BOUNDS = 1 << 3,
+  EMU_ALIGN = 1 << 4,
+  EMU_STUCK = 1 << 5,  /* deadlock, or lanes of a warp at different collectives */
+  EMU_BLOCKS = 1 << 6, /* global memory: a block depends on another of the same launch */
+  EMU_LEAK = 1 << 7,   /* a thread ends with copies that it never waited for */
+  EMU_LIMIT = 1 << 8   /* the launch asks for more than the architecture has */
+} EmuReport;
+
+/* When asynchronous copies land: at the wait (the default: a missing wait shows), at once, or
+ * either. */
+typedef enum
+{
+  EMU_COPIES_LATE,
+  EMU_COPIES_EARLY,
+  EMU_COPIES_RANDOM
+} EmuCopies;
+
+typedef struct
+{
+  bool check;       /* false: compute only, three times as fast */
+  uint32_t seed;    /* 0: lanes in order; else lanes and warps take turns at random */
+  EmuCopies copies; /* cp.async; TMA and wgmma always take their time */
+  bool quiet;       /* reports are counted, not printed */
+} EmuOptions;
+
+extern EmuOptions emu_options;
+
+typedef struct
+{
+  uint64_t n_mma, n_ldmatrix, n_bank_conflicts, n_copies, n_switches, n_barriers, n_wgmma, n_tma;
+} EmuCounts;
+
+extern EmuCounts emu_counts;
+
+/* emu_alloc:
+ * @name: for reports; borrowed
+ * @granule_bytes: 2, or 1 where neighbouring blocks write neighbouring bytes
+ * @initialised: false: reading it before a kernel wrote it is reported
+ *
+ * Global memory for kernels: filled with 0xff (a NaN in every float format), 256-byte aligned, an
+ * unreadable page right behind it.  Returns: freed by emu_free
+ */
+void *emu_alloc (size_t size_bytes, const char *name, int granule_bytes, bool initialised);
+void emu_free (void *p);
+/* Back to what emu_alloc gave (@initial NULL), or to these bytes, written by the host. */
+void emu_reset (void *p, const void *initial);
+
+/* The kinds reported since the last call, and the text of the first ("" when there is none). */
+unsigned emu_take_reports (void);
+const char *emu_first_report (void);
+
+/* A line of a kernel that orders or bounds something; a test disables it to see that the checks
+ * notice. */
+typedef struct
+{
+  const char *kind; /* "barrier", "copy wait", "bound", ... */
+  const char *file;
+  int line;
+} EmuSite;
+
+/* Collect the sites that run from now on; false also forgets those collected. */
+void emu_record_sites (bool on);
+int emu_site_count (void);
+const EmuSite *emu_site (int i);
+/* @site does nothing from now on (a bound is always kept); NULL: all do. */
+void emu_disable_site (const EmuSite *site);
+
+EMU_C_END

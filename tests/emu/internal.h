@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MPL-2.0
+// internal.h - the machine: one block's fibers, shared memory and what is known of it.
+//
+// Order between threads is happens-before with vector clocks: thread t owns entry t of its clock,
+// barriers join clocks.  The last entry belongs to the engine that makes asynchronous copies.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "emu.h"
+#include "wrappers.h"
+
+enum
+{
+  MAX_THREADS = 1024,
+  WARP = 32,
+  WARPGROUP = 128,
+  N_BARRIERS = 16,
+  ARENA_BYTES = 232 << 10, // more than any block may have
+  N_READERS = 4
+};
+
+enum Access
+{
+  READ,
+  WRITE,
+  ATOMIC,
+  ASYNC_WRITE, // a copy was issued
+  ASYNC_READ   // a product was issued
+};
+
+enum Collective
+{
+  SYNC_WARP,
+  SHUFFLE,
+  LDMATRIX,
+  MMA,
+  WGMMA,
+  WGMMA_FENCE,
+  WGMMA_COMMIT,
+  WGMMA_WAIT
+};
+
+struct Copy
+{
+  uint32_t dst;
+  int valid_bytes, group;
+  const void *src;
+};
+
+struct Fiber
+{
+  void *stack_pointer;
+  uint32_t thread, lane, warp;
+  bool done;
+  const char *waits_for;
+  uintptr_t pc;
+  int copy_group;
+  uint32_t fence_clock; // writes up to here are visible to asynchronous engines
+  std::vector<Copy> copies;
+};
+
+// The lanes of a warp or the threads of a warpgroup, meeting for a collective instruction.
+struct Team
+{
+  uint32_t first, size, arrived;
+  Collective kind;
+  void *operands[WARPGROUP];
+};
+
+struct Warp
+{
+  uint32_t ready; // a bit a lane
+  Team team;
+};
+
+struct Product
+{
+  EmuWgmma what;
+  float *d[WARPGROUP];
+  uint32_t a[WARPGROUP][4];
+  int group;
+  uintptr_t pc;
+};
+
+struct Warpgroup
+{
+  Team team;
+  int group;
+  std::vector<Product> products;
+};
+
+struct Barrier
+{
+  std::vector<uint32_t> waiting;
+};
+
+struct AsyncBarrier
+{
+  int expected, missing, phase;
+  int64_t missing_bytes;
+  std::vector<uint32_t> done_clock, next_clock; // of the phase that ended, of the one that runs
+  std::vector<uint32_t> waiting;
+};
+
+struct TmaLoad
+{
+  uint32_t dst, barrier, size_bytes;
+  GkTensorMap map;
+  int rank, at[5];
+  uintptr_t pc;
+};
+
+// What is known of a granule of shared memory.
+struct Cell
+{
+  uint32_t write_clock, write_pc;
+  uint16_t write_thread;
+  bool atomic, initialised, pending;
+  uint8_t n_async_reads;
+  uint16_t read_thread[N_READERS];
+  uint32_t read_clock[N_READERS], read_pc[N_READERS];
+};
+
+struct Machine
+{
+  const EmuLaunch *launch;
+  int n_threads, n_warps, n_alive;
+  uint32_t block_x, block_y, block_z;
+  uint32_t block; // counted over all launches, from 2 on: names a writer of global memory
+  uint32_t launch_first_block;
+  Fiber fibers[MAX_THREADS];
+  Warp warps[MAX_THREADS / WARP];
+  Warpgroup warpgroups[MAX_THREADS / WARPGROUP];
+  Barrier barriers[N_BARRIERS];
+  void *main_stack_pointer;
+  uint8_t *stacks, *arena;
+  uint32_t shared_top, shared_limit;
+  std::vector<std::pair<uint32_t, uint32_t>> ranges; // of shared memory that was asked for
+  std::map<const void *, uint32_t> statics;
+  std::map<uint32_t, AsyncBarrier> async_barriers;
+  std::vector<TmaLoad> loads;
+  std::vector<uint32_t> clocks; // n_threads + 1 squared
+  uint32_t clock_size, engine_clock;
+  Cell *cells;
+  uint32_t random;
+};
+
+extern Machine machine;
+extern Fiber *current; // NULL outside kernels
+
+#define CALLER ((uintptr_t) __builtin_return_address (0))
+
+// fiber.cpp
+void fiber_wait (const char *what, uintptr_t pc); // until another one wakes it
+void fiber_wake (uint32_t thread);
+[[noreturn]] void machine_abandon_block ();
+uint32_t machine_random ();
+
+// warp.cpp.  True for the last to arrive, who acts for all and then calls team_leave.
+bool team_meet (Team *team, uint32_t slot, Collective kind, void *operand, uintptr_t pc);
+void team_leave (Team *team, uint32_t slot);
+
+// async.cpp
+bool async_advance (); // lets one load land; false when none is on its way
+void async_reset ();
+
+// shadow.cpp
+uint32_t *clock_of (uint32_t thread);
+void clock_join (uint32_t *into, const uint32_t *from);
+void clock_meet (const uint32_t *threads, size_t n);
+void shared_reset ();
+void shared_clear (uint32_t from, uint32_t size_bytes);
+void shared_access (uint32_t at, uint32_t size_bytes, Access access, uintptr_t pc, uint32_t thread);
+void shared_landed (uint32_t at, uint32_t size_bytes, uint32_t thread, uint32_t clock);
+void shared_read_done (uint32_t at, uint32_t size_bytes, uint32_t thread);
+bool shared_in_range (uint32_t at, uint32_t size_bytes);
+
+// memory.cpp
+void global_access (uintptr_t at, uint32_t size_bytes, Access access, uintptr_t pc);
+
+// report.cpp
+bool report_is_new (EmuReport kind, uintptr_t pc);
+void report_add (EmuReport kind, uintptr_t pc, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
+std::string report_line (uintptr_t pc); // "attention.cu:120"
+uint32_t report_short_pc (uintptr_t pc);
+// Its arguments are costly: they are evaluated once a line.
+#define REPORT(kind, pc, ...)                                                                      \
+  do                                                                                               \
+    if (report_is_new (kind, pc))                                                                  \
+      report_add (kind, pc, __VA_ARGS__);                                                          \
+  while (0)

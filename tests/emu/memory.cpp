@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+// memory.cpp - global memory: buffers with a guard page, and who wrote and read each granule.
+#include <string.h>
+#include <sys/mman.h>
+
+#include "internal.h"
+
+enum
+{
+  PAGE = 4096,
+  ALIGNMENT = 256, // what a device's allocator gives
+  UNWRITTEN = 0,
+  HOST = 1 // written before the launch; blocks count from 2 on
+};
+
+static const uint32_t BY_ATOMICS = UINT32_MAX;
+
+struct Buffer
+{
+  uintptr_t from, to;
+  uint8_t *map;
+  size_t map_bytes;
+  const char *name;
+  uint32_t granule_bytes;
+  std::vector<uint32_t> writer, reader;
+};
+
+static std::vector<Buffer *> buffers;
+
+extern "C" void *
+emu_alloc (size_t size_bytes, const char *name, int granule_bytes, bool initialised)
+{
+  size_t body = (size_bytes + PAGE) / PAGE * PAGE, total = body + 2 * PAGE;
+  uint8_t *map =
+      (uint8_t *) mmap (NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED)
+    return NULL;
+  mprotect (map, PAGE, PROT_NONE);
+  mprotect (map + PAGE + body, PAGE, PROT_NONE);
+  uint8_t *p = map + PAGE + (body - (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  memset (map + PAGE, 0xff, body);
+  size_t n = size_bytes / (size_t) granule_bytes + 1;
+  buffers.push_back (new Buffer{
+      (uintptr_t) p, (uintptr_t) p + size_bytes, map, total, name, (uint32_t) granule_bytes,
+      std::vector<uint32_t> (n, initialised ? HOST : UNWRITTEN), std::vector<uint32_t> (n, 0) });
+  return p;
+}
+
+extern "C" void
+emu_free (void *p)
+{
+  for (size_t i = 0; i < buffers.size (); i++)
+    if (buffers[i]->from == (uintptr_t) p)
+      {
+        munmap (buffers[i]->map, buffers[i]->map_bytes);
+        delete buffers[i];
+        buffers.erase (buffers.begin () + (long) i);
+        return;
+      }
+}
+
+extern "C" void
+emu_reset (void *p, const void *initial)
+{
+  for (Buffer *b : buffers)
+    if (b->from == (uintptr_t) p)
+      {
+        b->writer.assign (b->writer.size (), initial ? HOST : UNWRITTEN);
+        b->reader.assign (b->reader.size (), 0);
+        if (initial)
+          memcpy (p, initial, b->to - b->from);
+        else
+          memset (p, 0xff, b->to - b->from);
+      }
+}
+
+static Buffer *
+find_buffer (uintptr_t at)
+{
+  static size_t last;
+  if (last < buffers.size () && at >= buffers[last]->from && at < buffers[last]->to)
+    return buffers[last];
+  for (last = 0; last < buffers.size (); last++)
+    if (at >= buffers[last]->from && at < buffers[last]->to)
+      return buffers[last];
+  return NULL;
+}
+
+// Constants of the program and the launch's own arguments may be read.
+static bool
+is_constant (uintptr_t at, Access access)
+{
+  extern char __executable_start, end;
+  uintptr_t arguments = (uintptr_t) machine.launch->arguments;
+  if (access != READ)
+    return false;
+  return at - arguments < machine.launch->arguments_bytes ||
+         (at >= (uintptr_t) &__executable_start && at < (uintptr_t) &end);
+}
+
+static bool
+by_other_block (uint32_t who)
+{
+  return who >= machine.launch_first_block && who != machine.block && who != BY_ATOMICS;
+}
+
+static void
+note_access (Buffer *b, size_t i, Access access, uintptr_t pc)
+{
+  uint32_t &writer = b->writer[i], &reader = b->reader[i];
+  size_t byte = i * b->granule_bytes;
+  if (access != WRITE && writer == UNWRITTEN)
+    REPORT (EMU_UNINIT, pc, "reads byte %zu of '%s', which nothing wrote", byte, b->name);
+  if (access == READ && by_other_block (writer))
+    REPORT (EMU_BLOCKS, pc, "reads byte %zu of '%s', which another block writes", byte, b->name);
+  if (access == WRITE && by_other_block (writer))
+    REPORT (EMU_BLOCKS, pc, "writes byte %zu of '%s', as another block does", byte, b->name);
+  if (access == WRITE && by_other_block (reader))
+    REPORT (EMU_BLOCKS, pc, "writes byte %zu of '%s', which another block reads", byte, b->name);
+  if (access == READ)
+    reader = machine.block;
+  else
+    writer = access == ATOMIC ? BY_ATOMICS : machine.block;
+}
+
+void
+global_access (uintptr_t at, uint32_t size_bytes, Access access, uintptr_t pc)
+{
+  const char *verb = access == READ ? "reads" : "writes";
+  Buffer *b = find_buffer (at);
+  if (!b && is_constant (at, access))
+    return;
+  if (!b || at + size_bytes > b->to)
+    {
+      if (b)
+        REPORT (EMU_BOUNDS, pc, "%s %u bytes past the end of '%s'", verb, size_bytes, b->name);
+      else
+        REPORT (EMU_BOUNDS, pc, "%s %u bytes outside of every buffer", verb, size_bytes);
+      machine_abandon_block ();
+    }
+  if (size_bytes > 1 && at & (size_bytes - 1))
+    REPORT (EMU_ALIGN, pc, "%s %u misaligned bytes of '%s'", verb, size_bytes, b->name);
+  size_t from = (at - b->from) / b->granule_bytes;
+  size_t to = (at + size_bytes - 1 - b->from) / b->granule_bytes;
+  for (size_t i = from; i <= to; i++)
+    note_access (b, i, access, pc);
+}
