@@ -11,8 +11,10 @@
 #include "app/gesso-dialog.h"
 #include "app/gesso-inputs.h"
 #include "app/gesso-notify.h"
+#include "app/gesso-open.h"
 #include "app/gesso-paths.h"
 #include "app/gesso-preferences.h"
+#include "app/gesso-project-actions.h"
 #include "app/gesso-watchdog.h"
 
 #define RESOURCES "/io/github/gesso_studio/Gesso"
@@ -140,7 +142,7 @@ explain_quitting (GessoApplication *self)
 static gboolean
 close_request_cb (GtkWindow *window, gpointer user_data)
 {
-  return explain_quitting (user_data);
+  return gesso_project_actions_ask_close (GESSO_WINDOW (window)) || explain_quitting (user_data);
 }
 
 static void
@@ -206,8 +208,12 @@ gesso_application_open (GApplication *app, GFile **files, int n_files, const cha
 {
   GessoApplication *self = GESSO_APPLICATION (app);
   gesso_application_activate (app);
-  for (int i = 0; self->window && i < n_files; i++)
-    gesso_window_open_picture (self->window, files[i]);
+  if (!self->window)
+    return;
+  g_autoptr (GSList) list = NULL;
+  for (int i = n_files; i > 0; i--)
+    list = g_slist_prepend (list, files[i - 1]);
+  gesso_open_files (self->window, list);
 }
 
 static void

@@ -44,6 +44,7 @@ enum
   MESSAGE,
   PICTURE_DROPPED,
   DISCARDED,
+  RESTORED,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -123,7 +124,8 @@ generated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       say (self, error->message);
       return;
     }
-  gesso_stage_set_where (GESSO_STAGE (self->stage), (const gint64 *) ids->data, ids->len, &where);
+  if (!gesso_rect_is_empty (&where))
+    gesso_stage_set_where (GESSO_STAGE (self->stage), (const gint64 *) ids->data, ids->len, &where);
   if (self->editing)
     say (self, _ ("The job was changed"));
   else if (ids->len > 1)
@@ -237,6 +239,22 @@ gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 j
   return TRUE;
 }
 
+gboolean
+gesso_create_page_load_form (GessoCreatePage *self, const char *json, GError **error)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self) && json, FALSE);
+  const char *mask_key = gesso_generate_get_mask_key ();
+  g_autofree char *model = gesso_form_dup_text (self->form, "model");
+  if (!gesso_form_load (self->form, json, error))
+    return FALSE;
+  gesso_form_reset (self->form, "init_image");
+  if (mask_key)
+    gesso_form_reset (self->form, mask_key);
+  resolve_model (self, model);
+  gesso_create_page_stop_editing (self);
+  return TRUE;
+}
+
 void
 gesso_create_page_load_picture (GessoCreatePage *self, GFile *file)
 {
@@ -250,6 +268,13 @@ gesso_create_page_focus_prompt (GessoCreatePage *self)
 {
   g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
   gesso_prompt_view_focus (GESSO_PROMPT_VIEW (self->prompt));
+}
+
+gboolean
+gesso_create_page_is_restoring (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), FALSE);
+  return self->draft && gesso_draft_is_restoring (self->draft);
 }
 
 void
@@ -279,6 +304,12 @@ static void
 stage_discarded_cb (GessoStage *stage, gpointer user_data)
 {
   g_signal_emit (user_data, signals[DISCARDED], 0);
+}
+
+static void
+restored_cb (GessoCreatePage *self)
+{
+  g_signal_emit (self, signals[RESTORED], 0);
 }
 
 /* What a person sees who starts the program for the first time. */
@@ -407,6 +438,8 @@ gesso_create_page_class_init (GessoCreatePageClass *klass)
                     g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_FILE);
   signals[DISCARDED] = g_signal_new ("discarded", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0,
                                      NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[RESTORED] = g_signal_new ("restored", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0, NULL,
+                                    NULL, NULL, G_TYPE_NONE, 0);
   gtk_widget_class_set_template_from_resource (
       widget_class, "/io/github/gesso_studio/Gesso/ui/gesso-create-page.ui");
   gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, revealer);
@@ -436,6 +469,8 @@ gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *
   self->settings = g_object_ref (settings);
   gboolean restored;
   self->draft = gesso_draft_new (session, self->form, self->document, &restored);
+  g_signal_connect_object (self->draft, "restored", G_CALLBACK (restored_cb), self,
+                           G_CONNECT_SWAPPED);
   if (!restored)
     fill_first_form (self);
   choose_some_model (self);

@@ -20,7 +20,8 @@ G_DECLARE_FINAL_TYPE (GessoCreatePage, gesso_create_page, GESSO, CREATE_PAGE, Ad
 
 /* Properties: "show-parameters" (boolean), "collapsed" (boolean: parameters or picture, not both),
  * "can-generate" (boolean, read-only).
- * Signals: "message" (string for a toast), "picture-dropped" (GFile) -> gboolean, "discarded" ().
+ * Signals: "message" (string for a toast), "picture-dropped" (GFile) -> gboolean, "discarded" (),
+ * "restored" (): the canvas of the last time is back.
  */
 GtkWidget *
 gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *settings);
@@ -48,9 +49,16 @@ gboolean gesso_create_page_get_can_generate (GessoCreatePage *self);
  */
 gboolean
 gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 job, GError **error);
+/* gesso_create_page_load_form:
+ *
+ * The recipe of a project: the canvas holds what its start picture is made of.
+ */
+gboolean gesso_create_page_load_form (GessoCreatePage *self, const char *json, GError **error);
 void gesso_create_page_stop_editing (GessoCreatePage *self);
 void gesso_create_page_load_picture (GessoCreatePage *self, GFile *file);
 void gesso_create_page_focus_prompt (GessoCreatePage *self);
+/* The canvas of the last time is still being unpacked. */
+gboolean gesso_create_page_is_restoring (GessoCreatePage *self);
 /* Before the session is closed. */
 void gesso_create_page_keep_draft (GessoCreatePage *self);
 

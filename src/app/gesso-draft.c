@@ -23,10 +23,12 @@ struct _GessoDraft
   GessoForm *form;
   GessoDocument *document;
   guint form_timeout, canvas_timeout;
-  gboolean packing, again;
+  gboolean packing, again, restoring;
 };
 
 G_DEFINE_FINAL_TYPE (GessoDraft, gesso_draft, G_TYPE_OBJECT)
+
+static guint restored_signal;
 
 static void
 keep_form (GessoDraft *self)
@@ -113,17 +115,22 @@ restore_form (GessoDraft *self)
 static void
 restored_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
+  g_autoptr (GessoDraft) self = user_data;
   g_autoptr (GError) error = NULL;
   if (!gesso_document_restore_finish (GESSO_DOCUMENT (source), result, &error))
     g_warning ("The canvas could not be restored: %s", error->message);
+  self->restoring = FALSE;
+  g_signal_emit (self, restored_signal, 0);
 }
 
 static void
 restore_canvas (GessoDraft *self)
 {
   g_autoptr (GBytes) bytes = gesso_session_dup_draft (self->session, CANVAS_KEY);
-  if (bytes)
-    gesso_document_restore_async (self->document, bytes, NULL, restored_cb, NULL);
+  if (!bytes)
+    return;
+  self->restoring = TRUE;
+  gesso_document_restore_async (self->document, bytes, NULL, restored_cb, g_object_ref (self));
 }
 
 static void
@@ -142,6 +149,8 @@ static void
 gesso_draft_class_init (GessoDraftClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = gesso_draft_dispose;
+  restored_signal = g_signal_new ("restored", GESSO_TYPE_DRAFT, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                  NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -167,6 +176,13 @@ gesso_draft_new (GessoSession *session,
   g_signal_connect_object (document, "changed", G_CALLBACK (schedule_canvas), self,
                            G_CONNECT_SWAPPED);
   return self;
+}
+
+gboolean
+gesso_draft_is_restoring (GessoDraft *self)
+{
+  g_return_val_if_fail (GESSO_IS_DRAFT (self), FALSE);
+  return self->restoring;
 }
 
 void

@@ -15,7 +15,6 @@
 /* A frame between these shares of the model's own side is drawn at its own size. */
 #define LEAST_SHARE 0.5
 #define LARGEST_SHARE 1.5
-#define DEFAULT_STRENGTH "0.6"
 
 struct _GessoFrameLink
 {
@@ -77,7 +76,7 @@ pixels_changed_cb (GessoFrameLink *self)
     return;
   self->had_pixels = has_pixels;
   if (has_pixels && gesso_form_is_default (self->form, "denoise"))
-    gesso_form_set_text (self->form, "denoise", DEFAULT_STRENGTH, NULL);
+    gesso_form_set_text (self->form, "denoise", GESSO_DEFAULT_STRENGTH, NULL);
   else if (!has_pixels)
     gesso_form_reset (self->form, "denoise");
 }

@@ -200,6 +200,24 @@ extracted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   prepare (task);
 }
 
+/* The picture is an axis; what the form says of the canvas's size is nothing to it. */
+static void
+take_pictures (Work *work, const char *const *pictures)
+{
+  g_autoptr (GessoForm) form = gesso_form_new ();
+  if (!gesso_form_load (form, work->recipe, NULL))
+    return;
+  gesso_form_reset (form, "width");
+  gesso_form_reset (form, "height");
+  if (gesso_form_is_default (form, "denoise"))
+    gesso_form_set_text (form, "denoise", GESSO_DEFAULT_STRENGTH, NULL);
+  g_free (work->recipe);
+  work->recipe = gesso_form_to_json (form);
+  work->n_axes = 1;
+  work->axes[0] = (GessoAxis){ g_strdup ("init_image"), g_strdupv ((char **) pictures) };
+  work->where = (GessoRect){ 0 };
+}
+
 static void
 copy_options (Work *work, const GessoGenerateOptions *options)
 {
@@ -211,6 +229,8 @@ copy_options (Work *work, const GessoGenerateOptions *options)
   for (int i = 0; i < options->n_axes; i++)
     work->axes[i] =
         (GessoAxis){ g_strdup (options->axes[i].key), g_strdupv (options->axes[i].values) };
+  if (options->pictures)
+    take_pictures (work, options->pictures);
 }
 
 void
@@ -223,6 +243,7 @@ gesso_generate_async (GessoSession *session,
 {
   g_return_if_fail (GESSO_IS_SESSION (session) && GESSO_IS_FORM (form) && options);
   g_return_if_fail (GESSO_IS_DOCUMENT (document));
+  g_return_if_fail (!options->pictures || options->n_axes == 0);
   Work *work = g_new0 (Work, 1);
   work->session = g_object_ref (session);
   work->recipe = gesso_form_to_json (form);
@@ -235,7 +256,7 @@ gesso_generate_async (GessoSession *session,
   g_task_set_task_data (task, work, work_free);
   int width, height;
   gesso_generate_get_size (form, &width, &height);
-  if (gesso_document_frame_has_picture (document))
+  if (!options->pictures && gesso_document_frame_has_picture (document))
     gesso_document_extract_frame_async (document, width, height, NULL, extracted_cb,
                                         g_object_ref (task));
   else

@@ -10,12 +10,18 @@
 
 G_BEGIN_DECLS
 
+/* Strength of a job with a start picture whose form says nothing else. */
+#define GESSO_DEFAULT_STRENGTH "0.6"
+
 typedef struct
 {
   GessoQueuePlace place;
   const GessoAxis *axes; /* @n_axes, copied */
   int n_axes;
   const char *const *prompts; /* NULL, or one job for each, copied */
+  /* NULL, or paths of start pictures, copied: one job for each, of its own shape, in place of the
+   * canvas; no @axes then */
+  const char *const *pictures;
   gint64 edit;                /* job whose recipe is replaced in place of adding one; 0 for none */
 } GessoGenerateOptions;
 
@@ -31,7 +37,7 @@ void gesso_generate_async (GessoSession *session,
                            const GessoGenerateOptions *options,
                            GAsyncReadyCallback callback,
                            gpointer user_data);
-/* @where: receives the frame that the jobs are for.
+/* @where: receives the frame that the jobs are for; empty for jobs of @pictures.
  * Returns: ids of the jobs (gint64), NULL with @error */
 GArray *gesso_generate_finish (GAsyncResult *result, GessoRect *where, GError **error);
 

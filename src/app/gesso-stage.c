@@ -217,6 +217,17 @@ canvas_dropped_cb (
   return taken;
 }
 
+static gboolean
+canvas_files_dropped_cb (GessoCanvas *canvas, GdkFileList *list, gpointer user_data)
+{
+  g_autoptr (GSList) files = gdk_file_list_get_files (list);
+  g_auto (GVariantBuilder) uris = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_STRING_ARRAY);
+  for (GSList *l = files; l; l = l->next)
+    g_variant_builder_add_value (&uris, g_variant_new_take_string (g_file_get_uri (l->data)));
+  return gtk_widget_activate_action_variant (user_data, "win.open-uris",
+                                             g_variant_builder_end (&uris));
+}
+
 static void
 step_cb (GessoStage *self, int direction)
 {
@@ -354,6 +365,7 @@ connect_canvas (GessoStage *self)
   } wires[] = {
     { "failed", G_CALLBACK (canvas_failed_cb) },
     { "picture-dropped", G_CALLBACK (canvas_dropped_cb) },
+    { "files-dropped", G_CALLBACK (canvas_files_dropped_cb) },
     { "previous-result", G_CALLBACK (previous_cb) },
     { "next-result", G_CALLBACK (next_cb) },
     { "keep-result", G_CALLBACK (canvas_keep_cb) },

@@ -182,25 +182,6 @@ open_pictures_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data
     g_app_info_launch_default_for_uri_async (uri, NULL, NULL, NULL, NULL);
 }
 
-static void
-picture_chosen_cb (GFile *file, gpointer user_data)
-{
-  g_autoptr (GessoWindow) window = user_data;
-  if (file)
-    gesso_window_open_picture (window, file);
-}
-
-static void
-open_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
-{
-  g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
-  gtk_file_filter_set_name (filter, _ ("Pictures"));
-  gtk_file_filter_add_mime_type (filter, "image/png");
-  gtk_file_filter_add_mime_type (filter, "image/jpeg");
-  gesso_compat_choose (GTK_WINDOW (user_data), GESSO_CHOOSE_FILE, _ ("Open a Picture"), filter,
-                       NULL, picture_chosen_cb, g_object_ref (user_data));
-}
-
 /* ---- view ---- */
 
 static void
@@ -298,7 +279,6 @@ static const GActionEntry entries[] = {
   { "restart-worker", restart_worker_cb },
   { "add-folder", add_folder_cb },
   { "open-pictures-folder", open_pictures_cb },
-  { "open", open_cb },
   { "fullscreen", fullscreen_cb },
   { "toggle-panes", toggle_panes_cb },
   { "focus-prompt", focus_prompt_cb },

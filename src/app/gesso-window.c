@@ -5,9 +5,10 @@
 
 #include <glib/gi18n.h>
 
-#include "app/gesso-drop.h"
 #include "app/gesso-gallery-link.h"
+#include "app/gesso-open.h"
 #include "app/gesso-progress-ring.h"
+#include "app/gesso-project-actions.h"
 #include "app/gesso-recipe-offer.h"
 #include "app/gesso-refresh.h"
 #include "app/gesso-tooltip.h"
@@ -25,8 +26,11 @@ struct _GessoWindow
   GessoSession *session;
   GessoLibrary *library;
   GSettings *settings;
+  GessoProject *project;
   GtkWidget *toasts, *header, *switcher, *banner_place, *pages, *queue_revealer, *queue_separator;
   GtkWidget *queue_place, *queue_button, *queue_ring, *queue_count, *menu_button;
+  GtkWidget *project_label;
+  GMenu *recent_menu;
   GtkWidget *create, *queue_pane, *banner;
   guint layout_idle;
   gboolean collapsed;
@@ -119,6 +123,28 @@ connect_queue (GessoWindow *self)
   update_queue_button (GTK_WIDGET (self));
 }
 
+/* ---- project ---- */
+
+static void
+update_title (GessoWindow *self)
+{
+  g_autofree char *name = gesso_project_dup_name (self->project);
+  gboolean modified = name && gesso_project_get_modified (self->project);
+  g_autofree char *shown =
+      /* Translators: a project's name, with changes that are not saved */
+      modified ? g_strdup_printf (_ ("• %s"), name) : g_strdup (name ? name : "");
+  g_autofree char *title =
+      name ? g_strdup_printf (_ ("%s — Gesso"), shown) : g_strdup (_ ("Gesso"));
+  g_autofree char *spoken =
+      modified ? g_strdup_printf (_ ("%s, not saved"), name) : g_strdup (name ? name : "");
+  gtk_window_set_title (GTK_WINDOW (self), title);
+  gtk_label_set_label (GTK_LABEL (self->project_label), shown);
+  gtk_widget_set_tooltip_text (self->project_label, gesso_project_get_path (self->project));
+  gtk_widget_set_visible (self->project_label, name && !self->collapsed);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->project_label),
+                                  GTK_ACCESSIBLE_PROPERTY_LABEL, spoken, -1);
+}
+
 /* ---- layout by width ---- */
 
 static void
@@ -147,6 +173,7 @@ layout_cb (gpointer user_data)
   self->collapsed = collapsed;
   g_object_set (self->create, "collapsed", collapsed, NULL);
   update_panes (self);
+  update_title (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -195,7 +222,8 @@ gesso_window_use_recipe (GessoWindow *self, const char *json, gint64 job)
 static gboolean
 picture_dropped_cb (GessoCreatePage *page, GFile *file, gpointer user_data)
 {
-  gesso_drop_file (user_data, file);
+  g_autoptr (GSList) files = g_slist_prepend (NULL, file);
+  gesso_open_files (user_data, files);
   return TRUE;
 }
 
@@ -208,7 +236,7 @@ drop_cb (GtkDropTarget *target, const GValue *value, double x, double y, gpointe
   g_autoptr (GSList) files = gdk_file_list_get_files (g_value_get_boxed (value));
   if (!files)
     return FALSE;
-  gesso_drop_file (self, files->data);
+  gesso_open_files (self, files);
   return TRUE;
 }
 
@@ -289,6 +317,10 @@ build (GessoWindow *self)
   self->queue_pane = gesso_queue_pane_new (gesso_session_get_queue (self->session), self->library);
   gtk_widget_set_hexpand (self->queue_pane, TRUE);
   gtk_box_append (GTK_BOX (self->queue_place), self->queue_pane);
+  self->project =
+      gesso_project_new (self->session, GESSO_CREATE_PAGE (self->create), self->settings);
+  g_signal_connect_object (self->project, "changed", G_CALLBACK (update_title), self,
+                           G_CONNECT_SWAPPED);
   g_signal_connect_object (self->create, "message", G_CALLBACK (message_cb), self, 0);
   g_signal_connect_object (self->create, "discarded", G_CALLBACK (discarded_cb), self,
                            G_CONNECT_SWAPPED);
@@ -328,6 +360,9 @@ gesso_window_dispose (GObject *object)
       remove_actions (self);
     }
   g_clear_handle_id (&self->layout_idle, g_source_remove);
+  if (self->project)
+    g_object_run_dispose (G_OBJECT (self->project));
+  g_clear_object (&self->project);
   gtk_widget_dispose_template (GTK_WIDGET (self), GESSO_TYPE_WINDOW);
   g_clear_object (&self->session);
   g_clear_object (&self->library);
@@ -356,6 +391,8 @@ gesso_window_class_init (GessoWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, queue_ring);
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, queue_count);
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, menu_button);
+  gtk_widget_class_bind_template_child (widget_class, GessoWindow, project_label);
+  gtk_widget_class_bind_template_child (widget_class, GessoWindow, recent_menu);
 }
 
 static void
@@ -379,11 +416,13 @@ gesso_window_new (GtkApplication *app,
   build (self);
   add_property_actions (self);
   gesso_window_actions_add (self);
+  gesso_project_actions_add (self, self->recent_menu);
   connect_queue (self);
   accept_drops (self);
   g_signal_connect_object (settings, "changed::show-queue", G_CALLBACK (update_panes), self,
                            G_CONNECT_SWAPPED);
   update_panes (self);
+  update_title (self);
   restore_state (self);
   gesso_create_page_focus_prompt (GESSO_CREATE_PAGE (self->create));
   return GTK_WIDGET (self);
@@ -408,6 +447,13 @@ gesso_window_get_banner (GessoWindow *self)
 {
   g_return_val_if_fail (GESSO_IS_WINDOW (self), NULL);
   return GESSO_BANNER (self->banner);
+}
+
+GessoProject *
+gesso_window_get_project (GessoWindow *self)
+{
+  g_return_val_if_fail (GESSO_IS_WINDOW (self), NULL);
+  return self->project;
 }
 
 GessoSession *

@@ -7,6 +7,7 @@
 
 #include "app/gesso-banner.h"
 #include "app/gesso-create-page.h"
+#include "app/gesso-project.h"
 #include "app/gesso-queue-pane.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,8 @@ GtkWidget *gesso_window_new (GtkApplication *app,
 GessoCreatePage *gesso_window_get_create_page (GessoWindow *self);
 GessoQueuePane *gesso_window_get_queue_pane (GessoWindow *self);
 GessoBanner *gesso_window_get_banner (GessoWindow *self);
+/* Returns: NULL once the window is closed */
+GessoProject *gesso_window_get_project (GessoWindow *self);
 GessoSession *gesso_window_get_session (GessoWindow *self);
 GessoLibrary *gesso_window_get_library (GessoWindow *self);
 GSettings *gesso_window_get_settings (GessoWindow *self);

@@ -36,7 +36,8 @@ start_in (Fixture *f, const char *dir)
   GessoSessionOptions options = { data, pictures, g_getenv ("GESSO_TEST_WORKER"), "null" };
   g_autoptr (GError) error = NULL;
   f->app = gesso_application_new ();
-  g_application_set_flags (G_APPLICATION (f->app), G_APPLICATION_NON_UNIQUE);
+  GApplication *app = G_APPLICATION (f->app);
+  g_application_set_flags (app, g_application_get_flags (app) | G_APPLICATION_NON_UNIQUE);
   gesso_application_set_options (f->app, &options);
   g_application_register (G_APPLICATION (f->app), NULL, &error);
   g_assert_no_error (error);
@@ -54,10 +55,10 @@ reset_settings (void)
 {
   g_autoptr (GSettings) settings = gesso_paths_new_settings (NULL);
   g_assert_nonnull (settings);
-  static const char *const keys[] = { "show-queue",     "show-parameters",
-                                      "seed-locked",    "welcome-dismissed",
-                                      "page",           "quit-explained",
-                                      "pictures-folder" };
+  static const char *const keys[] = {
+    "show-queue", "show-parameters", "seed-locked",     "welcome-dismissed",
+    "page",       "quit-explained",  "pictures-folder", "notify"
+  };
   for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
     g_settings_reset (settings, keys[i]);
 }
@@ -80,7 +81,8 @@ end_cb (GApplication *app, GVariantDict *options, gpointer unused)
 void
 stop (Fixture *f)
 {
-  gtk_window_destroy (GTK_WINDOW (f->window));
+  if (gesso_application_get_window (f->app))
+    gtk_window_destroy (GTK_WINDOW (f->window));
   char name[] = "gesso", *argv[] = { name, NULL };
   g_signal_connect (f->app, "handle-local-options", G_CALLBACK (end_cb), NULL);
   g_application_run (G_APPLICATION (f->app), 1, argv);

@@ -132,6 +132,15 @@ gesso_canvas_offer (GessoCanvas *self, GFile *file, GdkTexture *texture, GessoDr
     gesso_canvas_load_texture (self, texture, zone);
 }
 
+/* @value: a GdkFileList */
+static gboolean
+offer_several (GessoCanvas *self, const GValue *value)
+{
+  gboolean taken = FALSE;
+  g_signal_emit_by_name (self, "files-dropped", g_value_get_boxed (value), &taken);
+  return taken;
+}
+
 /* Returns: FALSE when @value holds nothing that can be used */
 static gboolean
 offer_value (GessoCanvas *self, const GValue *value, GessoDropZone zone)
@@ -141,6 +150,8 @@ offer_value (GessoCanvas *self, const GValue *value, GessoDropZone zone)
       g_autoptr (GSList) files = gdk_file_list_get_files (g_value_get_boxed (value));
       if (!files)
         return FALSE;
+      if (files->next && zone == GESSO_DROP_PICTURE && offer_several (self, value))
+        return TRUE;
       gesso_canvas_offer (self, files->data, NULL, zone);
       return TRUE;
     }

@@ -39,6 +39,8 @@ G_DECLARE_FINAL_TYPE (GessoCanvas, gesso_canvas, GESSO, CANVAS, GtkWidget)
  *        Dropped or pasted; one of @file and @texture is NULL.  A handler that returns TRUE has
  *        taken it (to read the recipe in it, say, and to call gesso_canvas_load_file itself); else
  *        the canvas loads it.
+ *   "files-dropped" (GdkFileList *files) -> gboolean
+ *        Several at once, not over the mask's zone; if nobody takes them, the first is loaded.
  *   "failed" (string message)         a sentence for a toast
  *   "keep-result", "discard-result", "star-result" ()   Enter, Delete, S: about the filmstrip's
  *   "previous-result", "next-result" ()                 Ctrl+Left, Ctrl+Right
