@@ -92,6 +92,8 @@ gesso_results_add (GessoResults *self, const char *path, const char *label, cons
     gesso_filmstrip_set_selected (self->filmstrip, result);
   gesso_library_thumbnail_async (self->library, path, THUMBNAIL_SIZE, NULL, thumbnail_cb,
                                  g_object_ref (result));
+  /* The library watches folders, but not one that the first picture only now made. */
+  gesso_library_add_picture_async (self->library, path, NULL, NULL, NULL);
 }
 
 /* ---- keeping ---- */

@@ -30,6 +30,9 @@ def scenario():
     left = [p for p in PICTURES.rglob("*") if p.is_file() and p.suffix != ".png"]
     ok(not left, f"nothing else lies beside it {left or ''}")
     screenshot("first-picture")
+    studio.page("gallery")
+    studio.find("a red apple, .*", "table cell")
+    ok(True, "the gallery has it, too")
     note(f"saved as {picture.name}, {picture.stat().st_size} bytes")
     studio.quit()
 

@@ -7,13 +7,13 @@ Usage: ../xvfb.sh take_screenshots.py GESSO FOLDER [light|dark]
 The window draws itself (GESSO_DEBUG=screenshot), so that no border or pointer of the test's display is in them.
 The pictures in it are made by the model that ships.
 """
+import os
 import pathlib
-import sqlite3
 import subprocess
 import sys
 import time
 
-from studio import DATA, GLib, Jobs, Studio, has_state, main, ok, pictures, recipe, wait, xdotool
+from studio import GLib, Jobs, Studio, has_state, main, ok, pictures, recipe, wait, xdotool
 
 PROMPTS = ["a fox", "a rocket", "a mushroom", "a red apple", "a sunflower", "a blue butterfly", "a whale", "a cactus",
            "an owl", "a hot air balloon", "a strawberry", "a penguin", "a sailboat", "a pizza", "a turtle", "a rose",
@@ -21,27 +21,37 @@ PROMPTS = ["a fox", "a rocket", "a mushroom", "a red apple", "a sunflower", "a b
 LARGEST_BYTES = 150 * 1024
 
 
-def take(studio, folder, name):
-    """Twice alike: thumbnails and previews have arrived."""
+def draw(studio, path):
+    """The window refuses while it is between two frames."""
+    def drawn():
+        studio.app_action("screenshot", GLib.Variant("s", str(path)))
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            if path.exists() and path.read_bytes()[-8:-4] == b"IEND":
+                return True
+            time.sleep(0.02)
+        return False
+    path.unlink(missing_ok=True)
+    wait(path.name, drawn)
+    return path.read_bytes()
+
+
+def take(studio, folder, name, moving=False):
+    """Twice alike, when thumbnails and previews have arrived; or of something that runs."""
     path, before = folder / f"{name}.png", None
     while True:
-        path.unlink(missing_ok=True)
-        studio.app_action("screenshot", GLib.Variant("s", str(path)))
-        wait(f"{name}.png", lambda: path.exists() and path.read_bytes()[-8:-4] == b"IEND")
-        if path.read_bytes() == before:
+        now = draw(studio, path)
+        if moving or now == before:
             break
-        before = path.read_bytes()
+        before = now
         time.sleep(0.5)
-    ok(len(before) < LARGEST_BYTES, f"{name}.png has {len(before)} bytes")
+    shrink(path)
 
 
-def take_moving(studio, folder, name):
-    """Of something that runs, which is never twice alike."""
-    path = folder / f"{name}.png"
-    path.unlink(missing_ok=True)
-    studio.app_action("screenshot", GLib.Variant("s", str(path)))
-    wait(f"{name}.png", lambda: path.exists() and path.read_bytes()[-8:-4] == b"IEND")
-    ok(path.stat().st_size < LARGEST_BYTES, f"{name}.png has {path.stat().st_size} bytes")
+def shrink(path):
+    """To 255 colours: README and metainfo need no more."""
+    subprocess.run(["convert", str(path), "-strip", "+dither", "-colors", "255", f"png8:{path}"], check=True)
+    ok(path.stat().st_size < LARGEST_BYTES, f"{path.name} has {path.stat().st_size} bytes")
 
 
 def make(studio, prompts):
@@ -54,14 +64,6 @@ def make(studio, prompts):
 
 def picture_of(prompt):
     return next(p for p in pictures() if recipe(p)["prompt"] == prompt)
-
-
-def star(prompts):
-    """As if starred earlier; the next window shows it."""
-    db = sqlite3.connect(DATA / "library.db", timeout=30)
-    db.executemany("UPDATE pictures SET starred = 1 WHERE prompt = ?", [(p,) for p in prompts])
-    db.commit()
-    db.close()
 
 
 def paint(studio):
@@ -79,18 +81,22 @@ def paint(studio):
 def scenario():
     gesso, folder = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    look = {"light": "force-light", "dark": "force-dark"}[sys.argv[3]] if len(sys.argv) > 3 else "default"
-    env = {"GESSO_DEBUG": "screenshot", "ADW_DEBUG_COLOR_SCHEME": look.replace("force", "prefer")}
-    subprocess.run([gesso, "--screenshot", str(folder / "first-run.png")], check=True)
-    ok((folder / "first-run.png").stat().st_size < LARGEST_BYTES, "first-run.png is small")
+    look = sys.argv[3] if len(sys.argv) > 3 else "light"
+    quiet = {**os.environ, "ADW_DEBUG_COLOR_SCHEME": f"prefer-{look}"}
+    env = {"GESSO_DEBUG": "screenshot", "ADW_DEBUG_COLOR_SCHEME": f"prefer-{look}"}
+    subprocess.run([gesso, "--screenshot", str(folder / "first-run.png")], check=True, env=quiet)
+    shrink(folder / "first-run.png")
     studio = Studio(gesso, env=env).open()
     studio.can_generate()
     studio.press("Close this card")
     make(studio, PROMPTS)
+    xdotool("mousemove", 640, 835)
     take(studio, folder, "create")
     studio.page("gallery")
-    wait("the pictures", lambda: len(studio.all("a .*|an .*", "list item|grid cell|image")) >= 6 or studio.has("a fox.*"))
-    xdotool("key", "Tab", "Tab", "Tab", "Tab", "Tab", "Right", "Right")
+    wait("the pictures", lambda: len(studio.all(".*, Today.*", "table cell")) >= len(PROMPTS))
+    studio.click(studio.find("a sunflower, .*", "table cell"))
+    wait("the recipe", lambda: studio.has("gesso-mini.*"))
+    xdotool("mousemove", 600, 830)
     take(studio, folder, "gallery")
     studio.page("create")
     studio.send(picture_of("a fox"))
@@ -104,7 +110,6 @@ def scenario():
 
 
 def show_queue(gesso, folder, env):
-    star(PROMPTS[::5])
     studio = Studio(gesso, env=env).open()
     studio.can_generate()
     studio.change("show-queue", True)
@@ -114,7 +119,7 @@ def show_queue(gesso, folder, env):
     n = Jobs.count("done")
     studio.change("pause", False)
     wait("a job", lambda: Jobs.count("done") > n)
-    take_moving(studio, folder, "queue")
+    take(studio, folder, "queue", moving=True)
     wait("the rest", lambda: Jobs.count("waiting", "running", "parked") == 0)
     studio.quit()
 
