@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * drag-source.c - a little file manager for tests: a window whose label drags the files that are
- * given on the command line.  Prints "ready" when it is shown and "done ACTION" when a drag ended.
+ * given on the command line.  Prints "ready" when it is shown, "over ACTION" when what is under the
+ * pointer says what it would do with them, and "done ACTION" when a drag ended.
  */
 #include <gtk/gtk.h>
 
@@ -13,6 +14,18 @@ prepare_cb (GtkDragSource *source, double x, double y, gpointer user_data)
   GdkContentProvider *content = gdk_content_provider_new_typed (GDK_TYPE_FILE_LIST, list);
   g_boxed_free (GDK_TYPE_FILE_LIST, list);
   return content;
+}
+
+static void
+action_cb (GdkDrag *drag, GParamSpec *pspec, gpointer user_data)
+{
+  g_print ("over %d\n", (int) gdk_drag_get_selected_action (drag));
+}
+
+static void
+begin_cb (GtkDragSource *source, GdkDrag *drag, gpointer user_data)
+{
+  g_signal_connect (drag, "notify::selected-action", G_CALLBACK (action_cb), NULL);
 }
 
 static void
@@ -31,6 +44,7 @@ activate_cb (GtkApplication *app, gpointer user_data)
   gtk_window_set_decorated (GTK_WINDOW (window), FALSE);
   gtk_window_set_child (GTK_WINDOW (window), label);
   g_signal_connect (drag, "prepare", G_CALLBACK (prepare_cb), NULL);
+  g_signal_connect (drag, "drag-begin", G_CALLBACK (begin_cb), NULL);
   g_signal_connect (drag, "drag-end", G_CALLBACK (end_cb), NULL);
   gtk_widget_add_controller (label, GTK_EVENT_CONTROLLER (drag));
   gtk_window_present (GTK_WINDOW (window));

@@ -4,38 +4,51 @@
 
 Usage: ../xvfb.sh -s 1700x900 drop_inpaint.py GESSO DRAG_SOURCE
 """
+import os
 import subprocess
 import sys
 
-from studio import HOME, Studio, has_state, main, note, ok, pictures, png_pixels, png_write, recipe, screenshot, wait, xdotool
+from studio import (HOME, Studio, drag_to, has_state, line, main, note, ok, pictures, png_pixels, png_write, recipe,
+                    screenshot, wait, xdotool)
 
 SIDE = 128  # the size of the model that ships, so that the picture is used as it is
 
 
-def drag(start, points):
-    """As slow as a hand: GTK takes a jump for a click."""
-    words = ["mousemove", *start, "sleep", 0.2, "mousedown", 1, "sleep", 0.2]
-    for point in points:
-        words += ["mousemove", *point, "sleep", 0.06]
-    xdotool(*words, "sleep", 0.2, "mouseup", 1)
+class Source:
+    """The window of another program, whose only label drags @file."""
 
+    def __init__(self, file):
+        self.process = subprocess.Popen([sys.argv[2], str(file)], stdout=subprocess.PIPE)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.said = b""
+        wait("the other program", lambda: "ready" in self.lines())
+        found = wait("its window", lambda: subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "^DragSource$"],
+                                                          capture_output=True, text=True).stdout.split())
+        xdotool("windowmove", "--sync", found[-1], 1350, 300)
 
-def line(start, end, n):
-    return [(start[0] + (end[0] - start[0]) * i // n, start[1] + (end[1] - start[1]) * i // n) for i in range(1, n + 1)]
+    def lines(self):
+        self.said += self.process.stdout.read() or b""
+        return self.said.decode().splitlines()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
 
 
 def drop(studio, canvas, file):
-    source = subprocess.Popen([sys.argv[2], str(file)], stdout=subprocess.PIPE, text=True)
-    wait("the other program", lambda: source.stdout.readline() == "ready\n")
-    window = wait("its window", lambda: subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "^DragSource$"],
-                                                       capture_output=True, text=True).stdout.split())[-1]
-    xdotool("windowmove", "--sync", window, 1350, 300)
+    """Lets go when the canvas has said that it takes it: a slow machine needs longer for that."""
+    source = Source(file)
     start, end = (1450, 360), studio.centre(canvas)
-    drag(start, line(start, end, 10) + [end])
-    answer = wait("the end of the drag", source.stdout.readline)
-    source.kill()
-    source.wait()
-    return answer.strip()
+    drag_to(start, line(start, end, 10))
+
+    def is_taken():
+        xdotool("mousemove_relative", 1, 0, "sleep", 0.05, "mousemove_relative", "--", -1, 0)
+        return "over 1" in source.lines()
+    wait("the canvas to take the drop", is_taken)
+    xdotool("mouseup", 1)
+    answer = wait("the end of the drag", lambda: [said for said in source.lines() if said.startswith("done")])
+    source.close()
+    return answer[0]
 
 
 def scenario():
@@ -54,7 +67,9 @@ def scenario():
     wait("the brush", lambda: has_state(studio.all("Paint Mask", "push button")[0], "PRESSED"))
     x, y, width, height = studio.extents(canvas)
     middle = (x + width // 2, y + height // 2)
-    drag((middle[0] - 20, middle[1]), line((middle[0] - 20, middle[1]), (middle[0] + 20, middle[1] + 10), 8))
+    left = (middle[0] - 20, middle[1])
+    drag_to(left, line(left, (middle[0] + 20, middle[1] + 10), 8))
+    xdotool("sleep", 0.2, "mouseup", 1)
     screenshot("painted")
     studio.find("Inpaint", "push button")
     ok(True, "with a mask the button says Inpaint")

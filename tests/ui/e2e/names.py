@@ -8,7 +8,7 @@ Usage: ../xvfb.sh names.py GESSO
 import re
 import sys
 
-from studio import HOME, Jobs, Studio, has_state, main, note, ok, png_write, wait, walk, xdotool
+from studio import HOME, Jobs, Studio, has_state, main, note, ok, png_write, search, settle, wait, walk, xdotool
 
 CLASS = re.compile(r"(Gtk|Adw|Gdk|Gesso)[A-Z]\w+")
 
@@ -36,15 +36,13 @@ def named(node):
     return bool(node.get_name().strip()) and not CLASS.fullmatch(node.get_name())
 
 
-def bad_names(studio):
-    """Of what is shown now."""
-    return [path_of(n) for n in studio.all() if has_state(n, "FOCUSABLE") and not named(n) and not hands_on(n)]
-
-
 def look(studio, what):
-    wrong = bad_names(studio)
-    n = sum(has_state(node, "FOCUSABLE") for node in studio.all())
-    if not ok(not wrong, f"{what}: all {n} widgets that take the focus have names"):
+    """At what is shown now."""
+    studio.app.clear_cache()
+    settle()
+    takers = [n for window in studio.app_children() for n in search(window, lambda node: has_state(node, "FOCUSABLE"))]
+    wrong = [path_of(n) for n in takers if not named(n) and not hands_on(n)]
+    if not ok(takers and not wrong, f"{what}: all {len(takers)} widgets that take the focus have names"):
         note("\n".join(wrong))
 
 

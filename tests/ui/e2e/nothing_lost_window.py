@@ -68,13 +68,17 @@ class WindowQueue(session.Queue):
         return self.query(f"SELECT count (*) FROM jobs WHERE state IN {LIVE}")[0][0] == 0
 
     def quit(self):
-        """As from the menu; the window asks nothing, because nothing waits."""
-        bus = Gio.bus_get_sync(Gio.BusType.SESSION)
-        wait("the window's name", lambda: bus.call_sync(
-            "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
-            session_name(), None, 0, -1, None).unpack()[0])
-        Gio.DBusActionGroup.get(bus, ID, PATH).activate_action("quit", None)
-        self.window.communicate(timeout=session.LONGEST_S)
+        """As from the menu, until it is heard: the bus may still have the name of the window that was killed, and
+        while the last job is noted as done the window asks whether it may park it."""
+        actions = Gio.DBusActionGroup.get(Gio.bus_get_sync(Gio.BusType.SESSION), ID, PATH)
+
+        def has_ended():
+            actions.activate_action("quit", None)
+            try:
+                return self.window.wait(timeout=0.5) is not None
+            except subprocess.TimeoutExpired:
+                return False
+        wait("the end of the window", has_ended, session.LONGEST_S)
         assert self.window.returncode == 0, f"the window ended with {self.window.returncode}"
 
     def finish(self):
@@ -93,11 +97,6 @@ class WindowQueue(session.Queue):
 
     def check_alive(self):
         assert self.window.poll() is None, f"the window ended by itself with {self.window.returncode}"
-
-
-def session_name():
-    from studio import GLib
-    return GLib.Variant("(s)", (ID,))
 
 
 def torment(queue, rng, counts, n):

@@ -7,7 +7,7 @@ Usage: ../xvfb.sh queue_order.py GESSO
 """
 import sys
 
-from studio import Jobs, Studio, has_state, main, note, ok, pictures, recipe, screenshot, wait, walk, xdotool
+from studio import Jobs, Studio, drag_to, has_state, line, main, note, ok, pictures, recipe, screenshot, wait, xdotool
 
 N_JOBS = 50
 
@@ -18,7 +18,7 @@ def title(i):
 
 def row(studio, name):
     """The title's label in the queue."""
-    return studio.find(name, "label")
+    return studio.find(name, "label", within=studio.jobs)
 
 
 def key_on(studio, name, keys, done):
@@ -30,19 +30,26 @@ def key_on(studio, name, keys, done):
 
 
 def selected(studio, name):
-    return any(has_state(item, "SELECTED") and any(n.get_name() == name for n in walk(item))
-               for item in studio.all(role="list item"))
+    node = row(studio, name)
+    while node and node.get_role_name() != "list item":
+        node = node.get_parent()
+    return node and has_state(node, "SELECTED")
 
 
-def drag(studio, name, onto, share):
-    """Drops @name on the row of @onto, at @share of its height."""
-    x, y = studio.resting(row(studio, name))
-    x1, y1, _, height = studio.extents(row(studio, onto))
-    target = y1 + int(height * share)
-    words = ["mousemove", x, y, "sleep", 0.2, "mousedown", 1, "sleep", 0.2]
-    for i in range(1, 11):
-        words += ["mousemove", x + (x1 + 30 - x) * i // 10, y + (target - y) * i // 10, "sleep", 0.06]
-    xdotool(*words, "sleep", 0.2, "mouseup", 1)
+def drag(studio, name, onto, share, done):
+    """Drops @name on the row of @onto, at @share of its height.  Nothing tells from outside when the list is ready to
+    take it, so what was too fast for a slow machine is done again, slower."""
+    for pause_s in (0.06, 0.3, 1.5):
+        start = studio.resting(row(studio, name))
+        x, y, _, height = studio.extents(row(studio, onto))
+        end = (x + 30, y + int(height * share))
+        drag_to(start, line(start, end, 10) + [end], pause_s)
+        xdotool("sleep", 4 * pause_s, "mouseup", 1)
+        try:
+            return wait("the drop", done, 60 * pause_s)
+        except TimeoutError:
+            note(f"no drop at {pause_s} s a move")
+    raise TimeoutError(f"{name} cannot be dropped on {onto}")
 
 
 def move(order, name, to):
@@ -62,8 +69,7 @@ def reorder(studio, order):
     move(order, title(6), 0)
     ok(Jobs.waiting() == order, "reordered by keys")
     studio.click(row(studio, order[0]))
-    drag(studio, order[4], order[1], 0.1)
-    wait("the drop", lambda: Jobs.waiting() != order)
+    drag(studio, order[4], order[1], 0.1, lambda: Jobs.waiting() != order)
     move(order, order[4], 1)
     ok(Jobs.waiting() == order, "reordered by dragging")
     note(f"now {', '.join(order[:7])}")
@@ -107,6 +113,7 @@ def scenario():
     for name in order:
         studio.generate(name)
     ok(Jobs.waiting() == order, f"{N_JOBS} jobs wait in the order in which they were added")
+    studio.jobs = studio.find("Jobs", "list")
     reorder(studio, order)
     cancelled = cancel_and_duplicate(studio, order)
     run_and_pause(studio, order, cancelled)

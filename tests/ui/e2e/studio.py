@@ -115,12 +115,35 @@ def walk(node, visible=True):
             continue
 
 
-def is_visible(node):
-    """GTK 4.8 never says SHOWING; what is not shown has no size or is not VISIBLE."""
+def has_size(node):
     if "Component" not in node.get_interfaces():
         return True
     e = Atspi.Component.get_extents(node, Atspi.CoordType.WINDOW)
-    return e.width > 0 and e.height > 0 and has_state(node, "VISIBLE")
+    return e.width > 0 and e.height > 0
+
+
+def is_visible(node):
+    """GTK 4.8 never says SHOWING; what is not shown has no size or is not VISIBLE."""
+    return has_state(node, "VISIBLE") and has_size(node)
+
+
+def search(node, wanted, visible=True):
+    """As walk(), but only what is @wanted.  Asking for a size is dear: where there is nothing to leave out, it is
+    not asked."""
+    try:
+        if visible and not has_state(node, "VISIBLE"):
+            return
+        n, found = node.get_child_count(), wanted(node)
+        if visible and (found or n > 1) and not has_size(node):
+            return
+        if found:
+            yield node
+        children = [node.get_child_at_index(i) for i in range(n)]
+    except GLib.Error:  # it went away meanwhile
+        return
+    for child in children:
+        if child:
+            yield from search(child, wanted, visible)
 
 
 def has_state(node, state):
@@ -129,6 +152,19 @@ def has_state(node, state):
 
 def text_of(node):
     return Atspi.Text.get_text(node, 0, Atspi.Text.get_character_count(node)) if "Text" in node.get_interfaces() else ""
+
+
+def line(start, end, n):
+    """@n points from @start, which is not among them, to @end."""
+    return [(start[0] + (end[0] - start[0]) * i // n, start[1] + (end[1] - start[1]) * i // n) for i in range(1, n + 1)]
+
+
+def drag_to(start, points, pause_s=0.06):
+    """Presses at @start and moves on, as slow as a hand: GTK takes a jump for a click.  The button stays down."""
+    words = ["mousemove", *start, "sleep", 0.2, "mousedown", 1, "sleep", 0.2]
+    for point in points:
+        words += ["mousemove", *point, "sleep", pause_s]
+    xdotool(*words)
 
 
 def xdotool(*words):
@@ -293,25 +329,26 @@ class Studio:
 
     # ---- AT-SPI
 
-    def all(self, name=None, role=None, visible=True):
-        self.app.clear_cache()
+    def search(self, name=None, role=None, visible=True, within=None):
+        """Widgets whose name and role match the regular expressions, one after the other."""
+        (within or self.app).clear_cache()
         settle()
-        found = []
-        for window in self.app_children():
-            for node in walk(window, visible):
-                try:
-                    if (name is None or re.fullmatch(name, node.get_name())) and (role is None or re.fullmatch(role, node.get_role_name())):
-                        found.append(node)
-                except GLib.Error:
-                    continue
-        return found
 
-    def has(self, name, role=None):
-        return bool(self.all(name, role))
+        def wanted(node):
+            return ((name is None or re.fullmatch(name, node.get_name()))
+                    and (role is None or re.fullmatch(role, node.get_role_name())))
+        for top in [within] if within else self.app_children():
+            yield from search(top, wanted, visible)
 
-    def find(self, name, role=None, visible=True):
-        """The first widget whose name matches the regular expression."""
-        return wait(f"{role or 'a widget'} named {name!r}", lambda: next(iter(self.all(name, role, visible)), None))
+    def all(self, *args, **kwargs):
+        return list(self.search(*args, **kwargs))
+
+    def has(self, *args, **kwargs):
+        return next(self.search(*args, **kwargs), None) is not None
+
+    def find(self, name, role=None, visible=True, within=None):
+        """The first of them, as soon as there is one."""
+        return wait(f"{role or 'a widget'} named {name!r}", lambda: next(self.search(name, role, visible, within), None))
 
     def press(self, name, role="push button"):
         """The innermost match: GtkMenuButton and AdwSplitButton show as two nested buttons."""
