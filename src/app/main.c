@@ -6,6 +6,14 @@
 
 #include "app/gesso-application.h"
 #include "app/gesso-paths.h"
+#include "core/status.h"
+
+/* What the engine's own sentences come out as, in this process. */
+static const char *
+translate (const char *text)
+{
+  return dgettext (GETTEXT_PACKAGE, text);
+}
 
 int
 main (int argc, char **argv)
@@ -15,6 +23,7 @@ main (int argc, char **argv)
   bindtextdomain (GETTEXT_PACKAGE, locale_dir);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
+  status_set_translate (translate);
   g_autoptr (GessoApplication) app = gesso_application_new ();
   return g_application_run (G_APPLICATION (app), argc, argv);
 }

@@ -16,17 +16,18 @@
 static bool
 fail_io (Status *status, const char *verb, const char *path, int error)
 {
-  const char *what = error == ENOSPC || error == EDQUOT || error == EFBIG ? "the disk is full"
-                     : error == ENOENT                   ? "there is no such file or folder"
-                     : error == EACCES || error == EROFS ? "it is not permitted"
-                     : error == EEXIST                   ? "a file of that name exists already"
-                     : error == EISDIR                   ? "it is a folder"
-                                                         : NULL;
+  const char *what = error == ENOSPC || error == EDQUOT || error == EFBIG
+                         ? STATUS_MARK ("the disk is full")
+                     : error == ENOENT ? STATUS_MARK ("there is no such file or folder")
+                     : error == EACCES || error == EROFS ? STATUS_MARK ("it is not permitted")
+                     : error == EEXIST ? STATUS_MARK ("a file of that name exists already")
+                     : error == EISDIR ? STATUS_MARK ("it is a folder")
+                                       : NULL;
   char buffer[128] = "";
   if (!what)
     what = strerror_r (error, buffer, sizeof buffer);
   return status_fail (status, error == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
-                      "Cannot %s \"%.300s\": %s.", verb, path, what);
+                      "Cannot %s \"%.300s\": %s.", status_text (verb), path, status_text (what));
 }
 
 bool
@@ -35,7 +36,7 @@ media_source_open (MediaSource *source, const char *path, Status *status)
   *source = (MediaSource){ .name = path, .fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
   struct stat st;
   if (source->fd < 0)
-    return fail_io (status, "open", path, errno);
+    return fail_io (status, STATUS_MARK ("open"), path, errno);
   if (fstat (source->fd, &st) != 0 || !S_ISREG (st.st_mode))
     {
       media_source_close (source);
@@ -131,9 +132,9 @@ create_temp (AtomicFile *file, Status *status)
       int error = errno;
       mem_free (name);
       if (error != EEXIST)
-        return fail_io (status, "write", file->path, error);
+        return fail_io (status, STATUS_MARK ("write"), file->path, error);
     }
-  return fail_io (status, "write", file->path, EEXIST);
+  return fail_io (status, STATUS_MARK ("write"), file->path, EEXIST);
 }
 
 bool
@@ -158,7 +159,7 @@ atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *s
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
-        return fail_io (status, "write", file->path, errno);
+        return fail_io (status, STATUS_MARK ("write"), file->path, errno);
       p += n;
       n_bytes -= (size_t) n;
     }
@@ -201,7 +202,7 @@ atomic_file_commit (AtomicFile *file, bool overwrite, Status *status)
                            : rename_new (file->temp_path, file->path)) != 0)
     error = errno;
   if (error)
-    fail_io (status, "write", file->path, error);
+    fail_io (status, STATUS_MARK ("write"), file->path, error);
   else
     {
       sync_folder (file->path);

@@ -44,6 +44,6 @@ png_state_failed (PngState *state)
     return status_fail (state->status, STATUS_NO_MEMORY,
                         "Out of memory: close other programs and retry.");
   return status_fail (state->status, STATUS_FORMAT,
-                      "Cannot %s \"%.300s\": the PNG is damaged (%s).", state->verb, state->name,
-                      state->message);
+                      "Cannot %s \"%.300s\": the PNG is damaged (%s).", status_text (state->verb),
+                      state->name, state->message);
 }

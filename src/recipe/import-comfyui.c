@@ -137,7 +137,7 @@ note_second_pass (Comfy *w, GraphNode *sampler)
   char what[TEXT_EXCERPT_SIZE], class_type[TEXT_EXCERPT_SIZE], denoise[TEXT_EXCERPT_SIZE];
   struct json_object *value = graph_value (&w->graph, sampler, "denoise");
   const char *text = value ? json_object_get_string (value) : NULL;
-  snprintf (what, sizeof what, "A second pass (%.30s, denoise %.10s)",
+  snprintf (what, sizeof what, status_text ("A second pass (%.30s, denoise %.10s)"),
             text_excerpt (class_type, sampler->class_type),
             text_excerpt (denoise, text ? text : "?"));
   return import_left_out (w->im, what);

@@ -50,8 +50,8 @@ parse (const Import *im, const char *text, const char *what)
   size_t n = strlen (text);
   if (n <= IMPORT_MAX_JSON_BYTES)
     return json_parse (text, n, IMPORT_MAX_JSON_DEPTH, what, im->status);
-  status_fail (im->status, STATUS_FORMAT, "%s is larger than %d MiB: it cannot be read.", what,
-               IMPORT_MAX_JSON_BYTES >> 20);
+  status_fail (im->status, STATUS_FORMAT, "%s is larger than %d MiB: it cannot be read.",
+               status_text (what), IMPORT_MAX_JSON_BYTES >> 20);
   return NULL;
 }
 
@@ -61,11 +61,11 @@ static bool
 read_json (Import *im, const char *text, const char *what, JsonReader reader)
 {
   struct json_object *root = parse (im, text, what);
-  bool ok =
-      root &&
-      (json_object_is_type (root, json_type_object) ||
-       status_fail (im->status, STATUS_FORMAT, "%s is no JSON object: it is damaged.", what)) &&
-      reader (im, root);
+  bool ok = root &&
+            (json_object_is_type (root, json_type_object) ||
+             status_fail (im->status, STATUS_FORMAT, "%s is no JSON object: it is damaged.",
+                          status_text (what))) &&
+            reader (im, root);
   json_object_put (root);
   return ok;
 }
@@ -73,7 +73,8 @@ read_json (Import *im, const char *text, const char *what, JsonReader reader)
 static bool
 read_novelai (Import *im, const Texts *texts)
 {
-  struct json_object *root = parse (im, find_text (texts, "Comment"), "NovelAI's comment");
+  struct json_object *root =
+      parse (im, find_text (texts, "Comment"), STATUS_MARK ("NovelAI's comment"));
   bool ok = root && import_novelai (im, root, find_text (texts, "Description"));
   json_object_put (root);
   return ok;
@@ -90,7 +91,7 @@ unknown_json (Import *im)
 static bool
 read_json_parameters (Import *im, const char *text, ImportSource *source)
 {
-  struct json_object *root = parse (im, text, "The picture's settings");
+  struct json_object *root = parse (im, text, STATUS_MARK ("The picture's settings"));
   bool ok = false;
   if (!root)
     return false;
@@ -144,9 +145,9 @@ read_best (Import *im, const Texts *texts, ImportSource *source)
     return read_gesso (im, text);
   *source = IMPORT_INVOKEAI;
   if ((text = find_text (texts, "invokeai_metadata")))
-    return read_json (im, text, "InvokeAI's metadata", import_invokeai);
+    return read_json (im, text, STATUS_MARK ("InvokeAI's metadata"), import_invokeai);
   if ((text = find_text (texts, "sd-metadata")))
-    return read_json (im, text, "InvokeAI's metadata", import_invokeai_sd);
+    return read_json (im, text, STATUS_MARK ("InvokeAI's metadata"), import_invokeai_sd);
   if ((text = find_text (texts, "Dream")))
     return import_invokeai_dream (im, text);
   const char *graph = find_text (texts, "prompt");
@@ -156,7 +157,7 @@ read_best (Import *im, const Texts *texts, ImportSource *source)
                : read_infotext (im, text, graph && looks_like_json (graph), source);
   *source = IMPORT_COMFYUI;
   if (graph)
-    return read_json (im, graph, "The ComfyUI graph", import_comfyui);
+    return read_json (im, graph, STATUS_MARK ("The ComfyUI graph"), import_comfyui);
   *source = IMPORT_NOVELAI;
   const char *software = find_text (texts, "Software");
   if (software && text_starts_with (software, "NovelAI") && find_text (texts, "Comment"))

@@ -83,6 +83,7 @@ parse_with (
 struct json_object *
 json_parse (const char *text, size_t n_bytes, int max_depth, const char *what, Status *status)
 {
+  what = status_text (what);
   const size_t most = INT_MAX / 6; /* escaped, every byte may become six */
   if (n_bytes >= most || memchr (text, '\0', n_bytes))
     {

@@ -132,7 +132,8 @@ dup_value (Span s, Status *status)
   if (s.end - s.at < 2 || *s.at != '"' || s.end[-1] != '"')
     return dup_span (s, status);
   Status bad = { 0 };
-  struct json_object *root = json_parse (s.at, (size_t) (s.end - s.at), 1, "A value", &bad);
+  struct json_object *root =
+      json_parse (s.at, (size_t) (s.end - s.at), 1, STATUS_MARK ("A value"), &bad);
   if (!root && bad.code == STATUS_NO_MEMORY)
     {
       status_fail (status, bad.code, "%s", bad.message);

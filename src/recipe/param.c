@@ -85,7 +85,7 @@ fail_range (const RecipeParam *param, const char *text, const char *kind, Status
   text_from_double (min, param->min);
   text_from_double (max, param->max);
   return status_fail (status, STATUS_ARGUMENT, "%s has to be a %s from %s to %s, not \"%s\".",
-                      param->key, kind, min, max, text_excerpt (excerpt, text));
+                      param->key, status_text (kind), min, max, text_excerpt (excerpt, text));
 }
 
 static bool
@@ -93,7 +93,7 @@ set_int (const RecipeParam *param, void *record, const char *text, Status *statu
 {
   double v;
   if (!text_to_double (text, &v) || v < param->min || v > param->max || v != floor (v))
-    return fail_range (param, text, "whole number", status);
+    return fail_range (param, text, STATUS_MARK ("whole number"), status);
   *(int *) field (param, record) = (int) v;
   return true;
 }
@@ -103,7 +103,7 @@ set_float (const RecipeParam *param, void *record, const char *text, Status *sta
 {
   double v;
   if (!text_to_double (text, &v) || v < param->min || v > param->max)
-    return fail_range (param, text, "number", status);
+    return fail_range (param, text, STATUS_MARK ("number"), status);
   *(double *) field (param, record) = v == 0 ? 0 : v; /* no negative zero */
   return true;
 }

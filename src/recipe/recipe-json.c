@@ -66,7 +66,7 @@ add_unknown (struct json_object *root, const Recipe *recipe, Status *status)
     return true;
   struct json_object *unknown =
       json_parse (recipe->unknown_json, strlen (recipe->unknown_json), RECIPE_JSON_MAX_DEPTH,
-                  "The part of a newer recipe", status);
+                  STATUS_MARK ("The part of a newer recipe"), status);
   bool ok = unknown != NULL;
   struct json_object_iter it;
   if (ok && json_object_is_type (unknown, json_type_object))
@@ -126,13 +126,14 @@ static bool
 set_from_json (Recipe *recipe, const RecipeParam *p, struct json_object *value, Status *status)
 {
   static const char *const kinds[] = {
-    [PARAM_STRING] = "a text",      [PARAM_PATH] = "a text",    [PARAM_INT] = "a whole number",
-    [PARAM_U64] = "a whole number", [PARAM_FLOAT] = "a number", [PARAM_BOOL] = "true or false",
-    [PARAM_ENUM] = "a text"
+    [PARAM_STRING] = STATUS_MARK ("a text"),      [PARAM_PATH] = STATUS_MARK ("a text"),
+    [PARAM_INT] = STATUS_MARK ("a whole number"), [PARAM_U64] = STATUS_MARK ("a whole number"),
+    [PARAM_FLOAT] = STATUS_MARK ("a number"),     [PARAM_BOOL] = STATUS_MARK ("true or false"),
+    [PARAM_ENUM] = STATUS_MARK ("a text")
   };
   if (!type_fits (p, value))
     return status_fail (status, STATUS_ARGUMENT, "%s in the recipe has to be %s.", p->key,
-                        kinds[p->type]);
+                        status_text (kinds[p->type]));
   const char *text = json_object_get_string (value);
   if (!text)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
@@ -213,7 +214,7 @@ recipe_from_json (Recipe *recipe, const char *json, size_t n_bytes, Notes *notes
     return status_fail (status, STATUS_FORMAT, "The recipe is larger than %d MiB: it is damaged.",
                         RECIPE_JSON_MAX_BYTES >> 20);
   struct json_object *root =
-      json_parse (json, n_bytes, RECIPE_JSON_MAX_DEPTH, "The recipe", status);
+      json_parse (json, n_bytes, RECIPE_JSON_MAX_DEPTH, STATUS_MARK ("The recipe"), status);
   if (!root)
     return false;
   Recipe read;

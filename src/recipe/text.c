@@ -213,7 +213,7 @@ notes_add (Notes *notes, Status *status, const char *format, ...)
   Text text = { 0 };
   va_list args;
   va_start (args, format);
-  text_vprintf (&text, format, args);
+  text_vprintf (&text, status_text (format), args);
   va_end (args);
   char *sentence = text_steal (&text, status);
   if (!sentence ||

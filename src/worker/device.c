@@ -59,9 +59,10 @@ char *
 device_describe (const Backend *backend, int n_threads)
 {
   if (g_str_equal (backend->name, "null"))
-    return g_strdup ("No device: nothing is computed");
+    return g_strdup (status_text ("No device: nothing is computed"));
   g_autofree char *processor = processor_name ();
   int n = n_threads > 0 ? n_threads : usable_processors ();
-  return g_strdup_printf ("%s, %d %s, %s", processor, n, n == 1 ? "thread" : "threads",
+  return g_strdup_printf ("%s, %d %s, %s", processor, n,
+                          n == 1 ? status_text ("thread") : status_text ("threads"),
                           level_name (backend->level));
 }

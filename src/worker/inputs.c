@@ -58,7 +58,8 @@ load_mask (JobInputs *inputs, const Recipe *recipe, Status *status)
                         recipe->mask_image);
   if (m->width != source->width || m->height != source->height)
     snprintf (inputs->note, sizeof inputs->note,
-              "The mask has %d x %d pixels, the initial image %d x %d: the mask was resized.",
+              status_text (
+                  "The mask has %d x %d pixels, the initial image %d x %d: the mask was resized."),
               m->width, m->height, source->width, source->height);
   return true;
 }
@@ -137,9 +138,9 @@ note_unused_fill (JobInputs *inputs, const Recipe *recipe, const PipelineJob *jo
 {
   if (!*inputs->note && recipe->inpaint_fill != RECIPE_INPAINT_ORIGINAL && job->denoise >= 1 &&
       job->convention == CONVENTION_DIFFUSERS)
-    snprintf (inputs->note, sizeof inputs->note,
-              "inpaint_fill has no effect at denoise 1 under diffusers' convention: set denoise "
-              "below 1, or convention to comfyui.");
+    snprintf (inputs->note, sizeof inputs->note, "%s",
+              status_text ("inpaint_fill has no effect at denoise 1 under diffusers' convention: "
+                           "set denoise below 1, or convention to comfyui."));
 }
 
 static bool

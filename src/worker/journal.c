@@ -44,10 +44,11 @@ static bool
 fail_io (Status *status, const char *verb, const char *path)
 {
   int error = errno;
-  const char *what =
-      error == ENOSPC || error == EDQUOT || error == EFBIG ? "the disk is full" : strerror (error);
-  return status_fail (status, STATUS_IO, "The journal \"%.300s\" could not be %s: %s.", path, verb,
-                      what);
+  const char *what = error == ENOSPC || error == EDQUOT || error == EFBIG
+                         ? STATUS_MARK ("the disk is full")
+                         : strerror (error);
+  return status_fail (status, STATUS_IO, "The journal \"%.300s\" could not be %s: %s.", path,
+                      status_text (verb), status_text (what));
 }
 
 /* ---- reading ---- */
@@ -114,7 +115,7 @@ read_open (Journal *journal, int fd, const char *path, Status *status)
   struct stat st;
   if (fstat (fd, &st) != 0)
     {
-      fail_io (status, "read", path);
+      fail_io (status, STATUS_MARK ("read"), path);
       return JOURNAL_FAILED;
     }
   if (!S_ISREG (st.st_mode) || st.st_size < (off_t) (sizeof (Head) + SHA256_DIGEST_SIZE) ||
@@ -142,7 +143,7 @@ journal_read (Journal *journal, const char *path, Status *status)
     return JOURNAL_NONE;
   if (fd < 0)
     {
-      fail_io (status, "opened", path);
+      fail_io (status, STATUS_MARK ("opened"), path);
       return JOURNAL_FAILED;
     }
   JournalResult result = read_open (journal, fd, path, status);
@@ -231,13 +232,13 @@ journal_write (const Journal *journal, const char *path, Status *status)
     return status_fail (status, STATUS_ARGUMENT, "The journal's path is too long.");
   Writer w = { .fd = open (temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) };
   if (w.fd < 0)
-    return fail_io (status, "written", path);
+    return fail_io (status, STATUS_MARK ("written"), path);
   bool ok = write_body (&w, journal) && fsync (w.fd) == 0;
-  ok = (ok || fail_io (status, "written", path));
+  ok = (ok || fail_io (status, STATUS_MARK ("written"), path));
   if (close (w.fd) != 0 && ok)
-    ok = fail_io (status, "written", path);
+    ok = fail_io (status, STATUS_MARK ("written"), path);
   if (ok && rename (temp, path) != 0)
-    ok = fail_io (status, "written", path);
+    ok = fail_io (status, STATUS_MARK ("written"), path);
   if (ok)
     sync_folder (path);
   else
@@ -252,7 +253,7 @@ journal_put_aside (const char *path, Status *status)
   if (strlen (path) >= GESSO_PATH_SIZE)
     return status_fail (status, STATUS_ARGUMENT, "The journal's path is too long.");
   snprintf (aside, sizeof aside, "%s.aside", path);
-  return rename (path, aside) == 0 || fail_io (status, "put aside", path);
+  return rename (path, aside) == 0 || fail_io (status, STATUS_MARK ("put aside"), path);
 }
 
 /* Not brought to the disk: a journal that a power cut brings back is of a batch that nobody asks

@@ -4,6 +4,7 @@
  * Exit status: 0 ended as asked, 1 failed, 2 bad usage, 75 a --batch was parked (try again).
  */
 #include <fcntl.h>
+#include <libintl.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
@@ -244,10 +245,28 @@ run (const Options *o)
   return code;
 }
 
+static const char *
+translate (const char *text)
+{
+  return dgettext (GETTEXT_PACKAGE, text);
+}
+
+/* What is told to the client is read by the same person as the client's window. */
+static void
+speak_the_users_language (void)
+{
+  char dir[GESSO_PATH_SIZE];
+  setlocale (LC_ALL, "");
+  path_locale_dir (dir, GESSO_LOCALE_DIR);
+  bindtextdomain (GETTEXT_PACKAGE, dir);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  status_set_translate (translate);
+}
+
 int
 main (int argc, char **argv)
 {
-  setlocale (LC_ALL, "");
+  speak_the_users_language ();
   Options o = { .fd = GESSO_IPC_WORKER_FD };
   g_autoptr (GError) error = NULL;
   int code = CODE_USAGE;

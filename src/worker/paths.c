@@ -24,6 +24,18 @@ join (char out[GESSO_PATH_SIZE], const char *dir, const char *name, Status *stat
   return (n >= 0 && n < GESSO_PATH_SIZE) || too_long (status);
 }
 
+/* @out: receives the folder of the running program */
+static bool
+program_dir (char out[GESSO_PATH_SIZE], Status *status)
+{
+  ssize_t n = readlink ("/proc/self/exe", out, GESSO_PATH_SIZE - 1);
+  if (n <= 0)
+    return status_fail (status, STATUS_IO, "The program cannot find itself: is /proc mounted?");
+  out[n] = '\0';
+  *strrchr (out, '/') = '\0';
+  return true;
+}
+
 /* Both layouts are found from the program itself, so that an installation can be moved. */
 bool
 path_data_dir (char out[GESSO_PATH_SIZE], Status *status)
@@ -32,12 +44,9 @@ path_data_dir (char out[GESSO_PATH_SIZE], Status *status)
   if (override && *override)
     return snprintf (out, GESSO_PATH_SIZE, "%s", override) < GESSO_PATH_SIZE || too_long (status);
   char exe[GESSO_PATH_SIZE];
-  ssize_t n = readlink ("/proc/self/exe", exe, sizeof exe - 1);
-  if (n <= 0)
-    return status_fail (status, STATUS_IO, "The program cannot find itself: is /proc mounted?");
-  exe[n] = '\0';
+  if (!program_dir (exe, status))
+    return false;
   static const char *const relative[] = { "../share/gesso", "../../../data" };
-  *strrchr (exe, '/') = '\0';
   char probe[GESSO_PATH_SIZE + 16];
   for (size_t i = 0; i < sizeof relative / sizeof *relative; i++)
     {
@@ -51,6 +60,24 @@ path_data_dir (char out[GESSO_PATH_SIZE], Status *status)
       status, STATUS_NOT_FOUND,
       "The program's data is missing: reinstall Gesso, or set GESSO_DATA to its data "
       "folder.");
+}
+
+void
+path_locale_dir (char out[GESSO_PATH_SIZE], const char *installed)
+{
+  static const char *const relative[] = { "../share/locale", "../../po" };
+  char exe[GESSO_PATH_SIZE], probe[GESSO_PATH_SIZE + 32];
+  Status status = { 0 };
+  bool known = program_dir (exe, &status);
+  for (size_t i = 0; known && i < sizeof relative / sizeof *relative; i++)
+    {
+      known = join (out, exe, relative[i], &status);
+      /* any language will do: all of them are built and installed together */
+      snprintf (probe, sizeof probe, "%s/de/LC_MESSAGES/gesso.mo", known ? out : "");
+      if (known && access (probe, R_OK) == 0)
+        return;
+    }
+  snprintf (out, GESSO_PATH_SIZE, "%s", installed);
 }
 
 bool

@@ -39,7 +39,8 @@ use_smaller_tiles (Batch *b, const char *why)
   if (tile == 0)
     return false;
   b->tile_px = tile;
-  snprintf (sentence, sizeof sentence, "%s: the picture is decoded in tiles of %d pixels.", why,
+  snprintf (sentence, sizeof sentence,
+            status_text ("%s: the picture is decoded in tiles of %d pixels."), status_text (why),
             tile);
   batch_note (b, sentence);
   return true;
@@ -73,8 +74,9 @@ begin_decoding (Batch *b, int index)
   b->journal.decode_started = before + 1;
   bool large = b->decode_bytes > available_bytes (b->runner) / LARGE_SHARE;
   for (int i = MAX_STARTS; large && i <= before; i++)
-    if (!use_smaller_tiles (b, "Decoding ended the program more than once, it may need too much "
-                               "memory"))
+    if (!use_smaller_tiles (b,
+                            STATUS_MARK ("Decoding ended the program more than once, it may need "
+                                         "too much memory")))
       break;
   batch_write_journal (b);
 }
@@ -92,7 +94,7 @@ decode_one (Batch *b, int index, uint8_t *rgb, Status *status)
         return status_fail (status, STATUS_CANCELLED, "Cancelled.");
       if (pipeline_run_decode (b->run, index, b->tile_px, rgb, &one))
         return true;
-      if (one.code != STATUS_NO_MEMORY || !use_smaller_tiles (b, "Memory is short"))
+      if (one.code != STATUS_NO_MEMORY || !use_smaller_tiles (b, STATUS_MARK ("Memory is short")))
         return status_fail (status, one.code, "%s", one.message);
     }
 }

@@ -247,8 +247,10 @@ put_aside (Batch *b, const char *why, Status *status)
   journal_clear (&b->old);
   if (!journal_put_aside (b->spec->journal, status))
     return false;
-  snprintf (sentence, sizeof sentence,
-            "The journal of this batch %s: it was put aside and the batch begins anew.", why);
+  snprintf (
+      sentence, sizeof sentence,
+      status_text ("The journal of this batch %s: it was put aside and the batch begins anew."),
+      status_text (why));
   batch_note (b, sentence);
   return true;
 }
@@ -265,7 +267,7 @@ read_journal (Batch *b, Status *status)
     case JOURNAL_NONE:
       return true;
     case JOURNAL_DAMAGED:
-      return put_aside (b, "is damaged", status);
+      return put_aside (b, STATUS_MARK ("is damaged"), status);
     case JOURNAL_FAILED:
       break;
     }
@@ -279,11 +281,12 @@ restore (Batch *b, Status *status)
   if (!b->old.recipe)
     return true;
   if (!is_of_this_batch (b))
-    return put_aside (b, "is of another recipe or of files that have changed since", status);
+    return put_aside (b, STATUS_MARK ("is of another recipe or of files that have changed since"),
+                      status);
   if (pipeline_run_restore (b->run, b->old.state, b->old.state_bytes, &one))
     return true;
   if (one.code == STATUS_FORMAT)
-    return put_aside (b, "does not fit this version of the program", status);
+    return put_aside (b, STATUS_MARK ("does not fit this version of the program"), status);
   return status_fail (status, one.code, "%s", one.message);
 }
 
@@ -322,7 +325,8 @@ batch_write_journal (Batch *b)
     }
   if (!b->journal_broken)
     {
-      snprintf (sentence, sizeof sentence, "%s If the program ends now, this batch begins anew.",
+      snprintf (sentence, sizeof sentence,
+                status_text ("%s If the program ends now, this batch begins anew."),
                 status.message);
       batch_note (b, sentence);
     }

@@ -99,6 +99,29 @@ test_threads_start_nothing_once_cancelled (void)
   threads_free (t);
 }
 
+/* Another order of the arguments, as another language may want. */
+static const char *
+to_german (const char *text)
+{
+  return g_str_equal (text, "Cannot %s \"%s\".") ? "„%2$s“ kann nicht %1$s werden."
+         : g_str_equal (text, "open")            ? "geöffnet"
+                                                 : text;
+}
+
+static void
+test_status_speaks_the_users_language (void)
+{
+  Status status = { 0 }, other = { 0 }, english = { 0 };
+  status_set_translate (to_german);
+  status_fail (&status, STATUS_IO, "Cannot %s \"%s\".", status_text (STATUS_MARK ("open")), "a b");
+  status_fail (&other, STATUS_IO, "%s", "open"); /* what a "%s" stands for is no text of ours */
+  status_set_translate (NULL);
+  status_fail (&english, STATUS_IO, "Cannot %s \"%s\".", status_text (STATUS_MARK ("open")), "a b");
+  g_assert_cmpstr (status.message, ==, "„a b“ kann nicht geöffnet werden.");
+  g_assert_cmpstr (other.message, ==, "open");
+  g_assert_cmpstr (english.message, ==, "Cannot open \"a b\".");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -108,6 +131,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/dtype/bf16-rounds-to-nearest-even", test_bf16_rounds_to_nearest_even);
   g_test_add_func ("/core/mem/grow-fails-cleanly", test_grow_fails_without_losing_the_array);
   g_test_add_func ("/core/status/first-failure-wins", test_status_keeps_the_first_failure);
+  g_test_add_func ("/core/status/users-language", test_status_speaks_the_users_language);
   g_test_add_func ("/core/threads/every-task-once", test_threads_run_every_task_once);
   g_test_add_func ("/core/threads/cancel", test_threads_start_nothing_once_cancelled);
   return g_test_run ();

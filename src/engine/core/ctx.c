@@ -104,7 +104,7 @@ ctx_fail (Ctx *ctx, StatusCode code, const char *format, ...)
   char message[STATUS_MESSAGE_SIZE];
   va_list args;
   va_start (args, format);
-  vsnprintf (message, sizeof message, format, args);
+  vsnprintf (message, sizeof message, status_text (format), args);
   va_end (args);
   status_fail (&ctx->status, code, "%s", message);
   return NULL;

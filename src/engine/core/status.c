@@ -4,6 +4,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static StatusTranslate translate_text;
+
+void
+status_set_translate (StatusTranslate translate)
+{
+  translate_text = translate;
+}
+
+const char *
+status_text (const char *text)
+{
+  return translate_text && *text ? translate_text (text) : text;
+}
+
 bool
 status_fail (Status *status, StatusCode code, const char *format, ...)
 {
@@ -11,7 +25,7 @@ status_fail (Status *status, StatusCode code, const char *format, ...)
     return false;
   va_list args;
   va_start (args, format);
-  vsnprintf (status->message, sizeof status->message, format, args);
+  vsnprintf (status->message, sizeof status->message, status_text (format), args);
   va_end (args);
   status->code = code;
   return false;

@@ -3,6 +3,9 @@
  *
  * The first failure wins: later ones are consequences and would only hide it.  The engine never
  * prints, aborts or exits; a Status travels up to the edge of the program, which shows it.
+ *
+ * Sentences are written in English.  A program whose user reads another language names a function
+ * that translates formats, since only here do a format and its arguments meet.
  */
 #pragma once
 
@@ -36,12 +39,26 @@ typedef struct
 
 /* status_fail:
  *
- * Records the failure unless one is recorded already.  @status may not be NULL.
+ * Records the failure unless one is recorded already.  @status may not be NULL.  @format is
+ * translated here; what a "%s" stands for is not.
  *
  * Returns: always false, so that a function can `return status_fail (...)`
  */
 bool status_fail (Status *status, StatusCode code, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
+
+/* A word or half a sentence in a table, given to status_text() when it is used: found by xgettext.
+ */
+#define STATUS_MARK(text) text
+
+/* Returns: @text in the user's language, or itself; valid for ever, from any thread */
+typedef const char *(*StatusTranslate) (const char *text);
+/* Once, before there are other threads; NULL: English. */
+void status_set_translate (StatusTranslate translate);
+/* status_text:
+ * @text: as it stands in the source, literal or marked; a format keeps its conversions
+ */
+const char *status_text (const char *text) __attribute__ ((format_arg (1)));
 
 static inline bool
 status_ok (const Status *status)

@@ -225,7 +225,7 @@ open_path (Opener *o, const char *path)
 {
   struct stat info;
   if (stat (path, &info) != 0)
-    return fail_errno (o->status, errno, "open", path);
+    return fail_errno (o->status, errno, STATUS_MARK ("open"), path);
   o->c->path = pool_strdup (o->pool, path, o->status);
   if (!o->c->path)
     return false;

@@ -41,7 +41,7 @@ hash_pieces (Hasher *h, struct sha256_ctx *sha)
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
-        return fail_errno (h->status, errno, "read", h->path);
+        return fail_errno (h->status, errno, STATUS_MARK ("read"), h->path);
       if (n == 0)
         return true;
       sha256_update (sha, (size_t) n, h->buffer);
@@ -56,7 +56,7 @@ hash_fd (Hasher *h, char hex[SHA256_HEX_SIZE])
 {
   struct stat info;
   if (fstat (h->fd, &info) != 0)
-    return fail_errno (h->status, errno, "read", h->path);
+    return fail_errno (h->status, errno, STATUS_MARK ("read"), h->path);
   h->total = info.st_size;
   h->buffer = mem_calloc (PIECE_BYTES, 1);
   if (!h->buffer)
@@ -79,7 +79,7 @@ file_sha256 (
   hex[0] = 0;
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return fail_errno (status, errno, "open", path);
+    return fail_errno (status, errno, STATUS_MARK ("open"), path);
   Hasher h = { .fd = fd, .path = path, .progress = progress, .data = data, .status = status };
   bool ok = hash_fd (&h, hex);
   close (fd);

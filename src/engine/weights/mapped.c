@@ -26,7 +26,7 @@ fail_errno (Status *status, int error, const char *verb, const char *path)
   if (error == ENOENT || error == ENOTDIR)
     return status_fail (status, STATUS_NOT_FOUND,
                         "There is no file \"%s\": it may have been moved or renamed.", path);
-  return status_fail (status, STATUS_IO, "Cannot %s \"%s\": %s.", verb, path, reason);
+  return status_fail (status, STATUS_IO, "Cannot %s \"%s\": %s.", status_text (verb), path, reason);
 }
 
 static bool
@@ -34,9 +34,9 @@ map_fd (MappedFile *file, int fd, const char *path, Status *status)
 {
   struct stat info;
   if (fstat (fd, &info) != 0)
-    return fail_errno (status, errno, "read", path);
+    return fail_errno (status, errno, STATUS_MARK ("read"), path);
   if (S_ISDIR (info.st_mode))
-    return fail_errno (status, EISDIR, "read", path);
+    return fail_errno (status, EISDIR, STATUS_MARK ("read"), path);
   if (!S_ISREG (info.st_mode))
     return status_fail (status, STATUS_IO, "\"%s\" is not a regular file.", path);
   if (info.st_size == 0)
@@ -45,7 +45,7 @@ map_fd (MappedFile *file, int fd, const char *path, Status *status)
                         path_base (path));
   void *p = mmap (NULL, (size_t) info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (p == MAP_FAILED)
-    return fail_errno (status, errno, "map", path);
+    return fail_errno (status, errno, STATUS_MARK ("map"), path);
   file->data = p;
   file->size = (size_t) info.st_size;
   return true;
@@ -57,7 +57,7 @@ mapped_open (MappedFile *file, const char *path, Status *status)
   *file = (MappedFile){ 0 };
   int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
   if (fd < 0)
-    return fail_errno (status, errno, "open", path);
+    return fail_errno (status, errno, STATUS_MARK ("open"), path);
   bool ok = map_fd (file, fd, path, status);
   close (fd);
   return ok;

@@ -31,7 +31,7 @@ damaged (Status *status, const char *label, const char *format, ...)
   char what[320];
   va_list args;
   va_start (args, format);
-  vsnprintf (what, sizeof what, format, args);
+  vsnprintf (what, sizeof what, status_text (format), args);
   va_end (args);
   return status_fail (status, STATUS_FORMAT, "\"%.100s\" is damaged: %s. Download it again.", label,
                       what);
