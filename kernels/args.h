@@ -89,7 +89,7 @@ typedef struct
   Compute compute;
 } ConvArgs;
 
-/* y = softmax (scale q k^T + causal mask) v for each head; softmax in f32.
+/* y = softmax (scale q k^T + biases + causal mask) v for each head; softmax in f32.
  * Head h occupies columns h * head_dim .. (h + 1) * head_dim - 1.  Row strides let q, k, v be
  * slices. */
 typedef struct
@@ -100,6 +100,10 @@ typedef struct
   float *y;                             /* (n, len_q, n_heads * head_dim), contiguous */
   float scale;
   bool causal; /* query i sees keys 0 .. i */
+  /* NULL, or (len_q + len_k - 1, n_heads): query i takes row j - i + len_q - 1 for key j (T5). */
+  const float *relative_bias;
+  /* NULL, or (n, len_k): one for each key; -INFINITY hides it.  Every query must see a key. */
+  const float *key_bias;
   Compute compute;
 } AttentionArgs;
 
@@ -125,6 +129,64 @@ typedef struct
   Param weight, bias;
   float *y;
 } LayerNormArgs;
+
+/* y = x / sqrt (mean (x^2) + eps) * weight over rows of dim; y may equal x. */
+typedef struct
+{
+  int64_t n_rows, dim;
+  float eps;
+  const float *x;
+  Param weight;
+  float *y;
+} RmsNormArgs;
+
+/* y = layer_norm (x) * (1 + scale) + shift, without other parameters.
+ * x, y (n, n_rows, dim); scale, shift (n, dim), rows modulation_stride apart; y may equal x. */
+typedef struct
+{
+  int64_t n, n_rows, dim;
+  float eps;
+  const float *x, *scale, *shift;
+  int64_t modulation_stride;
+  float *y;
+} NormModulateArgs;
+
+/* Rotary positions over heads that may be normed first.
+ * x (n, len, n_heads * head_dim), tokens x_stride apart, an entry len * x_stride; head_dim even.
+ * Each head is divided by sqrt (mean (x^2) + eps) and multiplied by norm (head_dim), unless there
+ * is none.  Then columns 2 j and 2 j + 1 turn: with c, s = table[token][2 j], table[token][2 j +
+ * 1], y = (x0 c - x1 s, x1 c + x0 s). table (len, head_dim), shared by all entries and heads; NULL:
+ * nothing turns. y: tokens n_heads * head_dim apart, entries y_entry. */
+typedef struct
+{
+  int64_t n, len, n_heads, head_dim;
+  const float *x;
+  int64_t x_stride;
+  Param norm;
+  float eps;
+  const float *table;
+  float *y;
+  int64_t y_entry;
+} RopeArgs;
+
+/* y = x + gate * b.  x, b, y (n, n_rows, dim); gate (n, dim), rows gate_stride apart; y may equal x
+ * or b. */
+typedef struct
+{
+  int64_t n, n_rows, dim;
+  const float *x, *b, *gate;
+  int64_t gate_stride;
+  float *y;
+} AddGatedArgs;
+
+/* y = x * f (gate); y may equal x or gate. */
+typedef struct
+{
+  UnaryKind kind;
+  int64_t n;
+  const float *x, *gate;
+  float *y;
+} GatedArgs;
 
 /* y may equal x. */
 typedef struct
@@ -170,6 +232,16 @@ typedef struct
   float *y;
 } ConcatArgs;
 
+/* n_rows rows of width: x's stride apart to y's. */
+typedef struct
+{
+  int64_t n_rows, width;
+  const float *x;
+  int64_t x_stride;
+  float *y;
+  int64_t y_stride;
+} CopyArgs;
+
 /* Nearest-neighbour resize to any size: source index = floor (i * in / out). */
 typedef struct
 {
@@ -178,10 +250,12 @@ typedef struct
   float *y;
 } ResizeArgs;
 
-/* y (n, dim): [cos (t f), sin (t f)], f_i = exp (-ln 10000 * i / (dim / 2)); the angles in f64. */
+/* y (n, dim): [cos (t f), sin (t f)], f_i = exp (-ln 10000 * i / (dim / 2)); the angles in f64.
+ * times: what t is multiplied by first, in f32 (FLUX: 1000); 0 counts as 1. */
 typedef struct
 {
   int64_t n, dim;
   const float *t;
+  float times;
   float *y;
 } SinusoidArgs;

@@ -8,6 +8,7 @@ typedef struct
   int64_t n, n_heads, head_dim, len_q, len_k;
   bool fused; /* q, k, v are slices of one (n, len, 3 channels) tensor */
   bool causal;
+  bool has_relative_bias, has_key_bias;
   Compute compute;
   double spread; /* standard deviation of the scores */
 } AttentionCase;
@@ -24,6 +25,7 @@ run_attention (Backend *b, const void *args, float *y)
 typedef struct
 {
   const float *q, *k, *v;
+  const float *relative_bias, *key_bias; /* of the first key, or NULL */
   int64_t n_keys;
   double *scores, *magnitudes; /* n_keys each: of q k^T, and of |q| |k|^T */
   float *plain;                /* n_keys */
@@ -44,6 +46,11 @@ find_scores (const AttentionArgs *a, Head *h)
           plain += check_factor (h->q[i], a->compute) * check_factor (k[i], a->compute);
         }
       h->plain[j] = plain * a->scale;
+      float bias = h->relative_bias ? h->relative_bias[j * a->n_heads] : 0;
+      bias += h->key_bias ? h->key_bias[j] : 0;
+      h->scores[j] += bias;
+      h->magnitudes[j] += isfinite (bias) ? fabs (bias) : 0;
+      h->plain[j] += bias;
     }
 }
 
@@ -114,6 +121,10 @@ expect_all (Checker *c, const Outputs *o, const AttentionArgs *a)
           h.q = a->q + (image * a->len_q + i) * a->q_stride + column;
           h.k = a->k + image * a->len_k * a->k_stride + column;
           h.v = a->v + image * a->len_k * a->v_stride + column;
+          if (a->relative_bias)
+            h.relative_bias = a->relative_bias + (a->len_q - 1 - i) * a->n_heads + head;
+          if (a->key_bias)
+            h.key_bias = a->key_bias + image * a->len_k;
           h.n_keys = a->causal && i + 1 < a->len_k ? i + 1 : a->len_k;
           expect (o, a, &h, (image * a->len_q + i) * a->n_heads * a->head_dim + column);
         }
@@ -140,15 +151,28 @@ set_inputs (Checker *c, AttentionArgs *a, bool fused)
   a->v = check_rows (c, a->n * a->len_k, width, a->v_stride, VALUES_NORMAL);
 }
 
+/* A third of the keys hidden, but never the first, which every query has to see. */
+static float *
+key_biases (Checker *c, int64_t n, int64_t len_k)
+{
+  float *bias = check_input (c, n * len_k, VALUES_NORMAL);
+  for (int64_t i = 0; i < n * len_k; i++)
+    if (i % len_k > 0 && check_uniform (c) < 1.0 / 3)
+      bias[i] = -INFINITY;
+  return bias;
+}
+
 static void
 check_one (Checker *c, const AttentionCase *t)
 {
   if (t->fused && t->len_q != t->len_k)
     return;
-  if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lld-%lld%s%s+spread=%g",
+  if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lld-%lld%s%s%s%s+spread=%g",
                     check_compute_name (t->compute), (long long) t->n, (long long) t->n_heads,
                     (long long) t->len_q, (long long) t->len_k, (long long) t->head_dim,
-                    t->fused ? "+fused" : "", t->causal ? "+causal" : "", t->spread))
+                    t->fused ? "+fused" : "", t->causal ? "+causal" : "",
+                    t->has_relative_bias ? "+relative" : "", t->has_key_bias ? "+keys" : "",
+                    t->spread))
     return;
   AttentionArgs a = { .n = t->n,
                       .n_heads = t->n_heads,
@@ -159,6 +183,10 @@ check_one (Checker *c, const AttentionCase *t)
                       .causal = t->causal,
                       .compute = t->compute };
   set_inputs (c, &a, t->fused);
+  if (t->has_relative_bias)
+    a.relative_bias = check_input (c, (t->len_q + t->len_k - 1) * t->n_heads, VALUES_NORMAL);
+  if (t->has_key_bias)
+    a.key_bias = key_biases (c, t->n, t->len_k);
   Outputs o = check_outputs (c, t->n * t->len_q * t->n_heads * t->head_dim);
   expect_all (c, &o, &a);
   check_end (c, &(Case){ .outputs = o, .args = &a, .run = run_attention });
@@ -180,6 +208,8 @@ check_attention (Checker *c)
                                         .len_k = lens[i / COUNT (dims) / COUNT (lens)],
                                         .fused = mix / 8 % 2,
                                         .causal = mix / 16 % 2,
+                                        .has_relative_bias = mix / 32 % 4 == 0,
+                                        .has_key_bias = mix / 128 % 4 == 0,
                                         .compute = compute,
                                         .spread = 1 });
       }
@@ -202,6 +232,23 @@ check_attention (Checker *c)
       AttentionCase model = { .n = 2, .n_heads = 8, .head_dim = 40, .len_q = 1024, .len_k = 1024 };
       vae.compute = many.compute = model.compute = compute;
       vae.spread = many.spread = model.spread = 2;
+      /* T5's scale and biases, over several blocks of keys and of queries; FLUX's heads */
+      AttentionCase t5 = { .n = 2,
+                           .n_heads = 2,
+                           .head_dim = 64,
+                           .len_q = 270,
+                           .len_k = 270,
+                           .has_relative_bias = true,
+                           .compute = compute,
+                           .spread = 8 };
+      AttentionCase masked = t5, flux = t5;
+      masked.has_key_bias = true;
+      flux.has_relative_bias = false;
+      flux.head_dim = 128;
+      flux.spread = 2;
+      check_one (c, &t5);
+      check_one (c, &masked);
+      check_one (c, &flux);
       check_one (c, &vae);
       check_one (c, &many);
       if (check_is_long (c))

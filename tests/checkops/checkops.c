@@ -441,6 +441,7 @@ run_all (Checker *c)
   check_conv2d (c);
   check_attention (c);
   check_norms (c);
+  check_rope (c);
   check_elementwise (c);
   check_rows_ops (c);
   check_alone (c);

@@ -102,6 +102,7 @@ void check_linear (Checker *c);
 void check_conv2d (Checker *c);
 void check_attention (Checker *c);
 void check_norms (Checker *c);
+void check_rope (Checker *c);
 void check_elementwise (Checker *c);
 void check_rows_ops (Checker *c);
 void check_alone (Checker *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * elementwise.c - cases of the unary, add and geglu slots.
+ * elementwise.c - cases of the unary, add, add_gated, gated and geglu slots.
  */
 #include "checkops.h"
 
@@ -187,6 +187,101 @@ check_add (Checker *c, int64_t n, int64_t n_b, bool in_place)
 }
 
 static void
+run_add_gated (Backend *b, const void *args, float *y)
+{
+  AddGatedArgs a = *(const AddGatedArgs *) args;
+  a.y = y;
+  b->ops.add_gated (b, &a);
+}
+
+static void
+run_add_gated_over_x (Backend *b, const void *args, float *y)
+{
+  AddGatedArgs a = *(const AddGatedArgs *) args;
+  a.x = a.y = y;
+  b->ops.add_gated (b, &a);
+}
+
+static void
+run_add_gated_over_b (Backend *b, const void *args, float *y)
+{
+  AddGatedArgs a = *(const AddGatedArgs *) args;
+  a.b = a.y = y;
+  b->ops.add_gated (b, &a);
+}
+
+/* @over: 0 y is apart, 1 it is x, 2 it is b */
+static void
+check_add_gated (Checker *c, int64_t n, int64_t n_rows, int64_t dim, int over)
+{
+  static void (*const runs[]) (Backend *, const void *, float *) = { run_add_gated,
+                                                                     run_add_gated_over_x,
+                                                                     run_add_gated_over_b };
+  if (!check_begin (c, "add_gated/%lldx%lldx%lld%s", (long long) n, (long long) n_rows,
+                    (long long) dim,
+                    over == 1 ? "+y=x"
+                    : over    ? "+y=b"
+                              : ""))
+    return;
+  AddGatedArgs a = { .n = n, .n_rows = n_rows, .dim = dim, .gate_stride = dim + over };
+  a.x = check_input (c, n * n_rows * dim, VALUES_NORMAL);
+  a.b = check_input (c, n * n_rows * dim, VALUES_NORMAL);
+  a.gate = check_rows (c, n, dim, a.gate_stride, VALUES_NORMAL);
+  Outputs o = check_outputs (c, n * n_rows * dim);
+  for (int64_t i = 0; i < o.n; i++)
+    {
+      float gate = a.gate[i / dim / n_rows * a.gate_stride + i % dim];
+      o.exact[i] = a.x[i] + (double) gate * a.b[i];
+      o.plain[i] = a.x[i] + gate * a.b[i];
+      o.scale[i] = fabs (a.x[i]) + fabs ((double) gate * a.b[i]);
+    }
+  check_end (c, &(Case){ .outputs = o,
+                         .initial = over == 1 ? a.x
+                                    : over    ? a.b
+                                              : NULL,
+                         .args = &a,
+                         .run = runs[over] });
+}
+
+static void
+run_gated (Backend *b, const void *args, float *y)
+{
+  GatedArgs a = *(const GatedArgs *) args;
+  a.y = y;
+  b->ops.gated (b, &a);
+}
+
+static void
+run_gated_over_gate (Backend *b, const void *args, float *y)
+{
+  GatedArgs a = *(const GatedArgs *) args;
+  a.gate = a.y = y;
+  b->ops.gated (b, &a);
+}
+
+static void
+check_gated (Checker *c, UnaryKind kind, int64_t n, bool over_gate)
+{
+  if (!check_begin (c, "gated/%s/%lld%s", kind_names[kind], (long long) n,
+                    over_gate ? "+y=gate" : ""))
+    return;
+  GatedArgs a = { .kind = kind, .n = n };
+  a.x = check_input (c, n, VALUES_NORMAL);
+  a.gate = check_input (c, n, VALUES_NORMAL);
+  Outputs o = check_outputs (c, n);
+  for (int64_t i = 0; i < n; i++)
+    {
+      o.exact[i] = a.x[i] * exact_value (kind, a.gate[i]);
+      o.plain[i] = a.x[i] * plain_value (kind, a.gate[i]);
+      o.scale[i] = fabs ((double) a.x[i] * a.gate[i]);
+    }
+  check_end (c, &(Case){ .outputs = o,
+                         .initial = over_gate ? a.gate : NULL,
+                         .args = &a,
+                         .run = over_gate ? run_gated_over_gate : run_gated });
+}
+
+static void
 run_geglu (Backend *b, const void *args, float *y)
 {
   GegluArgs a = *(const GegluArgs *) args;
@@ -227,9 +322,16 @@ check_elementwise (Checker *c)
         check_add (c, counts[i], counts[j], (i + j) % 2);
         check_add (c, counts[i] * 3, counts[i], j % 2);
         if (j < COUNT (rows))
+          check_add_gated (c, 1 + j % 3, rows[j], counts[i], (i + j) % 3);
+        if (j < UNARY_COUNT)
+          check_gated (c, (UnaryKind) j, counts[i], i % 2);
+        if (j < COUNT (rows))
           check_geglu (c, rows[j], counts[i], i % 4 == 3 ? 10 : 1);
       }
   check_add (c, 200000, 200000, true);
   check_add (c, 200000, 1, false);
   check_geglu (c, 257, 1280, 1);
+  check_gated (c, UNARY_GELU_TANH, 100003, false);
+  check_add_gated (c, 3, 100, 1000, 1); /* tasks that begin and end inside entries */
+  check_add_gated (c, 200, 1, 768, 2);
 }

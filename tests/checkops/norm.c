@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * norm.c - cases of the group_norm and layer_norm slots.
+ * norm.c - cases of the group_norm, layer_norm, norm_modulate and rms_norm slots.
  */
 #include "checkops.h"
 
@@ -184,6 +184,113 @@ check_layer_norm (Checker *c, const LayerCase *t)
 }
 
 static void
+run_norm_modulate (Backend *b, const void *args, float *y)
+{
+  NormModulateArgs a = *(const NormModulateArgs *) args;
+  a.y = y;
+  b->ops.norm_modulate (b, &a);
+}
+
+static void
+run_norm_modulate_in_place (Backend *b, const void *args, float *y)
+{
+  NormModulateArgs a = *(const NormModulateArgs *) args;
+  a.x = a.y = y;
+  b->ops.norm_modulate (b, &a);
+}
+
+static void
+check_norm_modulate (
+    Checker *c, int64_t n, int64_t n_rows, int64_t dim, bool in_place, Values values)
+{
+  if (!check_begin (c, "norm_modulate/%lldx%lldx%lld%s%s", (long long) n, (long long) n_rows,
+                    (long long) dim, in_place ? "+y=x" : "", check_values_name (values)))
+    return;
+  NormModulateArgs a = { .n = n, .n_rows = n_rows, .dim = dim, .eps = 1e-6f };
+  a.modulation_stride = 2 * dim + 1;
+  a.x = check_rows (c, n * n_rows, dim, dim, values);
+  float *weight = check_floats (c, dim);
+  float *modulation = check_input (c, (n - 1) * a.modulation_stride + 2 * dim, VALUES_NORMAL);
+  a.shift = modulation;
+  a.scale = modulation + dim;
+  Outputs o = check_outputs (c, n * n_rows * dim);
+  for (int64_t row = 0; row < n * n_rows; row++)
+    {
+      int64_t at = row / n_rows * a.modulation_stride;
+      for (int64_t i = 0; i < dim; i++)
+        weight[i] = 1 + a.scale[at + i];
+      expect_group (&o, &(Group){ .x = a.x,
+                                  .weight = weight,
+                                  .bias = a.shift + at,
+                                  .first = row * dim,
+                                  .n_rows = 1,
+                                  .width = dim,
+                                  .stride = dim,
+                                  .eps = a.eps });
+      /* 1 + scale is rounded once, here as in the kernels. */
+      for (int64_t i = row * dim; i < (row + 1) * dim; i++)
+        o.slack[i] = FLT_EPSILON * o.scale[i];
+    }
+  check_end (c, &(Case){ .outputs = o,
+                         .initial = in_place ? a.x : NULL,
+                         .args = &a,
+                         .run = in_place ? run_norm_modulate_in_place : run_norm_modulate });
+}
+
+static void
+run_rms_norm (Backend *b, const void *args, float *y)
+{
+  RmsNormArgs a = *(const RmsNormArgs *) args;
+  a.y = y;
+  b->ops.rms_norm (b, &a);
+}
+
+static void
+run_rms_norm_in_place (Backend *b, const void *args, float *y)
+{
+  RmsNormArgs a = *(const RmsNormArgs *) args;
+  a.x = a.y = y;
+  b->ops.rms_norm (b, &a);
+}
+
+static void
+check_rms_norm (Checker *c, const LayerCase *t)
+{
+  if (!check_begin (c, "rms_norm/%lldx%lld%s+w=%s%s%s", (long long) t->n_rows, (long long) t->dim,
+                    t->in_place ? "+y=x" : "", dtype_name (t->dtype),
+                    t->has_weight ? "" : "-weight", check_values_name (t->values)))
+    return;
+  const float *weight = NULL;
+  RmsNormArgs a = { .n_rows = t->n_rows, .dim = t->dim, .eps = 1e-6f };
+  a.x = check_rows (c, t->n_rows, t->dim, t->dim, t->values);
+  if (t->has_weight)
+    a.weight = check_param (c, t->dtype, t->dim, VALUES_NORMAL, &weight);
+  Outputs o = check_outputs (c, t->n_rows * t->dim);
+  for (int64_t row = 0; row < t->n_rows; row++)
+    {
+      double squares = 0;
+      float plain = 0;
+      for (int64_t i = row * t->dim; i < (row + 1) * t->dim; i++)
+        {
+          squares += (double) a.x[i] * a.x[i];
+          plain += a.x[i] * a.x[i];
+        }
+      double inverse = 1 / sqrt (squares / (double) t->dim + a.eps);
+      float plain_inverse = 1 / sqrtf (plain / (float) t->dim + a.eps);
+      for (int64_t i = 0, at = row * t->dim; i < t->dim; i++, at++)
+        {
+          o.exact[at] = a.x[at] * inverse * (weight ? weight[i] : 1);
+          o.plain[at] = a.x[at] * plain_inverse * (weight ? weight[i] : 1);
+          o.scale[at] = fabs (o.exact[at]);
+        }
+    }
+  check_end (c, &(Case){ .outputs = o,
+                         .initial = t->in_place ? a.x : NULL,
+                         .args = &a,
+                         .run = t->in_place ? run_rms_norm_in_place : run_rms_norm });
+}
+
+static void
 check_group_norms (Checker *c)
 {
   static const Values values[] = { VALUES_NORMAL, VALUES_OFFSET,   VALUES_TINY,
@@ -255,6 +362,15 @@ check_norms (Checker *c)
   for (int i = 0; i < COUNT (rows) * COUNT (dims) * COUNT (values); i++)
     {
       unsigned mix = (unsigned) i * 2654435761u >> 16;
+      check_norm_modulate (c, 1 + mix % 3, rows[i % COUNT (rows)],
+                           dims[i / COUNT (rows) % COUNT (dims)], mix / 4 % 2,
+                           values[i / COUNT (rows) / COUNT (dims)]);
+      check_rms_norm (c, &(LayerCase){ .n_rows = rows[i % COUNT (rows)],
+                                       .dim = dims[i / COUNT (rows) % COUNT (dims)],
+                                       .in_place = mix % 2,
+                                       .has_weight = mix / 2 % 4 != 0,
+                                       .dtype = (DType) (mix / 32 % 3),
+                                       .values = values[i / COUNT (rows) / COUNT (dims)] });
       check_layer_norm (c, &(LayerCase){ .n_rows = rows[i % COUNT (rows)],
                                          .dim = dims[i / COUNT (rows) % COUNT (dims)],
                                          .in_place = mix % 2,
@@ -267,4 +383,13 @@ check_norms (Checker *c)
       c,
       &(LayerCase){
           .n_rows = 1000, .dim = 320, .has_weight = true, .has_bias = true, .dtype = DTYPE_F16 });
+  check_norm_modulate (c, 3, 70, 770, true, VALUES_NORMAL); /* tasks inside entries */
+  check_norm_modulate (c, 100, 1, 1536, false, VALUES_NORMAL);
+  check_rms_norm (
+      c, &(LayerCase){ .n_rows = 100, .dim = 4096, .has_weight = true, .dtype = DTYPE_BF16 });
+  check_rms_norm (c, &(LayerCase){ .n_rows = 20,
+                                   .dim = 1536,
+                                   .has_weight = true,
+                                   .dtype = DTYPE_F32,
+                                   .values = VALUES_HUGE });
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * rows.c - cases of the embed, concat, resize and sinusoid slots.
+ * rows.c - cases of the embed, concat, copy, resize and sinusoid slots.
  *
  * All but sinusoid are exact: scale and slack stay zero.
  */
@@ -19,6 +19,14 @@ run_concat (Backend *b, const void *args, float *y)
   ConcatArgs a = *(const ConcatArgs *) args;
   a.y = y;
   b->ops.concat (b, &a);
+}
+
+static void
+run_copy (Backend *b, const void *args, float *y)
+{
+  CopyArgs a = *(const CopyArgs *) args;
+  a.y = y;
+  b->ops.copy (b, &a);
 }
 
 static void
@@ -93,6 +101,28 @@ check_concat (Checker *c, int64_t n_rows, int64_t dim_a, int64_t dim_b)
 }
 
 static void
+check_copy (Checker *c, int64_t n_rows, int64_t width, int64_t gap_x, int64_t gap_y)
+{
+  if (!check_begin (c, "copy/%lldx%lld+%lld-%lld", (long long) n_rows, (long long) width,
+                    (long long) gap_x, (long long) gap_y))
+    return;
+  CopyArgs a = {
+    .n_rows = n_rows, .width = width, .x_stride = width + gap_x, .y_stride = width + gap_y
+  };
+  a.x = check_rows (c, n_rows, width, a.x_stride, VALUES_NORMAL);
+  Outputs o = check_outputs (c, (n_rows - 1) * a.y_stride + width);
+  for (int64_t i = 0; i < o.n; i++)
+    {
+      int64_t row = i / a.y_stride, column = i % a.y_stride;
+      if (column < width)
+        expect_exactly (&o, i, a.x[row * a.x_stride + column]);
+      else
+        o.exact[i] = GAP;
+    }
+  check_end (c, &(Case){ .outputs = o, .args = &a, .run = run_copy });
+}
+
+static void
 check_resize (
     Checker *c, int64_t n, int64_t h, int64_t w, int64_t h_out, int64_t w_out, int64_t n_channels)
 {
@@ -116,20 +146,22 @@ check_resize (
 }
 
 static void
-check_sinusoid (Checker *c, int64_t n, int64_t dim)
+check_sinusoid (Checker *c, int64_t n, int64_t dim, float times)
 {
-  if (!check_begin (c, "sinusoid/%lldx%lld", (long long) n, (long long) dim))
+  if (!check_begin (c, "sinusoid/%lldx%lld+times=%g", (long long) n, (long long) dim,
+                    (double) times))
     return;
   float *t = check_floats (c, n);
-  SinusoidArgs a = { .n = n, .dim = dim, .t = t };
+  SinusoidArgs a = { .n = n, .dim = dim, .t = t, .times = times };
   Outputs o = check_outputs (c, n * dim);
   for (int64_t i = 0; i < n; i++)
-    t[i] = (float) (1000 * check_uniform (c));
+    t[i] = (float) (1000 * check_uniform (c)) / (times == 0 ? 1 : times);
   for (int64_t i = 0; i < n * dim; i++)
     {
       int64_t column = i % dim, half = dim / 2;
       double frequency = pow (10000, -(double) (column % half) / (double) half);
-      double angle = t[i / dim] * frequency;
+      float scaled = times == 0 ? t[i / dim] : t[i / dim] * times;
+      double angle = scaled * frequency;
       o.exact[i] = column < half ? cos (angle) : sin (angle);
       o.plain[i] = (float) o.exact[i];
       o.scale[i] = fabs (o.exact[i]);
@@ -150,10 +182,13 @@ check_rows_ops (Checker *c)
           check_embed (c, 21, sizes[i], d % 3 ? 7 : 0, (DType) (d / 3), (DType) (d % 3));
         }
       for (int j = 0; j < COUNT (sizes); j++)
-        check_concat (c, 1 + i * j, sizes[i], sizes[j]);
+        {
+          check_concat (c, 1 + i * j, sizes[i], sizes[j]);
+          check_copy (c, 1 + i, sizes[j], i % 4, i % 3);
+        }
       for (int h = 0; h < 5; h++)
         check_resize (c, 1 + i % 2, sizes[h], sizes[(h + i) % 6], 2 * sizes[h], 9, sizes[i]);
-      check_sinusoid (c, 1 + i, 2 * sizes[i]);
+      check_sinusoid (c, 1 + i, 2 * sizes[i], i % 3 ? 0 : 1000);
     }
   check_embed (c, 2 * 77, 768, 77, DTYPE_F16, DTYPE_F16);
   for (DType dtype = DTYPE_F8_E4M3; dtype < DTYPE_COUNT; dtype++)
@@ -162,6 +197,8 @@ check_rows_ops (Checker *c)
       check_embed (c, 21, 37, 0, dtype, dtype);
     }
   check_concat (c, 4096, 320, 640);
+  check_copy (c, 300, 3072, 12288, 0);
+  check_copy (c, 3, 70000, 1, 5);
   check_resize (c, 1, 64, 64, 128, 128, 64);
   check_resize (c, 2, 33, 31, 64, 20, 5);
 }

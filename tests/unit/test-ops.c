@@ -100,6 +100,87 @@ misfit_attention_batch (Ctx *ctx)
 }
 
 static Tensor *
+misfit_attention_bias (Ctx *ctx)
+{
+  Tensor *q = input (ctx, SHAPE (1, 5, 8));
+  AttentionOptions options = { .relative_bias = input (ctx, SHAPE (8, 2)) };
+  return op_attention_biased (ctx, q, q, q, 2, options);
+}
+
+static Tensor *
+misfit_attention_key_bias (Ctx *ctx)
+{
+  Tensor *q = input (ctx, SHAPE (1, 5, 8));
+  AttentionOptions options = { .key_bias = input (ctx, SHAPE (1, 4)) };
+  return op_attention_biased (ctx, q, q, q, 2, options);
+}
+
+static Tensor *
+misfit_rms_norm (Ctx *ctx)
+{
+  return op_rms_norm (ctx, input (ctx, SHAPE (3, 7)), &norm_8, 1e-6f);
+}
+
+static Tensor *
+misfit_modulation (Ctx *ctx)
+{
+  Tensor *x = input (ctx, SHAPE (2, 5, 8));
+  return op_norm_modulate (ctx, x, input (ctx, SHAPE (2, 16)), 0, 9, 1e-6f);
+}
+
+static Tensor *
+misfit_modulation_rows (Ctx *ctx)
+{
+  Tensor *x = input (ctx, SHAPE (2, 5, 8));
+  return op_norm_modulate (ctx, x, input (ctx, SHAPE (3, 16)), 0, 8, 1e-6f);
+}
+
+static Tensor *
+misfit_gate (Ctx *ctx)
+{
+  Tensor *x = input (ctx, SHAPE (2, 5, 8));
+  return op_add_gated (ctx, x, x, input (ctx, SHAPE (2, 7)), 0);
+}
+
+static Tensor *
+misfit_gated (Ctx *ctx)
+{
+  return op_gated (ctx, UNARY_SILU, input (ctx, SHAPE (2, 8)), input (ctx, SHAPE (2, 7)));
+}
+
+static Tensor *
+misfit_rope_heads (Ctx *ctx)
+{
+  Heads a = { input (ctx, SHAPE (2, 5, 8)), &norm_8 };
+  return op_rope (ctx, a, (Heads){ 0 }, 2, 1e-6f, NULL);
+}
+
+static Tensor *
+misfit_rope_positions (Ctx *ctx)
+{
+  Heads a = { .x = input (ctx, SHAPE (2, 5, 8)) };
+  return op_rope (ctx, a, a, 2, 1e-6f, input (ctx, SHAPE (9, 4)));
+}
+
+static Tensor *
+misfit_join (Ctx *ctx)
+{
+  return op_join (ctx, input (ctx, SHAPE (1, 5, 8)), input (ctx, SHAPE (1, 5, 7)));
+}
+
+static Tensor *
+misfit_tokens (Ctx *ctx)
+{
+  return op_tokens (ctx, input (ctx, SHAPE (1, 5, 8)), 3, 3);
+}
+
+static Tensor *
+misfit_columns (Ctx *ctx)
+{
+  return op_columns (ctx, input (ctx, SHAPE (1, 5, 8)), 4, 5);
+}
+
+static Tensor *
 misfit_group_norm (Ctx *ctx)
 {
   return op_group_norm (ctx, input (ctx, SHAPE (1, 6, 6, 8)), LAYER (norm_8), 3, 1e-5f, false);
@@ -187,6 +268,18 @@ static const Misfit misfits[] = {
   { misfit_attention_heads, "attention-heads", "8 channels does not split into 3 heads" },
   { misfit_attention_keys, "attention-keys", "Attention over" },
   { misfit_attention_batch, "attention-batch", "Attention over" },
+  { misfit_attention_bias, "attention-bias", "biases have another shape" },
+  { misfit_attention_key_bias, "attention-key-bias", "biases have another shape" },
+  { misfit_rms_norm, "rms-norm", "norm.weight is 8 wide but its input is 7" },
+  { misfit_modulation, "modulation", "modulation that does not fit" },
+  { misfit_modulation_rows, "modulation-rows", "modulation that does not fit" },
+  { misfit_gate, "gate", "gated sum do not fit" },
+  { misfit_gated, "gated", "a gate and its values differ" },
+  { misfit_rope_heads, "rope-heads", "do not split into 2 heads that turn" },
+  { misfit_rope_positions, "rope-positions", "10 tokens have 9 positions" },
+  { misfit_join, "join", "joined tokens differ in width" },
+  { misfit_tokens, "tokens", "tokens 3 to 6 of 5" },
+  { misfit_columns, "columns", "columns 4 to 9 of 8" },
   { misfit_group_norm, "group-norm", "norm.weight: 8 channels do not split into 3 groups" },
   { misfit_group_norm_width, "group-norm-width", "norm.weight: 6 channels" },
   { misfit_layer_norm, "layer-norm", "norm.weight is 8 wide but its input is 7" },
@@ -265,9 +358,25 @@ call_without_operand (Ctx *ctx, int which)
     case 16:
       return op_resize (ctx, NULL, 1, 1);
     case 17:
-      return op_sinusoid (ctx, NULL, 4);
+      return op_sinusoid (ctx, NULL, 1, 4);
     case 18:
       return op_view (ctx, NULL, 1, &ne);
+    case 19:
+      return op_rms_norm (ctx, t, NULL, 1e-6f);
+    case 20:
+      return op_norm_modulate (ctx, t, NULL, 0, 0, 1e-6f);
+    case 21:
+      return op_add_gated (ctx, t, t, NULL, 0);
+    case 22:
+      return op_gated (ctx, UNARY_SILU, t, NULL);
+    case 23:
+      return op_rope (ctx, (Heads){ 0 }, (Heads){ 0 }, 1, 1e-6f, NULL);
+    case 24:
+      return op_join (ctx, t, NULL);
+    case 25:
+      return op_tokens (ctx, NULL, 0, 1);
+    case 26:
+      return op_columns (ctx, NULL, 0, 1);
     default:
       return NULL;
     }
@@ -278,7 +387,7 @@ test_ops_need_their_operands (void)
 {
   enum
   {
-    N_CALLS = 19
+    N_CALLS = 27
   };
   for (int i = 0; i < N_CALLS; i++)
     {
@@ -321,11 +430,22 @@ test_ops_give_the_documented_shapes (void)
   assert_shape (op_concat (ctx, tokens, tokens), SHAPE (2, 7, 16));
   assert_shape (op_resize (ctx, image, 9, 11), SHAPE (2, 9, 11, 4));
   assert_shape (op_rows (ctx, tokens, (const int32_t[]){ 13, 0, 1 }, 3), SHAPE (3, 8));
-  assert_shape (op_sinusoid (ctx, input (ctx, SHAPE (2)), 32), SHAPE (2, 32));
+  assert_shape (op_sinusoid (ctx, input (ctx, SHAPE (2)), 1, 32), SHAPE (2, 32));
   assert_shape (op_embed (ctx, (const int32_t[]){ 0, 8, 1 }, 1, 3, &table_9_4, &places_3_4),
                 SHAPE (1, 3, 4));
   assert_shape (op_add (ctx, tokens, input (ctx, SHAPE (7, 8))), SHAPE (2, 7, 8));
   assert_shape (op_view (ctx, tokens, SHAPE (14, 8)), SHAPE (14, 8));
+  Tensor *modulation = input (ctx, SHAPE (2, 24));
+  assert_shape (op_rms_norm (ctx, tokens, &norm_8, 1e-6f), SHAPE (2, 7, 8));
+  assert_shape (op_norm_modulate (ctx, tokens, modulation, 8, 16, 1e-6f), SHAPE (2, 7, 8));
+  assert_shape (op_add_gated (ctx, tokens, tokens, modulation, 16), SHAPE (2, 7, 8));
+  assert_shape (op_gated (ctx, UNARY_SILU, tokens, tokens), SHAPE (2, 7, 8));
+  Heads heads = { .x = tokens }, none = { 0 };
+  assert_shape (op_rope (ctx, heads, none, 2, 1e-6f, input (ctx, SHAPE (7, 4))), SHAPE (2, 7, 8));
+  assert_shape (op_rope (ctx, heads, heads, 2, 1e-6f, NULL), SHAPE (2, 14, 8));
+  assert_shape (op_join (ctx, tokens, tokens), SHAPE (2, 14, 8));
+  assert_shape (op_tokens (ctx, tokens, 2, 3), SHAPE (2, 3, 8));
+  assert_shape (op_columns (ctx, tokens, 2, 3), SHAPE (2, 7, 3));
   g_assert_false (ctx_failed (ctx));
   ctx_free (ctx);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * attention.c - y = softmax (scale q k^T + causal mask) v, one query and head at a time.
+ * attention.c - y = softmax (scale q k^T + biases + mask) v, one query and head at a time.
  *
  * Shapes   q (n, len_q, heads x head_dim), k and v (n, len_k, ...), strided; y contiguous.
  * Numbers  sums in f64; under COMPUTE_BF16 q, k, v and exp (score - max) are rounded, the softmax's
@@ -20,6 +20,7 @@ enum
 typedef struct
 {
   const float *q, *k, *v;
+  const float *relative_bias, *key_bias; /* of its first key, or NULL */
   float *y;
   int64_t n_keys; /* that it may see */
 } Query;
@@ -31,7 +32,10 @@ score (const AttentionArgs *a, const Query *s, int64_t key)
   double sum = 0;
   for (int64_t i = 0; i < a->head_dim; i++)
     sum += (double) ref_factor (s->q[i], a->compute) * ref_factor (k[i], a->compute);
-  return sum * a->scale;
+  sum *= a->scale;
+  if (s->relative_bias)
+    sum += s->relative_bias[key * a->n_heads];
+  return s->key_bias ? sum + s->key_bias[key] : sum;
 }
 
 static void
@@ -71,10 +75,15 @@ ref_attention (const AttentionArgs *a)
       for (int64_t i = 0; i < a->len_q; i++)
         {
           int64_t column = head * a->head_dim, row = image * a->len_q + i;
-          attend (a, &(Query){ .q = a->q + row * a->q_stride + column,
-                               .k = a->k + image * a->len_k * a->k_stride + column,
-                               .v = a->v + image * a->len_k * a->v_stride + column,
-                               .y = a->y + row * a->n_heads * a->head_dim + column,
-                               .n_keys = a->causal && i + 1 < a->len_k ? i + 1 : a->len_k });
+          Query query = { .q = a->q + row * a->q_stride + column,
+                          .k = a->k + image * a->len_k * a->k_stride + column,
+                          .v = a->v + image * a->len_k * a->v_stride + column,
+                          .y = a->y + row * a->n_heads * a->head_dim + column,
+                          .n_keys = a->causal && i + 1 < a->len_k ? i + 1 : a->len_k };
+          if (a->relative_bias)
+            query.relative_bias = a->relative_bias + (a->len_q - 1 - i) * a->n_heads + head;
+          if (a->key_bias)
+            query.key_bias = a->key_bias + image * a->len_k;
+          attend (a, &query);
         }
 }

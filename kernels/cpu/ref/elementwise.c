@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
- * elementwise.c - activations, sums, GEGLU: an element of y from the same element of x.
+ * elementwise.c - activations, sums, gated products: an element of y from the same element of x.
  *
  * Shapes   any count.
  * Numbers  f64, rounded once.
  * Limit    the mathematical library's calls.
- * Aliases  unary and add: y may equal x.
+ * Aliases  y may equal an input, but not geglu's.
  */
 #include <math.h>
 
@@ -68,5 +68,23 @@ ref_geglu (const GegluArgs *a)
       const float *x = a->x + r * 2 * a->dim, *gate = x + a->dim;
       for (int64_t i = 0; i < a->dim; i++)
         a->y[r * a->dim + i] = (float) (x[i] * gelu (gate[i]));
+    }
+}
+
+void
+ref_gated (const GatedArgs *a)
+{
+  for (int64_t i = 0; i < a->n; i++)
+    a->y[i] = (float) (a->x[i] * activation (a->kind, a->gate[i]));
+}
+
+void
+ref_add_gated (const AddGatedArgs *a)
+{
+  for (int64_t r = 0; r < a->n * a->n_rows; r++)
+    {
+      const float *gate = a->gate + r / a->n_rows * a->gate_stride;
+      for (int64_t i = r * a->dim; i < (r + 1) * a->dim; i++)
+        a->y[i] = (float) (a->x[i] + (double) gate[i - r * a->dim] * a->b[i]);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
- * norm.c - GroupNorm and LayerNorm.
+ * norm.c - GroupNorm, LayerNorm and RMSNorm.
  *
- * Shapes   group_norm x, y (n, n_pixels, n_channels); layer_norm x, y (n_rows, dim).
+ * Shapes   group_norm x, y (n, n_pixels, n_channels); the others x, y (rows, dim).
  * Numbers  mean, then variance (biased: divided by the count), both in f64.
  * Limit    three walks over memory.
  * Aliases  y may equal x: both statistics are known before the first element is written.
@@ -67,4 +67,67 @@ ref_layer_norm (const LayerNormArgs *a)
         a->y[r * a->dim + i] = (float) ((x[i] - m.mean) * m.inverse * ref_param (&a->weight, i, 1) +
                                         ref_param (&a->bias, i, 0));
     }
+}
+
+void
+ref_norm_modulate (const NormModulateArgs *a)
+{
+  for (int64_t r = 0; r < a->n * a->n_rows; r++)
+    {
+      const float *x = a->x + r * a->dim;
+      const float *scale = a->scale + r / a->n_rows * a->modulation_stride;
+      const float *shift = a->shift + r / a->n_rows * a->modulation_stride;
+      Moments m = moments (x, 1, a->dim, a->dim, a->eps);
+      for (int64_t i = 0; i < a->dim; i++)
+        a->y[r * a->dim + i] =
+            (float) ((x[i] - m.mean) * m.inverse * (1 + (double) scale[i]) + shift[i]);
+    }
+}
+
+/* Zhang and Sennrich, Root Mean Square Layer Normalization, 2019. */
+static double
+inverse_rms (const float *x, int64_t n, float eps)
+{
+  double squares = 0;
+  for (int64_t i = 0; i < n; i++)
+    squares += (double) x[i] * x[i];
+  return 1 / sqrt (squares / (double) n + eps);
+}
+
+void
+ref_rms_norm (const RmsNormArgs *a)
+{
+  for (int64_t r = 0; r < a->n_rows; r++)
+    {
+      const float *x = a->x + r * a->dim;
+      double inverse = inverse_rms (x, a->dim, a->eps);
+      for (int64_t i = 0; i < a->dim; i++)
+        a->y[r * a->dim + i] = (float) (x[i] * inverse * ref_param (&a->weight, i, 1));
+    }
+}
+
+/* Su et al., RoFormer, 2021: one head of one token. */
+static void
+turn (const RopeArgs *a, const float *x, const float *table, float *y)
+{
+  double inverse = a->norm.data ? inverse_rms (x, a->head_dim, a->eps) : 1;
+  for (int64_t i = 0; i + 1 < a->head_dim; i += 2)
+    {
+      double x0 = x[i] * inverse * ref_param (&a->norm, i, 1);
+      double x1 = x[i + 1] * inverse * ref_param (&a->norm, i + 1, 1);
+      y[i] = (float) (table ? x0 * table[i] - x1 * table[i + 1] : x0);
+      y[i + 1] = (float) (table ? x1 * table[i] + x0 * table[i + 1] : x1);
+    }
+}
+
+void
+ref_rope (const RopeArgs *a)
+{
+  int64_t width = a->n_heads * a->head_dim;
+  for (int64_t entry = 0; entry < a->n; entry++)
+    for (int64_t token = 0; token < a->len; token++)
+      for (int64_t c = 0; c < width; c += a->head_dim)
+        turn (a, a->x + (entry * a->len + token) * a->x_stride + c,
+              a->table ? a->table + token * a->head_dim : NULL,
+              a->y + entry * a->y_entry + token * width + c);
 }

@@ -14,11 +14,17 @@ void ref_conv2d (const ConvArgs *a);
 void ref_attention (const AttentionArgs *a);
 void ref_group_norm (const GroupNormArgs *a);
 void ref_layer_norm (const LayerNormArgs *a);
+void ref_rms_norm (const RmsNormArgs *a);
+void ref_norm_modulate (const NormModulateArgs *a);
+void ref_rope (const RopeArgs *a);
 void ref_unary (const UnaryArgs *a);
 void ref_add (const AddArgs *a);
+void ref_add_gated (const AddGatedArgs *a);
+void ref_gated (const GatedArgs *a);
 void ref_geglu (const GegluArgs *a);
 void ref_embed (const EmbedArgs *a);
 void ref_concat (const ConcatArgs *a);
+void ref_copy (const CopyArgs *a);
 void ref_resize (const ResizeArgs *a);
 void ref_sinusoid (const SinusoidArgs *a);
 

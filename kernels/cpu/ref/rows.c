@@ -37,6 +37,13 @@ ref_concat (const ConcatArgs *a)
 }
 
 void
+ref_copy (const CopyArgs *a)
+{
+  for (int64_t r = 0; r < a->n_rows; r++)
+    memcpy (a->y + r * a->y_stride, a->x + r * a->x_stride, (size_t) a->width * sizeof *a->y);
+}
+
+void
 ref_resize (const ResizeArgs *a)
 {
   float *y = a->y;
@@ -56,12 +63,14 @@ void
 ref_sinusoid (const SinusoidArgs *a)
 {
   int64_t half = a->dim / 2;
+  float times = a->times == 0 ? 1 : a->times;
   for (int64_t r = 0; r < a->n; r++)
     {
       float *y = a->y + r * a->dim;
       for (int64_t i = 0; i < half; i++)
         {
-          double angle = a->t[r] * exp (-log (MAX_PERIOD) * (double) i / (double) half);
+          float t = a->t[r] * times;
+          double angle = t * exp (-log (MAX_PERIOD) * (double) i / (double) half);
           y[i] = (float) cos (angle);
           y[half + i] = (float) sin (angle);
         }

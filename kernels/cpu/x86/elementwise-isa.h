@@ -12,8 +12,13 @@
 
 void KERNEL (unary) (const UnaryArgs *a);
 void KERNEL (add) (const AddArgs *a);
+void KERNEL (add_gated) (const AddGatedArgs *a);
+void KERNEL (gated) (const GatedArgs *a);
 void KERNEL (geglu) (const GegluArgs *a);
 void KERNEL (embed) (const EmbedArgs *a);
 void KERNEL (layer_norm) (const LayerNormArgs *a);
+void KERNEL (rms_norm) (const RmsNormArgs *a);
+void KERNEL (norm_modulate) (const NormModulateArgs *a);
+void KERNEL (rope) (const RopeArgs *a);
 void KERNEL (group_moments) (const GroupNormArgs *a, const GroupPart *part, Moments *out);
 void KERNEL (group_apply) (const GroupNormArgs *a, const GroupPart *part, const Moments *moments);

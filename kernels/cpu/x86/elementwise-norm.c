@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0
  * elementwise-norm.c - LayerNorm and GroupNorm on whole vectors.
  *
- * Shapes   layer_norm x, y (n_rows, dim); group_norm x, y (n, n_pixels, n_channels), a part at a
- * time. Numbers  mean first, then squared deviations from it, in f32 over pieces that fit the L1 or
- * L2 cache.  The deviations' own sum corrects the rounding of the mean (Chan et al., 1979), and
- * pieces are joined in f64, so a large mean costs no digits. Limit    memory: group_norm reads x
- * twice and writes y once; layer_norm reads and writes once. Aliases  y may equal x: a row's, or
- * group's, moments are known before it is written.
+ * Shapes   layer_norm, norm_modulate x, y (n_rows, dim); group_norm x, y (n, n_pixels, n_channels),
+ * a part at a time. Numbers  mean first, then squared deviations from it, in f32 over pieces that
+ * fit the L1 or L2 cache.  The deviations' own sum corrects the rounding of the mean (Chan et al.,
+ * 1979), and pieces are joined in f64, so a large mean costs no digits. Limit    memory: group_norm
+ * reads x twice and writes y once; layer_norm reads and writes once. Aliases  y may equal x: a
+ * row's, or group's, moments are known before it is written.
  */
 #include <math.h>
 
@@ -106,6 +106,31 @@ KERNEL (layer_norm) (const LayerNormArgs *a)
               scale_row (a->y + at, a->x + at, scales[r], weight, bias, n);
             }
         }
+    }
+}
+
+static void
+modulate_row (
+    float *y, const float *x, RowScale s, const float *scale, const float *shift, int64_t n)
+{
+  int64_t i = 0;
+  for (; i + VEC_WIDTH <= n; i += VEC_WIDTH)
+    {
+      Vec normal = (vec_load (x + i) - s.mean - s.rest) * s.inverse;
+      vec_store (y + i, vec_fma (normal, 1 + vec_load (scale + i), vec_load (shift + i)));
+    }
+  for (; i < n; i++)
+    y[i] = float_fma ((x[i] - s.mean - s.rest) * s.inverse, 1 + scale[i], shift[i]);
+}
+
+void
+KERNEL (norm_modulate) (const NormModulateArgs *a)
+{
+  for (int64_t r = 0; r < a->n_rows; r++)
+    {
+      const float *x = a->x + r * a->dim;
+      modulate_row (a->y + r * a->dim, x, row_scale (x, a->dim, a->eps), a->scale, a->shift,
+                    a->dim);
     }
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
- * elementwise-unary.c - activations, sums, GEGLU and embedding on whole vectors.
+ * elementwise-unary.c - activations, sums, gated products and embedding on whole vectors.
  *
  * Shapes   any count; what does not fill a vector is padded with zeros, so that an element's value
  *          does not depend on its place.
  * Numbers  f32; the functions and their errors are in vec.h.
  * Limit    memory, for data outside the caches.
- * Aliases  unary and add: y may equal x.
+ * Aliases  y may equal an input, but not geglu's.
  */
 #include "elementwise-isa.h"
 
@@ -72,6 +72,62 @@ KERNEL (unary) (const UnaryArgs *a)
     }
 }
 
+static inline __attribute__ ((always_inline)) void
+map_gate (const GatedArgs *a, Vec (*f) (Vec x))
+{
+  int64_t i = 0;
+  for (; i + VEC_WIDTH <= a->n; i += VEC_WIDTH)
+    vec_store (a->y + i, vec_load (a->x + i) * f (vec_load (a->gate + i)));
+  if (i < a->n)
+    {
+      int64_t n = a->n - i;
+      vec_store_n (a->y + i, vec_load_n (a->x + i, n) * f (vec_load_n (a->gate + i, n)), n);
+    }
+}
+
+void
+KERNEL (gated) (const GatedArgs *a)
+{
+  switch (a->kind)
+    {
+    case UNARY_SILU:
+      map_gate (a, silu);
+      return;
+    case UNARY_GELU:
+      map_gate (a, vec_gelu);
+      return;
+    case UNARY_GELU_TANH:
+      map_gate (a, vec_gelu_tanh);
+      return;
+    case UNARY_QUICK_GELU:
+      map_gate (a, quick_gelu);
+      return;
+    case UNARY_RELU:
+      map_gate (a, relu);
+      return;
+    case UNARY_TANH3:
+      map_gate (a, tanh3);
+      return;
+    case UNARY_COUNT:
+      return;
+    }
+}
+
+void
+KERNEL (add_gated) (const AddGatedArgs *a)
+{
+  for (int64_t r = 0; r < a->n_rows; r++)
+    {
+      const float *x = a->x + r * a->dim, *b = a->b + r * a->dim;
+      float *y = a->y + r * a->dim;
+      int64_t i = 0;
+      for (; i + VEC_WIDTH <= a->dim; i += VEC_WIDTH)
+        vec_store (y + i, vec_fma (vec_load (a->gate + i), vec_load (b + i), vec_load (x + i)));
+      for (; i < a->dim; i++)
+        y[i] = float_fma (a->gate[i], b[i], x[i]);
+    }
+}
+
 static void
 add_rows (float *y, const float *x, const float *b, int64_t n)
 {
@@ -131,9 +187,14 @@ KERNEL (embed) (const EmbedArgs *a)
 const ElementwiseKernels KERNEL (elementwise) = {
   .unary = KERNEL (unary),
   .add = KERNEL (add),
+  .add_gated = KERNEL (add_gated),
+  .gated = KERNEL (gated),
   .geglu = KERNEL (geglu),
   .embed = KERNEL (embed),
   .layer_norm = KERNEL (layer_norm),
+  .rms_norm = KERNEL (rms_norm),
+  .norm_modulate = KERNEL (norm_modulate),
+  .rope = KERNEL (rope),
   .group_moments = KERNEL (group_moments),
   .group_apply = KERNEL (group_apply),
 };

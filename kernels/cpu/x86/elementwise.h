@@ -8,6 +8,11 @@
 
 #include "kernels/args.h"
 
+enum
+{
+  ROPE_MAX_HEAD_DIM = 512
+};
+
 /* Pixels and groups of one image that a task works on. */
 typedef struct
 {
@@ -25,9 +30,14 @@ typedef struct
 {
   void (*unary) (const UnaryArgs *a);
   void (*add) (const AddArgs *a);
+  void (*add_gated) (const AddGatedArgs *a); /* of one entry: n is not looked at */
+  void (*gated) (const GatedArgs *a);
   void (*geglu) (const GegluArgs *a);
   void (*embed) (const EmbedArgs *a);
   void (*layer_norm) (const LayerNormArgs *a);
+  void (*rms_norm) (const RmsNormArgs *a);
+  void (*norm_modulate) (const NormModulateArgs *a); /* of one entry */
+  void (*rope) (const RopeArgs *a);                  /* of one entry; heads to ROPE_MAX_HEAD_DIM */
   /* Fills out[0 .. part->n_groups - 1] with the moments of the part's pixels. */
   void (*group_moments) (const GroupNormArgs *a, const GroupPart *part, Moments *out);
   /* Normalises the part, given the moments of its groups over all pixels. */

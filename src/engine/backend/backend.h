@@ -19,11 +19,17 @@ typedef struct
   void (*attention) (Backend *b, const AttentionArgs *a);
   void (*group_norm) (Backend *b, const GroupNormArgs *a);
   void (*layer_norm) (Backend *b, const LayerNormArgs *a);
+  void (*rms_norm) (Backend *b, const RmsNormArgs *a);
+  void (*norm_modulate) (Backend *b, const NormModulateArgs *a);
+  void (*rope) (Backend *b, const RopeArgs *a);
   void (*unary) (Backend *b, const UnaryArgs *a);
   void (*add) (Backend *b, const AddArgs *a);
+  void (*add_gated) (Backend *b, const AddGatedArgs *a);
+  void (*gated) (Backend *b, const GatedArgs *a);
   void (*geglu) (Backend *b, const GegluArgs *a);
   void (*embed) (Backend *b, const EmbedArgs *a);
   void (*concat) (Backend *b, const ConcatArgs *a);
+  void (*copy) (Backend *b, const CopyArgs *a);
   void (*resize) (Backend *b, const ResizeArgs *a);
   void (*sinusoid) (Backend *b, const SinusoidArgs *a);
 } BackendOps;

@@ -20,6 +20,7 @@ enum
   LEAST_KEYS = 32,
   MOST_QUERIES = 192,
   MOST_HEAD_DIM = 4096,
+  MOST_BIASES = 1 << 18, /* of a head: one for each distance between a query and a key */
   KEY_BLOCK_BYTES = 1 << 20,
   QUERY_BYTES = 3 << 19, /* queries and outputs of a task */
   SCORE_STRIDE = GEMM_A_STRIDE / 4
@@ -30,6 +31,7 @@ typedef struct
   _Alignas(64) char scores[GEMM_MAX_MR * GEMM_A_STRIDE];
   _Alignas(64) char keys[KEY_BLOCK_BYTES];
   _Alignas(64) char queries[QUERY_BYTES];
+  float biases[MOST_BIASES]; /* of the task's distances, least first */
   float max[MOST_QUERIES], sum[MOST_QUERIES];
   const float *rows[MOST_QUERIES];
 } AttentionScratch;
@@ -48,6 +50,7 @@ typedef struct
   int64_t dim_padded; /* head_dim as columns of the second */
   int64_t keys_a_block, n_key_blocks, key_block_bytes, values_offset;
   int64_t queries_a_task, n_query_blocks;
+  bool has_bias;
   int64_t head0, n_heads; /* of this pass, counted over the batch */
   bool pack_in_task;
 } Job;
@@ -157,6 +160,36 @@ pack_task (void *data, int64_t index, int thread)
   pack_key_block (job, shared_keys (job, head, block), head, block);
 }
 
+/* From the least distance, between the last query and the first key.  Scores are scaled later. */
+static void
+gather_biases (const QueryBlock *q)
+{
+  const AttentionArgs *a = q->job->args;
+  int64_t first = a->len_q - q->q0 - q->n, n = a->len_k + q->n - 1;
+  const float *from = a->relative_bias + first * a->n_heads + q->head % a->n_heads;
+  for (int64_t i = 0; i < n; i++)
+    q->s->biases[i] = from[i * a->n_heads] / a->scale;
+}
+
+/* What is added to a strip's scores, where they will be. */
+static void
+set_biases (const QueryBlock *q, const KeyBlock *b, int row0, int rows)
+{
+  const AttentionArgs *a = q->job->args;
+  const float *key_bias =
+      a->key_bias ? a->key_bias + q->head / a->n_heads * a->len_k + b->k0 : NULL;
+  for (int r = 0; r < rows; r++)
+    {
+      float *scores = (float *) q->s->scores + r * SCORE_STRIDE;
+      memset (scores, 0, (size_t) round_up (b->n, GEMM_MAX_NR) * sizeof *scores);
+      if (a->relative_bias)
+        memcpy (scores, q->s->biases + b->k0 + q->n - 1 - (row0 + r),
+                (size_t) b->n * sizeof *scores);
+      for (int j = 0; key_bias && j < b->n; j++)
+        scores[j] += key_bias[j] / a->scale;
+    }
+}
+
 static void
 make_scores (const QueryBlock *q, const KeyBlock *b, int row0, int rows)
 {
@@ -172,7 +205,7 @@ make_scores (const QueryBlock *q, const KeyBlock *b, int row0, int rows)
             units_of (job, min_i64 (job->dim_block, job->args->head_dim - i * job->dim_block));
         const char *a = q->s->queries + (i * job->queries_a_task + row0) * GEMM_A_STRIDE;
         k->tile (rows, width == k->nr, units, a, keys, scores + j, SCORE_STRIDE,
-                 i > 0 ? scores + j : NULL, NULL, keys);
+                 i > 0 || job->has_bias ? scores + j : NULL, NULL, keys);
         keys += (int64_t) width * units * 4;
       }
 }
@@ -266,6 +299,8 @@ attend (const QueryBlock *q)
           int rows = (int) min_i64 (job->kernels->mr, q->n - r);
           if (job->args->causal && q->q0 + r + rows - 1 < b.k0)
             continue;
+          if (job->has_bias)
+            set_biases (q, &b, r, rows);
           make_scores (q, &b, r, rows);
           make_probabilities (q, &b, r, rows);
           add_values (q, &b, r, rows);
@@ -283,6 +318,8 @@ query_task (void *data, int64_t index, int thread)
   q.n = (int) min_i64 (job->queries_a_task, job->args->len_q - q.q0);
   q.out = (float *) (q.s->queries + job->queries_a_task * GEMM_A_STRIDE * job->n_dim_blocks);
   pack_queries (&q);
+  if (job->args->relative_bias)
+    gather_biases (&q);
   if (job->kernels->begin)
     job->kernels->begin ();
   attend (&q);
@@ -333,19 +370,29 @@ run_pass (Job *job)
   threads_run (b->threads, job->n_heads * job->n_query_blocks, query_task, job, b->base.cancel);
 }
 
+/* No model has such heads, nor so long a text: the reference is right, and slow. */
+static bool
+is_beyond_kernels (const AttentionArgs *a)
+{
+  bool has_bias = a->relative_bias || a->key_bias;
+  return a->head_dim > MOST_HEAD_DIM || !(a->scale >= 0.0f) || (has_bias && a->scale == 0.0f) ||
+         (a->relative_bias && a->len_k + MOST_QUERIES > MOST_BIASES);
+}
+
 void
 cpu_attention (Backend *base, const AttentionArgs *a)
 {
   CpuBackend *b = (CpuBackend *) base;
-  if (a->head_dim > MOST_HEAD_DIM || !(a->scale >= 0.0f))
+  if (is_beyond_kernels (a))
     {
-      ref_attention (a); /* no model has such heads: right, and slow */
+      ref_attention (a);
       return;
     }
   Job job = { .cpu = b,
               .kernels = gemm_kernels (b, a->compute),
               .args = a,
-              .scale = a->scale * (float) M_LOG2E };
+              .scale = a->scale * (float) M_LOG2E,
+              .has_bias = a->relative_bias || a->key_bias };
   cut_dims (&job);
   cut_keys_and_queries (&job);
   int64_t all_heads = a->n * a->n_heads;

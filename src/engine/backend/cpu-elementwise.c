@@ -125,6 +125,136 @@ cpu_add (Backend *b, const AddArgs *a)
 }
 
 static void
+gated_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  GatedArgs a = *(const GatedArgs *) job->args;
+  a.n = rows.n;
+  a.x += rows.first;
+  a.gate += rows.first;
+  a.y += rows.first;
+  job->kernels->gated (&a);
+}
+
+static void
+cpu_gated (Backend *b, const GatedArgs *a)
+{
+  run_rows (b, a, gated_task, a->n, 1);
+}
+
+/* The next rows of a task that lie in one entry of a batch of entries of @n_rows each. */
+typedef struct
+{
+  int64_t entry, first, n; /* first: counted from the batch's start */
+} EntryRows;
+
+static bool
+next_rows (EntryRows *part, Rows rows, int64_t n_rows)
+{
+  part->first += part->n;
+  if (part->first >= rows.first + rows.n)
+    return false;
+  part->entry = part->first / n_rows;
+  part->n = min64 ((part->entry + 1) * n_rows, rows.first + rows.n) - part->first;
+  return true;
+}
+
+static void
+add_gated_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  const AddGatedArgs *whole = job->args;
+  Rows rows = rows_of (job, task);
+  for (EntryRows part = { .first = rows.first }; next_rows (&part, rows, whole->n_rows);)
+    {
+      AddGatedArgs a = *whole;
+      int64_t at = part.first * a.dim;
+      a.n_rows = part.n;
+      a.x += at;
+      a.b += at;
+      a.y += at;
+      a.gate += part.entry * a.gate_stride;
+      job->kernels->add_gated (&a);
+    }
+}
+
+static void
+cpu_add_gated (Backend *b, const AddGatedArgs *a)
+{
+  run_rows (b, a, add_gated_task, a->n * a->n_rows, a->dim);
+}
+
+static void
+norm_modulate_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  const NormModulateArgs *whole = job->args;
+  Rows rows = rows_of (job, task);
+  for (EntryRows part = { .first = rows.first }; next_rows (&part, rows, whole->n_rows);)
+    {
+      NormModulateArgs a = *whole;
+      a.n_rows = part.n;
+      a.x += part.first * a.dim;
+      a.y += part.first * a.dim;
+      a.scale += part.entry * a.modulation_stride;
+      a.shift += part.entry * a.modulation_stride;
+      job->kernels->norm_modulate (&a);
+    }
+}
+
+static void
+cpu_norm_modulate (Backend *b, const NormModulateArgs *a)
+{
+  run_rows (b, a, norm_modulate_task, a->n * a->n_rows, a->dim);
+}
+
+static void
+rope_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  const RopeArgs *whole = job->args;
+  Rows rows = rows_of (job, task);
+  for (EntryRows part = { .first = rows.first }; next_rows (&part, rows, whole->len);)
+    {
+      RopeArgs a = *whole;
+      int64_t token = part.first - part.entry * whole->len;
+      a.len = part.n;
+      a.x += part.first * a.x_stride;
+      a.y += part.entry * a.y_entry + token * a.n_heads * a.head_dim;
+      a.table = a.table ? a.table + token * a.head_dim : NULL;
+      job->kernels->rope (&a);
+    }
+}
+
+static void
+cpu_rope (Backend *b, const RopeArgs *a)
+{
+  if (a->head_dim > ROPE_MAX_HEAD_DIM)
+    ref_rope (a); /* no model has such heads: right, and slow */
+  else
+    run_rows (b, a, rope_task, a->n * a->len, a->n_heads * a->head_dim);
+}
+
+static void
+rms_norm_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  RmsNormArgs a = *(const RmsNormArgs *) job->args;
+  a.n_rows = rows.n;
+  a.x += rows.first * a.dim;
+  a.y += rows.first * a.dim;
+  job->kernels->rms_norm (&a);
+}
+
+static void
+cpu_rms_norm (Backend *b, const RmsNormArgs *a)
+{
+  run_rows (b, a, rms_norm_task, a->n_rows, a->dim);
+}
+
+static void
 geglu_task (void *data, int64_t task, int thread)
 {
   const Job *job = data;
@@ -200,6 +330,24 @@ static void
 cpu_concat (Backend *b, const ConcatArgs *a)
 {
   run_rows (b, a, concat_task, a->n_rows, a->dim_a + a->dim_b);
+}
+
+static void
+copy_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  CopyArgs a = *(const CopyArgs *) job->args;
+  a.n_rows = rows.n;
+  a.x += rows.first * a.x_stride;
+  a.y += rows.first * a.y_stride;
+  ref_copy (&a);
+}
+
+static void
+cpu_copy (Backend *b, const CopyArgs *a)
+{
+  run_rows (b, a, copy_task, a->n_rows, a->width);
 }
 
 /* A row of the output is a resize of one row of the input. */
@@ -305,9 +453,15 @@ cpu_init_elementwise (CpuBackend *b)
     return;
   b->base.ops.unary = cpu_unary;
   b->base.ops.add = cpu_add;
+  b->base.ops.add_gated = cpu_add_gated;
+  b->base.ops.gated = cpu_gated;
   b->base.ops.geglu = cpu_geglu;
   b->base.ops.embed = cpu_embed;
   b->base.ops.layer_norm = cpu_layer_norm;
+  b->base.ops.rms_norm = cpu_rms_norm;
+  b->base.ops.norm_modulate = cpu_norm_modulate;
+  b->base.ops.rope = cpu_rope;
+  b->base.ops.copy = cpu_copy;
   b->base.ops.concat = cpu_concat;
   b->base.ops.resize = cpu_resize;
   b->base.ops.group_norm = cpu_group_norm;

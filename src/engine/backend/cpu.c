@@ -21,11 +21,17 @@ REF_SLOT (conv2d, ConvArgs)
 REF_SLOT (attention, AttentionArgs)
 REF_SLOT (group_norm, GroupNormArgs)
 REF_SLOT (layer_norm, LayerNormArgs)
+REF_SLOT (rms_norm, RmsNormArgs)
+REF_SLOT (norm_modulate, NormModulateArgs)
+REF_SLOT (rope, RopeArgs)
 REF_SLOT (unary, UnaryArgs)
 REF_SLOT (add, AddArgs)
+REF_SLOT (add_gated, AddGatedArgs)
+REF_SLOT (gated, GatedArgs)
 REF_SLOT (geglu, GegluArgs)
 REF_SLOT (embed, EmbedArgs)
 REF_SLOT (concat, ConcatArgs)
+REF_SLOT (copy, CopyArgs)
 REF_SLOT (resize, ResizeArgs)
 REF_SLOT (sinusoid, SinusoidArgs)
 
@@ -35,11 +41,17 @@ static const BackendOps ref_ops = {
   .attention = cpu_ref_attention,
   .group_norm = cpu_ref_group_norm,
   .layer_norm = cpu_ref_layer_norm,
+  .rms_norm = cpu_ref_rms_norm,
+  .norm_modulate = cpu_ref_norm_modulate,
+  .rope = cpu_ref_rope,
   .unary = cpu_ref_unary,
   .add = cpu_ref_add,
+  .add_gated = cpu_ref_add_gated,
+  .gated = cpu_ref_gated,
   .geglu = cpu_ref_geglu,
   .embed = cpu_ref_embed,
   .concat = cpu_ref_concat,
+  .copy = cpu_ref_copy,
   .resize = cpu_ref_resize,
   .sinusoid = cpu_ref_sinusoid,
 };

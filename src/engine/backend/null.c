@@ -75,6 +75,27 @@ null_layer_norm (Backend *b, const LayerNormArgs *a)
 }
 
 static void
+null_rms_norm (Backend *b, const RmsNormArgs *a)
+{
+  hand_on (a->y, a->n_rows * a->dim, a->x, a->n_rows * a->dim);
+}
+
+static void
+null_norm_modulate (Backend *b, const NormModulateArgs *a)
+{
+  int64_t n = a->n * a->n_rows * a->dim;
+  hand_on (a->y, n, a->x, n);
+}
+
+/* One of several that fill an output, maybe: no more than the entry's own rows are touched. */
+static void
+null_rope (Backend *b, const RopeArgs *a)
+{
+  int64_t width = a->n_heads * a->head_dim;
+  hand_on (a->y, a->len * width, a->x, a->x_stride == width ? a->len * width : width);
+}
+
+static void
 null_unary (Backend *b, const UnaryArgs *a)
 {
   hand_on (a->y, a->n, a->x, a->n);
@@ -82,6 +103,19 @@ null_unary (Backend *b, const UnaryArgs *a)
 
 static void
 null_add (Backend *b, const AddArgs *a)
+{
+  hand_on (a->y, a->n, a->x, a->n);
+}
+
+static void
+null_add_gated (Backend *b, const AddGatedArgs *a)
+{
+  int64_t n = a->n * a->n_rows * a->dim;
+  hand_on (a->y, n, a->x, n);
+}
+
+static void
+null_gated (Backend *b, const GatedArgs *a)
 {
   hand_on (a->y, a->n, a->x, a->n);
 }
@@ -103,6 +137,12 @@ static void
 null_concat (Backend *b, const ConcatArgs *a)
 {
   hand_on (a->y, a->n_rows * (a->dim_a + a->dim_b), a->a, a->n_rows * a->dim_a);
+}
+
+static void
+null_copy (Backend *b, const CopyArgs *a)
+{
+  hand_on (a->y, a->width, a->x, a->width);
 }
 
 static void
@@ -139,11 +179,17 @@ backend_null_new (Status *status)
              .attention = null_attention,
              .group_norm = null_group_norm,
              .layer_norm = null_layer_norm,
+             .rms_norm = null_rms_norm,
+             .norm_modulate = null_norm_modulate,
+             .rope = null_rope,
              .unary = null_unary,
              .add = null_add,
+             .add_gated = null_add_gated,
+             .gated = null_gated,
              .geglu = null_geglu,
              .embed = null_embed,
              .concat = null_concat,
+             .copy = null_copy,
              .resize = null_resize,
              .sinusoid = null_sinusoid },
     .name = "null",

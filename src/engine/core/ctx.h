@@ -24,7 +24,7 @@
 enum
 {
   TENSOR_MAX_RANK = 5,
-  OP_MAX_SOURCES = 4
+  OP_MAX_SOURCES = 5
 };
 
 typedef struct Backend Backend; /* backend/backend.h */
@@ -43,11 +43,17 @@ typedef enum
   OP_ATTENTION,
   OP_GROUP_NORM,
   OP_LAYER_NORM,
+  OP_RMS_NORM,
+  OP_NORM_MODULATE,
+  OP_ROPE,
   OP_UNARY,
   OP_ADD,
+  OP_ADD_GATED,
+  OP_GATED,
   OP_GEGLU,
   OP_EMBED,
   OP_CONCAT,
+  OP_COPY,
   OP_RESIZE,
   OP_SINUSOID,
   OP_KIND_COUNT

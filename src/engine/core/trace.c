@@ -57,13 +57,13 @@ json_line (char line[LINE_SIZE], const char *phase, int index, const OpTime *t)
     shape_text (source[i], t->op->source[i], ',');
   snprintf (line, LINE_SIZE,
             "{\"phase\":\"%s\",\"index\":%d,\"kind\":\"%s\",\"out\":[%s],"
-            "\"sources\":[[%s],[%s],[%s],[%s]],\"weight\":\"%s\",\"weight_bytes\":%" PRId64
+            "\"sources\":[[%s],[%s],[%s],[%s],[%s]],\"weight\":\"%s\",\"weight_bytes\":%" PRId64
             ",\"flops\":%.0f,\"runs\":%" PRId64
             ",\"wall_us\":%.1f,\"cpu_us\":%.1f,\"gflops_per_s\":%.1f}\n",
             phase, index, op_kind_name (t->op->kind), shape_text (out, t->op->out, ','), source[0],
-            source[1], source[2], source[3], t->op->weight_name ? t->op->weight_name : "",
-            t->op->weight_bytes, t->op->flops, t->op->n_runs, t->wall_us, t->cpu_us,
-            gflops_per_second (t->op->flops, t->cpu_us));
+            source[1], source[2], source[3], source[4],
+            t->op->weight_name ? t->op->weight_name : "", t->op->weight_bytes, t->op->flops,
+            t->op->n_runs, t->wall_us, t->cpu_us, gflops_per_second (t->op->flops, t->cpu_us));
 }
 
 static void

@@ -231,7 +231,7 @@ block (Ctx *ctx,
 static Tensor *
 embedding (Ctx *ctx, const Unet *u, const Tensor *t, const Tensor *vector)
 {
-  Tensor *e = op_sinusoid (ctx, t, u->config.channels[0]);
+  Tensor *e = op_sinusoid (ctx, t, 1, u->config.channels[0]);
   e = op_unary (ctx, UNARY_SILU, precise_linear (ctx, e, u->time1, NULL));
   e = precise_linear (ctx, e, u->time2, NULL);
   if (u->config.adm_dim > 0)

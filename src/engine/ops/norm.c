@@ -64,3 +64,58 @@ op_layer_norm (Ctx *ctx, const Tensor *x, Layer norm, float eps)
   ctx_backend (ctx)->ops.layer_norm (ctx_backend (ctx), &args);
   return y;
 }
+
+Tensor *
+op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps)
+{
+  if (ctx_failed (ctx) || !x || !weight)
+    return op_operand_missing (ctx);
+  if (weight->ne[0] != tensor_last (x))
+    return ctx_fail (ctx, STATUS_SHAPE, "Norm %s is %lld wide but its input is %lld.", weight->name,
+                     (long long) weight->ne[0], (long long) tensor_last (x));
+  OpRecord record = { .kind = OP_RMS_NORM,
+                      .source = { x },
+                      .inplace = 0,
+                      .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  RmsNormArgs args = { .n_rows = tensor_rows (x),
+                       .dim = tensor_last (x),
+                       .eps = eps,
+                       .x = x->data,
+                       .weight = weight_param (weight),
+                       .y = y->data };
+  ctx_backend (ctx)->ops.rms_norm (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_norm_modulate (
+    Ctx *ctx, const Tensor *x, const Tensor *modulation, int64_t shift, int64_t scale, float eps)
+{
+  if (ctx_failed (ctx) || !x || !modulation)
+    return op_operand_missing (ctx);
+  int64_t dim = tensor_last (x), n = tensor_rows (modulation);
+  if (!op_modulation_fits (modulation, shift, dim, x) ||
+      !op_modulation_fits (modulation, scale, dim, x))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a modulation that does not fit its norm.");
+  OpRecord record = { .kind = OP_NORM_MODULATE,
+                      .source = { x, modulation },
+                      .inplace = 0,
+                      .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  NormModulateArgs args = { .n = n,
+                            .n_rows = tensor_rows (x) / n,
+                            .dim = dim,
+                            .eps = eps,
+                            .x = x->data,
+                            .scale = (const float *) modulation->data + scale,
+                            .shift = (const float *) modulation->data + shift,
+                            .modulation_stride = tensor_last (modulation),
+                            .y = y->data };
+  ctx_backend (ctx)->ops.norm_modulate (ctx_backend (ctx), &args);
+  return y;
+}

@@ -53,16 +53,70 @@ Tensor *op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options);
 Tensor *op_attention (
     Ctx *ctx, const Tensor *q, const Tensor *k, const Tensor *v, int n_heads, bool causal);
 
+typedef struct
+{
+  bool causal;
+  float scale; /* of the scores; 0: 1 / sqrt (head size) */
+  const Tensor
+      *relative_bias; /* NULL, or (Lq + Lk - 1, n_heads): row j - i + Lq - 1 for query i, key j */
+  const Tensor *key_bias; /* NULL, or (N, Lk): added for each key; -INFINITY hides it */
+} AttentionOptions;
+
+/* The same with biases on the scores and a scale of one's own. */
+Tensor *op_attention_biased (Ctx *ctx,
+                             const Tensor *q,
+                             const Tensor *k,
+                             const Tensor *v,
+                             int n_heads,
+                             AttentionOptions options);
+
 /* @x: (N, ..., C).  GroupNorm over all inner positions, affine, then silu when asked for. */
 Tensor *op_group_norm (Ctx *ctx, const Tensor *x, Layer norm, int n_groups, float eps, bool silu);
 
 /* @x: (..., C). */
 Tensor *op_layer_norm (Ctx *ctx, const Tensor *x, Layer norm, float eps);
 
+/* @x: (..., C); @weight: (C).  x / sqrt (mean (x^2) + eps) * weight */
+Tensor *op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps);
+
+/* op_norm_modulate:
+ * @x: (..., C)
+ * @modulation: (R, M), whose rows serve equal shares of @x's rows: R is 1, or N, or N L
+ * @shift, @scale: first of the C columns of @modulation that hold them
+ *
+ * Returns: layer_norm (x) * (1 + scale) + shift
+ */
+Tensor *op_norm_modulate (
+    Ctx *ctx, const Tensor *x, const Tensor *modulation, int64_t shift, int64_t scale, float eps);
+
+/* Tokens, and what norms each of their heads; NULL: nothing. */
+typedef struct
+{
+  const Tensor *x;    /* (N, L, D) */
+  const Weight *norm; /* (D / n_heads) */
+} Heads;
+
+/* op_rope:
+ * @a, @b: joined along tokens in this order; b.x may be NULL
+ * @positions: (La + Lb, D / n_heads): for each pair of a head's columns the cosine and sine of the
+ *             angle that it turns by; NULL: nothing turns
+ *
+ * RMSNorm of each head, then rotary positions.  Returns: (N, La + Lb, D)
+ */
+Tensor *op_rope (Ctx *ctx, Heads a, Heads b, int n_heads, float eps, const Tensor *positions);
+
 Tensor *op_unary (Ctx *ctx, UnaryKind kind, const Tensor *x);
 
 /* @b: shaped as @x, or as its trailing dimensions. */
 Tensor *op_add (Ctx *ctx, const Tensor *x, const Tensor *b);
+
+/* @y: shaped as @x; @modulation, @gate: as in op_norm_modulate.  Returns: x + gate * y, over either
+ * where it dies */
+Tensor *
+op_add_gated (Ctx *ctx, const Tensor *x, const Tensor *y, const Tensor *modulation, int64_t gate);
+
+/* @gate: shaped as @x.  Returns: x * f (gate) */
+Tensor *op_gated (Ctx *ctx, UnaryKind kind, const Tensor *x, const Tensor *gate);
 
 /* @x: (..., 2 D) = [a | g].  Returns: (..., D) = a * gelu (g), gelu by erf */
 Tensor *op_geglu (Ctx *ctx, const Tensor *x);
@@ -86,11 +140,20 @@ Tensor *op_rows (Ctx *ctx, const Tensor *x, const int32_t *rows, int64_t n);
 /* Joins the last dimension: (..., A) and (..., B) to (..., A + B). */
 Tensor *op_concat (Ctx *ctx, const Tensor *a, const Tensor *b);
 
+/* Joins tokens: (N, La, D) and (N, Lb, D) to (N, La + Lb, D). */
+Tensor *op_join (Ctx *ctx, const Tensor *a, const Tensor *b);
+
+/* Tokens @first .. @first + @n - 1 of (N, L, D): a view where they lie together. */
+Tensor *op_tokens (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);
+
+/* Columns @first .. @first + @n - 1 of (..., D). */
+Tensor *op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);
+
 /* Nearest-neighbour resize of (N, H, W, C). */
 Tensor *op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w);
 
-/* @t: (N).  Returns: (N, dim), cosines first */
-Tensor *op_sinusoid (Ctx *ctx, const Tensor *t, int64_t dim);
+/* @t: (N), multiplied by @times first.  Returns: (N, dim), cosines first */
+Tensor *op_sinusoid (Ctx *ctx, const Tensor *t, float times, int64_t dim);
 
 /* The same elements under another shape. */
 Tensor *op_view (Ctx *ctx, const Tensor *x, int rank, const int64_t *ne);

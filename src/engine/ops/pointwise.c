@@ -47,6 +47,49 @@ op_add (Ctx *ctx, const Tensor *x, const Tensor *b)
 }
 
 Tensor *
+op_add_gated (Ctx *ctx, const Tensor *x, const Tensor *y, const Tensor *modulation, int64_t gate)
+{
+  if (ctx_failed (ctx) || !x || !y || !modulation)
+    return op_operand_missing (ctx);
+  int64_t dim = tensor_last (x), n = tensor_rows (modulation);
+  if (!op_same_shape (x, y) || !op_modulation_fits (modulation, gate, dim, x))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: the terms of a gated sum do not fit.");
+  /* The second is what was just computed, and dies here; the first may live on as a residual. */
+  OpRecord record = { .kind = OP_ADD_GATED, .source = { x, y, modulation }, .inplace = 1 };
+  Tensor *sum = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!sum || !sum->data)
+    return sum;
+  AddGatedArgs args = { .n = n,
+                        .n_rows = tensor_rows (x) / n,
+                        .dim = dim,
+                        .x = x->data,
+                        .b = y->data,
+                        .gate = (const float *) modulation->data + gate,
+                        .gate_stride = tensor_last (modulation),
+                        .y = sum->data };
+  ctx_backend (ctx)->ops.add_gated (ctx_backend (ctx), &args);
+  return sum;
+}
+
+Tensor *
+op_gated (Ctx *ctx, UnaryKind kind, const Tensor *x, const Tensor *gate)
+{
+  if (ctx_failed (ctx) || !x || !gate)
+    return op_operand_missing (ctx);
+  if (!op_same_shape (x, gate))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a gate and its values differ in shape.");
+  OpRecord record = { .kind = OP_GATED, .source = { x, gate }, .inplace = 0 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  GatedArgs args = {
+    .kind = kind, .n = tensor_elements (x), .x = x->data, .gate = gate->data, .y = y->data
+  };
+  ctx_backend (ctx)->ops.gated (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
 op_geglu (Ctx *ctx, const Tensor *x)
 {
   if (ctx_failed (ctx) || !x)

@@ -44,3 +44,12 @@ op_record_weight (OpRecord *record, const Weight *w)
   record->weight_name = w->name;
   record->weight_bytes = dtype_bytes (w->dtype, weight_elements (w));
 }
+
+/* Whether rows of @modulation, with @n columns from @first on, serve equal shares of @x's. */
+static inline bool
+op_modulation_fits (const Tensor *modulation, int64_t first, int64_t n, const Tensor *x)
+{
+  int64_t rows = tensor_rows (modulation);
+  return rows > 0 && tensor_rows (x) % rows == 0 && first >= 0 &&
+         first + n <= tensor_last (modulation);
+}

@@ -88,6 +88,75 @@ op_concat (Ctx *ctx, const Tensor *a, const Tensor *b)
   return y;
 }
 
+/* Rows of whole tensors: what lies behind each other in an entry is joined like columns. */
+Tensor *
+op_join (Ctx *ctx, const Tensor *a, const Tensor *b)
+{
+  if (ctx_failed (ctx) || !a || !b)
+    return op_operand_missing (ctx);
+  if (a->rank != 3 || b->rank != 3 || a->ne[0] != b->ne[0] || a->ne[2] != b->ne[2])
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: joined tokens differ in width.");
+  int64_t ne[3] = { a->ne[0], a->ne[1] + b->ne[1], a->ne[2] };
+  OpRecord record = { .kind = OP_CONCAT, .source = { a, b }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, ne);
+  if (!y || !y->data)
+    return y;
+  ConcatArgs args = { .n_rows = ne[0],
+                      .dim_a = a->ne[1] * ne[2],
+                      .dim_b = b->ne[1] * ne[2],
+                      .a = a->data,
+                      .b = b->data,
+                      .y = y->data };
+  ctx_backend (ctx)->ops.concat (ctx_backend (ctx), &args);
+  return y;
+}
+
+/* @n_rows pieces of @width elements, the first at element @first of @x, @stride apart. */
+static Tensor *
+emit_copy (Ctx *ctx, const Tensor *x, int64_t first, int64_t stride, CopyArgs args, int64_t *ne)
+{
+  OpRecord record = { .kind = OP_COPY, .source = { x }, .inplace = -1 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, ne);
+  if (!y || !y->data)
+    return y;
+  args.x = (const float *) x->data + first;
+  args.x_stride = stride;
+  args.y = y->data;
+  args.y_stride = args.width;
+  ctx_backend (ctx)->ops.copy (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
+op_tokens (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  if (x->rank != 3 || first < 0 || n < 1 || first + n > x->ne[1])
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: tokens %lld to %lld of %lld.",
+                     (long long) first, (long long) (first + n), (long long) x->ne[1]);
+  int64_t dim = x->ne[2], ne[3] = { x->ne[0], n, dim };
+  if (ne[0] == 1)
+    return ctx_view (ctx, x, 3, ne, (size_t) (first * dim) * sizeof (float));
+  return emit_copy (ctx, x, first * dim, x->ne[1] * dim,
+                    (CopyArgs){ .n_rows = ne[0], .width = n * dim }, ne);
+}
+
+Tensor *
+op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  if (first < 0 || n < 1 || first + n > tensor_last (x))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: columns %lld to %lld of %lld.",
+                     (long long) first, (long long) (first + n), (long long) tensor_last (x));
+  int64_t ne[TENSOR_MAX_RANK];
+  op_copy_shape (ne, x);
+  ne[x->rank - 1] = n;
+  return emit_copy (ctx, x, first, tensor_last (x),
+                    (CopyArgs){ .n_rows = tensor_rows (x), .width = n }, ne);
+}
+
 Tensor *
 op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w)
 {
@@ -114,7 +183,7 @@ op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w)
 }
 
 Tensor *
-op_sinusoid (Ctx *ctx, const Tensor *t, int64_t dim)
+op_sinusoid (Ctx *ctx, const Tensor *t, float times, int64_t dim)
 {
   if (ctx_failed (ctx) || !t)
     return op_operand_missing (ctx);
@@ -123,7 +192,7 @@ op_sinusoid (Ctx *ctx, const Tensor *t, int64_t dim)
   Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 2, ne);
   if (!y || !y->data)
     return y;
-  SinusoidArgs args = { .n = ne[0], .dim = dim, .t = t->data, .y = y->data };
+  SinusoidArgs args = { .n = ne[0], .dim = dim, .t = t->data, .times = times, .y = y->data };
   ctx_backend (ctx)->ops.sinusoid (ctx_backend (ctx), &args);
   return y;
 }
