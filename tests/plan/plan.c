@@ -10,6 +10,8 @@
 #include "backend/backend.h"
 #include "core/arena.h"
 #include "models/clip.h"
+#include "models/flux.h"
+#include "models/t5.h"
 #include "models/unet.h"
 #include "models/vae.h"
 #include "tools/full-size.h"
@@ -71,7 +73,7 @@ plan_vae (
   Bench b;
   Binder binder = begin (&b, null);
   Vae *vae = vae_bind (&binder, c, parts);
-  int64_t channels = parts == VAE_DECODER ? 4 : 3;
+  int64_t channels = parts == VAE_DECODER ? c->latent_channels : 3;
   Tensor *x = ctx_input (b.ctx, DTYPE_F32, 4, (int64_t[]){ 1, side, side, channels }, NULL);
   if (parts == VAE_DECODER)
     vae_decode (b.ctx, vae, x);
@@ -92,6 +94,96 @@ plan_clip (Backend *null, const char *name, const ClipConfig *c, bool pooled, FI
   end (&b, name, out);
 }
 
+/* @side: latent pixels; @n_reference: tokens of Kontext's reference picture */
+static void
+plan_flux (Backend *null,
+           const char *name,
+           const FluxConfig *c,
+           int64_t n_text,
+           int64_t side,
+           int64_t n_reference,
+           FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  Flux *flux = flux_bind (&binder, c);
+  int64_t n_target = side / 2 * (side / 2), n_image = n_target + n_reference;
+  int64_t img[] = { 1, n_image, c->in_channels }, txt[] = { 1, n_text, c->context_dim };
+  int64_t modulation[] = { 1, flux_modulation_size (c) };
+  int64_t positions[] = { n_text + n_image, c->head_dim };
+  FluxInputs in = { .img = ctx_input (b.ctx, DTYPE_F32, 3, img, NULL),
+                    .txt = ctx_input (b.ctx, DTYPE_F32, 3, txt, NULL),
+                    .modulation = ctx_input (b.ctx, DTYPE_F32, 2, modulation, NULL),
+                    .positions = ctx_input (b.ctx, DTYPE_F32, 2, positions, NULL),
+                    .n_target = n_target };
+  if (flux)
+    flux_forward (b.ctx, flux, &in);
+  end (&b, name, out);
+}
+
+/* The modulation of a whole schedule. */
+static void
+plan_modulation (Backend *null, const char *name, const FluxConfig *c, int64_t n_steps, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  Flux *flux = flux_bind (&binder, c);
+  Tensor *t = ctx_input (b.ctx, DTYPE_F32, 1, &n_steps, NULL);
+  Tensor *pooled = ctx_input (b.ctx, DTYPE_F32, 2, (int64_t[]){ n_steps, c->pooled_dim }, NULL);
+  if (flux)
+    flux_modulation (b.ctx, flux, t, c->has_guidance ? t : NULL, pooled);
+  end (&b, name, out);
+}
+
+/* Weights in 16 bits: what a step needs once modulation is known. */
+static void
+weigh_flux (Backend *null, const char *name, const FluxConfig *c, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  flux_bind (&binder, c);
+  fprintf (out, "%-28s %10lld parameters %11lld bytes in 16 bits, %11lld after modulation\n", name,
+           (long long) weights_parameters (b.set, ""), (long long) flux_weight_bytes (b.set, false),
+           (long long) flux_weight_bytes (b.set, true));
+  ctx_free (b.ctx);
+  arena_clear (&b.arena);
+  weights_free (b.set);
+}
+
+static void
+plan_t5 (Backend *null, const char *name, const T5Config *c, int64_t length, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  T5 *t5 = t5_bind (&binder, c);
+  if (t5)
+    t5_forward (b.ctx, t5, NULL, 1, length, NULL);
+  end (&b, name, out);
+}
+
+static void
+plan_all_flux (Backend *null, FILE *out)
+{
+  const FullSize *dev = full_size_find ("flux-dev"), *schnell = full_size_find ("flux-schnell");
+  const FullSize *fill = full_size_find ("flux-fill");
+  T5Config umt5 = dev->t5;
+  umt5.vocab = 256384;
+  umt5.has_layer_bias = true;
+  weigh_flux (null, "flux-dev-weights", &dev->flux, out);
+  plan_flux (null, "flux-dev-1024", &dev->flux, 512, 128, 0, out);
+  plan_flux (null, "flux-dev-512", &dev->flux, 512, 64, 0, out);
+  plan_flux (null, "flux-kontext-1024", &dev->flux, 512, 128, 4096, out);
+  plan_flux (null, "flux-fill-1024", &fill->flux, 512, 128, 0, out);
+  plan_modulation (null, "flux-dev-modulation-28", &dev->flux, 28, out);
+  weigh_flux (null, "flux-schnell-weights", &schnell->flux, out);
+  plan_flux (null, "flux-schnell-1024", &schnell->flux, 256, 128, 0, out);
+  plan_modulation (null, "flux-schnell-modulation-4", &schnell->flux, 4, out);
+  plan_t5 (null, "t5-xxl-512", &dev->t5, 512, out);
+  plan_t5 (null, "umt5-xxl-512", &umt5, 512, out);
+  plan_vae (null, "flux-vae-decode-1024", &dev->vae, VAE_DECODER, 128, out);
+  plan_vae (null, "flux-vae-encode-1024", &dev->vae, VAE_ENCODER, 1024, out);
+}
+
 static void
 plan_all (Backend *null, FILE *out)
 {
@@ -106,6 +198,7 @@ plan_all (Backend *null, FILE *out)
   plan_vae (null, "vae-encode-512", &sdxl->vae, VAE_ENCODER, 512, out);
   plan_clip (null, "clip-l", &sdxl->clip[0], false, out);
   plan_clip (null, "clip-bigg", &sdxl->clip[1], true, out);
+  plan_all_flux (null, out);
 }
 
 static int

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "models/clip.h"
+#include "models/flux.h"
+#include "models/t5.h"
 #include "models/unet.h"
 #include "models/vae.h"
 
@@ -22,6 +24,29 @@
 #define OPENCLIP_BIGG                                                                              \
   {                                                                                                \
     49408, 77, 1280, 32, 20, 5120, 1280, CLIP_GELU, 49406, 49407, 0                                \
+  }
+
+/* Black Forest Labs 2024; n_in: columns of an image token. */
+#define FLUX(kind, n_in, guidance)                                                                 \
+  {                                                                                                \
+    .variant = kind, .in_channels = n_in, .out_channels = 64, .latent_channels = 16, .dim = 3072,  \
+    .n_heads = 24, .head_dim = 128, .mlp_dim = 12288, .context_dim = 4096, .pooled_dim = 768,      \
+    .time_dim = 256, .n_double = 19, .n_single = 38, .axes = { 16, 56, 56 },                       \
+    .has_guidance = guidance                                                                       \
+  }
+#define FLUX_MODEL(label, kind, n_in, guidance)                                                    \
+  {                                                                                                \
+    .name = label, .is_flux = true, .flux = FLUX (kind, n_in, guidance),                           \
+    .t5 = { 32128, 4096, 24, 64, 64, 10240, 32, 128, false, 0, 1 },                                \
+    .vae = { .in_channels = 3,                                                                     \
+             .latent_channels = 16,                                                                \
+             .n_levels = 4,                                                                        \
+             .channels = { 128, 256, 512, 512 },                                                   \
+             .res_blocks = 2,                                                                      \
+             .norm_groups = 32,                                                                    \
+             .scaling_factor = 0.3611f,                                                            \
+             .shift_factor = 0.1159f },                                                            \
+    .clip = { CLIP_L }, .n_clips = 1                                                               \
   }
 
 static const FullSize models[] = {
@@ -65,6 +90,10 @@ static const FullSize models[] = {
       .clip = { CLIP_L, OPENCLIP_BIGG },
       .n_clips = 2,
   },
+  FLUX_MODEL ("flux-dev", FLUX_DEV, 64, true),
+  FLUX_MODEL ("flux-schnell", FLUX_SCHNELL, 64, false),
+  FLUX_MODEL ("flux-fill", FLUX_FILL, 384, true),
+  FLUX_MODEL ("flux-depth", FLUX_DEPTH, 128, true),
 };
 
 const FullSize *
@@ -85,7 +114,9 @@ full_size_declare (const FullSize *model, Status *status)
   if (!set)
     return NULL;
   Binder b = { set, &arena, status };
-  bool ok = unet_bind (&b, &model->unet) && vae_bind (&b, &model->vae, VAE_DECODER | VAE_ENCODER);
+  bool ok = model->is_flux ? flux_bind (&b, &model->flux) && t5_bind (&b, &model->t5)
+                           : unet_bind (&b, &model->unet) != NULL;
+  ok = ok && vae_bind (&b, &model->vae, VAE_DECODER | VAE_ENCODER);
   for (int i = 0; ok && i < model->n_clips; i++)
     ok = clip_bind (&b, &model->clip[i], encoders[i]) != NULL;
   arena_clear (&arena);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * full-size.h - SD 1.5 and SDXL as they are published, for tools that need a model of real size
- * where there is no checkpoint.
+ * full-size.h - SD 1.5, SDXL and FLUX.1 as they are published, for tools that need a model of real
+ * size where there is no checkpoint.
  */
 #pragma once
 
@@ -13,8 +13,10 @@
 typedef struct
 {
   const char *name; /* "sd15" */
-  bool is_xl;
+  bool is_xl, is_flux;
   UnetConfig unet;
+  FluxConfig flux; /* and t5: of FLUX, instead of unet */
+  T5Config t5;
   VaeConfig vae;
   ClipConfig clip[2];
   int n_clips;

@@ -46,6 +46,12 @@ bind_norm (const Binder *b, int64_t n, const char *name)
   return bind_pair (b, 1, &n, true, name);
 }
 
+const Weight *
+bind_scale (const Binder *b, int64_t n, const char *name)
+{
+  return weights_bind (b->weights, 1, &n, "%s.weight", name);
+}
+
 bool
 bind_has (const Binder *b, const char *name)
 {

@@ -23,6 +23,9 @@ Layer bind_conv_no_bias (const Binder *b, int64_t n_out, int64_t n_in, int k, co
 /* NAME.weight (n) and NAME.bias (n). */
 Layer bind_norm (const Binder *b, int64_t n, const char *name);
 
+/* NAME.weight (n), without a bias: RMSNorm. */
+const Weight *bind_scale (const Binder *b, int64_t n, const char *name);
+
 bool bind_has (const Binder *b, const char *name); /* the tensor of exactly this name exists */
 
 enum

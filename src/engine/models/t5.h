@@ -22,8 +22,8 @@ T5 *t5_bind (const Binder *b, const T5Config *config);
 
 /* t5_forward:
  * @ids: n * length token ids, borrowed until the run ends
- * @mask: (n, length): 1 for tokens that may be seen, 0 for padding; NULL: all are seen.  FLUX masks
- *        nothing, Wan its padding.
+ * @key_bias: (n, length): 0 for tokens that may be seen, -INFINITY for padding; NULL: all are seen.
+ *            FLUX hides nothing, Wan its padding.
  *
  * Pre-norm transformer without biases; scores are not scaled, a relative bias is added to them
  * (Raffel et al. 2020; Chung et al. 2023 for a table in each layer).
@@ -32,4 +32,4 @@ T5 *t5_bind (const Binder *b, const T5Config *config);
  * Fails: SHAPE when @length is over T5_MAX_LENGTH
  */
 Tensor *t5_forward (
-    Ctx *ctx, const T5 *t5, const int32_t *ids, int64_t n, int64_t length, const Tensor *mask);
+    Ctx *ctx, const T5 *t5, const int32_t *ids, int64_t n, int64_t length, const Tensor *key_bias);

@@ -324,13 +324,13 @@ weights_unused (const WeightSet *set, const char *prefix, int i)
   return NULL;
 }
 
-static size_t
+int64_t
 weight_bytes (const Weight *w)
 {
   int64_t n = 1;
   for (int d = 0; d < w->rank; d++)
     n *= w->ne[d];
-  return (size_t) dtype_bytes (w->dtype, n);
+  return dtype_bytes (w->dtype, n);
 }
 
 /* Weights of a group mostly lie side by side: one hint for each run of them. */

@@ -75,6 +75,7 @@ const char *weights_problem (const WeightSet *set, int i);
 /* Sets @status (FORMAT) naming the first problems when there are any. */
 bool weights_check (const WeightSet *set, Status *status);
 
+int64_t weight_bytes (const Weight *w);                                /* as stored */
 int64_t weights_parameters (const WeightSet *set, const char *prefix); /* number of elements */
 
 /* Weights under @prefix ("" for all) that no model has asked for: left over once models are built.
