@@ -6,5 +6,6 @@
 typedef enum
 {
   PREDICTION_EPSILON, /* the noise n */
-  PREDICTION_V        /* a n - b x0 */
+  PREDICTION_V,       /* a n - b x0 */
+  PREDICTION_FLOW     /* n - x0, of x = (1 - sigma) x0 + sigma n: flow matching */
 } Prediction;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * dpm.c - DPM-Solver++ (Lu et al. 2022): 2M, 2M SDE and the single-step SDE.
  *
- * In sigma space alpha = 1 and lambda = -ln sigma, h = lambda' - lambda.  Differences against the
- * last model output are written with h / h_last, so that a step of no length divides by nothing.
+ * In sigma space alpha = 1 and lambda = -ln sigma, h = lambda' - lambda; of a flow model alpha =
+ * 1 - sigma and lambda = ln (alpha / sigma), but for 2M, which ComfyUI leaves as it is. Differences
+ * against the last model output are written with h / h_last, so that a step of no length divides by
+ * nothing.
  */
 #include <math.h>
 
@@ -13,9 +15,9 @@ enum
   SHORT_RUN = 15, /* below this many steps diffusers ends with a first-order step */
 };
 
-/* h / h_last, or 0 when this step has to be of first order. */
+/* h / @h_last, or 0 when this step has to be of first order. */
 static double
-inverse_r (const Step *step, double h)
+inverse_r (const Step *step, double h, double h_last)
 {
   const Sampler *s = step->sampler;
   bool last = step->index == s->schedule->n - 1;
@@ -23,7 +25,6 @@ inverse_r (const Step *step, double h)
   bool first_order = s->options.first_order_last || s->schedule->n < SHORT_RUN;
   if (s->n_history == 0 || step->target <= 0 || (diffusers && last && first_order))
     return 0;
-  double h_last = log (s->schedule->sigma[step->index - 1] / step->sigma);
   return h_last > 0 ? h / h_last : 0;
 }
 
@@ -36,7 +37,8 @@ step_dpmpp_2m (const Step *step)
     return false;
   double ratio = step->target / step->sigma; /* e^-h */
   double h = -log (ratio);
-  double k = inverse_r (step, h);
+  double last_sigma = step->index > 0 ? s->schedule->sigma[step->index - 1] : step->sigma;
+  double k = inverse_r (step, h, log (last_sigma / step->sigma));
   double second = 0;
   if (k > 0)
     second = k * (s->options.heun ? (ratio - 1) / h + 1 : (1 - ratio) / 2);
@@ -53,24 +55,26 @@ step_dpmpp_2m_sde (const Step *step)
   float *x0 = s->scratch[0], *noise = s->scratch[1];
   double eta = s->options.eta;
   double ratio = step->target / step->sigma;
-  double h = -log (ratio), h_eta = h * (1 + eta);
+  double h = step_lambda (step, step->sigma, step->target), h_eta = h * (1 + eta);
   double fresh = step->target > 0 ? step->target * sqrt (-expm1 (-2 * h * eta)) : 0;
   if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
     return false;
   if (fresh > 0 && !step_noise (step, step->sigma, step->target, noise))
     return false;
   double keep = step->target > 0 ? ratio * exp (-h * eta) : 0;
+  double alpha = schedule_alpha (s->schedule, step->target);
   double first = -expm1 (-h_eta);
-  double k = inverse_r (step, h);
+  double last_sigma = step->index > 0 ? s->schedule->sigma[step->index - 1] : step->sigma;
+  double k = inverse_r (step, h, step_lambda (step, last_sigma, step->sigma));
   double second = 0;
   if (k > 0)
     second = k * (s->options.heun ? 1 - first / h_eta : first / 2);
-  Term terms[4] = { { keep, step->x }, { first + second, x0 } };
+  Term terms[4] = { { keep, step->x }, { alpha * (first + second), x0 } };
   int n_terms = 2;
   if (fresh > 0)
     terms[n_terms++] = (Term){ fresh * s->options.s_noise, noise };
   if (k > 0)
-    terms[n_terms++] = (Term){ -second, s->history[0] };
+    terms[n_terms++] = (Term){ -alpha * second, s->history[0] };
   combine (step->x, step->n, terms, n_terms);
   step_remember (step);
   return true;
@@ -82,16 +86,25 @@ typedef struct
   double from, middle, to;
 } Stretch;
 
+/* -lambda to sigma. */
+static double
+sigma_of (const Schedule *schedule, double level)
+{
+  return schedule->flow ? 1 / (1 + exp (-level)) : exp (level);
+}
+
 /* In f32 as the programs compute it: the path is resolved to 1e-6, so that the last digits of a
  * sigma of 14 change what it gives.  diffusers takes the ends, too, there and back through
  * lambda. */
 static Stretch
 stretch_of (const Step *step)
 {
-  float from = -(float) log (step->sigma), to = -(float) log (step->target);
+  const Schedule *schedule = step->sampler->schedule;
+  float from = (float) log (schedule_alpha (schedule, step->sigma) / step->sigma);
+  float to = (float) log (schedule_alpha (schedule, step->target) / step->target);
   float h = to - from, middle = from + h * 0.5f;
-  Stretch s = { step->sigma, (float) exp (-(double) middle), step->target };
-  if (step->sampler->schedule->convention == CONVENTION_DIFFUSERS)
+  Stretch s = { step->sigma, (float) sigma_of (schedule, -(double) middle), step->target };
+  if (schedule->convention == CONVENTION_DIFFUSERS)
     {
       s.from = (float) exp (-(double) from);
       s.to = (float) exp (-(double) to);
@@ -113,6 +126,15 @@ extend_noise (const Step *step, const Stretch *s, float *noise, float *scratch)
   return true;
 }
 
+static double
+half_way (const Step *step)
+{
+  const Schedule *s = step->sampler->schedule;
+  double alpha = schedule_alpha (s, step->sigma), alpha_to = schedule_alpha (s, step->target);
+  double level = sqrt (step->sigma / alpha * (step->target / alpha_to));
+  return s->flow ? level / (1 + level) : level;
+}
+
 /* Half way in lambda, then the whole step with the slope found there. */
 bool
 step_dpmpp_sde (const Step *step)
@@ -126,8 +148,8 @@ step_dpmpp_sde (const Step *step)
       combine (step->x, step->n, (Term[]){ { 1, x0 } }, 1);
       return true;
     }
-  double middle = sqrt (step->sigma * step->target);
-  double timestep = schedule_timestep_for (s->schedule->convention, s->table, middle);
+  double middle = half_way (step);
+  double timestep = schedule_timestep_for (s->schedule, s->table, middle);
   Stretch stretch = stretch_of (step);
   bool draws = s->options.eta > 0 && stretch.to < stretch.middle && stretch.middle < stretch.from;
   double eta = draws ? s->options.eta : 0;

@@ -7,41 +7,46 @@
 #include <strings.h>
 
 static const SamplerInfo samplers[SAMPLER_COUNT] = {
-  [SAMPLER_EULER] = { "euler", "Euler", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, false, 0 },
+  [SAMPLER_EULER] = { "euler", "Euler", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, false, 0,
+                      true },
   [SAMPLER_EULER_ANCESTRAL] = { "euler_ancestral", "Euler a", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1,
-                                true, false, 1 },
-  [SAMPLER_HEUN] = { "heun", "Heun", SCHEDULE_NORMAL, SCHEDULE_LEADING, 2, false, false, 0 },
-  [SAMPLER_DDIM] = { "ddim", "DDIM", SCHEDULE_DDIM_UNIFORM, SCHEDULE_LEADING, 1, false, false, 0 },
+                                true, false, 1, true },
+  [SAMPLER_HEUN] = { "heun", "Heun", SCHEDULE_NORMAL, SCHEDULE_LEADING, 2, false, false, 0, true },
+  [SAMPLER_DDIM] = { "ddim", "DDIM", SCHEDULE_DDIM_UNIFORM, SCHEDULE_LEADING, 1, false, false, 0,
+                     true },
   [SAMPLER_DPMPP_2M] = { "dpmpp_2m", "DPM++ 2M", SCHEDULE_KARRAS, SCHEDULE_LEADING, 1, false, false,
-                         0 },
+                         0, true },
   [SAMPLER_DPMPP_2M_SDE] = { "dpmpp_2m_sde", "DPM++ 2M SDE", SCHEDULE_EXPONENTIAL, SCHEDULE_LEADING,
-                             1, true, false, 1 },
+                             1, true, false, 1, true },
   [SAMPLER_DPMPP_2M_SDE_HEUN] = { "dpmpp_2m_sde_heun", "DPM++ 2M SDE Heun", SCHEDULE_EXPONENTIAL,
-                                  SCHEDULE_LEADING, 1, true, false, 1 },
+                                  SCHEDULE_LEADING, 1, true, false, 1, true },
   [SAMPLER_DPMPP_SDE] = { "dpmpp_sde", "DPM++ SDE", SCHEDULE_KARRAS, SCHEDULE_LEADING, 2, true,
-                          false, 1 },
-  [SAMPLER_UNIPC] = { "uni_pc", "UniPC", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, true, 0 },
+                          false, 1, true },
+  [SAMPLER_UNIPC] = { "uni_pc", "UniPC", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, true, 0,
+                      true },
   [SAMPLER_UNIPC_BH2] = { "uni_pc_bh2", "UniPC bh2", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false,
-                          true, 0 },
-  [SAMPLER_LCM] = { "lcm", "LCM", SCHEDULE_SGM_UNIFORM, SCHEDULE_ORIGIN, 1, true, false, 0 },
-  [SAMPLER_TCD] = { "tcd", "TCD", SCHEDULE_SGM_UNIFORM, SCHEDULE_ORIGIN, 1, true, false, 0.3 },
+                          true, 0, true },
+  [SAMPLER_LCM] = { "lcm", "LCM", SCHEDULE_SGM_UNIFORM, SCHEDULE_ORIGIN, 1, true, false, 0, true },
+  [SAMPLER_TCD] = { "tcd", "TCD", SCHEDULE_SGM_UNIFORM, SCHEDULE_ORIGIN, 1, true, false, 0.3,
+                    false },
 };
 
 static const ScheduleInfo schedules[SCHEDULE_COUNT] = {
-  [SCHEDULE_NORMAL] = { "normal", "Normal", true, false },
-  [SCHEDULE_KARRAS] = { "karras", "Karras", true, true },
-  [SCHEDULE_EXPONENTIAL] = { "exponential", "Exponential", true, true },
-  [SCHEDULE_SGM_UNIFORM] = { "sgm_uniform", "SGM Uniform", true, false },
-  [SCHEDULE_SIMPLE] = { "simple", "Simple", true, false },
-  [SCHEDULE_BETA] = { "beta", "Beta", true, true },
-  [SCHEDULE_KL_OPTIMAL] = { "kl_optimal", "KL Optimal", true, false },
-  [SCHEDULE_DDIM_UNIFORM] = { "ddim_uniform", "DDIM", true, false },
-  [SCHEDULE_AYS] = { "ays", "Align Your Steps", true, true },
-  [SCHEDULE_AYS_TIMESTEPS] = { "ays_timesteps", "Align Your Steps timesteps", false, true },
-  [SCHEDULE_LEADING] = { "leading", "Leading", false, true },
-  [SCHEDULE_TRAILING] = { "trailing", "Trailing", false, true },
-  [SCHEDULE_LINSPACE] = { "linspace", "Linspace", false, true },
-  [SCHEDULE_ORIGIN] = { "origin", "Origin", false, true },
+  [SCHEDULE_NORMAL] = { "normal", "Normal", true, false, true, false },
+  [SCHEDULE_KARRAS] = { "karras", "Karras", true, true, true, true },
+  [SCHEDULE_EXPONENTIAL] = { "exponential", "Exponential", true, true, true, true },
+  [SCHEDULE_SGM_UNIFORM] = { "sgm_uniform", "SGM Uniform", true, false, true, false },
+  [SCHEDULE_SIMPLE] = { "simple", "Simple", true, false, true, false },
+  [SCHEDULE_BETA] = { "beta", "Beta", true, true, true, true },
+  [SCHEDULE_KL_OPTIMAL] = { "kl_optimal", "KL Optimal", true, false, true, false },
+  [SCHEDULE_DDIM_UNIFORM] = { "ddim_uniform", "DDIM", true, false, true, false },
+  [SCHEDULE_AYS] = { "ays", "Align Your Steps", true, true, false, false },
+  [SCHEDULE_AYS_TIMESTEPS] = { "ays_timesteps", "Align Your Steps timesteps", false, true, false,
+                               false },
+  [SCHEDULE_LEADING] = { "leading", "Leading", false, true, false, false },
+  [SCHEDULE_TRAILING] = { "trailing", "Trailing", false, true, false, false },
+  [SCHEDULE_LINSPACE] = { "linspace", "Linspace", false, true, false, true },
+  [SCHEDULE_ORIGIN] = { "origin", "Origin", false, true, false, false },
 };
 
 static const struct
@@ -66,6 +71,22 @@ static const struct
   { "uniform", SCHEDULE_NORMAL },
   { "align_your_steps", SCHEDULE_AYS },
 };
+
+ScheduleKind
+schedule_default (SamplerKind sampler, Convention convention, bool flow)
+{
+  bool diffusers = convention == CONVENTION_DIFFUSERS;
+  if (flow)
+    return diffusers ? SCHEDULE_LINSPACE : SCHEDULE_SIMPLE;
+  return diffusers ? samplers[sampler].diffusers_schedule : samplers[sampler].comfyui_schedule;
+}
+
+/* diffusers' FLUX pipelines are made for FlowMatchEulerDiscreteScheduler. */
+bool
+sampler_has_flow (SamplerKind sampler, Convention convention)
+{
+  return convention == CONVENTION_DIFFUSERS ? sampler == SAMPLER_EULER : samplers[sampler].flow;
+}
 
 bool
 sampler_noise_is_path (SamplerKind kind, Convention convention)

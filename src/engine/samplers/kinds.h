@@ -59,19 +59,26 @@ typedef struct
   bool uses_noise;                 /* draws normals while stepping, with its default eta */
   bool discards_penultimate;       /* ComfyUI drops the second-last sigma for it */
   double eta;                      /* default; 0 where it has no meaning */
+  bool flow;                       /* ComfyUI has it for flow matching, too */
 } SamplerInfo;
 
 typedef struct
 {
   const char *id;
   const char *label;
-  bool comfyui, diffusers; /* conventions that have it */
+  bool comfyui, diffusers;           /* conventions that have it */
+  bool flow_comfyui, flow_diffusers; /* ... for flow matching */
 } ScheduleInfo;
 
 const SamplerInfo *sampler_info (SamplerKind kind);
 const ScheduleInfo *schedule_info (ScheduleKind kind);
 const char *sampler_name (SamplerKind kind);   /* the id */
 const char *schedule_name (ScheduleKind kind); /* the id */
+
+/* What the program steps through when nothing is said; @flow: of a flow-matching model. */
+ScheduleKind schedule_default (SamplerKind sampler, Convention convention, bool flow);
+/* Whether the program has the sampler for a flow-matching model. */
+bool sampler_has_flow (SamplerKind sampler, Convention convention);
 
 /* Whether the program draws the sampler's noise from a Brownian path in sigma (brownian.h) rather
  * than from the generator that the first noise came from. */

@@ -29,7 +29,8 @@ step_lcm (const Step *step)
   if (s->schedule->convention == CONVENTION_DIFFUSERS)
     apply_boundary (step, x0);
   double fresh = step->target * s->options.s_noise;
-  combine (step->x, step->n, (Term[]){ { 1, x0 }, { fresh, noise } }, step->target > 0 ? 2 : 1);
+  double alpha = schedule_alpha (s->schedule, step->target);
+  combine (step->x, step->n, (Term[]){ { alpha, x0 }, { fresh, noise } }, step->target > 0 ? 2 : 1);
   return true;
 }
 

@@ -220,7 +220,7 @@ prediction_to_x0 (
     Prediction prediction, float *x0, const float *x, const float *output, double sigma, int64_t n)
 {
   double scale = prediction_input_scale (sigma);
-  double skip = prediction == PREDICTION_V ? scale * scale : 1;
+  double skip = prediction == PREDICTION_V ? scale * scale : 1; /* epsilon and flow: x - sigma y */
   double out = prediction == PREDICTION_V ? -sigma * scale : -sigma;
   for (int64_t i = 0; i < n; i++)
     x0[i] = (float) (skip * x[i] + out * output[i]);

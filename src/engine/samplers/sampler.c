@@ -76,6 +76,13 @@ step_noise (const Step *step, double sigma, double sigma_next, float *out)
   return true;
 }
 
+double
+step_lambda (const Step *step, double from, double to)
+{
+  const Schedule *s = step->sampler->schedule;
+  return log (schedule_alpha (s, to) / schedule_alpha (s, from)) - log (to / from);
+}
+
 void
 step_ancestral (const Step *step,
                 float *out,
@@ -85,11 +92,16 @@ step_ancestral (const Step *step,
                 double eta,
                 const float *noise)
 {
-  double s2 = step->sigma * step->sigma, t2 = target * target;
-  double up = fmin (target, eta * sqrt (fmax (t2 * (s2 - t2) / s2, 0)));
-  double ratio = sqrt (t2 - up * up) / step->sigma;
-  double fresh = up * step->sampler->options.s_noise;
-  Term terms[] = { { ratio, base }, { 1 - ratio, x0 }, { fresh, noise } };
+  const Schedule *schedule = step->sampler->schedule;
+  double alpha = schedule_alpha (schedule, step->sigma);
+  double alpha_to = schedule_alpha (schedule, target);
+  double s = step->sigma / alpha, t = target / alpha_to;
+  double up = fmin (t, eta * sqrt (fmax (t * t * (s * s - t * t) / (s * s), 0)));
+  double ratio = sqrt (t * t - up * up) / s;
+  double fresh = alpha_to * up * step->sampler->options.s_noise;
+  Term terms[] = { { alpha_to / alpha * ratio, base },
+                   { alpha_to * (1 - ratio), x0 },
+                   { fresh, noise } };
   combine (out, step->n, terms, up > 0 ? 3 : 2);
 }
 

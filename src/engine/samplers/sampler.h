@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * sampler.h - takes a noisy latent down a schedule, one step at a time.
  *
- * x is in sigma space, x = x0 + sigma n.  Between two steps everything a sampler remembers is in
- * Sampler and can be saved: a run restored from (x, saved sampler, noise state) goes on bit for bit
- * as if it had not stopped.  State is f32, coefficients are f64.
+ * x is in sigma space, x = x0 + sigma n, or, of a flow-matching model, x = (1 - sigma) x0 + sigma
+ * n. Between two steps everything a sampler remembers is in Sampler and can be saved: a run
+ * restored from (x, saved sampler, noise state) goes on bit for bit as if it had not stopped. State
+ * is f32, coefficients are f64.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ enum
 typedef struct
 {
   /* denoise:
-   * @x: (n) in sigma space; scale it with prediction_input_scale() for a VP network
+   * @x: (n) as the samplers have it; scale it with prediction_input_scale() for a VP network
    * @timestep: as the schedule's convention has it; may be fractional
    * @x0: (n) receives the guided clean picture; never overlaps @x
    *

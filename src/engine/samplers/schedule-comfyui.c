@@ -11,9 +11,8 @@ enum
   LAST = NOISE_TABLE_STEPS - 1
 };
 
-/* torch.linspace (@from, @to, @n_points), point @i, in f32. */
-static float
-linspace_point (float from, float to, int n_points, int i)
+float
+comfyui_linspace (float from, float to, int n_points, int i)
 {
   float step = n_points > 1 ? (to - from) / (float) (n_points - 1) : 0;
   bool upper = i < n_points / 2 || n_points == 1;
@@ -26,29 +25,29 @@ static void
 fill_uniform (double *sigma, int n, int n_points, const NoiseTable *table)
 {
   for (int i = 0; i < n; i++)
-    sigma[i] = noise_table_sigma_log_linear (table, linspace_point (LAST, 0, n_points, i));
+    sigma[i] = noise_table_sigma_log_linear (table, comfyui_linspace (LAST, 0, n_points, i));
 }
 
 /* k-diffusion computes its curves in f32, and a Brownian path tells sigmas apart that differ in
  * their last digit only. */
-static void
-fill_karras (double *sigma, int n, double max, double min, double rho)
+void
+comfyui_karras (double *sigma, int n, double max, double min, double rho)
 {
   double from = pow (max, 1 / rho), to = pow (min, 1 / rho);
   for (int i = 0; i < n; i++)
     {
-      float move = linspace_point (0, 1, n, i) * (float) (to - from);
+      float move = comfyui_linspace (0, 1, n, i) * (float) (to - from);
       float root = (float) from + move;
       sigma[i] = (float) pow (root, rho);
     }
 }
 
-static void
-fill_exponential (double *sigma, int n, double max, double min)
+void
+comfyui_exponential (double *sigma, int n, double max, double min)
 {
   float from = (float) log (max), to = (float) log (min);
   for (int i = 0; i < n; i++)
-    sigma[i] = (float) exp (linspace_point (from, to, n, i));
+    sigma[i] = (float) exp (comfyui_linspace (from, to, n, i));
 }
 
 static void
@@ -133,10 +132,10 @@ fill_sigmas (
       fill_ddim_uniform (sigma, steps->n, n, table);
       return true;
     case SCHEDULE_KARRAS:
-      fill_karras (sigma, n, max, min, params->rho);
+      comfyui_karras (sigma, n, max, min, params->rho);
       return true;
     case SCHEDULE_EXPONENTIAL:
-      fill_exponential (sigma, n, max, min);
+      comfyui_exponential (sigma, n, max, min);
       return true;
     case SCHEDULE_KL_OPTIMAL:
       curve_kl_optimal (sigma, n, max, min);

@@ -50,6 +50,16 @@ bool build_comfyui (
 bool build_diffusers (
     Steps *steps, const NoiseTable *table, const ScheduleParams *params, int n, Status *status);
 
+/* Samplers whose formulas divide by 1 - sigma begin a little below sigma 1, as ComfyUI has it. */
+void flow_leave_pure_noise (Steps *steps, const ScheduleParams *params);
+bool build_flow (Steps *steps, const ScheduleParams *params, int n, Status *status);
+
+/* ComfyUI's curves, in f32 as k-diffusion computes them. */
+void comfyui_karras (double *sigma, int n, double max, double min, double rho);
+void comfyui_exponential (double *sigma, int n, double max, double min);
+/* torch.linspace (@from, @to, @n_points), point @i, in f32. */
+float comfyui_linspace (float from, float to, int n_points, int i);
+
 /* Factor on the noise that a run starting at @sigma begins with. */
 double first_noise_comfyui (double sigma, const NoiseTable *table, const ScheduleParams *params);
 double first_noise_diffusers (double sigma, const ScheduleParams *params);

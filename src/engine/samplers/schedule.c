@@ -43,10 +43,9 @@ steps_keep_last (Steps *steps, int n)
 ScheduleParams
 schedule_params_default (SamplerKind sampler, Convention convention)
 {
-  const SamplerInfo *info = sampler_info (sampler);
   return (ScheduleParams){
     .sampler = sampler,
-    .kind = convention == CONVENTION_DIFFUSERS ? info->diffusers_schedule : info->comfyui_schedule,
+    .kind = schedule_default (sampler, convention, false),
     .convention = convention,
     .n_steps = 20,
     .denoise = 1,
@@ -86,6 +85,9 @@ split_denoise (const ScheduleParams *p, int *total, int *keep)
   *total = *keep = p->n_steps;
   if (p->denoise_rule == DENOISE_A1111 && p->from_image)
     *keep = (int) (fmin (p->denoise, a1111_most) * p->n_steps) + 1;
+  else if (p->denoise_rule == DENOISE_BY_CONVENTION && p->convention == CONVENTION_DIFFUSERS &&
+           p->flow) /* the pipelines of flow models do not round what is left out up */
+    *keep = p->n_steps - (int) (p->n_steps - fmin (p->n_steps * p->denoise, p->n_steps));
   else if (p->denoise_rule == DENOISE_BY_CONVENTION && p->convention == CONVENTION_DIFFUSERS)
     *keep = (int) (p->n_steps * p->denoise);
   else if (p->denoise_rule != DENOISE_A1111 && p->denoise <= all)
@@ -113,6 +115,7 @@ store (Schedule *schedule, const Steps *steps, const ScheduleParams *params, Sta
                           .kind = params->kind,
                           .convention = params->convention,
                           .n = n,
+                          .flow = params->flow,
                           .path_start = (float) steps->path_start,
                           .path_end = (float) steps->path_end,
                           .sigma = block,
@@ -126,6 +129,21 @@ store (Schedule *schedule, const Steps *steps, const ScheduleParams *params, Sta
       schedule->target[i] = (float) steps->target[i];
     }
   return true;
+}
+
+static void
+note_start (Schedule *schedule,
+            double first_sigma,
+            const NoiseTable *table,
+            const ScheduleParams *params)
+{
+  double noise = first_sigma;
+  if (!params->flow)
+    noise = params->convention == CONVENTION_DIFFUSERS
+                ? first_noise_diffusers (first_sigma, params)
+                : first_noise_comfyui (first_sigma, table, params);
+  schedule->init_noise_sigma = (float) noise;
+  schedule->init_image_scale = (float) schedule_alpha (schedule, first_sigma);
 }
 
 bool
@@ -144,8 +162,9 @@ schedule_init (Schedule *schedule,
                         params->denoise, params->n_steps);
   bool diffusers = params->convention == CONVENTION_DIFFUSERS;
   Steps steps = { 0 };
-  bool ok = diffusers ? build_diffusers (&steps, table, params, total, status)
-                      : build_comfyui (&steps, table, params, total, status);
+  bool ok = params->flow ? build_flow (&steps, params, total, status)
+            : diffusers  ? build_diffusers (&steps, table, params, total, status)
+                         : build_comfyui (&steps, table, params, total, status);
   bool path_of_whole_run = diffusers || params->denoise_rule != DENOISE_BY_CONVENTION;
   if (ok && path_of_whole_run)
     note_path (&steps);
@@ -153,11 +172,12 @@ schedule_init (Schedule *schedule,
     steps_keep_last (&steps, keep);
   if (ok && !path_of_whole_run)
     note_path (&steps);
+  double first_sigma = ok ? steps.sigma[0] : 0;
+  if (ok && params->flow)
+    flow_leave_pure_noise (&steps, params);
   ok = ok && store (schedule, &steps, params, status);
   if (ok)
-    schedule->init_noise_sigma =
-        (float) (diffusers ? first_noise_diffusers (steps.sigma[0], params)
-                           : first_noise_comfyui (steps.sigma[0], table, params));
+    note_start (schedule, first_sigma, table, params);
   steps_free (&steps);
   return ok;
 }
@@ -170,8 +190,10 @@ schedule_clear (Schedule *schedule)
 }
 
 double
-schedule_timestep_for (Convention convention, const NoiseTable *table, double sigma)
+schedule_timestep_for (const Schedule *schedule, const NoiseTable *table, double sigma)
 {
-  return convention == CONVENTION_DIFFUSERS ? noise_table_timestep (table, sigma)
-                                            : noise_table_nearest (table, sigma);
+  if (schedule->flow)
+    return sigma;
+  return schedule->convention == CONVENTION_DIFFUSERS ? noise_table_timestep (table, sigma)
+                                                      : noise_table_nearest (table, sigma);
 }

@@ -5,6 +5,9 @@
  * convention to the letter:
  *
  * ComfyUI    sigmas from the table or a curve; the model is told the index of the nearest sigma.
+ * Of a flow-matching model sigma is the share of noise, x = (1 - sigma) x0 + sigma n, falls from 1,
+ * and is its own timestep; ComfyUI has a table of shifted sigmas, diffusers shifts a linear list.
+ *
  * diffusers  what set_timesteps() of the sampler's scheduler class does: timesteps on a spaced
  *            grid, sigmas interpolated there, curves drawn between the resulting ends, timesteps
  *            rounded, truncated or fractional as that class has them.
@@ -42,6 +45,10 @@ typedef struct
   int steps_offset;      /* added to LEADING timesteps */
   bool set_alpha_to_one; /* DDIM: the last step goes to alpha 1, not to the table's first */
   bool final_sigma_min;  /* end at the table's first sigma instead of 0 */
+  /* flow matching: the noise table is not read */
+  bool flow;
+  double flow_shift; /* mu: sigma = e^mu / (e^mu + 1 / t - 1); 0: sigma = t */
+  int flow_levels;   /* of ComfyUI's table */
 } ScheduleParams;
 
 /* The sampler's default schedule, 20 steps, SD's scheduler_config.json (leading, offset 1). */
@@ -58,9 +65,11 @@ typedef struct
   Convention convention;
   int n;        /* steps; may differ from n_steps: repeats are dropped, grids end where they end */
   float *sigma; /* (n + 1), falling */
-  float *timestep;        /* (n) */
-  float *target;          /* (n) */
-  float init_noise_sigma; /* start: x = latent (or 0) + init_noise_sigma * noise */
+  float *timestep; /* (n) */
+  float *target;   /* (n) */
+  bool flow;
+  /* start: x = init_image_scale * latent (or 0) + init_noise_sigma * noise */
+  float init_image_scale, init_noise_sigma;
   /* Ends of the Brownian path: smallest above 0 and largest sigma.  Of the steps that are done in
    * ComfyUI; of the whole run, also where denoise < 1 does its end only, in diffusers and A1111. */
   float path_start, path_end;
@@ -68,6 +77,7 @@ typedef struct
 
 /* schedule_init:
  * @schedule: zeroed or cleared; free with schedule_clear
+ * @table: not read for flow matching
  *
  * Fails: ARGUMENT for parameters out of range, UNSUPPORTED when the convention has no such
  * schedule for the sampler, NO_MEMORY
@@ -79,4 +89,11 @@ bool schedule_init (Schedule *schedule,
 void schedule_clear (Schedule *schedule);
 
 /* Timestep that the convention hands to the model for a @sigma between the schedule's. */
-double schedule_timestep_for (Convention convention, const NoiseTable *table, double sigma);
+double schedule_timestep_for (const Schedule *schedule, const NoiseTable *table, double sigma);
+
+/* The share of the picture at @sigma: x = alpha x0 + sigma n. */
+static inline double
+schedule_alpha (const Schedule *schedule, double sigma)
+{
+  return schedule->flow ? 1 - sigma : 1;
+}

@@ -34,11 +34,14 @@ bool step_denoise (const Step *step, const float *x, double sigma, double timest
  * source. */
 bool step_noise (const Step *step, double sigma, double sigma_next, float *out);
 
+/* How far lambda, the logarithm of signal over noise, rises between two levels. */
+double step_lambda (const Step *step, double from, double to);
+
 /* step_ancestral:
  * @noise: (n); not read when @eta is 0 or @target not between 0 and the step's sigma
  *
  * out = D + (sigma_down / sigma) (base - D) + sigma_up noise: from the step's sigma to @target with
- * @eta of fresh noise.
+ * @eta of fresh noise.  Of a flow model the same is done to x / alpha, with sigma / alpha.
  */
 void step_ancestral (const Step *step,
                      float *out,
