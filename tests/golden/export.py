@@ -17,6 +17,7 @@ def main():
         "networks": "network_cases",
         "pipelines": "pipeline_cases",
         "formats": "format_cases",
+        "unigram": "unigram_cases",
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=pathlib.Path, help="folder to write to (default: fixtures)")
