@@ -343,6 +343,7 @@ open_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   g_autoptr (GtkFileFilter) filter = new_filter ();
   gtk_file_filter_add_mime_type (filter, "image/png");
   gtk_file_filter_add_mime_type (filter, "image/jpeg");
+  gtk_file_filter_add_mime_type (filter, "image/webp");
   gtk_file_filter_set_name (filter, _ ("Projects and pictures"));
   gesso_compat_choose (GTK_WINDOW (user_data), GESSO_CHOOSE_FILE, _ ("Open"), filter, NULL,
                        file_chosen_cb, g_object_ref (user_data));

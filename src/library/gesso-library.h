@@ -73,8 +73,8 @@ void gesso_library_remove_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
 /* ~/ComfyUI and the like that exist and are not yet named: for the first run.  Blocking, cheap. */
 char **gesso_library_find_installations (GessoLibrary *self);
-/* Where pictures are made: watched, PNG and JPEG pictures indexed as they come.  Kept like the
- * others. */
+/* Where pictures are made: watched; PNG, JPEG and WebP files are indexed as they come.  Kept like
+ * the others. */
 void gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
 void gesso_library_rescan (GessoLibrary *self);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-picture-reader.c - width and height from PNG's IHDR and JPEG's frame header, texts from
- * media/texts.h, prompts by recipe/import.h.
+ * gesso-picture-reader.c - width and height from PNG's IHDR, JPEG's frame header and WebP's first
+ * chunk, texts from media/texts.h, prompts by recipe/import.h.
  */
 #include "library/gesso-picture-reader.h"
 
@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "media/exif.h"
 #include "media/image.h"
+#include "media/riff.h"
 #include "media/texts.h"
 #include "recipe/import.h"
 
@@ -17,6 +18,10 @@ enum
   PNG_SIZE_OFFSET = 16, /* behind signature, length and "IHDR" */
   JPEG_FRAME_BYTES = 9,
   MAX_JPEG_SEGMENTS = 1000,
+  WEBP_CHUNK_OFFSET = 12,
+  WEBP_HEAD_BYTES = 30,
+  WEBP_LOSSLESS_MARK = 0x2f,
+  WEBP_SIDE_MASK = 0x3fff,
   FIRST_SIDEWAYS = 5
 };
 
@@ -79,6 +84,34 @@ read_jpeg_size (GessoPictureRow *row, const MediaSource *source)
   return FALSE;
 }
 
+static guint32
+le_bits (const guint8 *p, guint n_bytes)
+{
+  guint32 v = 0;
+  for (guint i = n_bytes; i > 0; i--)
+    v = v << 8 | p[i - 1];
+  return v;
+}
+
+/* "VP8X" has the canvas less one in 24 bits each, "VP8L" the size less one in 14 bits each, "VP8 "
+ * behind frame tag and start code in 14 bits of 16. */
+static gboolean
+read_webp_size (GessoPictureRow *row, const MediaSource *source)
+{
+  guint8 head[WEBP_HEAD_BYTES] = { 0 };
+  if (!media_source_read (source, 0, head, MIN (sizeof head, source->size_bytes)))
+    return FALSE;
+  const guint8 *chunk = head + WEBP_CHUNK_OFFSET, *data = chunk + 8;
+  if (!memcmp (chunk, "VP8X", 4))
+    return set_size (row, le_bits (data + 4, 3) + 1, le_bits (data + 7, 3) + 1);
+  guint32 bits = le_bits (data + 1, 4);
+  if (!memcmp (chunk, "VP8L", 4))
+    return data[0] == WEBP_LOSSLESS_MARK &&
+           set_size (row, (bits & WEBP_SIDE_MASK) + 1, (bits >> 14 & WEBP_SIDE_MASK) + 1);
+  return !memcmp (chunk, "VP8 ", 4) && set_size (row, le_bits (data + 6, 2) & WEBP_SIDE_MASK,
+                                                 le_bits (data + 8, 2) & WEBP_SIDE_MASK);
+}
+
 /* Orientations 5 to 8 lie on their side. */
 static void
 turn_upright (GessoPictureRow *row, const MediaSource *source)
@@ -95,20 +128,18 @@ read_size (GessoPictureRow *row, const char *path)
 {
   Status status = { 0 };
   MediaSource source;
-  guint8 begin[4];
+  guint8 begin[WEBP_CHUNK_OFFSET];
   if (!media_source_open (&source, path, &status))
     return FALSE;
   gboolean ok = media_source_read (&source, 0, begin, sizeof begin);
   if (ok && !memcmp (begin, "\x89PNG", 4))
     ok = read_png_size (row, &source);
   else if (ok && begin[0] == 0xff && begin[1] == 0xd8)
-    {
-      ok = read_jpeg_size (row, &source);
-      if (ok)
-        turn_upright (row, &source);
-    }
+    ok = read_jpeg_size (row, &source);
   else
-    ok = FALSE;
+    ok = ok && riff_is_webp (begin, sizeof begin) && read_webp_size (row, &source);
+  if (ok)
+    turn_upright (row, &source);
   media_source_close (&source);
   return ok;
 }

@@ -8,7 +8,7 @@
 G_BEGIN_DECLS
 
 /* gesso_picture_read_header:
- * @path: a PNG or JPEG file; any thread
+ * @path: a PNG, JPEG or WebP file; any thread
  *
  * Fills width, height, prompt, negative and model (empty texts where the picture has no recipe);
  * texts are valid UTF-8.

@@ -16,9 +16,10 @@ enum
 
 static const char *const model_suffixes[] = { ".safetensors", ".sft", ".ckpt", ".pt",
                                               ".pth",         ".bin", ".gguf" };
-static const char *const picture_suffixes[] = { ".png", ".jpg", ".jpeg" };
-static const char *const thumbnail_suffixes[] = { ".preview.png", ".preview.jpg", ".preview.jpeg",
-                                                  ".png",         ".jpg",         ".jpeg" };
+static const char *const picture_suffixes[] = { ".png", ".jpg", ".jpeg", ".webp" };
+static const char *const thumbnail_suffixes[] = { ".preview.png",  ".preview.jpg", ".preview.jpeg",
+                                                  ".preview.webp", ".png",         ".jpg",
+                                                  ".jpeg",         ".webp" };
 
 static const char *
 find_suffix (const char *name, const char *const *suffixes, guint n)

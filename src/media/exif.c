@@ -7,6 +7,7 @@
 
 #include "core/mem.h"
 #include "core/utf8.h"
+#include "media/riff.h"
 
 enum
 {
@@ -162,11 +163,12 @@ add_user_comment (MediaTexts *texts, const uint8_t *p, size_t n_bytes, Status *s
   return ok;
 }
 
-/* ComfyUI puts "prompt:{graph}" and "workflow:{graph}" into whatever ASCII fields come first. */
+/* ComfyUI puts "prompt:{graph}" and "workflow:{graph}" into whatever ASCII fields come first, we
+ * "gesso:{recipe}". */
 static bool
 add_ascii (MediaTexts *texts, const char *key, const uint8_t *p, size_t n_bytes, Status *status)
 {
-  static const char *const names[] = { "prompt", "workflow" };
+  static const char *const names[] = { "prompt", "workflow", "gesso" };
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     {
       size_t n = strlen (names[i]);
@@ -261,29 +263,7 @@ exif_find_in_jpeg (const MediaSource *source, uint64_t *offset, size_t *n_bytes,
 bool
 exif_find_in_webp (const MediaSource *source, uint64_t *offset, size_t *n_bytes, bool *damaged)
 {
-  enum
-  {
-    RIFF_HEADER_BYTES = 12,
-    CHUNK_HEADER_BYTES = 8
-  };
-  uint8_t head[CHUNK_HEADER_BYTES];
-  uint64_t at = RIFF_HEADER_BYTES;
-  while (media_source_read (source, at, head, sizeof head))
-    {
-      uint32_t size =
-          (uint32_t) head[7] << 24 | (uint32_t) head[6] << 16 | (uint32_t) head[5] << 8 | head[4];
-      if (size > source->size_bytes - at - CHUNK_HEADER_BYTES)
-        break;
-      if (memcmp (head, "EXIF", 4) == 0)
-        {
-          *offset = at + CHUNK_HEADER_BYTES;
-          *n_bytes = size;
-          return true;
-        }
-      at += CHUNK_HEADER_BYTES + (uint64_t) size + (size & 1);
-    }
-  *damaged |= at < source->size_bytes;
-  return false;
+  return riff_find (source, "EXIF", offset, n_bytes, damaged);
 }
 
 int
@@ -299,8 +279,10 @@ exif_orientation (const MediaSource *source)
   Tiff t;
   Entry entry;
   uint8_t data[SEGMENT_MAX_BYTES];
-  if (!exif_find_in_jpeg (source, &offset, &n_bytes, &damaged) || n_bytes > sizeof data ||
-      !media_source_read (source, offset, data, n_bytes) || !tiff_open (&t, data, n_bytes) ||
+  bool found = exif_find_in_jpeg (source, &offset, &n_bytes, &damaged) ||
+               exif_find_in_webp (source, &offset, &n_bytes, &damaged);
+  if (!found || n_bytes > sizeof data || !media_source_read (source, offset, data, n_bytes) ||
+      !tiff_open (&t, data, n_bytes) ||
       !find_entry (&t, number (&t, 4, 4), TAG_ORIENTATION, &entry) || entry.type != TYPE_SHORT)
     return 1;
   uint32_t orientation = number (&t, entry.value_at, 2);

@@ -18,5 +18,14 @@ exif_find_in_jpeg (const MediaSource *source, uint64_t *offset, size_t *n_bytes,
 bool
 exif_find_in_webp (const MediaSource *source, uint64_t *offset, size_t *n_bytes, bool *damaged);
 
-/* Orientation of a JPEG, 1 to 8; 1 (upright) when it does not say. */
+/* Orientation of a JPEG or WebP, 1 to 8; 1 (upright) when it does not say. */
 int exif_orientation (const MediaSource *source);
+
+/* exif_write:
+ * @parameters: for UserComment, where A1111 and its readers look; NULL for none
+ * @gesso: for ImageDescription, as "gesso:...", the way ComfyUI keeps its graph; NULL for none
+ *
+ * Returns: a TIFF structure of *@n_bytes without "Exif\0\0" before it, the caller's to mem_free;
+ * NULL and NO_MEMORY, or ARGUMENT for text that is not UTF-8
+ */
+uint8_t *exif_write (const char *parameters, const char *gesso, size_t *n_bytes, Status *status);

@@ -81,6 +81,29 @@ media_source_read (const MediaSource *source, uint64_t offset, void *out, size_t
   return true;
 }
 
+uint8_t *
+media_source_read_all (const MediaSource *source, Status *status)
+{
+  if (source->size_bytes > MEDIA_SOURCE_MAX_BYTES)
+    {
+      status_fail (status, STATUS_UNSUPPORTED,
+                   "\"%.200s\" is larger than %d MiB: scale it down first.", source->name,
+                   MEDIA_SOURCE_MAX_BYTES >> 20);
+      return NULL;
+    }
+  size_t n = (size_t) source->size_bytes;
+  uint8_t *data = mem_calloc (n + 1, 1);
+  if (!data)
+    status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  else if (!media_source_read (source, 0, data, n))
+    {
+      status_fail (status, STATUS_IO, "Cannot read \"%.200s\": reading failed.", source->name);
+      mem_free (data);
+      data = NULL;
+    }
+  return data;
+}
+
 static char *
 folder_of (const char *path)
 {

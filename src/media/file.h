@@ -10,6 +10,11 @@
 
 #include "core/status.h"
 
+enum
+{
+  MEDIA_SOURCE_MAX_BYTES = 256 << 20
+};
+
 /* Where a parser reads from: an open file, or memory when @fd is -1. */
 typedef struct
 {
@@ -25,6 +30,13 @@ void media_source_close (MediaSource *source);
 /* Returns: false without a status when fewer than @n_bytes are left at @offset or reading failed.
  */
 bool media_source_read (const MediaSource *source, uint64_t offset, void *out, size_t n_bytes);
+/* media_source_read_all:
+ *
+ * For parsers that want the whole file, at most MEDIA_SOURCE_MAX_BYTES.
+ * Returns: @source->size_bytes of them, the caller's to mem_free; NULL and IO, UNSUPPORTED,
+ * NO_MEMORY
+ */
+uint8_t *media_source_read_all (const MediaSource *source, Status *status);
 
 /* A file that appears under its name only when it is complete.  Zero-initialise. */
 typedef struct

@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "media/jpeg.h"
 #include "media/png.h"
+#include "media/webp.h"
 
 void
 image_clear (Image *image)
@@ -17,7 +18,7 @@ image_clear (Image *image)
 static bool
 read_source (Image *image, const MediaSource *source, bool opacity, Status *status)
 {
-  uint8_t begin[8] = { 0 };
+  uint8_t begin[12] = { 0 };
   size_t n = source->size_bytes < sizeof begin ? (size_t) source->size_bytes : sizeof begin;
   *image = (Image){ 0 };
   if (!media_source_read (source, 0, begin, n))
@@ -26,8 +27,10 @@ read_source (Image *image, const MediaSource *source, bool opacity, Status *stat
     return png_decode (image, source, opacity, status);
   if (jpeg_is (begin, n))
     return jpeg_decode (image, source, status);
+  if (riff_is_webp (begin, n))
+    return webp_decode (image, source, opacity, status);
   return status_fail (status, STATUS_UNSUPPORTED,
-                      "\"%.300s\" is neither PNG nor JPEG: convert it first.", source->name);
+                      "\"%.300s\" is neither PNG, JPEG nor WebP: convert it first.", source->name);
 }
 
 static bool

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * image.h - a picture in memory, and reading one from a PNG or JPEG file.
+ * image.h - a picture in memory, and reading one from a PNG, JPEG or WebP file.
  */
 #pragma once
 
@@ -27,14 +27,15 @@ void image_clear (Image *image);
 /* image_read:
  * @image: empty; receives the picture, the caller's to image_clear; empty on failure
  *
- * PNG of every kind and JPEG, told apart by their content.  Transparency is laid over white, 16
- * bits are cut to 8, colour profiles are not applied, and a JPEG is turned as its EXIF says.
+ * PNG of every kind, JPEG and WebP, told apart by their content.  Transparency is laid over white,
+ * 16 bits are cut to 8, an embedded colour profile is turned into sRGB, and a JPEG or WebP is
+ * turned as its EXIF says.
  *
  * Fails: IO, FORMAT for a damaged file, UNSUPPORTED for another format or too many pixels,
  * NO_MEMORY
  */
 bool image_read (Image *image, const char *path, Status *status);
-/* The same, but of a PNG with any transparency its opacity, white where it is opaque. */
+/* The same, but of a PNG or WebP with any transparency its opacity, white where it is opaque. */
 bool image_read_opacity (Image *image, const char *path, Status *status);
 /* image_read from @n_bytes in memory; @name is for the error sentence. */
 bool image_read_memory (

@@ -15,6 +15,8 @@
 
 #include "core/mem.h"
 #include "media/exif.h"
+#include "media/icc.h"
+#include "media/pixels.h"
 
 typedef struct
 {
@@ -23,14 +25,16 @@ typedef struct
   jmp_buf jump;
   const MediaSource *source;
   Status *status;
-  uint8_t *data; /* the file */
+  uint8_t *data;    /* the file */
+  uint8_t *profile; /* NULL when there is none */
   Image image;
 } JpegReader;
 
 enum
 {
-  FILE_MAX_BYTES = 256 << 20,
-  SCANS_MAX = 500 /* a progressive file with more is made to waste time */
+  ICC_MARKER = JPEG_APP0 + 2,
+  ICC_HEAD_BYTES = 14, /* "ICC_PROFILE\0", number of the part, number of parts */
+  SCANS_MAX = 500      /* a progressive file with more is made to waste time */
 };
 
 bool
@@ -103,6 +107,50 @@ read_rows (JpegReader *r)
   return true;
 }
 
+static bool
+is_icc_part (const struct jpeg_marker_struct *m)
+{
+  return m->marker == ICC_MARKER && m->data_length > ICC_HEAD_BYTES &&
+         memcmp (m->data, "ICC_PROFILE", 12) == 0;
+}
+
+/* A profile comes in parts of up to 64 KiB, numbered from 1.  Returns: its bytes, 0 when a part is
+ * missing or there is none */
+static size_t
+join_profile (const JpegReader *r, uint8_t *out)
+{
+  size_t n_bytes = 0;
+  for (int part = 1, n_parts = 1; part <= n_parts; part++)
+    {
+      const struct jpeg_marker_struct *m = r->jpeg.marker_list;
+      while (m && !(is_icc_part (m) && m->data[12] == part))
+        m = m->next;
+      if (!m)
+        return 0;
+      n_parts = m->data[13];
+      if (out)
+        memcpy (out + n_bytes, m->data + ICC_HEAD_BYTES, m->data_length - ICC_HEAD_BYTES);
+      n_bytes += m->data_length - ICC_HEAD_BYTES;
+    }
+  return n_bytes;
+}
+
+static bool
+apply_profile (JpegReader *r)
+{
+  size_t n_bytes = join_profile (r, NULL);
+  if (!n_bytes)
+    return true;
+  r->profile = mem_calloc (n_bytes, 1);
+  if (!r->profile)
+    return status_fail (r->status, STATUS_NO_MEMORY,
+                        "Out of memory: close other programs and retry.");
+  join_profile (r, r->profile);
+  icc_to_srgb (r->image.rgb, (size_t) r->image.width * (size_t) r->image.height, IMAGE_CHANNELS,
+               r->profile, n_bytes);
+  return true;
+}
+
 /* libjpeg comes back here on errors; all that has to be freed is in @r. */
 static bool
 decode (JpegReader *r, struct jpeg_progress_mgr *progress)
@@ -112,59 +160,15 @@ decode (JpegReader *r, struct jpeg_progress_mgr *progress)
   jpeg_create_decompress (&r->jpeg);
   r->jpeg.progress = progress;
   jpeg_mem_src (&r->jpeg, r->data, (unsigned long) r->source->size_bytes);
+  jpeg_save_markers (&r->jpeg, ICC_MARKER, 0xffff);
   jpeg_read_header (&r->jpeg, TRUE);
   if (!check_header (r))
     return false;
   r->jpeg.out_color_space = JCS_RGB;
   jpeg_start_decompress (&r->jpeg);
-  if (!read_rows (r))
+  if (!read_rows (r) || !apply_profile (r))
     return false;
   jpeg_finish_decompress (&r->jpeg);
-  return true;
-}
-
-static bool
-read_file (JpegReader *r)
-{
-  size_t n = (size_t) r->source->size_bytes;
-  if (r->source->size_bytes > FILE_MAX_BYTES)
-    return status_fail (r->status, STATUS_UNSUPPORTED,
-                        "\"%.200s\" is larger than %d MiB: scale it down first.", r->source->name,
-                        FILE_MAX_BYTES >> 20);
-  r->data = mem_calloc (n, 1);
-  if (!r->data)
-    return status_fail (r->status, STATUS_NO_MEMORY,
-                        "Out of memory: close other programs and retry.");
-  return media_source_read (r->source, 0, r->data, n) ||
-         status_fail (r->status, STATUS_IO, "Cannot read \"%.200s\": reading failed.",
-                      r->source->name);
-}
-
-/* EXIF orientations: 2 mirrored, 3 half a turn, 4 upside down mirrored, 5 to 8 with sides swapped.
- */
-static bool
-turn_upright (Image *image, int orientation, Status *status)
-{
-  if (orientation < 2 || orientation > 8)
-    return true;
-  bool swap = orientation >= 5;
-  bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  int w = image->width, h = image->height, out_w = swap ? h : w, out_h = swap ? w : h;
-  uint8_t *out = mem_calloc ((size_t) w * (size_t) h, IMAGE_CHANNELS), *p = out;
-  if (!out)
-    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
-  for (int y = 0; y < out_h; y++)
-    for (int x = 0; x < out_w; x++, p += IMAGE_CHANNELS)
-      {
-        int in_x = swap ? y : x, in_y = swap ? x : y;
-        in_x = flip_x ? w - 1 - in_x : in_x;
-        in_y = flip_y ? h - 1 - in_y : in_y;
-        memcpy (p, image->rgb + ((size_t) in_y * (size_t) w + (size_t) in_x) * IMAGE_CHANNELS,
-                IMAGE_CHANNELS);
-      }
-  mem_free (image->rgb);
-  *image = (Image){ out_w, out_h, out };
   return true;
 }
 
@@ -176,10 +180,11 @@ jpeg_decode (Image *image, const MediaSource *source, Status *status)
   r.jpeg.err = jpeg_std_error (&r.errors);
   r.errors.error_exit = error_cb;
   r.errors.emit_message = message_cb;
-  bool ok = read_file (&r) && decode (&r, &progress);
+  bool ok = (r.data = media_source_read_all (source, status)) && decode (&r, &progress);
   jpeg_destroy_decompress (&r.jpeg);
   mem_free (r.data);
-  ok = ok && turn_upright (&r.image, exif_orientation (source), status);
+  mem_free (r.profile);
+  ok = ok && pixels_turn_upright (&r.image, exif_orientation (source), status);
   if (ok)
     *image = r.image;
   else

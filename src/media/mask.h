@@ -12,7 +12,7 @@
 /* mask_read:
  * @mask: empty; receives the mask as a grey picture, so that it can be resized like one
  *
- * The opacity of a PNG that has any transparency, else the lightness.  Fails: as image_read
+ * The opacity of a PNG or WebP that has any transparency, else the lightness.  Fails: as image_read
  */
 bool mask_read (Image *mask, const char *path, Status *status);
 

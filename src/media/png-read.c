@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "media/icc.h"
+#include "media/pixels.h"
 #include "media/png-common.h"
 #include "media/png.h"
 
 enum
 {
   SIGNATURE_BYTES = 8,
-  RGBA_CHANNELS = 4,
   CHUNK_MAX_BYTES = 20 << 20,
   CHUNKS_MAX = 1000
 };
@@ -42,11 +43,11 @@ read_cb (png_structp png, png_bytep out, size_t n_bytes)
   r->offset += n_bytes;
 }
 
-/* Texts and profiles are not wanted here: they would only cost time and memory. */
+/* Texts are not wanted here: they would only cost time and memory. */
 static void
 set_limits (png_structp png)
 {
-  static const png_byte skipped[] = "tEXt\0zTXt\0iTXt\0eXIf\0iCCP\0sPLT\0hIST";
+  static const png_byte skipped[] = "tEXt\0zTXt\0iTXt\0eXIf\0sPLT\0hIST";
   png_set_keep_unknown_chunks (png, PNG_HANDLE_CHUNK_NEVER, skipped, (int) (sizeof skipped / 5));
   png_set_user_limits (png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
   png_set_chunk_malloc_max (png, CHUNK_MAX_BYTES);
@@ -87,6 +88,18 @@ make_room (PngReader *r)
   return true;
 }
 
+static void
+apply_profile (PngReader *r)
+{
+  png_charp name;
+  png_bytep profile;
+  png_uint_32 n_bytes;
+  int compression;
+  if (png_get_iCCP (r->state.png, r->state.info, &name, &compression, &profile, &n_bytes))
+    icc_to_srgb (r->pixels, (size_t) r->width * (size_t) r->height, RGBA_CHANNELS, profile,
+                 n_bytes);
+}
+
 /* libpng comes back here on errors; all that has to be freed is in @r. */
 static bool
 decode (PngReader *r)
@@ -100,47 +113,8 @@ decode (PngReader *r)
   if (!make_room (r))
     return false;
   png_read_image (r->state.png, r->rows);
+  apply_profile (r);
   return true; /* what follows the pixels is not needed */
-}
-
-/* In place: RGB never overtakes RGBA. */
-static void
-lay_over_white (uint8_t *pixels, size_t n_pixels)
-{
-  const uint8_t *in = pixels;
-  uint8_t *out = pixels;
-  for (size_t i = 0; i < n_pixels; i++, in += RGBA_CHANNELS)
-    {
-      unsigned alpha = in[3];
-      for (int c = 0; c < IMAGE_CHANNELS; c++)
-        *out++ = (uint8_t) ((in[c] * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
-}
-
-/* In place: where it is not the same everywhere, opacity becomes the picture. */
-static void
-show_opacity (uint8_t *pixels, size_t n_pixels)
-{
-  size_t n_opaque = 0;
-  for (size_t i = 0; i < n_pixels; i++)
-    n_opaque += pixels[i * RGBA_CHANNELS + 3] == 255;
-  for (size_t i = 0; n_opaque < n_pixels && i < n_pixels * RGBA_CHANNELS; i++)
-    if (i % RGBA_CHANNELS != 3)
-      pixels[i] = pixels[i | 3];
-  for (size_t i = 3; i < n_pixels * RGBA_CHANNELS; i += RGBA_CHANNELS)
-    pixels[i] = 255;
-}
-
-static void
-hand_over (PngReader *r, Image *image, bool opacity)
-{
-  size_t n_pixels = (size_t) r->width * (size_t) r->height;
-  if (opacity)
-    show_opacity (r->pixels, n_pixels);
-  lay_over_white (r->pixels, n_pixels);
-  uint8_t *smaller = mem_realloc (r->pixels, n_pixels * IMAGE_CHANNELS);
-  *image = (Image){ r->width, r->height, smaller ? smaller : r->pixels };
-  r->pixels = NULL;
 }
 
 bool
@@ -158,7 +132,8 @@ png_decode (Image *image, const MediaSource *source, bool opacity, Status *statu
   png_destroy_read_struct (&s->png, &s->info, NULL);
   mem_free (r.rows);
   if (ok)
-    hand_over (&r, image, opacity);
-  mem_free (r.pixels);
+    pixels_take_rgba (image, r.pixels, r.width, r.height, opacity);
+  else
+    mem_free (r.pixels);
   return ok;
 }

@@ -12,6 +12,8 @@
 #include "media/exif.h"
 #include "media/jpeg.h"
 #include "media/png.h"
+#include "media/riff.h"
+#include "media/xmp.h"
 
 enum
 {
@@ -243,9 +245,16 @@ read_png (MediaTexts *texts, const MediaSource *source, Status *status)
   return true;
 }
 
+/* Either of exif_read_texts and xmp_read_texts. */
+typedef bool (*PartReader) (MediaTexts *texts, const uint8_t *data, size_t n_bytes, Status *status);
+
 static bool
-read_exif (
-    MediaTexts *texts, const MediaSource *source, uint64_t offset, size_t n_bytes, Status *status)
+read_part (MediaTexts *texts,
+           const MediaSource *source,
+           PartReader reader,
+           uint64_t offset,
+           size_t n_bytes,
+           Status *status)
 {
   if (n_bytes > TEXT_MAX_BYTES)
     {
@@ -257,7 +266,7 @@ read_exif (
     return no_memory (status);
   bool ok = true;
   if (media_source_read (source, offset, data, n_bytes))
-    ok = exif_read_texts (texts, data, n_bytes, status);
+    ok = reader (texts, data, n_bytes, status);
   else
     texts->damaged = true;
   mem_free (data);
@@ -265,24 +274,41 @@ read_exif (
 }
 
 static bool
+read_jpeg (MediaTexts *texts, const MediaSource *source, Status *status)
+{
+  uint64_t offset;
+  size_t n_bytes;
+  return !exif_find_in_jpeg (source, &offset, &n_bytes, &texts->damaged) ||
+         read_part (texts, source, exif_read_texts, offset, n_bytes, status);
+}
+
+static bool
+read_webp (MediaTexts *texts, const MediaSource *source, Status *status)
+{
+  uint64_t offset;
+  size_t n_bytes;
+  if (riff_find (source, "EXIF", &offset, &n_bytes, &texts->damaged) &&
+      !read_part (texts, source, exif_read_texts, offset, n_bytes, status))
+    return false;
+  return !riff_find (source, "XMP ", &offset, &n_bytes, &texts->damaged) ||
+         read_part (texts, source, xmp_read_texts, offset, n_bytes, status);
+}
+
+static bool
 read_source (MediaTexts *texts, const MediaSource *source, Status *status)
 {
   uint8_t begin[12] = { 0 };
-  uint64_t offset;
   size_t n_bytes = source->size_bytes < sizeof begin ? (size_t) source->size_bytes : sizeof begin;
-  bool found;
   if (!media_source_read (source, 0, begin, n_bytes))
     return status_fail (status, STATUS_IO, "Cannot read \"%.300s\": reading failed.", source->name);
   if (png_is (begin, n_bytes))
     return read_png (texts, source, status);
   if (jpeg_is (begin, n_bytes))
-    found = exif_find_in_jpeg (source, &offset, &n_bytes, &texts->damaged);
-  else if (memcmp (begin, "RIFF", 4) == 0 && memcmp (begin + 8, "WEBP", 4) == 0)
-    found = exif_find_in_webp (source, &offset, &n_bytes, &texts->damaged);
-  else
-    return status_fail (status, STATUS_UNSUPPORTED, "\"%.300s\" is not a PNG, JPEG or WebP file.",
-                        source->name);
-  return !found || read_exif (texts, source, offset, n_bytes, status);
+    return read_jpeg (texts, source, status);
+  if (riff_is_webp (begin, n_bytes))
+    return read_webp (texts, source, status);
+  return status_fail (status, STATUS_UNSUPPORTED, "\"%.300s\" is not a PNG, JPEG or WebP file.",
+                      source->name);
 }
 
 bool

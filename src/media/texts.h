@@ -28,10 +28,11 @@ typedef struct
 
 /* media_texts_read:
  *
- * PNG: tEXt, zTXt, iTXt and eXIf chunks, before and after the pixels.  JPEG and WebP: EXIF.  Of
- * EXIF: "UserComment", "ImageDescription", "Make", "Model" and "Software"; where ComfyUI keeps its
- * graph in these ("prompt:{...}") under that name.  Text that is not valid UTF-8 is taken as
- * Latin-1.
+ * PNG: tEXt, zTXt, iTXt and eXIf chunks, before and after the pixels.  JPEG and WebP: EXIF, then
+ * of WebP also XMP.  Of EXIF: "UserComment", "ImageDescription", "Make", "Model" and "Software";
+ * where ComfyUI keeps its graph
+ * ("prompt:{...}") or we the recipe ("gesso:{...}") in these, under that name.  Text that is not
+ * valid UTF-8 is taken as Latin-1.
  *
  * A damaged file gives what could be read, and @texts->damaged.
  * Fails: IO, UNSUPPORTED for another format, NO_MEMORY; @texts is empty then

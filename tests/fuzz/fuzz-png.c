@@ -4,6 +4,7 @@
  * Checksums of most PNGs are made right again after the change, or nothing behind them would be
  * reached.  Run alone: fuzz-png --runs 10000 --seed 1
  */
+#include <webp/encode.h>
 #include <zlib.h>
 
 #include "core/mem.h"
@@ -104,10 +105,39 @@ make_jpeg (Bytes *b)
 }
 
 static void
-make_webp (Bytes *b)
+put_riff (Bytes *b, const char *type, const void *data, size_t n)
 {
-  put (b, "RIFF\xff\0\0\0WEBPEXIF\x50\0\0\0", 20);
-  put (b, tiff, sizeof tiff - 1);
+  uint8_t size[4] = { (uint8_t) n, (uint8_t) (n >> 8), 0, 0 };
+  put (b, type, 4);
+  put (b, size, 4);
+  put (b, data, n);
+  put (b, "", n & 1);
+}
+
+/* With pixels, lossless or lossy, and texts; or texts alone. */
+static void
+make_webp (Bytes *b, FuzzRandom *r)
+{
+  static const char xmp[] = "<exif:UserComment><rdf:li>a &lt;fox&#x3e;</rdf:li></exif:UserComment>";
+  static const uint8_t rgb[6 * 5 * 3] = { 9, 200, 30, 90, 1 };
+  uint8_t *pixels = NULL;
+  size_t n = 0, kind = fuzz_below (r, 3);
+  if (kind == 0)
+    n = WebPEncodeLosslessRGB (rgb, 6, 5, 18, &pixels);
+  else if (kind == 1)
+    n = WebPEncodeRGB (rgb, 6, 5, 18, 50, &pixels);
+  put (b, "RIFF\xff\0\0\0WEBP", 12);
+  if (n)
+    put_riff (b, "VP8X", "\x2c\0\0\0\x05\0\0\x04\0\0", 10);
+  put_riff (b, "ICCP", "no profile", 10);
+  if (n)
+    put (b, pixels + 12, n - 12); /* behind the RIFF header */
+  put_riff (b, "EXIF", tiff, sizeof tiff - 1);
+  put_riff (b, "XMP ", xmp, sizeof xmp - 1);
+  uint32_t size = (uint32_t) b->n - 8;
+  for (int i = 0; i < 4; i++)
+    b->data[4 + i] = (uint8_t) (size >> (8 * i));
+  WebPFree (pixels);
 }
 
 /* Walks the chunks as they stand now and corrects their checksums. */
@@ -195,7 +225,7 @@ main (int argc, char **argv)
       if (kind == 0)
         make_jpeg (&b);
       else if (kind == 1)
-        make_webp (&b);
+        make_webp (&b, &r);
       else
         make_png (&b, &r);
       for (size_t i = fuzz_below (&r, MOST_CHANGES); i > 0; i--)

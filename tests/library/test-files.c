@@ -16,6 +16,7 @@
 #include "library/gesso-thumbnails.h"
 #include "library/gesso-trash.h"
 #include "library/gesso-walk.h"
+#include "media/webp.h"
 #include "tree.h"
 
 typedef struct
@@ -196,6 +197,34 @@ test_library_reads_picture_headers (Fixture *f, gconstpointer data)
       GessoPictureRow none = { 0 };
       g_autofree char *bad = tree_write (f->dir, "bad.png", i ? "\x89PNG\r\n\x1a\n" : "");
       g_assert_false (gesso_picture_read_header (&none, bad));
+    }
+}
+
+static void
+test_library_reads_webp_headers (Fixture *f, gconstpointer data)
+{
+  uint8_t rgb[40 * 30 * 3] = { 0 };
+  const Image image = { 40, 30, rgb };
+  const WebpOptions kinds[] = {
+    { .lossless = true },
+    { .quality = 80 },
+    { .quality = 80, .parameters = "a fox\nSteps: 20, Sampler: Euler, Seed: 1, Size: 40x30" }
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      Status status = { 0 };
+      GessoPictureRow row = { 0 };
+      g_autofree char *name = g_strdup_printf ("%u.webp", i);
+      g_autofree char *path = g_build_filename (f->dir, name, NULL);
+      g_assert_true (gesso_walk_is_picture (name));
+      g_assert_true (webp_write_file (path, &image, &kinds[i], &status));
+      g_assert_true (gesso_picture_read_header (&row, path));
+      g_assert_cmpint (row.width, ==, 40);
+      g_assert_cmpint (row.height, ==, 30);
+      g_assert_cmpstr (row.prompt, ==, i == 2 ? "a fox" : "");
+      g_free (row.prompt);
+      g_free (row.negative);
+      g_free (row.model);
     }
 }
 
@@ -643,6 +672,7 @@ main (int argc, char **argv)
   add ("/library/recognise/damage", test_library_survives_damage);
   g_test_add_func ("/library/walk/names", test_library_names_models);
   add ("/library/picture/header", test_library_reads_picture_headers);
+  add ("/library/pictures/webp-header", test_library_reads_webp_headers);
   add ("/library/layouts/known", test_library_knows_layouts);
   add ("/library/layouts/yaml", test_library_follows_extra_model_paths);
   add ("/library/layouts/damaged-yaml", test_library_survives_a_damaged_yaml);

@@ -22,7 +22,9 @@ RUNTIME = "the runtime"
 FLATPAK_ORIGIN = {
     "gio-2.0": RUNTIME, "gio-unix-2.0": RUNTIME, "glib-2.0": RUNTIME, "gtk4": RUNTIME, "json-c": "json-c",
     "libadwaita-1": RUNTIME, "libjpeg": RUNTIME, "libpng": RUNTIME, "libutf8proc": "utf8proc", "nettle": RUNTIME,
-    "sqlite3": RUNTIME, "threads": RUNTIME, "yaml-0.1": "libyaml", "zlib": RUNTIME,
+    "gstreamer-1.0": RUNTIME, "gstreamer-app-1.0": RUNTIME, "gstreamer-pbutils-1.0": RUNTIME,
+    "gstreamer-video-1.0": RUNTIME, "lcms2": RUNTIME, "libwebp": RUNTIME, "libwebpdemux": RUNTIME,
+    "libwebpmux": RUNTIME, "sqlite3": RUNTIME, "threads": RUNTIME, "yaml-0.1": "libyaml", "zlib": RUNTIME,
 }
 
 
