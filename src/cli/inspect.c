@@ -23,6 +23,8 @@ static const Part parts[] = {
   { "VAE", "vae." },
   { "text encoder", "text_encoder." },
   { "text encoder 2", "text_encoder_2." },
+  { "transformer", "transformer." },
+  { "T5 text encoder", "t5." },
   { "preview decoder", "tiny." },
 };
 
@@ -104,6 +106,10 @@ print_text (const Checkpoint *c)
   const ModelConfig *m = &c->config;
   printf ("%s\n  %s, %s layout, %s, %.1f MB\n", c->path, family_name (m->family),
           layout_name (c->layout), c->container, (double) c->file_bytes / 1e6);
+  if (m->has_flux)
+    printf ("  %s: %d double and %d single blocks, %d input channels\n",
+            flux_variant_name (m->flux.variant), m->flux.n_double, m->flux.n_single,
+            m->flux.in_channels);
   if (m->has_unet)
     printf ("  %s prediction%s%s\n", m->prediction == PREDICTION_V ? "v" : "epsilon",
             m->zero_terminal_snr ? ", zero terminal SNR" : "",

@@ -297,6 +297,8 @@ has_clip (const PartList *list)
 static void
 note_missing_parts (GessoRecognised *out, const ModelConfig *config)
 {
+  if (config->family == FAMILY_FLUX)
+    return; /* its encoders and VAE are found beside it */
   if (config->n_clips < (config->family == FAMILY_SDXL ? 2 : 1))
     set_text (&out->problem, _ ("This file holds no complete text encoder: choose a checkpoint "
                                 "with everything in one file."));
@@ -329,13 +331,13 @@ recognise_parts (GessoRecognised *out, GessoHeader *h, const char *label, GessoF
   PartList list;
   const TensorTable *table = &h->source.table;
   parts_find (&list, table, PART_COUNT);
-  if (has_parts (&list, PART_UNET))
+  if (has_parts (&list, PART_UNET) || has_parts (&list, PART_FLUX))
     recognise_checkpoint (out, h, &list, label);
   else if (has_parts (&list, PART_VAE))
     out->kind = GESSO_FILE_VAE;
   else if (has_parts (&list, PART_TINY))
     out->kind = GESSO_FILE_TINY_VAE;
-  else if (has_clip (&list))
+  else if (has_clip (&list) || has_parts (&list, PART_T5))
     out->kind = GESSO_FILE_TEXT_ENCODER;
   else if (embedding_width (table))
     {

@@ -52,15 +52,15 @@ check_mapped (const BlockMap *map, size_t part, const StoredTensor *t)
   g_assert_true (
       names_map (parts[part].scheme, map, t->name + strlen (parts[part].prefix), &match));
   g_assert_cmpint (match.action == NAME_TRANSPOSE, ==, t->transpose);
-  g_assert_cmpint (match.action == NAME_SPLIT_QKV, ==, t->n_sources == FUSED_MAX);
+  g_assert_cmpint (match.action == NAME_SPLIT, ==, t->n_sources == FUSED_MAX);
   int64_t n = 0;
   for (int s = 0; s < t->n_sources; s++)
     {
       g_autofree char *rule = g_strconcat (parts[part].canonical, match.name, NULL);
-      g_auto (GStrv) halves = g_strsplit (rule, "{qkv}", 2);
-      const char letter[2] = { "qkv"[s], 0 };
+      g_auto (GStrv) around = g_strsplit_set (rule, "{}", 3);
+      g_auto (GStrv) names = g_strsplit (around[1] ? around[1] : "", "|", 0);
       g_autofree char *name =
-          halves[1] ? g_strconcat (halves[0], letter, halves[1], NULL) : g_strdup (rule);
+          around[1] ? g_strconcat (around[0], names[s], around[2], NULL) : g_strdup (rule);
       g_assert_nonnull (t->source[s]);
       g_assert_cmpstr (name, ==, t->source[s]->name);
       n += elements (t->source[s]->rank, t->source[s]->ne);

@@ -462,7 +462,23 @@ static const NameCase name_cases[] = {
   { NAMES_CLIP_OPENCLIP, "text_projection", "text_projection.weight", NAME_TRANSPOSE },
   { NAMES_CLIP_OPENCLIP, "text_projection.weight", "text_projection.weight", NAME_KEEP },
   { NAMES_CLIP_OPENCLIP, "transformer.resblocks.7.attn.in_proj_bias",
-    "text_model.encoder.layers.7.self_attn.{qkv}_proj.bias", NAME_SPLIT_QKV },
+    "text_model.encoder.layers.7.self_attn.{q_proj|k_proj|v_proj}.bias", NAME_SPLIT },
+  { NAMES_FLUX_BFL, "double_blocks.18.img_attn.qkv.bias",
+    "transformer_blocks.18.attn.{to_q|to_k|to_v}.bias", NAME_SPLIT },
+  { NAMES_FLUX_BFL, "single_blocks.3.linear1.weight",
+    "single_transformer_blocks.3.{attn.to_q|attn.to_k|attn.to_v|proj_mlp}.weight",
+    NAME_SPLIT_WIDTHS },
+  { NAMES_FLUX_BFL, "double_blocks.0.txt_attn.norm.key_norm.weight",
+    "transformer_blocks.0.attn.norm_added_k.weight", NAME_KEEP },
+  { NAMES_FLUX_BFL, "final_layer.adaLN_modulation.1.bias", "norm_out.{shift|scale}.bias",
+    NAME_SPLIT },
+  { NAMES_FLUX_DIFFUSERS, "norm_out.linear.bias", "norm_out.{scale|shift}.bias", NAME_SPLIT },
+  { NAMES_FLUX_BFL, "double_blocks.0.strange.weight", NULL, NAME_KEEP },
+  { NAMES_T5_HF, "encoder.embed_tokens.weight", "shared.weight", NAME_ALIAS },
+  { NAMES_T5_WAN, "blocks.5.ffn.gate.0.weight",
+    "encoder.block.5.layer.1.DenseReluDense.wi_0.weight", NAME_KEEP },
+  { NAMES_T5_GGUF, "enc.blk.11.attn_rel_b.weight",
+    "encoder.block.11.layer.0.SelfAttention.relative_attention_bias.weight", NAME_KEEP },
   { NAMES_TINY_FLAT_DECODER, "1.weight", "decoder.layers.0.weight", NAME_KEEP },
   { NAMES_TINY_FLAT_ENCODER, "0.weight", "encoder.layers.0.weight", NAME_KEEP },
   { NAMES_TINY_NUMBERED, "taesd_decoder.3.conv.0.weight", "decoder.layers.2.conv.0.weight",
@@ -530,6 +546,9 @@ static const RefusalCase refusals[] = {
   { "double_blocks.0.img_attn.norm.key_norm.scale", "FLUX.1" },
   { "single_transformer_blocks.0.attn.norm_q.weight", "FLUX.1" },
   { "model.diffusion_model.joint_blocks.0.x.weight", "SD 3" },
+  { "double_stream_modulation_img.lin.weight", "FLUX.2" },
+  { "distilled_guidance_layer.in_proj.weight", "Chroma" },
+  { "txt_in.individual_token_refiner.blocks.0.norm1.weight", "HunyuanVideo" },
   { "head.modulation", "Wan" },
   { "model.diffusion_model.a.weight.absmax", "NF4" },
   { "a.qweight", "SVDQuant" },
@@ -626,8 +645,29 @@ test_recognise_bare_parts (void)
   model_clear (&m);
   model_init (&m);
   add_vae (&m, "", 16);
+  LAYER (&m, 32, 32, 1, "quant_conv"); /* none of FLUX.1's */
   set = load (&m, &c, &unknown, &m.status);
   g_assert_nonnull (strstr (m.status.message, "16 channels"));
+  weights_free (set);
+  model_clear (&m);
+}
+
+/* FLUX.1's has 244 tensors, a scale and a shift of its own, and no quant convs. */
+static void
+test_recognise_flux_vae (void)
+{
+  Model m;
+  ModelConfig c;
+  UnknownList unknown;
+  model_init (&m);
+  add_vae (&m, "", 16);
+  WeightSet *set = load (&m, &c, &unknown, &m.status);
+  g_assert_cmpstr (m.status.message, ==, "");
+  g_assert_cmpint (count_under (set, "vae."), ==, 244);
+  g_assert_true (c.has_vae && !c.vae.has_quant_conv && !c.vae.has_post_quant_conv);
+  g_assert_cmpint (c.vae.latent_channels, ==, 16);
+  g_assert_cmpfloat (c.vae.scaling_factor, ==, 0.3611f);
+  g_assert_cmpfloat (c.vae.shift_factor, ==, 0.1159f);
   weights_free (set);
   model_clear (&m);
 }
@@ -646,5 +686,6 @@ main (int argc, char **argv)
   g_test_add_func ("/weights/recognise/relatives", test_recognise_refuses_relatives);
   g_test_add_func ("/weights/recognise/formats", test_recognise_refuses_formats);
   g_test_add_func ("/weights/recognise/bare-parts", test_recognise_bare_parts);
+  g_test_add_func ("/weights/recognise/flux-vae", test_recognise_flux_vae);
   return g_test_run ();
 }

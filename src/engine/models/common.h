@@ -30,14 +30,14 @@ bool bind_has (const Binder *b, const char *name); /* the tensor of exactly this
 
 enum
 {
-  NAME_SIZE = 256
+  MODEL_NAME_SIZE = 256
 };
 
 /* A name under a name: "unet.mid_block" + ".attentions.%d".  By value: binding is not a hot path.
  */
 typedef struct
 {
-  char text[NAME_SIZE];
+  char text[MODEL_NAME_SIZE];
 } Name;
 
 Name name_of (const char *format, ...) __attribute__ ((format (printf, 1, 2)));

@@ -29,7 +29,8 @@ static bool
 is_diffusers_scheme (NameScheme scheme)
 {
   return scheme == NAMES_UNET_DIFFUSERS || scheme == NAMES_VAE_DIFFUSERS ||
-         scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS;
+         scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS ||
+         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_T5_HF;
 }
 
 static bool
@@ -80,6 +81,22 @@ keep_metadata (Checkpoint *c, const TensorTable *table)
   c->metadata_values = table->metadata_values;
 }
 
+/* ComfyUI's umT5 files carry their tokenizer as a tensor of bytes. */
+static void
+keep_tokenizer (Checkpoint *c, const TensorTable *table)
+{
+  static const char tail[] = "spiece_model";
+  for (size_t i = 0; i < table->n_items; i++)
+    {
+      const FileTensor *t = &table->items[i];
+      size_t n = strlen (t->name), m = strlen (tail);
+      if (n < m || strcmp (t->name + n - m, tail) != 0 || t->dtype != DTYPE_U8 || !t->data)
+        continue;
+      c->t5_model = t->data;
+      c->t5_model_size = t->n_bytes;
+    }
+}
+
 static bool
 read_file (Opener *o, Source *source, const char *path)
 {
@@ -90,10 +107,12 @@ read_file (Opener *o, Source *source, const char *path)
   c->container = source->container;
   c->layout = is_diffusers_scheme (list.parts[0].scheme) ? LAYOUT_DIFFUSERS : LAYOUT_LDM;
   keep_metadata (c, &source->table);
+  keep_tokenizer (c, &source->table);
   const char *label = path_base (path);
   if (!recognise_config (&c->config, c->weights, label, o->status))
     return false;
   recognise_prediction (&c->config, &source->table, label);
+  recognise_flux_variant (&c->config.flux, &source->table, label);
   return apply_neighbour_config (o, path, &list);
 }
 
@@ -143,19 +162,47 @@ set_tokenizer (Opener *o, const char *folder, int i)
   return folder_read_tokenizer (&o->c->config.clip[i], o->pool, path, o->status);
 }
 
+/* The T5 of a pipeline: text_encoder_2 of FLUX.1, text_encoder of Wan, both CLIP's elsewhere. */
+static bool
+kind_of_folder (Opener *o, const char *path, PartKind *kind)
+{
+  const char *config = pool_printf (o->pool, o->status, "%s/config.json", path);
+  if (!config || !file_exists (config) || (*kind != PART_CLIP_0 && *kind != PART_CLIP_1))
+    return config != NULL;
+  if (folder_part_kind (config, o->status) == PART_T5)
+    *kind = PART_T5;
+  return status_ok (o->status);
+}
+
+/* T5's tokenizer lies beside CLIP's, or takes its place. */
+static bool
+set_t5_tokenizer (Opener *o, const char *folder)
+{
+  const char *name = o->c->config.n_clips > 0 ? "tokenizer_2" : "tokenizer";
+  char *path = pool_printf (o->pool, o->status, "%s/%s", folder, name);
+  const char *json = path ? pool_printf (o->pool, o->status, "%s/tokenizer.json", path) : NULL;
+  const char *proto = json ? pool_printf (o->pool, o->status, "%s/spiece.model", path) : NULL;
+  if (proto && o->c->config.has_t5 && (file_exists (json) || file_exists (proto)))
+    o->c->t5_tokenizer = path;
+  return proto != NULL;
+}
+
 /* @folders: by part; NULL where the model has none or it is not wanted */
 static bool
 find_components (Opener *o, const char *folder, const char *folders[PART_COUNT])
 {
-  for (int kind = 0; kind < PART_COUNT; kind++)
+  for (int i = 0; i < PART_T5; i++) /* which is in one of the others' folders */
     {
-      if (o->wanted != PART_COUNT && o->wanted != (PartKind) kind)
-        continue;
-      const char *path =
-          pool_printf (o->pool, o->status, "%s/%s", folder, folder_of_part ((PartKind) kind));
+      PartKind kind = (PartKind) i;
+      const char *path = pool_printf (o->pool, o->status, "%s/%s", folder, folder_of_part (kind));
       if (!path)
         return false;
-      folders[kind] = file_exists (path) ? path : NULL;
+      if (!file_exists (path))
+        continue;
+      if (!kind_of_folder (o, path, &kind))
+        return false;
+      if (o->wanted == PART_COUNT || o->wanted == kind)
+        folders[kind] = path;
     }
   return true;
 }
@@ -176,12 +223,15 @@ open_pipeline (Opener *o, const char *folder)
   if (!recognise_config (&c->config, c->weights, path_base (folder), o->status) ||
       !folder_apply_pipeline (&c->config, o->pool, folder, o->status))
     return false;
+  recognise_flux_variant (&c->config.flux, NULL, path_base (folder));
   for (int kind = 0; kind < PART_COUNT; kind++)
     if (folders[kind] && !apply_component_config (o, folders[kind], (PartKind) kind))
       return false;
   for (int i = 0; i < c->config.n_clips; i++)
     if (!set_tokenizer (o, folder, i))
       return false;
+  if (!set_t5_tokenizer (o, folder))
+    return false;
   c->config.is_diffusers_folder = true;
   return weights_count (c->weights) ||
          status_fail (o->status, STATUS_NOT_FOUND,
@@ -290,7 +340,9 @@ kind_of_prefix (const char *prefix)
 static bool
 check_latents (const Checkpoint *c, int channels, const char *path, Status *status)
 {
-  int expected = c->config.has_unet ? c->config.unet.out_channels : channels;
+  int expected = c->config.has_unet   ? c->config.unet.out_channels
+                 : c->config.has_flux ? c->config.flux.latent_channels
+                                      : channels;
   return channels == expected ||
          status_fail (status, STATUS_SHAPE,
                       "\"%.100s\" works on latents of %d channels, the model on %d: it belongs to "
@@ -305,30 +357,10 @@ merge_vae_config (ModelConfig *to, const ModelConfig *from)
   to->vae = from->vae;
   to->has_vae = true;
   if (!from->vae.has_own_scaling && to->family != FAMILY_UNKNOWN)
-    to->vae.scaling_factor = family_scaling_factor (to->family);
-}
-
-static bool
-check_addition (
-    const Checkpoint *c, const Checkpoint *other, PartKind kind, const char *path, Status *status)
-{
-  const Weight *tiny = weights_find (other->weights, "tiny.decoder.layers.0.weight");
-  if (kind == PART_VAE)
-    return check_latents (c, other->config.vae.latent_channels, path, status);
-  if (kind == PART_TINY && tiny && tiny->rank > 1)
-    return check_latents (c, (int) tiny->ne[1], path, status);
-  return true;
-}
-
-/* TAESD's encoder and decoder often are two files: each replaces its own half only. */
-static const char *
-replaced_prefix (const Checkpoint *other, PartKind kind)
-{
-  if (kind != PART_TINY)
-    return part_prefix (kind);
-  bool has_decoder = weights_find (other->weights, "tiny.decoder.layers.0.weight") != NULL;
-  bool has_encoder = weights_find (other->weights, "tiny.encoder.layers.0.weight") != NULL;
-  return has_decoder && has_encoder ? "tiny." : has_decoder ? "tiny.decoder." : "tiny.encoder.";
+    {
+      to->vae.scaling_factor = family_scaling_factor (to->family);
+      to->vae.shift_factor = family_shift_factor (to->family);
+    }
 }
 
 static void
@@ -352,9 +384,46 @@ merge_config (ModelConfig *to, const ModelConfig *from, PartKind kind)
     case PART_TINY:
       to->has_tiny |= from->has_tiny;
       break;
+    case PART_FLUX:
+      to->flux = from->flux;
+      to->has_flux = from->has_flux;
+      to->family = from->family;
+      to->prediction = from->prediction;
+      break;
+    case PART_T5:
+      to->t5 = from->t5;
+      to->has_t5 = from->has_t5;
+      break;
     case PART_COUNT:
       break;
     }
+}
+
+static bool
+check_addition (
+    const Checkpoint *c, const Checkpoint *other, PartKind kind, const char *path, Status *status)
+{
+  const Weight *tiny = weights_find (other->weights, "tiny.decoder.layers.0.weight");
+  ModelConfig joined = c->config;
+  merge_config (&joined, &other->config, kind);
+  if (!recognise_fit (&joined, path_base (path), status))
+    return false;
+  if (kind == PART_VAE)
+    return check_latents (c, other->config.vae.latent_channels, path, status);
+  if (kind == PART_TINY && tiny && tiny->rank > 1)
+    return check_latents (c, (int) tiny->ne[1], path, status);
+  return true;
+}
+
+/* TAESD's encoder and decoder often are two files: each replaces its own half only. */
+static const char *
+replaced_prefix (const Checkpoint *other, PartKind kind)
+{
+  if (kind != PART_TINY)
+    return part_prefix (kind);
+  bool has_decoder = weights_find (other->weights, "tiny.decoder.layers.0.weight") != NULL;
+  bool has_encoder = weights_find (other->weights, "tiny.encoder.layers.0.weight") != NULL;
+  return has_decoder && has_encoder ? "tiny." : has_decoder ? "tiny.decoder." : "tiny.encoder.";
 }
 
 bool
@@ -370,6 +439,8 @@ checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *sta
   const char *replaced = replaced_prefix (other, kind);
   ModelConfig config = other->config;
   int64_t file_bytes = other->file_bytes;
+  const void *t5_model = other->t5_model;
+  size_t t5_model_size = other->t5_model_size;
   if (!check_addition (c, other, kind, path, status))
     {
       checkpoint_free (other);
@@ -381,7 +452,25 @@ checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *sta
     return false;
   merge_config (&c->config, &config, kind);
   c->file_bytes += file_bytes;
+  if (kind == PART_T5)
+    {
+      c->t5_model = t5_model; /* in what was absorbed */
+      c->t5_model_size = t5_model_size;
+      c->t5_tokenizer = NULL;
+    }
   return true;
+}
+
+const char *
+flux_variant_name (FluxVariant variant)
+{
+  static const char *const names[FLUX_VARIANT_COUNT] = {
+    [FLUX_DEV] = "dev",     [FLUX_SCHNELL] = "schnell",
+    [FLUX_KREA] = "Krea",   [FLUX_KONTEXT] = "Kontext",
+    [FLUX_FILL] = "Fill",   [FLUX_CANNY] = "Canny",
+    [FLUX_DEPTH] = "Depth", [FLUX_CONTROL] = "Canny or Depth",
+  };
+  return names[variant];
 }
 
 const char *

@@ -48,5 +48,6 @@ void checkpoint_free (Checkpoint *c);
  * replacing those there, and updates config.vae. */
 bool checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *status);
 
-const char *family_name (Family family); /* "SD 1.5", "SDXL", "FLUX.1" */
+const char *flux_variant_name (FluxVariant variant); /* "dev", "Kontext", "Canny or Depth" */
+const char *family_name (Family family);             /* "SD 1.5", "SDXL", "FLUX.1" */
 const char *layout_name (Layout layout);

@@ -259,6 +259,37 @@ apply_clip (Config *c, ClipConfig *clip)
   return clip->dim % clip->n_heads == 0 || nonsense (c, "num_attention_heads");
 }
 
+static bool
+apply_flux (Config *c, FluxConfig *f)
+{
+  int n_found, patch = 1, axes[MAX_LEVELS];
+  if (!read_count (c, "patch_size", &patch) ||
+      !read_count (c, "attention_head_dim", &f->head_dim) ||
+      !read_count (c, "num_attention_heads", &f->n_heads))
+    return false;
+  if (patch != 1)
+    return unsupported (c, "patch_size", "more than 1");
+  if (!read_levels_from (c, "axes_dims_rope", 0, FLUX_N_AXES, axes, &n_found))
+    return false;
+  for (int i = 0; i < n_found; i++)
+    f->axes[i] = axes[i];
+  int columns = f->axes[0] + f->axes[1] + f->axes[2];
+  if (columns != f->head_dim || f->axes[0] % 2 || f->axes[1] % 2 || f->axes[2] % 2)
+    return nonsense (c, "axes_dims_rope");
+  return f->dim == f->n_heads * f->head_dim || nonsense (c, "num_attention_heads");
+}
+
+static bool
+apply_t5 (Config *c, T5Config *t5)
+{
+  const char *act = json_member_string (c->object, "feed_forward_proj");
+  if (act && strcmp (act, "gated-gelu") != 0)
+    return unsupported (c, "feed_forward_proj", act);
+  json_member_int (c->object, "pad_token_id", &t5->pad_id);
+  json_member_int (c->object, "eos_token_id", &t5->eos_id);
+  return read_count (c, "relative_attention_max_distance", &t5->max_distance);
+}
+
 bool
 folder_apply_config (
     ModelConfig *config, PartKind kind, Pool *pool, const char *config_path, Status *status)
@@ -280,6 +311,12 @@ folder_apply_config (
     case PART_CLIP_1:
       ok = apply_clip (&c, &config->clip[kind - PART_CLIP_0]);
       break;
+    case PART_FLUX:
+      ok = apply_flux (&c, &config->flux);
+      break;
+    case PART_T5:
+      ok = apply_t5 (&c, &config->t5);
+      break;
     case PART_TINY:
     case PART_COUNT:
       break;
@@ -294,21 +331,37 @@ static bool
 apply_index (Config *c, ModelConfig *config)
 {
   static const char *const known[] = {
-    "StableDiffusionPipeline",          "StableDiffusionImg2ImgPipeline",
-    "StableDiffusionInpaintPipeline",   "StableDiffusionXLPipeline",
-    "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
+    "StableDiffusionPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",
+    "StableDiffusionXLPipeline",
+    "StableDiffusionXLImg2ImgPipeline",
+    "StableDiffusionXLInpaintPipeline",
     "LatentConsistencyModelPipeline",
+    "FluxPipeline",
+    "FluxImg2ImgPipeline",
+    "FluxInpaintPipeline",
+    "FluxFillPipeline",
+    "FluxKontextPipeline",
+    "FluxKontextInpaintPipeline",
+    "FluxControlPipeline",
+    "FluxControlImg2ImgPipeline",
+    "FluxControlInpaintPipeline",
   };
   const char *class = json_member_string (c->object, "_class_name");
   json_member_bool (c->object, "force_zeros_for_empty_prompt",
                     &config->force_zeros_for_empty_prompt);
   for (size_t i = 0; class && i < sizeof known / sizeof *known; i++)
     if (strcmp (class, known[i]) == 0)
-      return true;
+      {
+        if (strncmp (class, "FluxKontext", strlen ("FluxKontext")) == 0)
+          config->flux.variant = FLUX_KONTEXT;
+        return true;
+      }
   return status_fail (
       c->status, STATUS_UNSUPPORTED,
       "This folder holds a model for %.80s, which this version cannot run; choose an "
-      "SD 1.5 or SDXL model.",
+      "SD 1.5, SDXL or FLUX.1 model.",
       class ? class : "an unnamed pipeline");
 }
 

@@ -122,7 +122,8 @@ folder_find_weights (Pool *pool, const char *folder, Status *status)
 static const char *const part_folders[PART_COUNT] = {
   [PART_UNET] = "unet",           [PART_VAE] = "vae",
   [PART_CLIP_0] = "text_encoder", [PART_CLIP_1] = "text_encoder_2",
-  [PART_TINY] = "tiny",
+  [PART_TINY] = "tiny",           [PART_FLUX] = "transformer",
+  [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
 };
 
 const char *
@@ -144,6 +145,9 @@ kind_of_class (const char *class)
     { "AutoencoderTiny", PART_TINY },
     { "CLIPTextModel", PART_CLIP_0 },
     { "CLIPTextModelWithProjection", PART_CLIP_1 },
+    { "FluxTransformer2DModel", PART_FLUX },
+    { "T5EncoderModel", PART_T5 },
+    { "UMT5EncoderModel", PART_T5 },
   };
   for (size_t i = 0; class && i < sizeof classes / sizeof *classes; i++)
     if (strcmp (classes[i].name, class) == 0)

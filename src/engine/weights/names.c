@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * names.c - rules between layouts, as tables.
- *
- * A pattern is text with '#' for a number and, at its end, '*' for the rest of the name.  The
- * replacement may use {1} and {2} (the numbers), {-1} (the first less one), {level} and {block}
- * (where the numbered UNet block lies), {reversed} (a VAE level counted from the other end).  The
- * rest goes through the rule's inner table when it has one, else it stays.
+ * names.c - rules between layouts, as tables; how to read them stands in names-private.h.
  *
  * Source of the correspondences: the LDM and diffusers module trees as their checkpoints name them.
  */
@@ -14,12 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct NameRule
-{
-  const char *from, *to;
-  const struct NameRule *inner;
-  NameAction action;
-} NameRule;
+#include "weights/names-private.h"
 
 /* ---- UNet ---- */
 
@@ -168,8 +158,8 @@ static const NameRule clip_hf_rules[] = {
 static const NameRule openclip_layer_rules[] = {
   { "ln_1.*", "layer_norm1." },
   { "ln_2.*", "layer_norm2." },
-  { "attn.in_proj_weight", "self_attn.{qkv}_proj.weight", NULL, NAME_SPLIT_QKV },
-  { "attn.in_proj_bias", "self_attn.{qkv}_proj.bias", NULL, NAME_SPLIT_QKV },
+  { "attn.in_proj_weight", "self_attn.{q_proj|k_proj|v_proj}.weight", NULL, NAME_SPLIT },
+  { "attn.in_proj_bias", "self_attn.{q_proj|k_proj|v_proj}.bias", NULL, NAME_SPLIT },
   { "attn.out_proj.*", "self_attn.out_proj." },
   { "mlp.c_fc.*", "mlp.fc1." },
   { "mlp.c_proj.*", "mlp.fc2." },
@@ -303,14 +293,14 @@ put_replacement (Output *out, const char *to, const Captures *c, const BlockRow 
   while (*to)
     {
       const char *end = *to == '{' ? strchr (to, '}') : NULL;
-      bool is_name = end && strncmp (to, "{qkv}", 5) == 0; /* for whoever splits the tensor */
+      bool is_name = end && memchr (to, '|', (size_t) (end - to)); /* for whoever splits */
       bool ok = !end || is_name
                     ? put_text (out, to, 1)
                     : put_number (out, placeholder_value (to + 1, (size_t) (end - to - 1), c, row,
                                                           n_levels));
       if (!ok)
         return false;
-      to = !end || is_name ? to + 1 : end + 1;
+      to = !end || is_name ? to + 1 : end + 1; /* a list of names has no brace within */
     }
   return true;
 }
@@ -345,6 +335,11 @@ static const NameRule *const schemes[] = {
   [NAMES_TINY_FLAT_ENCODER] = tiny_flat_encoder_rules,
   [NAMES_TINY_NUMBERED] = tiny_numbered_rules,
   [NAMES_TINY_DIFFUSERS] = tiny_diffusers_rules,
+  [NAMES_FLUX_BFL] = names_flux_bfl,
+  [NAMES_FLUX_DIFFUSERS] = names_flux_diffusers,
+  [NAMES_T5_HF] = names_t5_hf,
+  [NAMES_T5_WAN] = names_t5_wan,
+  [NAMES_T5_GGUF] = names_t5_gguf,
 };
 
 bool
@@ -407,6 +402,20 @@ scan_key (BlockScan *scan, BlockMap *map, const char *key)
     map->n_vae_levels = c.numbers[0] + 1;
 }
 
+/* A vector tells most surely: in some formats a matrix's shape is another. */
+static int64_t
+token_width (const TensorTable *table, const char *prefix)
+{
+  static const char *const keys[] = { "img_in.bias", "img_in.weight" };
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    {
+      const FileTensor *t = table_find_under (table, prefix, keys[i]);
+      if (t && t->rank > 0)
+        return t->ne[0];
+    }
+  return 0;
+}
+
 void
 names_block_map (BlockMap *map, const TensorTable *table, const char *prefix)
 {
@@ -418,6 +427,7 @@ names_block_map (BlockMap *map, const TensorTable *table, const char *prefix)
   for (size_t i = 0; i < table->n_items; i++)
     if (strncmp (table->items[i].name, prefix, n_prefix) == 0)
       scan_key (&scan, map, table->items[i].name + n_prefix);
+  map->width = token_width (table, prefix);
   place_blocks (&map->in, 1, scan.in, scan.in_ends);
   place_blocks (&map->out, 0, scan.out, scan.out_ends);
 }
@@ -443,7 +453,8 @@ static const char *const ignorable[] = {
   "scaled_fp8",
 };
 
-static const char *const ignorable_tails[] = { "position_ids", "logit_scale", "logit_bias" };
+static const char *const ignorable_tails[] = { "position_ids", "logit_scale", "logit_bias",
+                                               "spiece_model" };
 
 bool
 names_ignorable (const char *name)

@@ -16,15 +16,22 @@ typedef enum
   NAMES_TINY_FLAT_DECODER, /* "1.weight", "3.conv.0.weight": TAESD's separate files */
   NAMES_TINY_FLAT_ENCODER,
   NAMES_TINY_NUMBERED, /* "decoder.1.weight", "taesd_decoder.1.weight" */
-  NAMES_TINY_DIFFUSERS
+  NAMES_TINY_DIFFUSERS,
+  NAMES_FLUX_BFL, /* Black Forest Labs': fused, as most single files are */
+  NAMES_FLUX_DIFFUSERS,
+  NAMES_T5_HF,
+  NAMES_T5_WAN,
+  NAMES_T5_GGUF
 } NameScheme;
 
 typedef enum
 {
   NAME_KEEP,
-  NAME_SPLIT_QKV, /* three equal row blocks; "{qkv}" in the name stands for q, k, v */
-  NAME_TRANSPOSE, /* (in, out) to (out, in) */
-  NAME_SQUEEZE    /* a 1x1 convolution that is a linear layer: trailing ones are dropped */
+  NAME_SPLIT,        /* equal row blocks, one for each of "{q|k|v}" in the name */
+  NAME_SPLIT_WIDTHS, /* the same, but of BlockMap's width; the last is what remains */
+  NAME_ALIAS,        /* a copy of another tensor: only where that one is missing */
+  NAME_TRANSPOSE,    /* (in, out) to (out, in) */
+  NAME_SQUEEZE       /* a 1x1 convolution that is a linear layer: trailing ones are dropped */
 } NameAction;
 
 enum
@@ -43,12 +50,14 @@ typedef struct
 {
   BlockRow in, out;
   int n_vae_levels;
+  int64_t width; /* of a FLUX transformer's tokens; 0: unknown */
 } BlockMap;
 
 typedef struct
 {
   char name[NAME_SIZE];
   NameAction action;
+  int64_t width; /* for NAME_SPLIT_WIDTHS: of the part's BlockMap */
 } NameMatch;
 
 /* Where the running numbers of @table's tensors under @prefix lie. */

@@ -28,6 +28,7 @@ static const PrefixRow prefixes[] = {
   { PART_CLIP_0, "cond_stage_model.model." },
   { PART_CLIP_0, "conditioner.embedders.0.transformer." },
   { PART_CLIP_0, "text_encoders.clip_l.transformer." },
+  { PART_CLIP_0, "text_encoders.clip_l." },
   { PART_CLIP_0, "text_encoder." },
   { PART_CLIP_1, "conditioner.embedders.1.model." },
   { PART_CLIP_1, "conditioner.embedders.0.model." },
@@ -35,6 +36,16 @@ static const PrefixRow prefixes[] = {
   { PART_CLIP_1, "text_encoder_2." },
   { PART_TINY, "tiny." },
   { PART_TINY, "" },
+  { PART_FLUX, "model.diffusion_model." },
+  { PART_FLUX, "diffusion_model." },
+  { PART_FLUX, "transformer." },
+  { PART_FLUX, "model." },
+  { PART_FLUX, "" },
+  { PART_T5, "text_encoders.t5xxl.transformer." },
+  { PART_T5, "text_encoders.umt5xxl.transformer." },
+  { PART_T5, "text_encoders.t5xxl." },
+  { PART_T5, "t5." },
+  { PART_T5, "" },
 };
 
 typedef struct
@@ -69,6 +80,17 @@ static const Signature tiny_signatures[] = {
   { NAMES_TINY_FLAT_ENCODER, "0.weight", "1.conv.0.weight" },
 };
 
+static const Signature flux_signatures[] = {
+  { NAMES_FLUX_BFL, "img_in.weight", "double_blocks.0.img_attn.norm.key_norm.scale" },
+  { NAMES_FLUX_BFL, "img_in.weight", "double_blocks.0.img_attn.norm.key_norm.weight" },
+  { NAMES_FLUX_DIFFUSERS, "x_embedder.weight", "transformer_blocks.0.attn.norm_added_k.weight" },
+};
+static const Signature t5_signatures[] = {
+  { NAMES_T5_HF, "encoder.block.0.layer.0.SelfAttention.q.weight", NULL },
+  { NAMES_T5_WAN, "token_embedding.weight", "blocks.0.pos_embedding.embedding.weight" },
+  { NAMES_T5_GGUF, "token_embd.weight", "enc.blk.0.attn_q.weight" },
+};
+
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
 static const struct
@@ -82,6 +104,8 @@ static const struct
   [PART_CLIP_0] = { clip_signatures, COUNT (clip_signatures), "text_encoder." },
   [PART_CLIP_1] = { clip_signatures, COUNT (clip_signatures), "text_encoder_2." },
   [PART_TINY] = { tiny_signatures, COUNT (tiny_signatures), "tiny." },
+  [PART_FLUX] = { flux_signatures, COUNT (flux_signatures), "transformer." },
+  [PART_T5] = { t5_signatures, COUNT (t5_signatures), "t5." },
 };
 
 const char *
@@ -201,26 +225,62 @@ convert (Loader *l, const FileTensor *t, Weight *w)
   return copy != NULL;
 }
 
-static bool
-add_split (Loader *l, const Weight *fused, const char *pattern)
+/* Rows @first .. @first + @n - 1, where they lie. */
+static Weight
+row_range (const Weight *fused, int64_t first, int64_t n)
 {
-  static const char letters[] = "qkv";
-  const char *at = strstr (pattern, "{qkv}");
-  if (!at || fused->rank < 1 || fused->ne[0] % 3)
-    return damaged (l->status, l->label, "\"%.120s\" does not hold q, k and v", fused->file_name);
-  int64_t rows = fused->ne[0] / 3, row_bytes = (int64_t) dtype_size (fused->dtype);
+  Weight w = *fused;
+  int64_t width = 1;
   for (int d = 1; d < fused->rank; d++)
-    row_bytes *= fused->ne[d];
-  for (int i = 0; i < 3; i++)
+    width *= fused->ne[d];
+  w.ne[0] = n;
+  if (dtype_is_real (w.dtype) && w.data)
+    w.data = (const uint8_t *) w.data + first * width * (int64_t) dtype_size (w.dtype);
+  else if (!dtype_is_real (w.dtype))
+    w.first += first * width; /* a row may begin inside a block */
+  return w;
+}
+
+/* "{q|k|v}" in a name: where it is, and how many there are. */
+typedef struct
+{
+  const char *begin, *end; /* the braces */
+  int n;
+} NameList;
+
+static bool
+find_list (NameList *list, const char *pattern)
+{
+  list->begin = strchr (pattern, '{');
+  list->end = list->begin ? strchr (list->begin, '}') : NULL;
+  list->n = 1;
+  for (const char *p = list->begin; p && p < list->end; p++)
+    list->n += *p == '|';
+  return list->end != NULL;
+}
+
+/* @width: rows of each part but the last; 0: all are alike */
+static bool
+add_split (Loader *l, const Weight *fused, const char *pattern, int64_t width)
+{
+  NameList list;
+  bool found = find_list (&list, pattern) && fused->rank > 0;
+  int64_t rows = found && width == 0 ? fused->ne[0] / list.n : width;
+  int64_t last = found ? fused->ne[0] - (list.n - 1) * rows : 0;
+  if (rows < 1 || last < 1 || (width == 0 && last != rows))
+    return damaged (l->status, l->label, "\"%.120s\" does not hold all that it should",
+                    fused->file_name);
+  const char *at = list.begin + 1;
+  for (int i = 0; i < list.n; i++)
     {
-      char name[NAME_SIZE + 8];
-      Weight w = *fused;
-      snprintf (name, sizeof name, "%.*s%c%s", (int) (at - pattern), pattern, letters[i], at + 5);
-      w.ne[0] = rows;
-      if (w.data)
-        w.data = (const uint8_t *) fused->data + i * rows * row_bytes;
+      char name[2 * NAME_SIZE];
+      size_t n = strcspn (at, "|}");
+      snprintf (name, sizeof name, "%.*s%.*s%s", (int) (list.begin - pattern), pattern, (int) n, at,
+                list.end + 1);
+      Weight w = row_range (fused, i * rows, i + 1 < list.n ? rows : last);
       if (!add_weight (l, &w, name))
         return false;
+      at += n + 1;
     }
   return true;
 }
@@ -258,8 +318,12 @@ load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
     return false;
   switch (match->action)
     {
-    case NAME_SPLIT_QKV:
-      return add_split (l, &w, match->name);
+    case NAME_SPLIT:
+      return add_split (l, &w, match->name, 0);
+    case NAME_SPLIT_WIDTHS:
+      return add_split (l, &w, match->name, match->width);
+    case NAME_ALIAS:
+      return weights_find (l->set, match->name) || add_weight (l, &w, match->name);
     case NAME_TRANSPOSE:
       return transpose (l, &w) && add_weight (l, &w, match->name);
     case NAME_SQUEEZE:
@@ -285,6 +349,7 @@ find_match (const PartList *list, const char *name, NameMatch *match)
         continue;
       const char *prefix = kinds[part->kind].prefix;
       match->action = inner.action;
+      match->width = part->map.width;
       if (strlen (prefix) + strlen (inner.name) >= sizeof match->name)
         return false;
       memcpy (match->name, prefix, strlen (prefix));
@@ -304,16 +369,19 @@ parts_load (WeightSet *set,
             Status *status)
 {
   Loader l = { set, header_only, unknown, label, status };
-  for (size_t i = 0; i < table->n_items; i++)
-    {
-      const FileTensor *t = &table->items[i];
-      NameMatch match;
-      if (names_ignorable (t->name))
-        continue;
-      bool ok = find_match (list, t->name, &match) ? load_tensor (&l, t, &match)
-                                                   : note_unknown (&l, t->name);
-      if (!ok)
-        return false;
-    }
+  /* Copies of tensors come last, so that they are taken only where those are missing. */
+  for (int pass = 0; pass < 2; pass++)
+    for (size_t i = 0; i < table->n_items; i++)
+      {
+        const FileTensor *t = &table->items[i];
+        NameMatch match = { 0 };
+        if (names_ignorable (t->name))
+          continue;
+        bool found = find_match (list, t->name, &match);
+        if ((found && match.action == NAME_ALIAS) != (pass == 1))
+          continue;
+        if (!(found ? load_tensor (&l, t, &match) : note_unknown (&l, t->name)))
+          return false;
+      }
   return true;
 }

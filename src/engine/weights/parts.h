@@ -13,6 +13,8 @@ typedef enum
   PART_CLIP_0,
   PART_CLIP_1,
   PART_TINY,
+  PART_FLUX,
+  PART_T5,
   PART_COUNT
 } PartKind;
 
@@ -60,5 +62,5 @@ bool parts_load (WeightSet *set,
                  const char *label,
                  Status *status);
 
-/* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny." */
+/* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny.", "transformer.", "t5." */
 const char *part_prefix (PartKind kind);

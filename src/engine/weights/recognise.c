@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * recognise.c - channels, depths, widths and family, read from canonical weights.
  */
-#include "weights/recognise.h"
+#include "weights/recognise-private.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -21,15 +21,11 @@ enum
   PIX2PIX_CHANNELS = 8,
   FLUX_LATENT_CHANNELS = 16,
   NORM_GROUPS = 32,
-  DEPTH_LIMIT = 64,
   CLIP_VOCAB = 49408
 };
 
-static const Weight *find (const WeightSet *set, const char *format, ...)
-    __attribute__ ((format (printf, 2, 3)));
-
-static const Weight *
-find (const WeightSet *set, const char *format, ...)
+const Weight *
+find_weight (const WeightSet *set, const char *format, ...)
 {
   char name[256];
   va_list args;
@@ -39,9 +35,8 @@ find (const WeightSet *set, const char *format, ...)
   return weights_find (set, name);
 }
 
-/* A dimension that fits an int; 0 when there is none. */
-static int
-dim (const Weight *w, int i)
+int
+weight_dim (const Weight *w, int i)
 {
   return w && i < w->rank && w->ne[i] <= 1 << 24 ? (int) w->ne[i] : 0;
 }
@@ -62,7 +57,8 @@ static int
 count_transformers (const WeightSet *set, const char *attention)
 {
   int n = 0;
-  while (n < DEPTH_LIMIT && find (set, "%s.transformer_blocks.%d.norm1.weight", attention, n))
+  while (n < DEPTH_LIMIT &&
+         find_weight (set, "%s.transformer_blocks.%d.norm1.weight", attention, n))
     n++;
   return n;
 }
@@ -88,7 +84,7 @@ static int
 count_resnets (const WeightSet *set, const char *way, int level)
 {
   int n = 0;
-  while (n < DEPTH_LIMIT && find (set, "%s.%d.resnets.%d.conv1.weight", way, level, n))
+  while (n < DEPTH_LIMIT && find_weight (set, "%s.%d.resnets.%d.conv1.weight", way, level, n))
     n++;
   return n;
 }
@@ -98,7 +94,8 @@ read_unet_levels (UnetConfig *u, const WeightSet *set, const char *label, Status
 {
   for (int i = 0; (u->res_blocks[i] = count_resnets (set, "unet.down_blocks", i)); i++)
     {
-      u->channels[i] = dim (find (set, "unet.down_blocks.%d.resnets.0.conv1.weight", i), 0);
+      u->channels[i] =
+          weight_dim (find_weight (set, "unet.down_blocks.%d.resnets.0.conv1.weight", i), 0);
       u->depth_down[i] = level_depth (set, "down_blocks", i, u->res_blocks[i]);
       u->n_levels = i + 1;
       if (!u->channels[i])
@@ -127,7 +124,7 @@ read_unet_levels (UnetConfig *u, const WeightSet *set, const char *label, Status
 static int
 middle_depth (const WeightSet *set)
 {
-  if (!find (set, "unet.mid_block.resnets.0.conv1.weight"))
+  if (!find_weight (set, "unet.mid_block.resnets.0.conv1.weight"))
     return -2;
   int depth = count_transformers (set, "unet.mid_block.attentions.0");
   return depth ? depth : -1;
@@ -137,18 +134,18 @@ static const Weight *
 find_context (const WeightSet *set, const UnetConfig *u)
 {
   static const char tail[] = "attentions.0.transformer_blocks.0.attn2.to_k.weight";
-  const Weight *w = find (set, "unet.mid_block.%s", tail);
+  const Weight *w = find_weight (set, "unet.mid_block.%s", tail);
   for (int i = 0; !w && i < u->n_levels; i++)
-    w = find (set, "unet.down_blocks.%d.%s", i, tail);
+    w = find_weight (set, "unet.down_blocks.%d.%s", i, tail);
   return w;
 }
 
 static bool
 has_linear_projection (const WeightSet *set, const UnetConfig *u)
 {
-  const Weight *w = find (set, "unet.mid_block.attentions.0.proj_in.weight");
+  const Weight *w = find_weight (set, "unet.mid_block.attentions.0.proj_in.weight");
   for (int i = 0; !w && i < u->n_levels; i++)
-    w = find (set, "unet.down_blocks.%d.attentions.0.proj_in.weight", i);
+    w = find_weight (set, "unet.down_blocks.%d.attentions.0.proj_in.weight", i);
   /* Some converters flatten SD 1.5's convolutions; the two are the same operation. */
   return w && w->rank == 2;
 }
@@ -167,19 +164,19 @@ static bool
 read_unet (
     UnetConfig *u, const WeightSet *set, int projection_dim, const char *label, Status *status)
 {
-  const Weight *conv_in = find (set, "unet.conv_in.weight");
-  u->in_channels = dim (conv_in, 1);
-  u->out_channels = dim (find (set, "unet.conv_out.weight"), 0);
-  u->time_dim = dim (find (set, "unet.time_embedding.linear_1.weight"), 0);
+  const Weight *conv_in = find_weight (set, "unet.conv_in.weight");
+  u->in_channels = weight_dim (conv_in, 1);
+  u->out_channels = weight_dim (find_weight (set, "unet.conv_out.weight"), 0);
+  u->time_dim = weight_dim (find_weight (set, "unet.time_embedding.linear_1.weight"), 0);
   if (!u->in_channels || !u->out_channels || !u->time_dim)
     return damaged (status, label, "its UNet lacks its first or last layer");
   if (!read_unet_levels (u, set, label, status))
     return false;
   u->depth_mid = middle_depth (set);
-  u->context_dim = dim (find_context (set, u), 1);
+  u->context_dim = weight_dim (find_context (set, u), 1);
   u->linear_projection = has_linear_projection (set, u);
   u->norm_groups = norm_groups (u->channels[0]);
-  u->adm_dim = dim (find (set, "unet.add_embedding.linear_1.weight"), 1);
+  u->adm_dim = weight_dim (find_weight (set, "unet.add_embedding.linear_1.weight"), 1);
   int rest = u->adm_dim - projection_dim;
   if (u->adm_dim)
     u->adm_time_dim = projection_dim && rest > 0 && rest % N_SIZE_EMBEDDINGS == 0
@@ -193,8 +190,8 @@ static bool
 refuse_relative (const char *label, const char *what, Status *status)
 {
   return status_fail (status, STATUS_UNSUPPORTED,
-                      "\"%.100s\" is %s, which this version cannot run; choose an SD 1.5 or SDXL "
-                      "checkpoint.",
+                      "\"%.100s\" is %s, which this version cannot run; choose an SD 1.5, SDXL "
+                      "or FLUX.1 checkpoint.",
                       label, what);
 }
 
@@ -203,13 +200,13 @@ refuse_unet_relatives (const UnetConfig *u, const WeightSet *set, const char *la
 {
   if (u->adm_dim == REFINER_ADM)
     return refuse_relative (label, "the SDXL refiner", status);
-  if (find (set, "unet.class_embedding.linear_1.weight"))
+  if (find_weight (set, "unet.class_embedding.linear_1.weight"))
     return refuse_relative (label, "an SD 2 unCLIP model", status);
   if (!u->adm_dim && u->context_dim == SD2_CONTEXT)
     return refuse_relative (label, "an SD 2 model", status);
   if (u->in_channels == PIX2PIX_CHANNELS)
     return refuse_relative (label, "an InstructPix2Pix model", status);
-  if (find (set, "unet.time_embedding.cond_proj.weight"))
+  if (find_weight (set, "unet.time_embedding.cond_proj.weight"))
     return refuse_relative (label, "a latent consistency model with embedded guidance", status);
   return true;
 }
@@ -220,24 +217,25 @@ static int
 read_vae_levels (VaeConfig *v, const WeightSet *set, const char *way, bool is_reversed)
 {
   int n = 0;
-  while (n < MAX_LEVELS && find (set, "%s.%d.resnets.0.conv1.weight", way, n))
+  while (n < MAX_LEVELS && find_weight (set, "%s.%d.resnets.0.conv1.weight", way, n))
     n++;
   for (int i = 0; i < n; i++)
     v->channels[is_reversed ? n - 1 - i : i] =
-        dim (find (set, "%s.%d.resnets.0.conv1.weight", way, i), 0);
+        weight_dim (find_weight (set, "%s.%d.resnets.0.conv1.weight", way, i), 0);
   return n;
 }
 
 static bool
 read_vae (VaeConfig *v, const WeightSet *set, const char *label, Status *status)
 {
-  const Weight *to_latent = find (set, "vae.encoder.conv_out.weight");
-  const Weight *from_latent = find (set, "vae.decoder.conv_in.weight");
-  v->in_channels = from_latent ? dim (find (set, "vae.decoder.conv_out.weight"), 0)
-                               : dim (find (set, "vae.encoder.conv_in.weight"), 1);
-  v->latent_channels = from_latent ? dim (from_latent, 1) : dim (to_latent, 0) / 2;
-  if (v->latent_channels == FLUX_LATENT_CHANNELS)
-    return refuse_relative (label, "a VAE of 16 channels (FLUX.1, SD 3)", status);
+  const Weight *to_latent = find_weight (set, "vae.encoder.conv_out.weight");
+  const Weight *from_latent = find_weight (set, "vae.decoder.conv_in.weight");
+  v->in_channels = from_latent ? weight_dim (find_weight (set, "vae.decoder.conv_out.weight"), 0)
+                               : weight_dim (find_weight (set, "vae.encoder.conv_in.weight"), 1);
+  v->latent_channels = from_latent ? weight_dim (from_latent, 1) : weight_dim (to_latent, 0) / 2;
+  /* FLUX.1's and SD 3's have none; they differ in scale alone. */
+  if (v->latent_channels == FLUX_LATENT_CHANNELS && find_weight (set, "vae.quant_conv.weight"))
+    return refuse_relative (label, "a VAE of 16 channels that is none of FLUX.1", status);
   v->n_levels = read_vae_levels (v, set, "vae.encoder.down_blocks", false);
   v->res_blocks = count_resnets (set, "vae.encoder.down_blocks", 0);
   if (!v->n_levels)
@@ -248,15 +246,31 @@ read_vae (VaeConfig *v, const WeightSet *set, const char *label, Status *status)
   if (!v->in_channels || !v->latent_channels || !v->n_levels || v->res_blocks < 1)
     return damaged (status, label, "its VAE lacks layers");
   v->norm_groups = norm_groups (v->channels[0]);
-  v->has_quant_conv = find (set, "vae.quant_conv.weight") != NULL;
-  v->has_post_quant_conv = find (set, "vae.post_quant_conv.weight") != NULL;
+  v->has_quant_conv = find_weight (set, "vae.quant_conv.weight") != NULL;
+  v->has_post_quant_conv = find_weight (set, "vae.post_quant_conv.weight") != NULL;
   return true;
 }
 
 float
 family_scaling_factor (Family family)
 {
-  return family == FAMILY_SDXL ? 0.13025f : 0.18215f;
+  switch (family)
+    {
+    case FAMILY_SDXL:
+      return 0.13025f;
+    case FAMILY_FLUX:
+      return 0.3611f;
+    case FAMILY_SD15:
+    case FAMILY_UNKNOWN:
+      break;
+    }
+  return 0.18215f;
+}
+
+float
+family_shift_factor (Family family)
+{
+  return family == FAMILY_FLUX ? 0.1159f : 0;
 }
 
 /* ---- text encoders ---- */
@@ -264,19 +278,21 @@ family_scaling_factor (Family family)
 static bool
 read_clip (ClipConfig *c, const WeightSet *set, const char *name, const char *label, Status *status)
 {
-  const Weight *tokens = find (set, "%s.text_model.embeddings.token_embedding.weight", name);
-  const Weight *positions = find (set, "%s.text_model.embeddings.position_embedding.weight", name);
-  c->vocab = dim (tokens, 0);
-  c->dim = dim (tokens, 1);
-  c->n_positions = dim (positions, 0);
+  const Weight *tokens = find_weight (set, "%s.text_model.embeddings.token_embedding.weight", name);
+  const Weight *positions =
+      find_weight (set, "%s.text_model.embeddings.position_embedding.weight", name);
+  c->vocab = weight_dim (tokens, 0);
+  c->dim = weight_dim (tokens, 1);
+  c->n_positions = weight_dim (positions, 0);
   while (c->n_layers < DEPTH_LIMIT &&
-         find (set, "%s.text_model.encoder.layers.%d.layer_norm1.weight", name, c->n_layers))
+         find_weight (set, "%s.text_model.encoder.layers.%d.layer_norm1.weight", name, c->n_layers))
     c->n_layers++;
-  c->mlp_dim = dim (find (set, "%s.text_model.encoder.layers.0.mlp.fc1.weight", name), 0);
+  c->mlp_dim =
+      weight_dim (find_weight (set, "%s.text_model.encoder.layers.0.mlp.fc1.weight", name), 0);
   if (!c->vocab || !c->dim || !c->n_positions || !c->n_layers || !c->mlp_dim)
     return damaged (status, label, "its text encoder lacks layers");
   c->n_heads = c->dim >= HEAD_WIDTH ? c->dim / HEAD_WIDTH : 1;
-  c->projection_dim = dim (find (set, "%s.text_projection.weight", name), 0);
+  c->projection_dim = weight_dim (find_weight (set, "%s.text_projection.weight", name), 0);
   c->bos_id = c->vocab - 2; /* 49406 and 49407 in CLIP's vocabulary */
   c->eos_id = c->vocab - 1;
   return true;
@@ -289,7 +305,7 @@ read_clips (ModelConfig *config, const WeightSet *set, const char *label, Status
   for (int i = 0; i < 2; i++)
     {
       ClipConfig *c = &config->clip[i];
-      if (!find (set, "%s.text_model.embeddings.token_embedding.weight", names[i]))
+      if (!find_weight (set, "%s.text_model.embeddings.token_embedding.weight", names[i]))
         continue;
       if (!read_clip (c, set, names[i], label, status))
         return false;
@@ -302,8 +318,7 @@ read_clips (ModelConfig *config, const WeightSet *set, const char *label, Status
 
 /* ---- the whole ---- */
 
-/* @word anywhere in @label, letters' case aside */
-static bool
+bool
 label_says (const char *label, const char *word)
 {
   size_t n = strlen (word);
@@ -321,19 +336,34 @@ label_says (const char *label, const char *word)
 static Family
 find_family (const ModelConfig *config)
 {
+  if (config->has_flux)
+    return FAMILY_FLUX;
   if (config->has_unet)
     return config->unet.adm_dim ? FAMILY_SDXL : FAMILY_SD15;
   return config->clip[1].vocab ? FAMILY_SDXL : FAMILY_UNKNOWN;
+}
+
+/* On its own a VAE of SD 1.5 has the shapes of SDXL's: only the name can tell. */
+static Family
+vae_family_of (const ModelConfig *config, const char *label)
+{
+  if (config->family != FAMILY_UNKNOWN)
+    return config->family;
+  if (config->vae.latent_channels == FLUX_LATENT_CHANNELS)
+    return FAMILY_FLUX;
+  return label_says (label, "xl") ? FAMILY_SDXL : FAMILY_UNKNOWN;
 }
 
 bool
 recognise_config (ModelConfig *config, const WeightSet *set, const char *label, Status *status)
 {
   *config = (ModelConfig){ .beta_start = 0.00085, .beta_end = 0.012, .steps_offset = 1 };
-  config->has_unet = find (set, "unet.conv_in.weight") != NULL;
-  config->has_vae =
-      find (set, "vae.decoder.conv_in.weight") || find (set, "vae.encoder.conv_in.weight");
-  config->has_tiny = find (set, "tiny.decoder.layers.0.weight") != NULL;
+  config->has_unet = find_weight (set, "unet.conv_in.weight") != NULL;
+  config->has_vae = find_weight (set, "vae.decoder.conv_in.weight") ||
+                    find_weight (set, "vae.encoder.conv_in.weight");
+  config->has_tiny = find_weight (set, "tiny.decoder.layers.0.weight") != NULL;
+  config->has_flux = find_weight (set, "transformer.x_embedder.weight") != NULL;
+  config->has_t5 = find_weight (set, "t5.encoder.block.0.layer.0.SelfAttention.q.weight") != NULL;
   if (!read_clips (config, set, label, status))
     return false;
   if (config->has_unet &&
@@ -342,12 +372,17 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
     return false;
   if (config->has_vae && !read_vae (&config->vae, set, label, status))
     return false;
+  if (config->has_flux && !recognise_flux (&config->flux, set, label, status))
+    return false;
+  if (config->has_t5 && !recognise_t5 (&config->t5, set, label, status))
+    return false;
   config->family = find_family (config);
-  /* SD 1.5's and SDXL's VAEs have the same shapes: on its own only the name can tell. */
-  Family vae_family =
-      config->family == FAMILY_UNKNOWN && label_says (label, "xl") ? FAMILY_SDXL : config->family;
+  Family vae_family = vae_family_of (config, label);
   config->vae.scaling_factor = family_scaling_factor (vae_family);
-  return true;
+  config->vae.shift_factor = family_shift_factor (vae_family);
+  if (config->has_flux)
+    config->prediction = PREDICTION_FLOW;
+  return recognise_fit (config, label, status);
 }
 
 void

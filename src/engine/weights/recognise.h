@@ -21,5 +21,15 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
 /* v-prediction and zero terminal SNR: by marker tensors, metadata, then the file's name. */
 void recognise_prediction (ModelConfig *config, const TensorTable *table, const char *label);
 
-/* What the family's VAE multiplies latents by: 0.18215 or 0.13025. */
+/* Which of the FLUX.1 models of one shape this is, by metadata, then by the file's name.
+ * @table: NULL where there are no metadata */
+void recognise_flux_variant (FluxConfig *f, const TensorTable *table, const char *label);
+
+/* Whether the text encoders are those that the transformer takes.  Fails: SHAPE
+ * @label: the file that an encoder came from */
+bool recognise_fit (const ModelConfig *config, const char *label, Status *status);
+
+/* What the family's VAE multiplies latents by, once the shift is taken off: 0.18215, 0.13025 or
+ * 0.3611. */
 float family_scaling_factor (Family family);
+float family_shift_factor (Family family); /* 0.1159 for FLUX.1, else 0 */

@@ -32,22 +32,24 @@ static const char ip_adapter[] = "an IP-Adapter, not a checkpoint; these come in
 static const char embedding[] =
     "a textual-inversion embedding, not a checkpoint; these come in a later version";
 static const char upscaler[] = "an upscaler, not a checkpoint; these come in a later version";
-static const char flux[] =
-    "a FLUX.1 model, which comes in a later version; choose an SD 1.5 or SDXL "
-    "checkpoint";
 static const char flux2[] =
-    "a FLUX.2 or Chroma model, which this version does not know; choose an SD 1.5 "
-    "or SDXL checkpoint";
+    "a FLUX.2 model, which this version does not know; choose an SD 1.5, SDXL "
+    "or FLUX.1 checkpoint";
+static const char chroma[] =
+    "a Chroma model, which this version does not know; choose an SD 1.5, SDXL "
+    "or FLUX.1 checkpoint";
+static const char hunyuan[] =
+    "a HunyuanVideo model, which this version does not know; choose an SD 1.5, SDXL or FLUX.1 "
+    "checkpoint";
 static const char wan[] =
-    "a Wan video model, which comes in a later version; choose an SD 1.5 or SDXL "
-    "checkpoint";
+    "a Wan video model, which comes in a later version; choose an SD 1.5, SDXL "
+    "or FLUX.1 checkpoint";
 static const char wan_vae[] = "the VAE of a Wan video model, which comes in a later version";
-static const char sd3[] =
-    "an SD 3 model, which this version does not know; choose an SD 1.5 or SDXL "
-    "checkpoint";
+static const char sd3[] = "an SD 3 model, which this version does not know; choose an SD 1.5, SDXL "
+                          "or FLUX.1 checkpoint";
 static const char cascade[] =
-    "a Stable Cascade model, which this version does not know; choose an SD 1.5 "
-    "or SDXL checkpoint";
+    "a Stable Cascade model, which this version does not know; choose an SD 1.5, "
+    "SDXL or FLUX.1 checkpoint";
 static const char edm[] =
     "an SDXL model trained with EDM noise levels (Playground 2.5, CosXL), which this "
     "version cannot sample; choose another SDXL checkpoint";
@@ -63,7 +65,6 @@ static const char svdquant[] =
     "a model in nunchaku's SVDQuant format, which comes in a later version; "
     "choose its f16 or bf16 form";
 static const char animate[] = "an AnimateDiff motion module, which this version does not know";
-static const char t5[] = "a T5 text encoder, which SD 1.5 and SDXL do not use";
 static const char vision[] =
     "an image encoder (CLIP vision), not a checkpoint; these come in a later "
     "version";
@@ -104,9 +105,8 @@ static const KeyRow decisive[] = {
   { WHOLE, "emb_params", embedding },
   /* other families */
   { PART, "double_stream_modulation_img.", flux2 },
-  { PART, "distilled_guidance_layer.", flux2 },
-  { PART, "double_blocks.0.img_attn.", flux },
-  { TAIL, "single_transformer_blocks.0.attn.norm_q.weight", flux },
+  { PART, "distilled_guidance_layer.", chroma },
+  { PART, "txt_in.individual_token_refiner.", hunyuan },
   { PART, "joint_blocks.0.", sd3 },
   { TAIL, "head.modulation", wan },
   { PART, "condition_embedder.time_embedder.", wan },
@@ -130,8 +130,9 @@ static const KeyRow decisive[] = {
 };
 
 static const KeyRow rest[] = {
-  { PART, "DenseReluDense", t5 },
-  { HEAD, "blocks.0.pos_embedding", t5 },
+  { PART, "double_blocks.", "a part of a FLUX.1 transformer or of one like it, not the whole" },
+  { PART, "transformer_blocks.", "a part of a transformer like FLUX.1's, not the whole" },
+  { PART, "DenseReluDense", "a T5 of another kind than the v1.1 text encoders, or a part of one" },
   { HEAD, "vision_model.", vision },
   { HEAD, "visual.", vision },
   { WHOLE, "conv_first.weight", upscaler },
@@ -206,7 +207,7 @@ refuse_rest (const TensorTable *table, const char *label, Status *status)
   return status_fail (
       status, STATUS_UNSUPPORTED,
       "\"%.100s\" is a model of a kind that this version does not know (its first tensor "
-      "is \"%.120s\"); choose an SD 1.5 or SDXL checkpoint.",
+      "is \"%.120s\"); choose an SD 1.5, SDXL or FLUX.1 checkpoint.",
       label, table->n_items ? table->items[0].name : "");
 }
 
