@@ -18,6 +18,7 @@ def main():
         "pipelines": "pipeline_cases",
         "formats": "format_cases",
         "unigram": "unigram_cases",
+        "transformers": "transformer_cases",
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=pathlib.Path, help="folder to write to (default: fixtures)")
