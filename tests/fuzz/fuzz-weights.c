@@ -13,11 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/blocks.h"
+#include "weights/gguf.h"
 #include "weights/parts.h"
 #include "weights/pickle.h"
+#include "weights/quantised.h"
 #include "weights/recognise.h"
 #include "weights/refuse.h"
 #include "weights/safetensors.h"
+#include "weights/token-pieces.h"
 
 enum
 {
@@ -31,6 +35,7 @@ typedef enum
 {
   SAFETENSORS,
   PICKLE,
+  GGUF,
   N_CONTAINERS
 } Container;
 
@@ -78,8 +83,9 @@ add_seed (const char *path)
   s->size = fread (s->data, 1, MAX_SEED_BYTES + 1, file);
   fclose (file);
   bool is_pickle = pickle_sniff (s->data, s->size) != PICKLE_NOT;
-  s->container = is_pickle ? PICKLE : SAFETENSORS;
-  if (s->size > MAX_SEED_BYTES || (!is_pickle && !safetensors_sniff (s->data, s->size)))
+  bool is_gguf = gguf_sniff (s->data, s->size);
+  s->container = is_pickle ? PICKLE : is_gguf ? GGUF : SAFETENSORS;
+  if (s->size > MAX_SEED_BYTES || (!is_pickle && !is_gguf && !safetensors_sniff (s->data, s->size)))
     {
       free (s->data);
       return;
@@ -230,6 +236,52 @@ mutate (uint8_t *data, size_t size)
 
 /* ---- one run ---- */
 
+static bool
+parse (TensorTable *table,
+       const uint8_t *data,
+       size_t size,
+       Container container,
+       bool header_only,
+       Status *status)
+{
+  const TokenPieces *pieces;
+  switch (container)
+    {
+    case PICKLE:
+      return pickle_parse (table, data, size, header_only, "fuzzed", status);
+    case GGUF:
+      return gguf_parse (table, data, size, "fuzzed", status) &&
+             token_pieces_read (&pieces, table, "fuzzed", status);
+    case SAFETENSORS:
+    case N_CONTAINERS:
+      break;
+    }
+  return safetensors_parse (table, data, size, "fuzzed", status);
+}
+
+/* Decodes the first and the last elements: every byte that a tensor claims must be readable. */
+static float
+touch (const FileTensor *t)
+{
+  enum
+  {
+    MOST = 300
+  };
+  float values[MOST];
+  uint64_t n;
+  if (!t->data || !dtype_is_weight (t->dtype) || !shape_elements (t->ne, t->rank, &n) || !n)
+    return 0;
+  bool is_code = t->dtype == DTYPE_NF4 || t->dtype == DTYPE_FP4;
+  if (is_code && !t->quant)
+    return 0;
+  Param p = { .data = t->data, .dtype = t->dtype, .quant = t->quant };
+  int64_t count = n < MOST ? (int64_t) n : MOST;
+  param_to_f32 (values, &p, 0, count);
+  float sum = values[0];
+  param_to_f32 (values, &p, (int64_t) n - count, count);
+  return sum + values[count - 1];
+}
+
 /* Every stage that a file goes through once it is mapped. */
 static bool
 open_bytes (const uint8_t *data, size_t size, Container container, bool header_only, Status *status)
@@ -240,24 +292,28 @@ open_bytes (const uint8_t *data, size_t size, Container container, bool header_o
   UnknownList unknown = { 0 };
   PartList list;
   ModelConfig config;
-  bool ok = container == PICKLE ? pickle_parse (&table, data, size, header_only, "fuzzed", status)
-                                : safetensors_parse (&table, data, size, "fuzzed", status);
+  bool ok = parse (&table, data, size, container, header_only, status) &&
+            quantised_resolve (&table, "fuzzed", status);
+  volatile float sum = 0;
+  for (size_t i = 0; ok && i < table.n_items; i++)
+    sum = sum + touch (&table.items[i]);
   ok = ok && refuse_known (&table, "fuzzed", status);
   if (ok)
     parts_find (&list, &table, PART_COUNT);
   ok = ok && (list.n_parts || refuse_rest (&table, "fuzzed", status)) &&
        parts_load (set, &list, &table, header_only, &unknown, "fuzzed", status) &&
        recognise_config (&config, set, "fuzzed", status);
-  /* Every byte that a weight claims must be readable. */
-  volatile float sum = 0;
   for (int i = 0; ok && i < weights_count (set); i++)
     {
       const Weight *w = weights_at (set, i);
       int64_t n = 1;
+      float last;
+      Param p = weight_param (w);
       for (int d = 0; d < w->rank; d++)
         n *= w->ne[d];
       if (w->data && n)
-        sum = sum + dtype_load (w->data, w->dtype, 0) + dtype_load (w->data, w->dtype, n - 1);
+        param_to_f32 (&last, &p, n - 1, 1);
+      sum = sum + (w->data && n ? last : 0);
     }
   table_clear (&table);
   weights_free (set);
@@ -335,8 +391,8 @@ main (int argc, char **argv)
     else
       add_seeds (argv[i]);
   random_state = random_state * 0x9e3779b97f4a7c15u + 1;
-  bool ok =
-      run_container (SAFETENSORS, "safetensors", n_runs) & run_container (PICKLE, "pickle", n_runs);
+  bool ok = run_container (SAFETENSORS, "safetensors", n_runs) &
+            run_container (PICKLE, "pickle", n_runs) & run_container (GGUF, "GGUF", n_runs);
   for (size_t i = 0; i < n_seeds; i++)
     free (seeds[i].data);
   return ok ? 0 : 1;

@@ -146,7 +146,7 @@ static void
 test_open_says_what_a_file_is (void)
 {
   assert_refused ("", 0, STATUS_FORMAT, "empty");
-  assert_refused ("GGUF\3\0\0\0", 8, STATUS_UNSUPPORTED, "GGUF");
+  assert_refused ("GGUF\3\0\0\0", 8, STATUS_FORMAT, "cut short");
   assert_refused ("<!DOCTYPE html>", 15, STATUS_UNSUPPORTED, "web page");
   assert_refused ("version https://git-lfs.github.com/spec/v1\n", 43, STATUS_UNSUPPORTED, "LFS");
   assert_refused ("nonsense, really", 16, STATUS_FORMAT, "neither");

@@ -8,7 +8,10 @@
 
 #include "backend/backend.h"
 #include "core/blocks.h"
+#include "weights/gguf.h"
+#include "weights/quantised.h"
 #include "weights/source.h"
+#include "weights/token-pieces.h"
 
 typedef struct
 {
@@ -42,12 +45,12 @@ elements (const FileTensor *t)
   return (int64_t) n;
 }
 
-/* To the bit, but for the bits of NaNs, which no program promises. */
+/* To the bit, but for the bits of NaNs and the sign of zeros, which no program promises. */
 static void
 assert_same (const float *have, const float *want, int64_t n, const char *what)
 {
   for (int64_t i = 0; i < n; i++)
-    if (memcmp (&have[i], &want[i], sizeof *have) != 0 && !(isnan (have[i]) && isnan (want[i])))
+    if (have[i] != want[i] && !(isnan (have[i]) && isnan (want[i])))
       g_error ("%s: element %lld is %.9g, not %.9g", what, (long long) i, (double) have[i],
                (double) want[i]);
 }
@@ -176,6 +179,290 @@ test_formats_levels_agree (void)
   file_close (&f);
 }
 
+/* ---- files ---- */
+
+static void
+assert_tensor (const FileTensor *t, const FileTensor *want)
+{
+  g_assert_cmpint (t->rank, ==, want->rank);
+  for (int d = 0; d < t->rank; d++)
+    g_assert_cmpint (t->ne[d], ==, want->ne[d]);
+  int64_t n = elements (t);
+  Param p = { .data = t->data, .dtype = t->dtype, .quant = t->quant };
+  g_autofree float *have = g_new (float, n);
+  param_to_f32 (have, &p, 0, n);
+  assert_same (have, (const float *) (const void *) want->data, n, want->name);
+}
+
+/* Every tensor of fixture @name has the values that its own program reads, and none is left over.
+ */
+static void
+check_file (const char *name)
+{
+  File f, expect;
+  size_t n_checked = 0, n_expected = 0;
+  file_open (&f, name);
+  file_open (&expect, "expect.safetensors");
+  g_autofree char *prefix = g_strconcat (name, ":", NULL);
+  for (size_t i = 0; i < expect.source.table.n_items; i++)
+    n_expected += g_str_has_prefix (expect.source.table.items[i].name, prefix);
+  for (size_t i = 0; i < f.source.table.n_items; i++)
+    {
+      const FileTensor *t = &f.source.table.items[i];
+      if (t->is_companion)
+        continue;
+      const FileTensor *want = table_find_under (&expect.source.table, prefix, t->name);
+      if (!want)
+        g_error ("%s: nobody expects %s", name, t->name);
+      assert_tensor (t, want);
+      n_checked++;
+    }
+  g_assert_cmpuint (n_checked, ==, n_expected);
+  g_assert_cmpuint (n_checked, >, 0);
+  file_close (&expect);
+  file_close (&f);
+}
+
+static void
+test_formats_files_as_their_programs (void)
+{
+  check_file ("layers.gguf");
+  check_file ("t5.gguf");
+  check_file ("bnb-nf4.safetensors");
+  check_file ("bnb-nf4-nested.safetensors");
+  check_file ("bnb-fp4.safetensors");
+  check_file ("fp8-scaled.safetensors");
+}
+
+/* A part of a fused tensor, as names that split q, k and v make it, from any row on. */
+static void
+check_rows (const char *name, const char *tensor)
+{
+  File f;
+  file_open (&f, name);
+  const FileTensor *t = table_find (&f.source.table, tensor);
+  g_assert_nonnull (t);
+  int64_t n = elements (t), row = t->ne[1];
+  Param whole = { .data = t->data, .dtype = t->dtype, .quant = t->quant };
+  g_autofree float *want = g_new (float, n), *have = g_new (float, n);
+  param_to_f32 (want, &whole, 0, n);
+  for (int64_t first = 0; first < t->ne[0]; first += 5)
+    {
+      Param part = param_from (whole, first * row);
+      param_to_f32 (have, &part, 0, n - first * row);
+      assert_same (have, want + first * row, n - first * row, tensor);
+    }
+  file_close (&f);
+}
+
+static void
+test_formats_rows_of_fused (void)
+{
+  check_rows ("layers.gguf", "fused.weight"); /* rows of 80 in blocks of 256 */
+  check_rows ("bnb-nf4-nested.safetensors", "layer.weight");
+  check_rows ("fp8-scaled.safetensors", "row.weight");
+}
+
+/* A quantised layer through the CPU's levels: the scales and codes of bitsandbytes and fp8. */
+static void
+test_formats_scales_on_every_level (void)
+{
+  static const char *const files[] = { "bnb-nf4.safetensors", "bnb-nf4-nested.safetensors",
+                                       "bnb-fp4.safetensors", "fp8-scaled.safetensors" };
+  static const char *const levels[] = { "sse2", "avx2", "avx512", "avx512bf16", "amx" };
+  for (size_t i = 0; i < G_N_ELEMENTS (files); i++)
+    for (size_t l = 0; l < G_N_ELEMENTS (levels); l++)
+      {
+        File f;
+        Status status = { 0 };
+        Backend *b = backend_cpu_new (levels[l], 1, &status);
+        file_open (&f, files[i]);
+        for (size_t k = 0; b && k < f.source.table.n_items; k++)
+          {
+            const FileTensor *t = &f.source.table.items[k];
+            if (t->is_companion || t->rank != 2)
+              continue;
+            int64_t n = elements (t);
+            Param p = { .data = t->data, .dtype = t->dtype, .quant = t->quant };
+            g_autofree float *want = g_new (float, n);
+            param_to_f32 (want, &p, 0, n);
+            check_level (b, &p, want, n, t->ne[1]);
+          }
+        if (b)
+          backend_free (b);
+        file_close (&f);
+      }
+}
+
+static void
+test_formats_tokenizer_in_metadata (void)
+{
+  File f;
+  const TokenPieces *p;
+  Status status = { 0 };
+  file_open (&f, "t5.gguf");
+  g_assert_true (token_pieces_read (&p, &f.source.table, "t5.gguf", &status));
+  g_assert_nonnull (p);
+  g_assert_cmpint (p->n, ==, 7);
+  g_assert_cmpstr (p->pieces[4], ==, "▁a");
+  g_assert_cmpuint (p->lengths[4], ==, 4);
+  g_assert_cmpfloat (p->scores[4], ==, -3.25f);
+  g_assert_cmpint (p->kinds[2], ==, 2);
+  g_assert_cmpint (p->eos_id, ==, -1);
+  file_close (&f);
+}
+
+/* ---- what is known by name only, and what is damaged ---- */
+
+typedef struct
+{
+  WeightSet *set;
+  TensorTable table;
+  Status status;
+} Made;
+
+static void
+made_init (Made *m)
+{
+  *m = (Made){ 0 };
+  m->set = weights_new (&m->status);
+  table_init (&m->table, &m->set->pool);
+}
+
+static void
+made_clear (Made *m)
+{
+  table_clear (&m->table);
+  weights_free (m->set);
+}
+
+static void
+made_add (Made *m, const char *name, DType dtype, int64_t n0, int64_t n1, const void *data)
+{
+  FileTensor t = { .name = name, .dtype = dtype, .rank = 2, .ne = { n0, n1 }, .data = data };
+  t.type_name = dtype < DTYPE_COUNT ? dtype_name (dtype) : "?";
+  t.n_bytes = dtype < DTYPE_COUNT ? (uint64_t) dtype_bytes (dtype, n0 * n1) : 0;
+  g_assert_true (table_add (&m->table, &t, "made", &m->status));
+}
+
+static void
+assert_resolve_fails (Made *m, StatusCode code, const char *sentence)
+{
+  g_assert_false (quantised_resolve (&m->table, "made", &m->status));
+  g_test_message ("%s", m->status.message);
+  g_assert_cmpint (m->status.code, ==, code);
+  g_assert_nonnull (strstr (m->status.message, sentence));
+  made_clear (m);
+}
+
+static void
+assert_marker_refused (const char *json, const char *sentence)
+{
+  static const uint8_t weight[64];
+  Made m;
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_I8, 8, 8, weight);
+  made_add (&m, "a.comfy_quant", DTYPE_U8, (int64_t) strlen (json), 1, json);
+  assert_resolve_fails (&m, STATUS_UNSUPPORTED, sentence);
+}
+
+static void
+test_formats_named_refusals (void)
+{
+  static const uint8_t zeros[4096];
+  Made m;
+  assert_marker_refused ("{\"format\": \"int8_tensorwise\", \"convrot\": true}", "ConvRot");
+  assert_marker_refused ("{\"format\": \"mxfp8\"}", "MXFP8");
+  assert_marker_refused ("{\"format\": \"nvfp4\"}", "NVFP4");
+  assert_marker_refused ("{\"format\": \"brandnew\"}", "brandnew");
+  made_init (&m);
+  made_add (&m, "a.qweight", DTYPE_I8, 8, 8, zeros);
+  assert_resolve_fails (&m, STATUS_UNSUPPORTED, "SVDQuant");
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_I8, 8, 8, zeros);
+  made_add (&m, "a.SCB", DTYPE_F32, 8, 1, zeros);
+  assert_resolve_fails (&m, STATUS_UNSUPPORTED, "bitsandbytes");
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_U8, 8, 8, zeros);
+  made_add (&m, "a.weight_scale", DTYPE_F8_E4M3, 8, 1, zeros);
+  assert_resolve_fails (&m, STATUS_UNSUPPORTED, "NVFP4");
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_F8_E4M3, 8, 64, zeros);
+  made_add (&m, "a.weight_scale", DTYPE_U8, 8, 2, zeros);
+  assert_resolve_fails (&m, STATUS_UNSUPPORTED, "MXFP8");
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_F8_E4M3, 8, 64, zeros);
+  made_add (&m, "a.weight_scale", DTYPE_F32, 4, 2, zeros);
+  m.table.items[1].ne[0] = 2;
+  assert_resolve_fails (&m, STATUS_UNSUPPORTED, "blocks");
+}
+
+static void
+test_formats_parts_that_do_not_fit (void)
+{
+  static const uint8_t zeros[4096];
+  static const float nan_scale = NAN, two = 2;
+  static const char state[] = "{\"quant_type\": \"nf4\", \"blocksize\": 64, \"shape\": [8, 16]}";
+  Made m;
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_F8_E4M3, 8, 8, zeros);
+  made_add (&m, "a.scale_weight", DTYPE_F32, 1, 1, &nan_scale);
+  assert_resolve_fails (&m, STATUS_FORMAT, "not a number");
+  made_init (&m);
+  made_add (&m, "a.weight", DTYPE_BF16, 8, 8, zeros);
+  made_add (&m, "a.scale_weight", DTYPE_F32, 1, 1, &two);
+  assert_resolve_fails (&m, STATUS_FORMAT, "stored as bf16");
+  for (int missing = 0; missing < 3; missing++)
+    {
+      made_init (&m);
+      made_add (&m, "a.weight", DTYPE_U8, missing == 0 ? 63 : 64, 1, zeros);
+      made_add (&m, "a.weight.absmax", DTYPE_F32, missing == 1 ? 3 : 2, 1, zeros);
+      made_add (&m, "a.weight.quant_map", DTYPE_F32, missing == 2 ? 8 : 16, 1, zeros);
+      made_add (&m, "a.weight.quant_state.bitsandbytes__nf4", DTYPE_U8, (int64_t) strlen (state), 1,
+                state);
+      assert_resolve_fails (&m, STATUS_FORMAT, "do not fit");
+    }
+  made_init (&m);
+  made_add (&m, "a.weight.quant_state.bitsandbytes__nf4", DTYPE_U8, 2, 1, "{}");
+  assert_resolve_fails (&m, STATUS_FORMAT, "describes no tensor");
+}
+
+/* @size bytes of fixture @name, changed by @change, are refused with @sentence. */
+static void
+assert_gguf_refused (size_t cut, size_t at, uint8_t byte, StatusCode code, const char *sentence)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("GESSO_SOURCE"), "tests", "golden",
+                                            "fixtures", "formats", "layers.gguf", NULL);
+  g_autofree char *bytes = NULL;
+  gsize size;
+  Made m;
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  if (at)
+    bytes[at] = (char) byte;
+  size = cut ? cut : size;
+  g_autofree char *exact = g_memdup2 (bytes, size);
+  made_init (&m);
+  g_assert_false (gguf_parse (&m.table, exact, size, "layers.gguf", &m.status));
+  g_test_message ("%s", m.status.message);
+  g_assert_cmpint (m.status.code, ==, code);
+  g_assert_nonnull (strstr (m.status.message, sentence));
+  made_clear (&m);
+}
+
+static void
+test_formats_damaged_gguf (void)
+{
+  assert_gguf_refused (6, 0, 0, STATUS_FORMAT, "cut short");
+  assert_gguf_refused (24, 0, 0, STATUS_FORMAT, "more tensors than it has room for");
+  assert_gguf_refused (700, 0, 0, STATUS_FORMAT, "cut short");
+  assert_gguf_refused (14000, 0, 0, STATUS_FORMAT, "cut short");
+  assert_gguf_refused (0, 4, 1, STATUS_UNSUPPORTED, "version 1");
+  assert_gguf_refused (0, 4, 9, STATUS_UNSUPPORTED, "version 9");
+  assert_gguf_refused (0, 15, 0x7f, STATUS_FORMAT, "more tensors");
+  assert_gguf_refused (0, 23, 0x80, STATUS_FORMAT, "more tensors");
+  assert_gguf_refused (0, 31, 0xff, STATUS_FORMAT, "cut short"); /* length of the first key */
+}
+
 int
 main (int argc, char **argv)
 {
@@ -183,5 +470,12 @@ main (int argc, char **argv)
   g_test_add_func ("/formats/blocks-as-their-programs", test_formats_blocks_as_their_programs);
   g_test_add_func ("/formats/any-range", test_formats_any_range);
   g_test_add_func ("/formats/levels-agree", test_formats_levels_agree);
+  g_test_add_func ("/formats/files-as-their-programs", test_formats_files_as_their_programs);
+  g_test_add_func ("/formats/rows-of-fused", test_formats_rows_of_fused);
+  g_test_add_func ("/formats/scales-on-every-level", test_formats_scales_on_every_level);
+  g_test_add_func ("/formats/tokenizer-in-metadata", test_formats_tokenizer_in_metadata);
+  g_test_add_func ("/formats/named-refusals", test_formats_named_refusals);
+  g_test_add_func ("/formats/parts-that-do-not-fit", test_formats_parts_that_do_not_fit);
+  g_test_add_func ("/formats/damaged-gguf", test_formats_damaged_gguf);
   return g_test_run ();
 }

@@ -109,7 +109,8 @@ read_file (Opener *o, Source *source, const char *path)
   keep_metadata (c, &source->table);
   keep_tokenizer (c, &source->table);
   const char *label = path_base (path);
-  if (!recognise_config (&c->config, c->weights, label, o->status))
+  if (!token_pieces_read (&c->t5_pieces, &source->table, label, o->status) ||
+      !recognise_config (&c->config, c->weights, label, o->status))
     return false;
   recognise_prediction (&c->config, &source->table, label);
   recognise_flux_variant (&c->config.flux, &source->table, label);
@@ -446,10 +447,12 @@ checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *sta
       checkpoint_free (other);
       return false;
     }
+  const TokenPieces *pieces = other->t5_pieces;
   other->weights = NULL;
   checkpoint_free (other);
   if (!weights_absorb (c->weights, from, replaced, status))
     return false;
+  c->t5_pieces = pieces ? pieces : c->t5_pieces;
   merge_config (&c->config, &config, kind);
   c->file_bytes += file_bytes;
   if (kind == PART_T5)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
- * checkpoint.h - opens what users have: a safetensors file, a torch pickle, a diffusers folder.
+ * checkpoint.h - opens what users have: a safetensors or GGUF file, a torch pickle, a diffusers
+ * folder.
  */
 #pragma once
 
 #include "weights/config.h"
+#include "weights/token-pieces.h"
 #include "weights/weights.h"
 
 typedef enum
@@ -17,7 +19,7 @@ typedef struct
 {
   char *path;
   Layout layout;
-  const char *container; /* "safetensors", "pickle", "pickle (legacy)", "folder" */
+  const char *container; /* "safetensors", "GGUF", "pickle", "pickle (legacy)", "folder" */
   ModelConfig config;
   WeightSet *weights;
   char
@@ -25,7 +27,8 @@ typedef struct
   char *t5_tokenizer;    /* file or folder for unigram_new; NULL: see t5_model, then the bundled */
   const void *t5_model;  /* a ModelProto inside the weights' file, in @weights' memory, or NULL */
   size_t t5_model_size;
-  int n_metadata; /* safetensors __metadata__ */
+  const TokenPieces *t5_pieces; /* the same of a GGUF file's metadata, or NULL */
+  int n_metadata;               /* safetensors __metadata__ */
   char **metadata_keys, **metadata_values;
   int n_unknown; /* tensors that no name map knows, by file name */
   char **unknown;
@@ -39,7 +42,7 @@ typedef struct
  * Recognises family, layout, precision and configuration from keys and shapes.  Never executes
  * anything in a pickle.  Mapped read-only; nothing is copied but transposed projections.
  *
- * Fails: NOT_FOUND, IO, FORMAT (damaged), UNSUPPORTED (another family, quantised format: named)
+ * Fails: NOT_FOUND, IO, FORMAT (damaged), UNSUPPORTED (another family or storage format: named)
  */
 Checkpoint *checkpoint_open (const char *path, bool header_only, Status *status);
 void checkpoint_free (Checkpoint *c);

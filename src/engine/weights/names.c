@@ -450,7 +450,6 @@ static const char *const ignorable[] = {
   "ztsnr",
   "vae_scale",
   "vae_shift",
-  "scaled_fp8",
 };
 
 static const char *const ignorable_tails[] = { "position_ids", "logit_scale", "logit_bias",

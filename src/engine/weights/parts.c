@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/blocks.h"
+#include "core/mem.h"
+
 typedef struct
 {
   PartKind kind;
@@ -192,24 +195,18 @@ add_weight (Loader *l, Weight *w, const char *name)
 static bool
 refuse_type (Loader *l, const FileTensor *t)
 {
-  if (t->dtype == DTYPE_F8_E4M3 || t->dtype == DTYPE_F8_E5M2)
-    return status_fail (
-        l->status, STATUS_UNSUPPORTED,
-        "\"%.100s\" stores its weights as fp8 (%s), which comes in a later version; "
-        "choose the f16 or bf16 form of this model.",
-        l->label, t->type_name);
   return status_fail (
       l->status, STATUS_UNSUPPORTED,
       "\"%.100s\" stores \"%.120s\" as %.40s, which is no format for weights that this "
-      "version knows; choose the f16 or bf16 form of this model.",
+      "version knows; choose the f16, bf16, fp8 or another GGUF form of this model.",
       l->label, t->name, t->type_name);
 }
 
-/* f64 is brought to f32; everything else must be a type that operators compute with. */
+/* f64 is brought to f32; everything else must be a format that operators compute with. */
 static bool
 convert (Loader *l, const FileTensor *t, Weight *w)
 {
-  if (t->dtype == DTYPE_COUNT || (!dtype_is_real (t->dtype) && t->dtype != DTYPE_F64))
+  if (!dtype_is_weight (t->dtype) && t->dtype != DTYPE_F64)
     return refuse_type (l, t);
   if (t->dtype != DTYPE_F64)
     return true;
@@ -234,10 +231,8 @@ row_range (const Weight *fused, int64_t first, int64_t n)
   for (int d = 1; d < fused->rank; d++)
     width *= fused->ne[d];
   w.ne[0] = n;
-  if (dtype_is_real (w.dtype) && w.data)
-    w.data = (const uint8_t *) w.data + first * width * (int64_t) dtype_size (w.dtype);
-  else if (!dtype_is_real (w.dtype))
-    w.first += first * width; /* a row may begin inside a block */
+  if (w.data)
+    weight_set_param (&w, param_from (weight_param (fused), first * width));
   return w;
 }
 
@@ -285,31 +280,50 @@ add_split (Loader *l, const Weight *fused, const char *pattern, int64_t width)
   return true;
 }
 
+/* (n_in, n_out) to (n_out, n_in), elements of @size bytes. */
+static void
+transpose_bytes (uint8_t *to, const uint8_t *from, int64_t n_in, int64_t n_out, size_t size)
+{
+  for (int64_t o = 0; o < n_out; o++)
+    for (int64_t i = 0; i < n_in; i++)
+      memcpy (to + (size_t) (o * n_in + i) * size, from + (size_t) (i * n_out + o) * size, size);
+}
+
+/* The text projection is the one matrix that files store the other way round: few megabytes, so
+ * that quantised ones become f32. */
 static bool
 transpose (Loader *l, Weight *w)
 {
   if (w->rank != 2)
     return damaged (l->status, l->label, "\"%.120s\" is not a matrix", w->file_name);
-  int64_t n_in = w->ne[0], n_out = w->ne[1];
-  size_t size = dtype_size (w->dtype);
+  int64_t n_in = w->ne[0], n_out = w->ne[1], n = n_in * n_out;
+  Param from = weight_param (w);
+  bool is_plain = dtype_is_real (w->dtype);
   w->ne[0] = n_out;
   w->ne[1] = n_in;
-  const uint8_t *from = w->data;
-  w->data = NULL;
-  if (l->header_only || !from)
+  w->dtype = is_plain ? w->dtype : DTYPE_F32;
+  weight_set_param (w, (Param){ .dtype = (int) w->dtype });
+  if (l->header_only || !from.data)
     return true;
-  uint8_t *to = pool_alloc (&l->set->pool, (size_t) (n_in * n_out), size, l->status);
-  for (int64_t o = 0; to && o < n_out; o++)
-    for (int64_t i = 0; i < n_in; i++)
-      memcpy (to + (size_t) (o * n_in + i) * size, from + (size_t) (i * n_out + o) * size, size);
+  size_t size = dtype_size (w->dtype);
+  uint8_t *to = pool_alloc (&l->set->pool, (size_t) n, size, l->status);
+  float *decoded = is_plain || !to ? NULL : mem_calloc ((size_t) n, sizeof *decoded);
+  if (!to || (!is_plain && !decoded))
+    return out_of_memory (l->status);
+  if (decoded)
+    param_to_f32 (decoded, &from, 0, n);
+  transpose_bytes (to, decoded ? (const uint8_t *) decoded : from.data, n_in, n_out, size);
+  mem_free (decoded);
   w->data = to;
-  return to != NULL;
+  return true;
 }
 
 static bool
 load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
 {
-  Weight w = { .file_name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data };
+  Weight w = {
+    .file_name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data, .quant = t->quant
+  };
   uint64_t n;
   if (t->rank > WEIGHT_MAX_RANK || !shape_elements (t->ne, t->rank, &n) || !n)
     return note_unknown (l, t->name);
@@ -375,7 +389,7 @@ parts_load (WeightSet *set,
       {
         const FileTensor *t = &table->items[i];
         NameMatch match = { 0 };
-        if (names_ignorable (t->name))
+        if (t->is_companion || names_ignorable (t->name))
           continue;
         bool found = find_match (list, t->name, &match);
         if ((found && match.action == NAME_ALIAS) != (pass == 1))

@@ -53,18 +53,10 @@ static const char cascade[] =
 static const char edm[] =
     "an SDXL model trained with EDM noise levels (Playground 2.5, CosXL), which this "
     "version cannot sample; choose another SDXL checkpoint";
-static const char scaled_fp8[] = "a model in scaled fp8, a quantised format that comes in a later "
-                                 "version; choose its f16 or bf16 form";
-static const char nf4[] =
-    "a model in NF4 or FP4 (bitsandbytes), a quantised format that comes in a later "
-    "version; choose its f16 or bf16 form";
-static const char int8[] =
-    "a model in 8-bit integers, a quantised format that comes in a later version; "
-    "choose its f16 or bf16 form";
-static const char svdquant[] =
-    "a model in nunchaku's SVDQuant format, which comes in a later version; "
-    "choose its f16 or bf16 form";
 static const char animate[] = "an AnimateDiff motion module, which this version does not know";
+static const char language[] =
+    "a language model in GGUF form, which no model here uses; choose an SD 1.5, SDXL or FLUX.1 "
+    "checkpoint";
 static const char vision[] =
     "an image encoder (CLIP vision), not a checkpoint; these come in a later "
     "version";
@@ -114,16 +106,6 @@ static const KeyRow decisive[] = {
   { TAIL, "decoder.middle.0.residual.0.gamma", wan_vae },
   { TAIL, "decoder.mid_block.resnets.0.norm1.gamma", wan_vae },
   { PART, "clf.1.weight", cascade },
-  /* quantised storage of families that we do know */
-  { TAIL, "bitsandbytes__nf4", nf4 },
-  { TAIL, "bitsandbytes__fp4", nf4 },
-  { TAIL, ".absmax", nf4 },
-  { TAIL, ".SCB", int8 },
-  { TAIL, ".qweight", svdquant },
-  { TAIL, ".comfy_quant", scaled_fp8 },
-  { TAIL, "scaled_fp8", scaled_fp8 },
-  { TAIL, ".scale_weight", scaled_fp8 },
-  { TAIL, ".weight_scale", scaled_fp8 },
   { WHOLE, "edm_mean", edm },
   { WHOLE, "edm_std", edm },
   { HEAD, "edm_vpred.", edm },
@@ -133,6 +115,7 @@ static const KeyRow rest[] = {
   { PART, "double_blocks.", "a part of a FLUX.1 transformer or of one like it, not the whole" },
   { PART, "transformer_blocks.", "a part of a transformer like FLUX.1's, not the whole" },
   { PART, "DenseReluDense", "a T5 of another kind than the v1.1 text encoders, or a part of one" },
+  { HEAD, "blk.0.", language },
   { HEAD, "vision_model.", vision },
   { HEAD, "visual.", vision },
   { WHOLE, "conv_first.weight", upscaler },
@@ -217,9 +200,6 @@ static const struct
   size_t size;
   const char *what;
 } containers[] = {
-  { "GGUF", 4,
-    "a GGUF file, a quantised format that comes in a later version; choose the safetensors form "
-    "of this model" },
   { "version https://git-lfs", 23,
     "only a Git LFS pointer, not the model itself; download the file it "
     "stands for" },

@@ -5,11 +5,11 @@
 
 #include "weights/tensor-table.h"
 
-/* By its first bytes: GGUF, a web page saved instead of a model, a picture.  False and @status set
+/* By its first bytes: a web page saved instead of a model, a picture.  False and @status set
  * when it is one of those. */
 bool refuse_container (const void *data, size_t size, const char *label, Status *status);
 
-/* By tensor names: adapters, ControlNets, other families, quantised storage.  False and @status set
+/* By tensor names: adapters, ControlNets, other families.  False and @status set
  * when it is one of those. */
 bool refuse_known (const TensorTable *table, const char *label, Status *status);
 

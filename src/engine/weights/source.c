@@ -6,8 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "weights/gguf.h"
 #include "weights/json.h"
 #include "weights/pickle.h"
+#include "weights/quantised.h"
 #include "weights/refuse.h"
 #include "weights/safetensors.h"
 
@@ -32,11 +34,17 @@ parse (Source *source, const MappedFile *file, bool header_only, const char *lab
     case PICKLE_NOT:
       break;
     }
+  if (gguf_sniff (file->data, file->size))
+    {
+      source->container = "GGUF";
+      return gguf_parse (&source->table, file->data, file->size, label, status);
+    }
   source->container = "safetensors";
   if (safetensors_sniff (file->data, file->size) || ends_with (label, ".safetensors"))
     return safetensors_parse (&source->table, file->data, file->size, label, status);
   return status_fail (status, STATUS_FORMAT,
-                      "\"%.100s\" is neither a safetensors file nor a torch checkpoint.", label);
+                      "\"%.100s\" is neither a safetensors or GGUF file nor a torch checkpoint.",
+                      label);
 }
 
 static bool
@@ -176,8 +184,9 @@ source_read (Source *source, WeightSet *set, const char *path, bool header_only,
   *source = (Source){ .container = "" };
   table_init (&source->table, &set->pool);
   path = whole_of_shard (set, path, status);
-  return ends_with (path, ".json") ? read_index (source, set, path, header_only, status)
-                                   : read_one (source, set, path, header_only, status);
+  bool ok = ends_with (path, ".json") ? read_index (source, set, path, header_only, status)
+                                      : read_one (source, set, path, header_only, status);
+  return ok && quantised_resolve (&source->table, path_base (path), status);
 }
 
 void

@@ -9,7 +9,7 @@
 typedef struct
 {
   TensorTable table;     /* in the set's pool */
-  const char *container; /* "safetensors", "pickle", "pickle (legacy)" */
+  const char *container; /* "safetensors", "GGUF", "pickle", "pickle (legacy)" */
   int64_t file_bytes;
 } Source;
 
@@ -17,7 +17,8 @@ typedef struct
  * @path: a model file, or NAME.index.json beside its shards, or one shard of those
  * @set: gets the mapped files
  *
- * The content decides on the container, never the extension.
+ * The content decides on the container, never the extension.  Quantised weights have their scales
+ * and logical shapes (quantised.h).
  *
  * Fails: NOT_FOUND, IO, FORMAT, UNSUPPORTED, NO_MEMORY; call source_clear in any case
  */

@@ -73,6 +73,78 @@ table_add_metadata (TensorTable *table, const char *key, const char *value, Stat
   return true;
 }
 
+bool
+table_add_array (TensorTable *table, const MetadataArray *array, Status *status)
+{
+  if (!pool_grow (table->pool, &table->arrays, &table->array_capacity, table->n_arrays + 1,
+                  sizeof *table->arrays, status))
+    return false;
+  table->arrays[table->n_arrays++] = *array;
+  return true;
+}
+
+const MetadataArray *
+table_array (const TensorTable *table, const char *key)
+{
+  for (size_t i = 0; i < table->n_arrays; i++)
+    if (strcmp (table->arrays[i].key, key) == 0)
+      return &table->arrays[i];
+  return NULL;
+}
+
+#define NUMBER(type)                                                                               \
+  do                                                                                               \
+    {                                                                                              \
+      type v;                                                                                      \
+      memcpy (&v, array->data + i * (int64_t) sizeof v, sizeof v);                                 \
+      return (double) v;                                                                           \
+    }                                                                                              \
+  while (0)
+
+double
+metadata_number (const MetadataArray *array, int64_t i)
+{
+  switch (array->kind)
+    {
+    case METADATA_U8:
+    case METADATA_BOOL:
+      NUMBER (uint8_t);
+    case METADATA_I8:
+      NUMBER (int8_t);
+    case METADATA_U16:
+      NUMBER (uint16_t);
+    case METADATA_I16:
+      NUMBER (int16_t);
+    case METADATA_U32:
+      NUMBER (uint32_t);
+    case METADATA_I32:
+      NUMBER (int32_t);
+    case METADATA_U64:
+      NUMBER (uint64_t);
+    case METADATA_I64:
+      NUMBER (int64_t);
+    case METADATA_F32:
+      NUMBER (float);
+    case METADATA_F64:
+      NUMBER (double);
+    case METADATA_TEXT:
+    case METADATA_COUNT:
+      break;
+    }
+  return 0;
+}
+
+const char *
+metadata_text (const MetadataArray *array, size_t *at, size_t *length)
+{
+  uint64_t n;
+  memcpy (&n, array->data + *at, sizeof n);
+  const char *text = (const char *) array->data + *at + sizeof n;
+  *at += sizeof n + n;
+  *length = n;
+  return text;
+}
+
 const FileTensor *
 table_find (const TensorTable *table, const char *name)
 {

@@ -9,6 +9,7 @@
 
 #include "core/dtype.h"
 #include "core/status.h"
+#include "kernels/args.h"
 #include "weights/name-index.h"
 #include "weights/pool.h"
 
@@ -27,7 +28,35 @@ typedef struct
   int64_t ne[FILE_TENSOR_MAX_RANK];
   const uint8_t *data; /* NULL when only the header was read */
   uint64_t n_bytes;
+  const ParamQuant *quant; /* in the pool; NULL where the data says everything */
+  bool is_companion;       /* scales and the like of another tensor: no weight of its own */
 } FileTensor;
+
+typedef enum
+{
+  METADATA_U8,
+  METADATA_I8,
+  METADATA_U16,
+  METADATA_I16,
+  METADATA_U32,
+  METADATA_I32,
+  METADATA_F32,
+  METADATA_BOOL,
+  METADATA_TEXT,
+  METADATA_U64,
+  METADATA_I64,
+  METADATA_F64,
+  METADATA_COUNT
+} MetadataKind;
+
+/* A list in a file's metadata, where it lies in the file: checked to be all there. */
+typedef struct
+{
+  const char *key;
+  MetadataKind kind;
+  int64_t n;
+  const uint8_t *data;
+} MetadataArray;
 
 typedef struct
 {
@@ -37,6 +66,8 @@ typedef struct
   NameIndex index; /* owned by the table */
   char **metadata_keys, **metadata_values;
   size_t n_metadata, metadata_capacity[2];
+  MetadataArray *arrays;
+  size_t n_arrays, array_capacity;
 } TensorTable;
 
 void table_init (TensorTable *table, Pool *pool);
@@ -51,10 +82,19 @@ void table_clear (TensorTable *table);
 bool table_add (TensorTable *table, const FileTensor *tensor, const char *label, Status *status);
 bool table_add_metadata (TensorTable *table, const char *key, const char *value, Status *status);
 
+/* @array: copied; its key must live in the pool */
+bool table_add_array (TensorTable *table, const MetadataArray *array, Status *status);
+
 /* NULL when absent. */
 const FileTensor *table_find (const TensorTable *table, const char *name);
 const FileTensor *table_find_under (const TensorTable *table, const char *prefix, const char *name);
 const char *table_metadata (const TensorTable *table, const char *key);
+const MetadataArray *table_array (const TensorTable *table, const char *key);
+
+double metadata_number (const MetadataArray *array, int64_t i); /* 0 for texts */
+/* The text at *@at, a place in the array that starts at 0 and is moved to the next text.  It is not
+ * terminated. */
+const char *metadata_text (const MetadataArray *array, size_t *at, size_t *length);
 
 /* Elements of a shape.  Returns: false when they overflow 62 bits */
 bool shape_elements (const int64_t *ne, int rank, uint64_t *n_elements);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/blocks.h"
 #include "core/mem.h"
 
 enum
@@ -341,9 +342,10 @@ weights_will_need (const WeightSet *set, const char *prefix)
   for (size_t i = 0; i < set->n_items; i++)
     {
       const Weight *w = set->items[i];
-      const uint8_t *data = w->data;
-      if (!data || !starts_with (w->name, prefix))
+      if (!w->data || !starts_with (w->name, prefix))
         continue;
+      Param p = weight_param (w);
+      const uint8_t *data = (const uint8_t *) param_at (&p, 0);
       if (data != end)
         {
           mapped_will_need (begin, (size_t) (end - begin));

@@ -87,6 +87,14 @@ const Weight *weights_unused (const WeightSet *set, const char *prefix, int i);
  * ("unet.down_blocks.1.") shortly before they are needed. */
 void weights_will_need (const WeightSet *set, const char *prefix);
 
+static inline void
+weight_set_param (Weight *w, Param p)
+{
+  w->data = p.data;
+  w->quant = p.quant;
+  w->first = p.first;
+}
+
 static inline Param
 weight_param (const Weight *w)
 {
