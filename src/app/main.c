@@ -6,6 +6,7 @@
 
 #include "app/gesso-application.h"
 #include "app/gesso-paths.h"
+#include "core/guard.h"
 #include "core/status.h"
 
 /* What the engine's own sentences come out as, in this process. */
@@ -18,6 +19,7 @@ translate (const char *text)
 int
 main (int argc, char **argv)
 {
+  guard_install (); /* the library's scanner maps the headers of files that others may change */
   setlocale (LC_ALL, "");
   g_autofree char *locale_dir = gesso_paths_dup_locale_dir (GESSO_LOCALE_DIR);
   bindtextdomain (GETTEXT_PACKAGE, locale_dir);

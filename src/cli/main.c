@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "config.h"
+#include "core/guard.h"
 
 atomic_bool cli_cancel;
 
@@ -101,6 +102,7 @@ main (int argc, char **argv)
 {
   setlocale (LC_CTYPE, "");
   catch_signals ();
+  guard_install ();
   if (argc < 2 || !strcmp (argv[1], "help") || !strcmp (argv[1], "--help") ||
       !strcmp (argv[1], "-h"))
     {

@@ -14,6 +14,7 @@
 #include <glib-unix.h>
 
 #include "config.h"
+#include "core/guard.h"
 #include "ipc/peer.h"
 #include "worker/batch-mode.h"
 #include "worker/device.h"
@@ -266,6 +267,7 @@ speak_the_users_language (void)
 int
 main (int argc, char **argv)
 {
+  guard_install ();
   speak_the_users_language ();
   Options o = { .fd = GESSO_IPC_WORKER_FD };
   g_autoptr (GError) error = NULL;

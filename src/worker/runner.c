@@ -414,6 +414,9 @@ runner_run (
   bool ok = b.n_wanted == 0 || run_batch (&b, status);
   RunnerEnd end = end_of (&b, ok, step, status);
   pipeline_run_free (b.run);
+  if (status->code ==
+      STATUS_IO) /* perhaps the model's file is gone: the next batch opens it anew */
+    runner_forget (runner);
   journal_clear (&b.old);
   journal_clear (&b.journal);
   job_inputs_clear (&b.inputs);

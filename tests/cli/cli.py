@@ -504,6 +504,24 @@ def test_signals_stop_at_once():
         assert min(interrupt(number) for _ in range(3)) < CANCEL_SECONDS
 
 
+def test_model_that_shrinks():
+    """The file of a model is cut while it is in use: one sentence, no picture, no signal."""
+    model = HOME / "shrinks"
+    shutil.copytree(MODEL, model)
+    weights = next((model / "unet").glob("*.safetensors"))
+    out = folder("shrunk")
+    args = [CLI, "generate", "--model", str(model), *SMALL[2:], "--steps", "1000", "--json", "--output", f"{out}/", "x"]
+    process = subprocess.Popen(args, env=environment(HOME), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for line in process.stdout:
+        if json.loads(line).get("phase") == "denoise":
+            os.truncate(weights, 8192)
+            break
+    stdout, err = process.communicate(timeout=60)
+    assert process.returncode == FAILED, (process.returncode, err)
+    assert err.count(b"\n") == 1 and weights.name.encode() in err and b"shortened" in err, err
+    assert names(out) == [] and json.loads(stdout.splitlines()[-1])["code"] == "io", stdout[-300:]
+
+
 def test_full_output():
     if not os.path.exists("/dev/full"):
         return

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include <glib.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/dtype.h"
+#include "core/guard.h"
 #include "core/mem.h"
 #include "core/threads.h"
 
@@ -122,6 +127,52 @@ test_status_speaks_the_users_language (void)
   g_assert_cmpstr (english.message, ==, "Cannot open \"a b\".");
 }
 
+/* A file that shrinks while it is mapped: zeros, a sentence, and no more once it is unmapped. */
+static void
+test_guard_survives_a_shortened_file (void)
+{
+  Status status = { 0 };
+  size_t page = (size_t) sysconf (_SC_PAGESIZE), size = 4 * page;
+  FILE *file = tmpfile ();
+  g_assert_nonnull (file);
+  g_assert_cmpint (ftruncate (fileno (file), (off_t) size), ==, 0);
+  volatile const char *map = mmap (NULL, size, PROT_READ, MAP_PRIVATE, fileno (file), 0);
+  g_assert_true ((const void *) map != MAP_FAILED);
+  guard_install ();
+  int slot = guard_add ((const void *) map, size, "model.safetensors");
+  g_assert_cmpint (slot, >=, 0);
+  g_assert_true (guard_check (&status));
+  g_assert_cmpint (ftruncate (fileno (file), (off_t) page), ==, 0);
+  g_assert_cmpint (map[0], ==, 0);
+  g_assert_true (guard_check (&status));
+  g_assert_cmpint (map[2 * page + 7], ==, 0); /* SIGBUS without the guard */
+  g_assert_cmpint (map[size - 1], ==, 0);
+  g_assert_false (guard_check (&status));
+  g_assert_cmpint (status.code, ==, STATUS_IO);
+  g_assert_nonnull (strstr (status.message, "model.safetensors"));
+  guard_remove (slot);
+  Status fresh = { 0 };
+  g_assert_true (guard_check (&fresh));
+  munmap ((void *) map, size);
+  fclose (file);
+}
+
+/* Elsewhere SIGBUS still ends the program. */
+static void
+test_guard_leaves_other_mappings_alone (void)
+{
+  if (g_test_subprocess ())
+    {
+      FILE *file = tmpfile ();
+      volatile const char *map = mmap (NULL, 4096, PROT_READ, MAP_PRIVATE, fileno (file), 0);
+      guard_install ();
+      g_assert_cmpint (map[0], ==, 0);
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+  g_test_trap_assert_failed ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -129,6 +180,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/dtype/f16-round-trips", test_f16_round_trips_every_value);
   g_test_add_func ("/core/dtype/f16-rounds-to-nearest-even", test_f16_rounds_to_nearest_even);
   g_test_add_func ("/core/dtype/bf16-rounds-to-nearest-even", test_bf16_rounds_to_nearest_even);
+  g_test_add_func ("/core/guard/shortened-file", test_guard_survives_a_shortened_file);
+  g_test_add_func ("/core/guard/others-alone", test_guard_leaves_other_mappings_alone);
   g_test_add_func ("/core/mem/grow-fails-cleanly", test_grow_fails_without_losing_the_array);
   g_test_add_func ("/core/status/first-failure-wins", test_status_keeps_the_first_failure);
   g_test_add_func ("/core/status/users-language", test_status_speaks_the_users_language);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/arena.h"
+#include "core/guard.h"
 #include "core/mem.h"
 #include "core/plan.h"
 
@@ -224,6 +225,8 @@ ctx_emit (Ctx *ctx, OpRecord record, DType dtype, int rank, const int64_t *ne)
     return NULL;
   if (ctx->cancel && atomic_load_explicit (ctx->cancel, memory_order_relaxed))
     return ctx_fail (ctx, STATUS_CANCELLED, "Cancelled.");
+  if (ctx->mode == CTX_RUN && !guard_check (&ctx->status))
+    return NULL;
   Tensor *out = new_tensor (ctx, dtype, rank, ne);
   if (!out)
     return NULL;
@@ -282,7 +285,7 @@ ctx_end_run (Ctx *ctx)
     ctx_fail (ctx, STATUS_CANCELLED, "Cancelled.");
   else if (ctx->cursor != ctx->n_ops)
     ctx_fail (ctx, STATUS_PLAN, "Internal error: the run ended before its plan; please report it.");
-  else
+  else if (guard_check (&ctx->status))
     clock_operator (ctx);
   return !ctx_failed (ctx);
 }

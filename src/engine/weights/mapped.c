@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/guard.h"
+
 const char *
 path_base (const char *path)
 {
@@ -48,6 +50,7 @@ map_fd (MappedFile *file, int fd, const char *path, Status *status)
     return fail_errno (status, errno, STATUS_MARK ("map"), path);
   file->data = p;
   file->size = (size_t) info.st_size;
+  file->guard = guard_add (p, file->size, path_base (path));
   return true;
 }
 
@@ -67,7 +70,10 @@ void
 mapped_close (MappedFile *file)
 {
   if (file->data)
-    munmap ((void *) file->data, file->size);
+    {
+      guard_remove (file->guard);
+      munmap ((void *) file->data, file->size);
+    }
   *file = (MappedFile){ 0 };
 }
 

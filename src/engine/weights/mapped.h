@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * mapped.h - files mapped into memory, private and read-only: weights are never copied to the heap.
  *
- * A file that another program shortens while it is mapped raises SIGBUS on the next touch; that is
- * the price of mapping, and why models run in a process of their own.
+ * A file that another program shortens while it is mapped is noticed between operators: see
+ * core/guard.h.
  */
 #pragma once
 
@@ -16,6 +16,7 @@ typedef struct
 {
   const uint8_t *data; /* NULL when nothing is mapped */
   size_t size;
+  int guard; /* its slot in core/guard.h */
 } MappedFile;
 
 /* Fails: NOT_FOUND, IO (with the system's reason), FORMAT when the file is empty */

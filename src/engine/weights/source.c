@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/guard.h"
 #include "weights/gguf.h"
 #include "weights/json.h"
 #include "weights/pickle.h"
@@ -186,7 +187,7 @@ source_read (Source *source, WeightSet *set, const char *path, bool header_only,
   path = whole_of_shard (set, path, status);
   bool ok = ends_with (path, ".json") ? read_index (source, set, path, header_only, status)
                                       : read_one (source, set, path, header_only, status);
-  return ok && quantised_resolve (&source->table, path_base (path), status);
+  return ok && quantised_resolve (&source->table, path_base (path), status) && guard_check (status);
 }
 
 void
