@@ -35,8 +35,9 @@ struct Editor
 static gboolean
 is_left_to_model (const RecipeParam *param)
 {
-  static const char *const keys[] = { "width", "height",    "steps",    "guidance_scale",
-                                      "eta",   "clip_skip", "vae_tile", NULL };
+  static const char *const keys[] = { "width",      "height",     "steps",    "guidance_scale",
+                                      "eta",        "clip_skip",  "vae_tile", "distilled_guidance",
+                                      "flow_shift", "max_tokens", NULL };
   return g_strv_contains (keys, param->key);
 }
 
@@ -336,6 +337,8 @@ new_picker (Editor *e, GessoLibrary *library)
     GessoFileKind kind;
   } kinds[] = { { "model", GESSO_FILE_CHECKPOINT },
                 { "vae", GESSO_FILE_VAE },
+                { "text_encoder", GESSO_FILE_TEXT_ENCODER },
+                { "text_encoder_2", GESSO_FILE_TEXT_ENCODER },
                 { "tiny_vae", GESSO_FILE_TINY_VAE } };
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (g_str_equal (kinds[i].key, e->param->key))

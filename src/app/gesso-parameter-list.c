@@ -75,6 +75,37 @@ fill (GessoParameterList *self)
   gesso_parameter_list_set_has_pixels (self, FALSE);
 }
 
+/* The family of the chosen model, as a mask of ParamFamily; all of them while it is not known. */
+static unsigned
+families_of_model (GessoParameterList *self)
+{
+  g_autofree char *name = gesso_form_dup_text (self->form, "model");
+  if (!name[0])
+    return PARAM_FOR_SD; /* the model that ships */
+  g_autoptr (GessoModelFile) file =
+      gesso_library_find_model (self->library, GESSO_FILE_CHECKPOINT, name, NULL);
+  const char *family = file ? gesso_model_file_get_family (file) : "";
+  if (g_str_equal (family, "FLUX.1"))
+    return PARAM_FOR_FLUX;
+  return g_str_has_prefix (family, "SD") ? PARAM_FOR_SD : ~0u;
+}
+
+/* What has no effect on the chosen model is not shown. */
+static void
+show_families (GessoParameterList *self)
+{
+  unsigned families = families_of_model (self);
+  GHashTableIter iter;
+  gpointer key, row;
+  g_hash_table_iter_init (&iter, self->rows);
+  while (g_hash_table_iter_next (&iter, &key, &row))
+    {
+      const RecipeParam *param = recipe_find_param (key);
+      if (param->families)
+        gtk_widget_set_visible (row, (param->families & families) != 0);
+    }
+}
+
 static void
 gesso_parameter_list_dispose (GObject *object)
 {
@@ -105,6 +136,11 @@ gesso_parameter_list_new (GessoForm *form, GessoLibrary *library)
   self->form = g_object_ref (form);
   self->library = g_object_ref (library);
   fill (self);
+  show_families (self);
+  g_signal_connect_object (form, "changed::model", G_CALLBACK (show_families), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (gesso_library_get_models (library, GESSO_FILE_CHECKPOINT),
+                           "items-changed", G_CALLBACK (show_families), self, G_CONNECT_SWAPPED);
   return GTK_WIDGET (self);
 }
 

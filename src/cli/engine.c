@@ -39,13 +39,10 @@ engine_open (Engine *e, Options *o, bool header_only, Status *status)
       !(e->backend = backend_cpu_new (o->level, o->n_threads, status)))
     return false;
   snprintf (e->tokenizers, sizeof e->tokenizers, "%s", data);
-  PipelineSource source = { .model_path = e->model_path,
-                            .vae_path = r->vae,
-                            .tiny_path = r->tiny_vae,
-                            .tokenizers_dir = e->tokenizers,
-                            .header_only = header_only };
+  PipelineSource source = source_from_recipe (r, e->model_path, e->tokenizers);
+  source.header_only = header_only;
   if (!(e->pipeline = pipeline_open (&source, e->backend, status)) ||
-      !job_inputs_load (&e->inputs, r, status) ||
+      !job_inputs_load (&e->inputs, r, pipeline_checkpoint (e->pipeline), status) ||
       !job_from_recipe (r, pipeline_checkpoint (e->pipeline), e->backend, &e->job, status) ||
       !recipe_validate (r, status))
     return false;

@@ -26,6 +26,10 @@ print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate
                 (double) p->weight_bytes / MIB, p->flops * p->n_passes / 1e12,
                 estimate->seconds[i]);
     }
+  const PhasePlan *denoise = &plan->phases[PHASE_DENOISE];
+  if (denoise->once_weight_bytes > 0)
+    printf ("%-8s %41.0f MiB, read once before the first step and not again\n", "",
+            (double) denoise->once_weight_bytes / MIB);
   printf (
       "\nmemory   %.0f MiB of its own (%.0f MiB of it scratch), and %.0f MiB of weights that stay "
       "mapped in the file\n",
@@ -50,11 +54,11 @@ print_json (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
     {
       const PhasePlan *p = &plan->phases[i];
       printf ("%s\"%s\": {\"passes\": %d, \"operators\": %d, \"activation_bytes\": %zu, "
-              "\"bound_bytes\": %zu, \"weight_bytes\": %lld, \"flops_a_pass\": %.0f, \"seconds\": "
-              "%.3f}",
+              "\"bound_bytes\": %zu, \"weight_bytes\": %lld, \"once_weight_bytes\": %lld, "
+              "\"flops_a_pass\": %.0f, \"seconds\": %.3f}",
               i ? ", " : "", phase_name ((PipelinePhase) i), p->n_passes, p->n_ops,
-              p->activation_bytes, p->bound_bytes, (long long) p->weight_bytes, p->flops,
-              estimate->seconds[i]);
+              p->activation_bytes, p->bound_bytes, (long long) p->weight_bytes,
+              (long long) p->once_weight_bytes, p->flops, estimate->seconds[i]);
     }
   printf (
       "}, \"peak_bytes\": %zu, \"scratch_bytes\": %zu, \"weight_bytes\": %lld, \"vae_tile\": %d, "

@@ -104,12 +104,36 @@ read_loader (Comfy *w, GraphNode *node, const char *name)
          set_clip_skip (w, node, "clip_skip") && note_loras (w, node, &found);
 }
 
+static double
+number_of (Comfy *w, GraphNode *node, const char *input, double otherwise)
+{
+  struct json_object *value = graph_value (&w->graph, node, input);
+  return value ? json_object_get_double (value) : otherwise;
+}
+
+/* Its mu grows with the size from base_shift at 256 tokens to max_shift at 4096. */
+static bool
+read_flux_sampling (Comfy *w, GraphNode *node)
+{
+  const double tokens_base = 256, tokens_most = 4096, token_pixels = 16 * 16;
+  char number[TEXT_NUMBER_SIZE];
+  double most = number_of (w, node, "max_shift", 1.15);
+  double base = number_of (w, node, "base_shift", 0.5);
+  double tokens = number_of (w, node, "width", 1024) * number_of (w, node, "height", 1024);
+  tokens /= token_pixels;
+  double mu = base + (tokens - tokens_base) * (most - base) / (tokens_most - tokens_base);
+  text_from_double (number, mu < 0 ? 0 : mu);
+  return import_set (w->im, "flow_shift", number);
+}
+
 static bool
 read_model_node (Comfy *w, GraphNode *node)
 {
   bool is_lora = false;
   if (strcmp (node->class_type, "ModelSamplingDiscrete") == 0)
     return read_model_sampling (w, node);
+  if (strcmp (node->class_type, "ModelSamplingFlux") == 0)
+    return read_flux_sampling (w, node);
   if (strcmp (node->class_type, "RescaleCFG") == 0)
     return comfy_set (w, node, "multiplier", "guidance_rescale");
   if (comfy_class_has (node, "Reroute"))
@@ -212,6 +236,13 @@ comfy_read_prompt (Comfy *w, const GraphNode *from, const char *branch, const ch
           node->understood = true;
           w->im->recipe->empty_negative = RECIPE_EMPTY_ZEROS;
           return true;
+        }
+      /* FluxGuidance on the way, or CLIPTextEncodeFlux itself */
+      if (graph_has (node, "guidance") && comfy_class_has (node, "Flux"))
+        {
+          node->understood = true;
+          if (!comfy_set (w, node, "guidance", "distilled_guidance"))
+            return false;
         }
       const char *text = prompt_text (w, node, branch);
       if (text)

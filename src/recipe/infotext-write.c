@@ -96,6 +96,8 @@ append_sampling (Text *out, const Recipe *r)
   append_field (out, "Schedule type", infotext_schedule_label (r->schedule));
   if (r->guidance_scale > 0)
     append_number (out, "CFG scale", r->guidance_scale);
+  if (r->distilled_guidance > 0) /* as Forge writes it */
+    append_number (out, "Distilled CFG Scale", r->distilled_guidance);
   text_printf (out, ", Seed: %" PRIu64, r->seed);
   if (r->width && r->height)
     text_printf (out, ", Size: %dx%d", r->width, r->height);
@@ -133,7 +135,7 @@ append_rest (Text *out, const Recipe *r)
     append_number (out, "Clip skip", r->clip_skip);
   append_field (out, "RNG", r->noise == RECIPE_NOISE_NV ? "NV" : "CPU");
   append_mask (out, r);
-  if (r->weighting != RECIPE_WEIGHTING_A1111)
+  if (r->weighting != RECIPE_WEIGHTING_A1111 && r->weighting != RECIPE_WEIGHTING_AUTO)
     append_field (out, "Emphasis", emphasis[r->weighting]);
   if (r->eta >= 0)
     append_number (out, r->sampler == RECIPE_SAMPLER_DDIM ? "Eta DDIM" : "Eta", r->eta);

@@ -285,10 +285,15 @@ read_plain_fields (Import *im, Pairs *pairs)
   static const struct
   {
     const char *field, *key;
-  } fields[] = { { "Steps", "steps" }, { "CFG scale", "guidance_scale" },
-                 { "Seed", "seed" },   { "Model hash", "model_hash" },
-                 { "Model", "model" }, { "Clip skip", "clip_skip" },
-                 { "Eta", "eta" },     { "Eta DDIM", "eta" } };
+  } fields[] = { { "Steps", "steps" },
+                 { "CFG scale", "guidance_scale" },
+                 { "Distilled CFG Scale", "distilled_guidance" },
+                 { "Seed", "seed" },
+                 { "Model hash", "model_hash" },
+                 { "Model", "model" },
+                 { "Clip skip", "clip_skip" },
+                 { "Eta", "eta" },
+                 { "Eta DDIM", "eta" } };
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
     {
       Pair *pair = pairs_take (pairs, fields[i].field);

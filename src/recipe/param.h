@@ -22,6 +22,12 @@ typedef enum
   PARAM_ENUM    /* [an enum] as its choice's name; the value is the index into @choices */
 } ParamType;
 
+typedef enum
+{
+  PARAM_FOR_SD = 1, /* SD 1.5 and SDXL */
+  PARAM_FOR_FLUX = 2
+} ParamFamily;
+
 enum
 {
   PARAM_TEXT_MAX_BYTES = 1 << 20 /* a prompt or path longer than this is refused */
@@ -41,6 +47,7 @@ typedef struct
   const char *help;           /* one sentence */
   int since;                  /* recipe version that introduced it */
   const char *const *choices; /* ENUM: names, NULL at the end */
+  unsigned families;          /* of models that it has an effect on, ParamFamily; 0 for all */
 } RecipeParam;
 
 /* param_set:

@@ -11,7 +11,7 @@ static const char version_key[] = "version";
 
 /* migrations[v] turns a recipe of version v into one of version v + 1, in place; NULL where only
  * parameters came, since those get their defaults.  A new version adds its migration here and a
- * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks. */
+ * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1. */
 typedef bool (*Migration) (struct json_object *root, Status *status);
 static const Migration migrations[RECIPE_VERSION] = { [1] = NULL };
 

@@ -17,7 +17,9 @@ static const char *const inpaint_fills[] = { "original", "latent_noise", "latent
                                              NULL };
 static const char *const inpaint_areas[] = { "whole", "masked", NULL };
 static const char *const noises[] = { "cpu", "nv", NULL };
-static const char *const weightings[] = { "a1111", "a1111_no_norm", "comfyui", "none", NULL };
+static const char *const weightings[] = {
+  "auto", "a1111", "a1111_no_norm", "comfyui", "none", NULL
+};
 static const char *const empty_negatives[] = { "auto", "zeros", "encode", NULL };
 static const char *const conventions[] = { "auto", "comfyui", "diffusers", NULL };
 static const char *const predictions[] = { "auto", "epsilon", "v", NULL };
@@ -38,6 +40,16 @@ static const RecipeParam table[] = {
   { AT (vae), .type = PARAM_PATH, .default_text = "", .flag = "vae", .label = N_ ("VAE"),
     .help = N_ ("A file whose VAE replaces the model's own; empty for the model's own."),
     .since = 1 },
+  { AT (text_encoder), .type = PARAM_PATH, .default_text = "", .flag = "text-encoder",
+    .label = N_ ("Text encoder"),
+    .help = N_ ("A file whose CLIP-L replaces the model's own; empty for the model's own, or one "
+                "found beside it."),
+    .since = 3 },
+  { AT (text_encoder_2), .type = PARAM_PATH, .default_text = "", .flag = "text-encoder-2",
+    .label = N_ ("Text encoder 2"),
+    .help = N_ ("A file whose T5 (FLUX) or bigG (SDXL) replaces the model's own; empty for the "
+                "model's own, or one found beside it."),
+    .since = 3 },
   { AT (tiny_vae), .type = PARAM_PATH, .default_text = "", .flag = "tiny-vae",
     .label = N_ ("Preview decoder"),
     .help = N_ (
@@ -77,12 +89,26 @@ static const RecipeParam table[] = {
   { AT (guidance_rescale), .type = PARAM_FLOAT, .default_text = "0", .max = 1, .step = 0.05,
     .flag = "guidance-rescale", .label = N_ ("Guidance rescale"),
     .help = N_ ("How much of the overexposure of strong guidance is taken back."), .since = 1 },
+  { AT (distilled_guidance), .type = PARAM_FLOAT, .default_text = "0", .max = 100, .step = 0.5,
+    .flag = "distilled-guidance", .label = N_ ("Distilled guidance"),
+    .help = N_ ("What FLUX.1 dev and its kin are told about how closely to follow the prompt; 0 "
+                "for the model's own."),
+    .since = 3, .families = PARAM_FOR_FLUX },
+  { AT (flow_shift), .type = PARAM_FLOAT, .default_text = "-1", .min = -1, .max = 10, .step = 0.05,
+    .flag = "flow-shift", .label = N_ ("Shift"),
+    .help = N_ ("How far the noise levels are moved towards noise (mu): 1.15 suits 1024 x 1024; -1 "
+                "for the model's own."),
+    .since = 3, .families = PARAM_FOR_FLUX },
+  { AT (max_tokens), .type = PARAM_INT, .default_text = "0", .max = 4096, .step = 64,
+    .unit = "tokens", .flag = "max-tokens", .label = N_ ("T5 tokens"),
+    .help = N_ ("How many tokens of the prompt T5 reads, padding included; 0 for the model's own."),
+    .since = 3, .families = PARAM_FOR_FLUX },
   { AT (clip_skip), .type = PARAM_INT, .default_text = "0", .max = 12, .step = 1,
     .flag = "clip-skip", .label = N_ ("CLIP skip"),
     .help = N_ (
         "Which layer of the text encoder is read, counted from the last as 1; 0 for the model's "
         "own."),
-    .since = 1 },
+    .since = 1, .families = PARAM_FOR_SD },
   { AT (denoise), .type = PARAM_FLOAT, .default_text = "1", .max = 1, .step = 0.05, .letter = 'd',
     .flag = "denoise", .label = N_ ("Denoise"),
     .help = N_ ("How much of the initial image is drawn anew: near 0 keeps it, 1 ignores it."),
@@ -112,6 +138,15 @@ static const RecipeParam table[] = {
   { AT (inpaint_padding), .type = PARAM_INT, .default_text = "32", .max = 1024, .step = 4,
     .unit = "px", .flag = "inpaint-padding", .label = N_ ("Masked padding"),
     .help = N_ ("How much around the masked part is seen when it is drawn alone."), .since = 2 },
+  { AT (reference_image), .type = PARAM_PATH, .default_text = "", .flag = "reference-image",
+    .label = N_ ("Reference image"),
+    .help = N_ ("A picture that FLUX.1 Kontext changes as the prompt says; empty for none."),
+    .since = 3, .families = PARAM_FOR_FLUX },
+  { AT (control_image), .type = PARAM_PATH, .default_text = "", .flag = "control-image",
+    .label = N_ ("Control image"),
+    .help = N_ ("Edges or depths that FLUX.1 Canny or Depth follows, as the model reads them; "
+                "empty for none."),
+    .since = 3, .families = PARAM_FOR_FLUX },
   { AT (batch_count), .type = PARAM_INT, .default_text = "1", .min = 1, .max = 10000, .step = 1,
     .unit = "batches", .letter = 'c', .flag = "batch-count", .label = N_ ("Batches"),
     .help = N_ ("How many batches are drawn one after the other."), .since = 1 },
@@ -123,16 +158,17 @@ static const RecipeParam table[] = {
         N_ ("Whose random numbers a seed means: cpu as in ComfyUI and diffusers, nv as in A1111's "
             "GPU and NV modes."),
     .since = 1, .choices = noises },
-  { AT (weighting), .type = PARAM_ENUM, .default_text = "a1111", .flag = "weighting",
+  { AT (weighting), .type = PARAM_ENUM, .default_text = "auto", .flag = "weighting",
     .label = N_ ("Prompt weighting"),
-    .help = N_ ("How (words:1.2) in a prompt are applied; none takes brackets literally."),
+    .help = N_ ("How (words:1.2) in a prompt are applied; none takes brackets literally, auto is "
+                "a1111 for SD and none for FLUX."),
     .since = 1, .choices = weightings },
   { AT (empty_negative), .type = PARAM_ENUM, .default_text = "auto", .flag = "empty-negative",
     .label = N_ ("Empty negative prompt"),
     .help =
         N_ ("Whether an empty negative prompt is encoded or becomes zeros; auto for what the model "
             "was made with."),
-    .since = 1, .choices = empty_negatives },
+    .since = 1, .choices = empty_negatives, .families = PARAM_FOR_SD },
   { AT (convention), .type = PARAM_ENUM, .default_text = "auto", .flag = "convention",
     .label = N_ ("Convention"),
     .help = N_ ("Whose reading of schedules and initial noise is followed where programs differ."),
@@ -140,11 +176,11 @@ static const RecipeParam table[] = {
   { AT (prediction), .type = PARAM_ENUM, .default_text = "auto", .flag = "prediction",
     .label = N_ ("Prediction"),
     .help = N_ ("What the network predicts; auto reads it from the model file."), .since = 1,
-    .choices = predictions },
+    .choices = predictions, .families = PARAM_FOR_SD },
   { AT (zero_terminal_snr), .type = PARAM_ENUM, .default_text = "auto", .flag = "zero-terminal-snr",
     .label = N_ ("Zero terminal SNR"),
     .help = N_ ("Whether the noise levels end in pure noise; auto reads it from the model file."),
-    .since = 1, .choices = snr_modes },
+    .since = 1, .choices = snr_modes, .families = PARAM_FOR_SD },
   { AT (eta), .type = PARAM_FLOAT, .default_text = "-1", .min = -1, .max = 10, .step = 0.1,
     .flag = "eta", .label = N_ ("Eta"),
     .help = N_ ("How much fresh noise each step adds, from 0; -1 for the sampler's own."),

@@ -14,7 +14,7 @@
 
 enum
 {
-  RECIPE_VERSION = 2,
+  RECIPE_VERSION = 3,
   RECIPE_JSON_MAX_BYTES = 16 << 20,
   RECIPE_JSON_MAX_DEPTH = 32
 };
@@ -69,8 +69,10 @@ typedef enum
   RECIPE_NOISE_NV
 } RecipeNoise;
 
+/* As the family's users expect: A1111's for SD, none for FLUX, whose T5 reads whole sentences. */
 typedef enum
 {
+  RECIPE_WEIGHTING_AUTO,
   RECIPE_WEIGHTING_A1111,
   RECIPE_WEIGHTING_A1111_NO_NORM,
   RECIPE_WEIGHTING_COMFYUI,
@@ -116,7 +118,7 @@ typedef enum
  * is NULL when empty: read it through recipe_str(). */
 typedef struct
 {
-  char *model, *vae, *tiny_vae;
+  char *model, *vae, *text_encoder, *text_encoder_2, *tiny_vae;
   char *prompt, *negative_prompt;
   uint64_t seed;
   int width, height; /* px; 0 = the model's own, as for @steps and @guidance_scale */
@@ -124,6 +126,9 @@ typedef struct
   RecipeSampler sampler;
   RecipeSchedule schedule;
   double guidance_scale, guidance_rescale;
+  double distilled_guidance; /* 0 = the model's own */
+  double flow_shift;         /* mu; -1 = the model's own */
+  int max_tokens;            /* 0 = the model's own */
   int clip_skip;
   double denoise;
   char *init_image, *mask_image;
@@ -131,6 +136,7 @@ typedef struct
   RecipeInpaintFill inpaint_fill;
   RecipeInpaintArea inpaint_area;
   int inpaint_padding; /* px of the initial image */
+  char *reference_image, *control_image;
   int batch_count, batch_size;
   RecipeNoise noise;
   RecipeWeighting weighting;

@@ -6,6 +6,7 @@
 
 #include "core/mem.h"
 #include "media/resize.h"
+#include "worker/reference.h"
 
 enum
 {
@@ -64,19 +65,50 @@ load_mask (JobInputs *inputs, const Recipe *recipe, Status *status)
   return true;
 }
 
-bool
-job_inputs_load (JobInputs *inputs, Recipe *recipe, Status *status)
+static bool
+load_start (JobInputs *inputs, Recipe *recipe, Status *status)
 {
-  *inputs = (JobInputs){ 0 };
   if (!recipe->init_image)
     return true;
   bool ok = image_read (&inputs->source, recipe->init_image, status) &&
             (!recipe->mask_image || load_mask (inputs, recipe, status));
   if (ok && !draws_masked_part (recipe))
     take_size (recipe, &inputs->source);
-  if (!ok)
-    job_inputs_clear (inputs);
   return ok;
+}
+
+/* FLUX's own pictures; another family's recipe may still name them. */
+static bool
+load_guides (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
+{
+  const char *reference = recipe->reference_image, *control = recipe->control_image;
+  if (model->config.family != FAMILY_FLUX)
+    {
+      if (reference || control)
+        snprintf (inputs->note, sizeof inputs->note,
+                  "The %s image has no effect: only FLUX.1 models read one.",
+                  reference ? "reference" : "control");
+      return true;
+    }
+  if ((reference && !image_read (&inputs->reference, reference, status)) ||
+      (control && !image_read (&inputs->control, control, status)))
+    return false;
+  if (reference && recipe->width == 0 && recipe->height == 0)
+    reference_size (inputs->reference.width, inputs->reference.height, &recipe->width,
+                    &recipe->height);
+  else if (control)
+    take_size (recipe, &inputs->control);
+  return true;
+}
+
+bool
+job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
+{
+  *inputs = (JobInputs){ 0 };
+  if (load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status))
+    return true;
+  job_inputs_clear (inputs);
+  return false;
 }
 
 /* The part in @box of the job's size. */
@@ -158,9 +190,31 @@ give_masked (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *
   return true;
 }
 
+static bool
+give_guides (JobInputs *inputs, PipelineJob *job, Status *status)
+{
+  Image *reference = &inputs->reference, *control = &inputs->control;
+  if (reference->rgb)
+    {
+      int w = 0, h = 0;
+      reference_size (reference->width, reference->height, &w, &h);
+      if (!reference_fit (reference, w, h, status))
+        return false;
+      job->reference_rgb = reference->rgb;
+      job->reference_width = w;
+      job->reference_height = h;
+    }
+  if (control->rgb && !image_resize (control, job->width, job->height, status))
+    return false;
+  job->control_rgb = control->rgb;
+  return true;
+}
+
 bool
 job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
+  if (!give_guides (inputs, job, status))
+    return false;
   if (!inputs->source.rgb)
     return true;
   if (inputs->drawn_mask.rgb)
@@ -206,5 +260,7 @@ job_inputs_clear (JobInputs *inputs)
   mem_free (inputs->init_rgb);
   mem_free (inputs->mask);
   mem_free (inputs->edge);
+  image_clear (&inputs->reference);
+  image_clear (&inputs->control);
   *inputs = (JobInputs){ 0 };
 }

@@ -18,16 +18,18 @@ typedef struct
   uint8_t *init_rgb, *mask; /* of the job's size */
   uint8_t *edge;            /* of @source's size: where the result is laid over it */
   MaskBox box;              /* what part of @source is drawn */
+  Image reference, control; /* of FLUX only */
   char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
 } JobInputs;
 
 /* job_inputs_load:
  * @recipe: a width or height that it leaves open follows from the start picture's shape, unless
- *   only the masked part is drawn
+ *   only the masked part is drawn; without a start picture from the reference picture's
+ * @model: which pictures have an effect
  *
  * Fails: as image_read; ARGUMENT for a mask without white; @inputs is empty then
  */
-bool job_inputs_load (JobInputs *inputs, Recipe *recipe, Status *status);
+bool job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status);
 
 /* job_inputs_give:
  * @recipe: complete; @job: of its size

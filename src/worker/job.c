@@ -5,6 +5,12 @@
 
 #include "core/mem.h"
 
+static bool
+is_flow (const PipelineJob *job)
+{
+  return job->prediction == PREDICTION_FLOW;
+}
+
 /* The recipe's names are the engine's ids: one table on each side, joined by name. */
 static bool
 take_sampler (const Recipe *recipe, PipelineJob *job, Status *status)
@@ -20,15 +26,23 @@ take_sampler (const Recipe *recipe, PipelineJob *job, Status *status)
   return ok;
 }
 
+/* Of a flow-matching model ComfyUI has more samplers than diffusers. */
+static void
+settle_flow_sampler (const Recipe *recipe, PipelineJob *job)
+{
+  if (recipe->convention == RECIPE_CONVENTION_AUTO && is_flow (job) &&
+      !sampler_has_flow (job->sampler, job->convention))
+    job->convention = CONVENTION_COMFYUI;
+}
+
 static bool
 take_schedule (Recipe *recipe, const Checkpoint *model, PipelineJob *job, Status *status)
 {
   if (recipe->schedule == RECIPE_SCHEDULE_AUTO)
     {
-      const SamplerInfo *info = sampler_info (job->sampler);
       bool diffusers = job->convention == CONVENTION_DIFFUSERS;
-      job->schedule = diffusers ? info->diffusers_schedule : info->comfyui_schedule;
-      if (diffusers && job->schedule != SCHEDULE_ORIGIN)
+      job->schedule = schedule_default (job->sampler, job->convention, is_flow (job));
+      if (diffusers && job->schedule != SCHEDULE_ORIGIN && !is_flow (job))
         schedule_from_name (model->config.timestep_spacing, &job->schedule);
       Status ignored = { 0 }; /* a schedule that recipes cannot name stays "auto" */
       recipe_set (recipe, "schedule", schedule_name (job->schedule), &ignored);
@@ -47,11 +61,13 @@ static void
 settle_convention (const Recipe *recipe, PipelineJob *job)
 {
   const ScheduleInfo *info = schedule_info (job->schedule);
+  bool diffusers = is_flow (job) ? info->flow_diffusers : info->diffusers;
+  bool comfyui = is_flow (job) ? info->flow_comfyui : info->comfyui;
   if (recipe->convention != RECIPE_CONVENTION_AUTO)
     return;
-  if (job->convention == CONVENTION_DIFFUSERS && !info->diffusers)
+  if (job->convention == CONVENTION_DIFFUSERS && !diffusers)
     job->convention = CONVENTION_COMFYUI;
-  else if (job->convention == CONVENTION_COMFYUI && !info->comfyui)
+  else if (job->convention == CONVENTION_COMFYUI && !comfyui)
     job->convention = CONVENTION_DIFFUSERS;
 }
 
@@ -86,7 +102,7 @@ take_precision (const Recipe *recipe, const Backend *backend)
 }
 
 static void
-take_text (const Recipe *recipe, PipelineJob *job)
+take_text (Recipe *recipe, PipelineJob *job)
 {
   static const PromptWeighting weightings[] = {
     [RECIPE_WEIGHTING_A1111] = WEIGHTING_A1111,
@@ -101,9 +117,24 @@ take_text (const Recipe *recipe, PipelineJob *job)
   };
   job->prompt = recipe_str (recipe->prompt);
   job->negative_prompt = recipe_str (recipe->negative_prompt);
+  if (recipe->weighting == RECIPE_WEIGHTING_AUTO)
+    recipe->weighting = is_flow (job) ? RECIPE_WEIGHTING_NONE : RECIPE_WEIGHTING_A1111;
   job->weighting = weightings[recipe->weighting];
   job->empty_negative = empties[recipe->empty_negative];
   job->clip_skip = recipe->clip_skip;
+}
+
+/* What only FLUX has; other families leave the recipe as it is. */
+static void
+take_flow_numbers (Recipe *recipe, PipelineJob *job)
+{
+  if (!is_flow (job))
+    return;
+  if (recipe->distilled_guidance == 0)
+    recipe->distilled_guidance = job->distilled_guidance;
+  job->distilled_guidance = recipe->distilled_guidance;
+  job->flow_shift = recipe->flow_shift;
+  job->max_tokens = recipe->max_tokens;
 }
 
 /* Numbers: 0 in the recipe means the model's own, which is written back. */
@@ -123,6 +154,7 @@ take_numbers (Recipe *recipe, PipelineJob *job)
   job->steps = recipe->steps;
   job->guidance_scale = recipe->guidance_scale;
   job->guidance_rescale = recipe->guidance_rescale;
+  take_flow_numbers (recipe, job);
   job->denoise = recipe->denoise;
   job->eta = recipe->eta;
   job->seed = recipe->seed;
@@ -138,6 +170,8 @@ take_numbers (Recipe *recipe, PipelineJob *job)
 static void
 take_model_marks (const Recipe *recipe, PipelineJob *job)
 {
+  if (is_flow (job))
+    return;
   if (recipe->prediction != RECIPE_PREDICTION_AUTO)
     job->prediction = recipe->prediction == RECIPE_PREDICTION_V ? PREDICTION_V : PREDICTION_EPSILON;
   if (recipe->zero_terminal_snr != RECIPE_SNR_AUTO)
@@ -158,10 +192,34 @@ job_from_recipe (Recipe *recipe,
   take_model_marks (recipe, job);
   job->compute = take_precision (recipe, backend);
   recipe->precision = job->compute == COMPUTE_BF16 ? RECIPE_PRECISION_BF16 : RECIPE_PRECISION_F32;
-  if (!take_sampler (recipe, job, status) || !take_schedule (recipe, model, job, status))
+  if (!take_sampler (recipe, job, status))
+    return false;
+  settle_flow_sampler (recipe, job);
+  if (!take_schedule (recipe, model, job, status))
     return false;
   settle_convention (recipe, job);
   recipe->convention = job->convention == CONVENTION_DIFFUSERS ? RECIPE_CONVENTION_DIFFUSERS
                                                                : RECIPE_CONVENTION_COMFYUI;
   return take_sampler (recipe, job, status);
+}
+
+PipelineSource
+source_from_recipe (const Recipe *recipe, const char *path, const char *tokenizers_dir)
+{
+  return (PipelineSource){ .model_path = path,
+                           .vae_path = recipe->vae,
+                           .text_encoder_path = recipe->text_encoder,
+                           .text_encoder_2_path = recipe->text_encoder_2,
+                           .tiny_path = recipe->tiny_vae,
+                           .tokenizers_dir = tokenizers_dir };
+}
+
+void
+identity_add_models (Identity *id, const Recipe *recipe, const char *path)
+{
+  identity_add_path (id, path);
+  identity_add_path (id, recipe_str (recipe->vae));
+  identity_add_path (id, recipe_str (recipe->text_encoder));
+  identity_add_path (id, recipe_str (recipe->text_encoder_2));
+  identity_add_path (id, recipe_str (recipe->tiny_vae));
 }

@@ -5,6 +5,14 @@
 
 #include "pipelines/pipeline.h"
 #include "recipe/recipe.h"
+#include "worker/identity.h"
+
+/* The files that @recipe names beside its model at @path; borrowed from all three. */
+PipelineSource
+source_from_recipe (const Recipe *recipe, const char *path, const char *tokenizers_dir);
+
+/* The same files: as long as their identity stays, the open pipeline is the right one. */
+void identity_add_models (Identity *id, const Recipe *recipe, const char *path);
 
 /* job_from_recipe:
  * @job: filled; strings are borrowed from @recipe

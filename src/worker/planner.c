@@ -66,18 +66,13 @@ open_model (Planner *p, const Recipe *recipe, Status *status)
   if (!model_resolve (recipe_str (recipe->model), path, status))
     return false;
   identity_init (&id);
-  identity_add_path (&id, path);
-  identity_add_path (&id, recipe_str (recipe->vae));
-  identity_add_path (&id, recipe_str (recipe->tiny_vae));
+  identity_add_models (&id, recipe, path);
   identity_end (&id, identity);
   if (p->pipeline && !strcmp (identity, p->identity))
     return true;
   planner_forget (p);
-  const PipelineSource source = { .model_path = path,
-                                  .vae_path = recipe->vae,
-                                  .tiny_path = recipe->tiny_vae,
-                                  .tokenizers_dir = p->data_dir,
-                                  .header_only = true };
+  PipelineSource source = source_from_recipe (recipe, path, p->data_dir);
+  source.header_only = true;
   p->pipeline = pipeline_open (&source, p->backend, status);
   memcpy (p->identity, identity, sizeof identity);
   return p->pipeline != NULL;
@@ -106,7 +101,7 @@ plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Statu
   PipelineJob job;
   PipelinePlan work;
   JobInputs inputs = { 0 };
-  bool ok = job_inputs_load (&inputs, recipe, status) &&
+  bool ok = job_inputs_load (&inputs, recipe, pipeline_checkpoint (p->pipeline), status) &&
             job_from_recipe (recipe, pipeline_checkpoint (p->pipeline), p->backend, &job, status) &&
             recipe_validate (recipe, status);
   if (ok)

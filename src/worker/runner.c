@@ -77,18 +77,13 @@ runner_open_model (Batch *b, Status *status)
   if (!model_resolve (recipe_str (b->recipe.model), path, status))
     return false;
   identity_init (&id);
-  identity_add_path (&id, path);
-  identity_add_path (&id, recipe_str (b->recipe.vae));
-  identity_add_path (&id, recipe_str (b->recipe.tiny_vae));
+  identity_add_models (&id, &b->recipe, path);
   identity_end (&id, identity);
   if (r->pipeline && !strcmp (identity, r->model_identity))
     return true;
   b->events->progress (b->events->data, "loading", 0, 1, -1);
   runner_forget (r);
-  const PipelineSource source = { .model_path = path,
-                                  .vae_path = b->recipe.vae,
-                                  .tiny_path = b->recipe.tiny_vae,
-                                  .tokenizers_dir = r->data_dir };
+  const PipelineSource source = source_from_recipe (&b->recipe, path, r->data_dir);
   if (!(r->pipeline = pipeline_open (&source, r->backend, status)) ||
       !(r->hasher = hasher_new (path, status)))
     {
@@ -179,7 +174,9 @@ make_job (Batch *b, Status *status)
 {
   if (!recipe_copy (&b->recipe, b->spec->recipe, status) ||
       (!b->recipe.model && !recipe_set (&b->recipe, "model", SHIPPED_MODEL, status)) ||
-      !runner_open_model (b, status) || !job_inputs_load (&b->inputs, &b->recipe, status) ||
+      !runner_open_model (b, status) ||
+      !job_inputs_load (&b->inputs, &b->recipe, pipeline_checkpoint (b->runner->pipeline),
+                        status) ||
       !job_from_recipe (&b->recipe, pipeline_checkpoint (b->runner->pipeline), b->runner->backend,
                         &b->job, status) ||
       !recipe_validate (&b->recipe, status) ||

@@ -4,7 +4,7 @@
 
 Usage: bench.py [--build DIR] [--full] [--only PART ...] [--json FILE] [--peer PROGRAM]
 
-Parts: kernels, steps, pictures, library, peer.  Full-size models with synthetic weights lie in
+Parts: kernels, steps, flux, pictures, library, peer.  Full-size models with synthetic weights lie in
 $XDG_CACHE_HOME/gesso/bench and are made there by --full (SD 1.5 2.1 GB, SDXL 6.9 GB); without them
 their benchmarks are left out, with a line that says so.
 
@@ -24,7 +24,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "gesso" / "bench"
-TARGETS = ["tests/ui/bench-gallery", "tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/tools/make-full-size",
+TARGETS = ["tests/ui/bench-gallery", "tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/bench/bench-flux", "tests/tools/make-full-size",
            "src/cli/gesso-cli", "tests/bench/bench-library"]
 PROMPT = "a red apple on a wooden table"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -101,6 +101,20 @@ def bench_steps(bench):
             show_step(name, row)
             say(f"  {'':34} {row['load_cpu_s']:8.2f} CPU-s {row['load_wall_s']:8.2f} s to open and plan; first pass"
                 f" {row['first_cpu_s']:.2f} CPU-s {row['first_wall_s']:.2f} s")
+
+
+def bench_flux(bench):
+    """A step of FLUX.1 dev, worked out from single blocks of its real width: no file is needed."""
+    say("a step of FLUX.1 dev 512, one thread, from its blocks (0.7 GB of random weights)")
+    for precision in ("bf16", "f32"):
+        command = [bench.program("tests/bench/bench-flux"), "--precision", precision]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            say(f"  failed: {done.stderr.strip()}")
+            continue
+        row = bench.keep(json.loads(done.stdout))
+        say(f"  {precision:34} {row['step_cpu_s']:8.1f} CPU-s {row['gflops_per_cpu_s']:8.1f} GFLOP/s"
+            f"  (double block {row['double_cpu_s']:.2f}, single {row['single_cpu_s']:.2f} CPU-s)")
 
 
 # ---- whole pictures ----
@@ -252,7 +266,7 @@ def processor():
     return "unknown"
 
 
-PARTS = {"kernels": bench_kernels, "steps": bench_steps, "pictures": bench_pictures, "library": bench_library,
+PARTS = {"kernels": bench_kernels, "steps": bench_steps, "flux": bench_flux, "pictures": bench_pictures, "library": bench_library,
          "gallery": bench_gallery, "peer": bench_peer}
 
 

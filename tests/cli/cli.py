@@ -27,6 +27,8 @@ CANCEL_SECONDS = 0.5
 FLAGS = {
     "model": ([MODEL], []),
     "vae": ([str(FIXTURES / "sd15-tiny/vae")], []),
+    "text-encoder": ([str(FIXTURES / "sd15-tiny/text_encoder")], []),
+    "text-encoder-2": ([""], []),
     "tiny-vae": ([str(FIXTURES / "taesd-tiny")], []),
     "prompt": (["a cat", ""], ["\xff".encode("latin1")]),
     "negative-prompt": (["blurry", ""], [b"\xc3"]),
@@ -40,6 +42,9 @@ FLAGS = {
                   "leading", "trailing", "linspace"], ["none", ""]),
     "guidance": (["7.5", "1", "0"], ["-1", "101", "nan", "inf", "-inf", "7,5", "1e999", ""]),
     "guidance-rescale": (["0.7"], ["1.1", "nan", "-0.1"]),
+    "distilled-guidance": (["3.5", "0"], ["-1", "101", "nan"]),
+    "flow-shift": (["1.15", "-1"], ["-1.5", "11", "inf"]),
+    "max-tokens": (["256", "0"], ["-1", "4097", "2.5"]),
     "clip-skip": (["2"], ["13", "-1", "two"]),
     "denoise": (["0.5"], ["1.5", "-0.5", "NaN", "infinity"]),
     "init-image": ([str(FIXTURES / "init-48x32.png")], []),
@@ -48,10 +53,12 @@ FLAGS = {
     "inpaint-fill": (["original", "latent_noise", "latent_nothing", "fill"], ["latent noise", ""]),
     "inpaint-area": (["whole", "masked"], ["only masked"]),
     "inpaint-padding": (["16"], ["-1", "1025"]),
+    "reference-image": ([str(FIXTURES / "init-48x32.png")], []),
+    "control-image": ([str(FIXTURES / "init-48x32.png")], []),
     "batch-count": (["2"], ["0", "10001"]),
     "batch-size": (["2"], ["0", "65"]),
     "noise": (["cpu", "nv"], ["gpu"]),
-    "weighting": (["a1111", "a1111_no_norm", "comfyui", "none"], ["compel"]),
+    "weighting": (["auto", "a1111", "a1111_no_norm", "comfyui", "none"], ["compel"]),
     "empty-negative": (["auto", "zeros", "encode"], ["maybe"]),
     "convention": (["auto", "comfyui", "diffusers"], ["a1111"]),
     "prediction": (["auto", "epsilon", "v"], ["x0"]),
@@ -452,6 +459,42 @@ def test_plan_reads_headers_only():
                 os.truncate(file, len(data))
     assert without_times(plan(HOME / "headers-False")) == without_times(plan(MODEL))
     assert b"cut short" in run("plan", *SMALL, "--model", str(HOME / "headers-True"), expect=FAILED).err
+
+
+FLUX = ["--model", str(FIXTURES / "flux-tiny"), "--width", "24", "--height", "16", "--steps", "2", "--precision", "f32",
+        "--threads", "1", "--max-tokens", "16"]
+
+
+def test_flux():
+    out = HOME / "flux.png"
+    run("generate", *FLUX, "--output", str(out), "--seed", "5", "a (red) fox")
+    recipe = recipe_of(out)
+    assert recipe["distilled_guidance"] == 3.5 and recipe["guidance_scale"] == 1 and recipe["weighting"] == "none", recipe
+    texts = dict(body.split(b"\0", 1) for kind, body in png_chunks(out) if kind == b"tEXt")
+    assert b"Distilled CFG Scale: 3.5" in texts[b"parameters"], texts
+    again = HOME / "again.png"
+    run("generate", *flags_of(recipe), "--output", str(again), "--threads", "1")
+    assert pixels(again) == pixels(out)
+    other = HOME / "other.png"
+    run("generate", *FLUX, "--output", str(other), "--seed", "5", "--sampler", "dpmpp_2m_sde", "a (red) fox")
+    assert recipe_of(other)["convention"] == "comfyui" and pixels(other) != pixels(out)
+    assert b"TCD" in run("generate", *FLUX, "--sampler", "tcd", "x", expect=FAILED).err
+    assert b"Align Your Steps" in run("generate", *FLUX, "--schedule", "ays", "x", expect=FAILED).err
+    got = run("plan", "--json", *FLUX, "a fox").lines()[0]
+    assert got["family"] == "FLUX.1" and got["phases"]["denoise"]["once_weight_bytes"] > 0, got
+    assert b"before the first step" in run("plan", *FLUX, "a fox").out
+
+
+def test_lone_transformer_says_what_it_lacks():
+    """One sentence for all that is missing; what is beside it or in the models' folders is found."""
+    home = folder("flux/models/diffusion_models")
+    model = home / "flux1-tiny.safetensors"
+    shutil.copy(FIXTURES / "flux-tiny/transformer/diffusion_pytorch_model.safetensors", model)
+    err = run("generate", *FLUX, "--model", str(model), "x", expect=FAILED).err
+    assert all(word in err for word in (b"clip_l", b"t5xxl", b"ae.safetensors", b"text_encoders")), err
+    shutil.copy(FIXTURES / "flux-tiny/text_encoder/model.safetensors", folder("flux/models/text_encoders") / "clip_l.safetensors")
+    err = run("generate", *FLUX, "--model", str(model), "x", expect=FAILED).err
+    assert b"clip_l" not in err and b"t5xxl" in err, err
 
 
 def test_inspect():

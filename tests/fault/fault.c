@@ -24,9 +24,10 @@ enum
 {
   PATH_SIZE = 4096,
   SIDE = 16,
+  FLUX_TOKENS = 16,
   STEPS = 2,
   MAX_TOLERATED = 1, /* syncing the folder */
-  MAX_CACHED = 3     /* a text, a start picture and its unmasked part, for the next job */
+  MAX_CACHED = 5 /* texts, a start picture, its unmasked part and a reference, for the next job */
 };
 
 static const double CANCEL_SECONDS = 0.5;
@@ -77,7 +78,7 @@ typedef struct
   atomic_bool cancel;
   int cancel_at, n_progress; /* cancel at this progress report, 0: never */
   double cancelled_at;
-  bool preview, from_image, masked, in_steps;
+  bool preview, from_image, masked, reference, in_steps;
   uint64_t hash; /* of the pixels */
 } Run;
 
@@ -148,7 +149,8 @@ draw (Run *r, Pipeline *pipeline, Status *status)
   pipeline_job_defaults (pipeline_checkpoint (pipeline), &job);
   job.prompt = "a [cat:(dog:1.2):0.5] AND a hat :0.5";
   job.negative_prompt = "blurry";
-  job.sampler = SAMPLER_DPMPP_2M;
+  bool flow = job.prediction == PREDICTION_FLOW; /* diffusers has Euler only for it */
+  job.sampler = flow ? SAMPLER_EULER : SAMPLER_DPMPP_2M;
   job.width = job.height = SIDE;
   job.steps = STEPS;
   job.cancel = &r->cancel;
@@ -163,6 +165,16 @@ draw (Run *r, Pipeline *pipeline, Status *status)
   for (int i = SIDE * SIDE / 2; i < SIDE * SIDE; i++)
     mask[i] = 255;
   job.mask = r->masked ? mask : NULL;
+  if (flow)
+    {
+      job.max_tokens = FLUX_TOKENS;
+      job.guidance_scale = 2;
+    }
+  if (r->reference)
+    {
+      job.reference_rgb = start;
+      job.reference_width = job.reference_height = SIDE;
+    }
   if (!(r->in_steps ? draw_in_steps : pipeline_generate) (pipeline, &job, &result, status))
     return false;
   size_t n = (size_t) result.width * (size_t) result.height * 3;
@@ -561,6 +573,7 @@ main (void)
   const Run plain = { 0 }, preview = { .preview = true }, from_image = { .from_image = true };
   const Run masked = { .from_image = true, .masked = true };
   const Run in_steps = { .in_steps = true };
+  const Run reference = { .reference = true, .preview = true };
   const Run masked_in_steps = { .from_image = true, .masked = true, .in_steps = true };
   test_every_allocation_may_fail (&s, "sd15-tiny", plain, "");
   test_every_allocation_may_fail (&s, "sd15-tiny", from_image, "/from-image");
@@ -569,9 +582,12 @@ main (void)
   test_every_allocation_may_fail (&s, "sdxl-tiny", plain, "");
   test_every_allocation_may_fail (&s, "sdxl-tiny", preview, "/preview");
   test_every_allocation_may_fail (&s, "sdxl-tiny", masked_in_steps, "/masked-in-steps");
+  test_every_allocation_may_fail (&s, "flux-tiny", masked_in_steps, "/masked-in-steps");
+  test_every_allocation_may_fail (&s, "flux-tiny", reference, "/reference");
   test_cancel_before_start (&s);
   test_cancel_at_every_report (&s, "sd15-tiny");
   test_cancel_at_every_report (&s, "sdxl-tiny");
+  test_cancel_at_every_report (&s, "flux-tiny");
   test_full_disk (&s);
   test_unwritable (&s);
   test_broken_folder (&s, "sd15-tiny");

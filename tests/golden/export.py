@@ -16,6 +16,7 @@ def main():
         "models": "tiny_models",  # the parts below read what this one wrote
         "networks": "network_cases",
         "pipelines": "pipeline_cases",
+        "flux": "flux_cases",
         "formats": "format_cases",
         "unigram": "unigram_cases",
         "transformers": "transformer_cases",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * golden.c - whole generations with small models against diffusers' own (cases.json).
  *
- * golden [--level NAME] [--precision f32|bf16] [--case NAME] [--every N]; GESSO_SOURCE names the
- * source tree.  --every 5 runs each fifth case: the scalar reference is slow.
+ * golden [--level NAME] [--precision f32|bf16] [--case NAME] [--every N] [--family flux];
+ * GESSO_SOURCE names the source tree.  --every 5 runs each fifth case: the scalar reference is
+ * slow.  --family flux runs flux-cases.json.
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -140,9 +141,20 @@ static PromptWeighting
 weighting_of (const Case *c)
 {
   const char *emphasis = text (c, "emphasis");
+  if (!strcmp (emphasis, "none"))
+    return WEIGHTING_NONE;
   if (!strcmp (emphasis, "comfy"))
     return WEIGHTING_COMFYUI;
   return !strcmp (emphasis, "no-norm") ? WEIGHTING_A1111_NO_NORM : WEIGHTING_A1111;
+}
+
+static Prediction
+prediction_of (const Case *c)
+{
+  const char *prediction = text (c, "prediction");
+  if (!strcmp (prediction, "flow"))
+    return PREDICTION_FLOW;
+  return strcmp (prediction, "v_prediction") ? PREDICTION_EPSILON : PREDICTION_V;
 }
 
 static void
@@ -164,8 +176,9 @@ make_job (const Golden *g, const Case *c, const Checkpoint *model, PipelineJob *
   job->guidance_rescale = number (c, "rescale", 0);
   job->eta = number (c, "eta", -1);
   job->denoise = number (c, "strength", 1);
-  job->prediction =
-      strcmp (text (c, "prediction"), "v_prediction") ? PREDICTION_EPSILON : PREDICTION_V;
+  job->prediction = prediction_of (c);
+  job->distilled_guidance = number (c, "distilled", 0);
+  job->max_tokens = (int) number (c, "max_tokens", 0);
   job->zero_terminal_snr = json_object_get_boolean (get (c, "zero_snr"));
   job->compute = g->compute;
   sampler_from_name (text (c, "sampler"), &job->sampler);
@@ -238,8 +251,8 @@ compare (Golden *g, const Case *c, const PipelineResult *r)
 }
 
 static const char *const folder_parts[] = {
-  "model_index.json", "scheduler",   "text_encoder", "text_encoder_2",
-  "tokenizer",        "tokenizer_2", "vae"
+  "model_index.json", "scheduler", "text_encoder", "text_encoder_2", "tokenizer",
+  "tokenizer_2",      "vae",       "unet",         "transformer"
 };
 
 enum
@@ -247,8 +260,8 @@ enum
   N_PARTS = sizeof folder_parts / sizeof *folder_parts
 };
 
-/* A folder of links: the base model's parts with the case's own U-Net.  Links to parts that the
- * base lacks lead nowhere, as if they were not there. */
+/* A folder of links: the model's own parts, the others from its base.  Links to parts that the base
+ * lacks lead nowhere, as if they were not there. */
 static bool
 compose_folder (const Golden *g, const Case *c, char *folder, size_t size)
 {
@@ -256,12 +269,12 @@ compose_folder (const Golden *g, const Case *c, char *folder, size_t size)
   const char *tmp = getenv ("TMPDIR");
   snprintf (folder, size, "%s/gesso-golden-XXXXXX", tmp ? tmp : "/tmp");
   bool ok = realpath (g->fixtures, root) && mkdtemp (folder);
-  for (int i = 0; ok && i <= N_PARTS; i++)
+  for (int i = 0; ok && i < N_PARTS; i++)
     {
-      const char *part = i < N_PARTS ? folder_parts[i] : "unet";
-      snprintf (from, sizeof from, "%s/%s/%s", root, text (c, i < N_PARTS ? "base" : "model"),
-                part);
-      snprintf (to, sizeof to, "%s/%s", folder, part);
+      snprintf (from, sizeof from, "%s/%s/%s", root, text (c, "model"), folder_parts[i]);
+      if (access (from, R_OK) != 0)
+        snprintf (from, sizeof from, "%s/%s/%s", root, text (c, "base"), folder_parts[i]);
+      snprintf (to, sizeof to, "%s/%s", folder, folder_parts[i]);
       ok = symlink (from, to) == 0;
     }
   return ok;
@@ -271,9 +284,9 @@ static void
 remove_folder (const char *folder)
 {
   char path[2304];
-  for (int i = 0; i <= N_PARTS; i++)
+  for (int i = 0; i < N_PARTS; i++)
     {
-      snprintf (path, sizeof path, "%s/%s", folder, i < N_PARTS ? folder_parts[i] : "unet");
+      snprintf (path, sizeof path, "%s/%s", folder, folder_parts[i]);
       unlink (path);
     }
   rmdir (folder);
@@ -300,22 +313,28 @@ open_model (const Golden *g, const Case *c, Status *status)
 /* Start picture and mask, when the case has them; the mask is one channel of its picture. */
 typedef struct
 {
-  Image init, mask;
+  Image init, mask, reference, control;
   uint8_t *grey;
 } Pictures;
 
 static bool
-read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
+read_picture (const Golden *g, const Case *c, const char *key, Image *image, Status *status)
 {
   char path[2304];
-  snprintf (path, sizeof path, "%s/%s", g->fixtures, text (c, "image"));
-  if (get (c, "image") && !image_read (&p->init, path, status))
+  snprintf (path, sizeof path, "%s/%s", g->fixtures, text (c, key));
+  return !get (c, key) || image_read (image, path, status);
+}
+
+static bool
+read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
+{
+  if (!read_picture (g, c, "image", &p->init, status) ||
+      !read_picture (g, c, "reference", &p->reference, status) ||
+      !read_picture (g, c, "control", &p->control, status) ||
+      !read_picture (g, c, "mask", &p->mask, status))
     return false;
-  snprintf (path, sizeof path, "%s/%s", g->fixtures, text (c, "mask"));
-  if (!get (c, "mask"))
+  if (!p->mask.rgb)
     return true;
-  if (!image_read (&p->mask, path, status))
-    return false;
   size_t n = (size_t) p->mask.width * (size_t) p->mask.height;
   p->grey = mem_calloc (n, 1);
   for (size_t i = 0; i < n; i++)
@@ -323,13 +342,17 @@ read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
   return true;
 }
 
-/* A network that reads the mask has the start picture encoded once more without its masked part. */
+/* A network that reads the mask has the start picture encoded once more without its masked part; a
+ * reference and a control picture are encoded, too. */
 static bool
 check_plan (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   PipelinePlan plan;
-  const UnetConfig *c = &pipeline_checkpoint (pipeline)->config.unet;
-  int n = !job->init_rgb ? 0 : c->in_channels > c->out_channels ? 2 : 1;
+  const ModelConfig *c = &pipeline_checkpoint (pipeline)->config;
+  bool reads_mask = job->mask && (c->unet.in_channels > c->unet.out_channels ||
+                                  c->flux.in_channels > c->flux.out_channels);
+  int n = (job->init_rgb ? 1 : 0) + reads_mask + (job->reference_rgb ? 1 : 0) +
+          (job->control_rgb ? 1 : 0);
   return pipeline_plan (pipeline, job, &plan, status) &&
          (plan.phases[PHASE_ENCODE].n_passes == n ||
           status_fail (status, STATUS_PLAN, "%d encodings are planned, not %d.",
@@ -354,6 +377,10 @@ run_case (Golden *g, const Case *c)
       ok = read_pictures (g, c, &pictures, &status);
       job.init_rgb = pictures.init.rgb;
       job.mask = pictures.grey;
+      job.reference_rgb = pictures.reference.rgb;
+      job.reference_width = pictures.reference.width;
+      job.reference_height = pictures.reference.height;
+      job.control_rgb = pictures.control.rgb;
     }
   ok = ok && check_plan (pipeline, &job, &status) &&
        pipeline_generate (pipeline, &job, &result, &status);
@@ -364,6 +391,8 @@ run_case (Golden *g, const Case *c)
   pipeline_result_clear (&result);
   image_clear (&pictures.init);
   image_clear (&pictures.mask);
+  image_clear (&pictures.reference);
+  image_clear (&pictures.control);
   mem_free (pictures.grey);
   pipeline_free (pipeline);
 }
@@ -385,7 +414,7 @@ main (int argc, char **argv)
 {
   Golden g = { .compute = COMPUTE_F32, .every = 1 };
   Status status = { 0 };
-  const char *level = NULL, *source = getenv ("GESSO_SOURCE");
+  const char *level = NULL, *source = getenv ("GESSO_SOURCE"), *family = "";
   char path[2304];
   for (int i = 1; i + 1 < argc; i += 2)
     if (!strcmp (argv[i], "--level"))
@@ -394,12 +423,14 @@ main (int argc, char **argv)
       g.compute = strcmp (argv[i + 1], "bf16") ? COMPUTE_F32 : COMPUTE_BF16;
     else if (!strcmp (argv[i], "--every"))
       g.every = (size_t) atoi (argv[i + 1]) + (atoi (argv[i + 1]) < 1);
+    else if (!strcmp (argv[i], "--family"))
+      family = strcmp (argv[i + 1], "flux") ? "" : "flux-";
     else if (!strcmp (argv[i], "--case"))
       g.only = argv[i + 1];
   snprintf (g.fixtures, sizeof g.fixtures, "%s/tests/golden/fixtures", source ? source : ".");
-  snprintf (path, sizeof path, "%s/cases.json", g.fixtures);
+  snprintf (path, sizeof path, "%s/%scases.json", g.fixtures, family);
   json_object *root = json_object_from_file (path), *cases = NULL;
-  snprintf (path, sizeof path, "%s/latents.safetensors", g.fixtures);
+  snprintf (path, sizeof path, "%s/%slatents.safetensors", g.fixtures, family);
   g.backend = backend_cpu_new (level, 0, &status);
   MappedFile file = { 0 };
   table_init (&g.expected, &g.pool);

@@ -289,7 +289,7 @@ denoise_once (const Model *m, Denoising d, size_t *n)
     x[i] *= (float) sigma;
   PipelineText *text = family->text_encode (m->pipeline, &job, NULL, &status);
   PipelineDenoiser *denoiser =
-      text ? family->denoiser_new (m->pipeline, &job, text, NULL, &status) : NULL;
+      text ? family->denoiser_new (m->pipeline, &job, text, NULL, NULL, &status) : NULL;
   if (denoiser)
     family->denoiser_set_step (denoiser, d.step);
   if (!denoiser || !family->denoise (denoiser, x, sigma, timestep, x0, &status))

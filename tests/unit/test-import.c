@@ -99,6 +99,52 @@ test_comfyui_default_graph (void)
   done (&im);
 }
 
+/* ComfyUI's own FLUX example: parts as nodes of their own. */
+static const char flux_graph[] =
+    "{\"5\": {\"class_type\": \"EmptySD3LatentImage\", \"inputs\": {\"width\": 1024, \"height\": "
+    "1024, \"batch_size\": 1}},"
+    "\"6\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": \"a fox\", \"clip\": "
+    "[\"11\", 0]}},"
+    "\"8\": {\"class_type\": \"VAEDecode\", \"inputs\": {\"samples\": [\"13\", 0], \"vae\": "
+    "[\"10\", 0]}},"
+    "\"9\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": [\"8\", 0]}},"
+    "\"10\": {\"class_type\": \"VAELoader\", \"inputs\": {\"vae_name\": \"ae.safetensors\"}},"
+    "\"11\": {\"class_type\": \"DualCLIPLoader\", \"inputs\": {\"clip_name1\": "
+    "\"t5xxl_fp16.safetensors\", \"clip_name2\": \"clip_l.safetensors\", \"type\": \"flux\"}},"
+    "\"12\": {\"class_type\": \"UNETLoader\", \"inputs\": {\"unet_name\": "
+    "\"flux1-dev.safetensors\"}},"
+    "\"13\": {\"class_type\": \"SamplerCustomAdvanced\", \"inputs\": {\"noise\": [\"25\", 0], "
+    "\"guider\": [\"22\", 0], \"sampler\": [\"16\", 0], \"sigmas\": [\"17\", 0], "
+    "\"latent_image\": [\"5\", 0]}},"
+    "\"16\": {\"class_type\": \"KSamplerSelect\", \"inputs\": {\"sampler_name\": \"euler\"}},"
+    "\"17\": {\"class_type\": \"BasicScheduler\", \"inputs\": {\"scheduler\": \"simple\", "
+    "\"steps\": 20, \"denoise\": 1, \"model\": [\"30\", 0]}},"
+    "\"22\": {\"class_type\": \"BasicGuider\", \"inputs\": {\"model\": [\"30\", 0], "
+    "\"conditioning\": [\"26\", 0]}},"
+    "\"25\": {\"class_type\": \"RandomNoise\", \"inputs\": {\"noise_seed\": 42}},"
+    "\"26\": {\"class_type\": \"FluxGuidance\", \"inputs\": {\"guidance\": 2.5, \"conditioning\": "
+    "[\"6\", 0]}},"
+    "\"30\": {\"class_type\": \"ModelSamplingFlux\", \"inputs\": {\"max_shift\": 1.15, "
+    "\"base_shift\": 0.5, \"width\": 512, \"height\": 512, \"model\": [\"12\", 0]}}}";
+
+static void
+test_comfyui_flux_graph (void)
+{
+  Imported im = import_text ("prompt", flux_graph);
+  g_assert_cmpstr (im.recipe.prompt, ==, "a fox");
+  g_assert_cmpstr (im.recipe.model, ==, "flux1-dev.safetensors");
+  g_assert_cmpstr (im.recipe.vae, ==, "ae.safetensors");
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
+  g_assert_cmpfloat (im.recipe.distilled_guidance, ==, 2.5);
+  g_assert_cmpfloat_with_epsilon (im.recipe.flow_shift, 0.63, 1e-9);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_SIMPLE);
+  g_assert_cmpint (im.recipe.steps, ==, 20);
+  g_assert_cmpuint (im.recipe.seed, ==, 42);
+  g_assert_cmpint (im.recipe.width, ==, 1024);
+  assert_n_notes (&im, 0);
+  done (&im);
+}
+
 /* Two passes, LoRAs, clip skip, ControlNet, v-prediction, text through a primitive, an upscaler. */
 static const char rich_graph[] =
     "{\"1\": {\"class_type\": \"CheckpointLoaderSimple\", \"inputs\": {\"ckpt_name\": "
@@ -496,6 +542,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/import/comfyui/default-graph", test_comfyui_default_graph);
+  g_test_add_func ("/recipe/import/comfyui/default-graph-flux", test_comfyui_flux_graph);
   g_test_add_func ("/recipe/import/comfyui/rich-graph", test_comfyui_rich_graph);
   g_test_add_func ("/recipe/import/comfyui/custom-sampler", test_comfyui_custom_sampler);
   g_test_add_func ("/recipe/import/comfyui/circles", test_graphs_in_circles_end);

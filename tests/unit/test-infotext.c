@@ -75,6 +75,25 @@ test_reads_the_usual_text (void)
   done (&p);
 }
 
+/* As Forge writes FLUX's pictures. */
+static void
+test_reads_forge_flux (void)
+{
+  Parsed p =
+      parse ("a fox (in snow)\nSteps: 20, Sampler: Euler, Schedule type: Simple, CFG scale: 1, "
+             "Distilled CFG Scale: 3.5, Seed: 7, Size: 1024x1024, Model: flux1-dev, "
+             "Version: f2.0.1v1.10.1");
+  g_assert_cmpfloat (p.recipe.guidance_scale, ==, 1);
+  g_assert_cmpfloat (p.recipe.distilled_guidance, ==, 3.5);
+  g_assert_cmpint (p.recipe.schedule, ==, RECIPE_SCHEDULE_SIMPLE);
+  g_assert_cmpint (p.notes.n, ==, 0);
+  Status status = { 0 };
+  char *text = infotext_write (&p.recipe, &status);
+  g_assert_nonnull (strstr (text, "CFG scale: 1, Distilled CFG Scale: 3.5"));
+  mem_free (text);
+  done (&p);
+}
+
 /* A prompt may say "Steps: 5": only the last line counts. */
 static void
 test_prompt_may_look_like_settings (void)
@@ -354,7 +373,8 @@ test_write_and_read_give_the_same (void)
       recipe_set (&r, "sampler", samplers->choices[i % n_samplers], &status);
       recipe_set (&r, "schedule", schedules->choices[i / n_samplers], &status);
       r.noise = (RecipeNoise) (i % 2);
-      r.weighting = (RecipeWeighting) (i % 4);
+      /* a job has settled "auto" by the time that it is written */
+      r.weighting = (RecipeWeighting) (1 + i % 4);
       char *text = infotext_write (&r, &status);
       Parsed p = parse (text);
       for (size_t k = 0; k < G_N_ELEMENTS (same); k++)
@@ -445,6 +465,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/infotext/usual", test_reads_the_usual_text);
+  g_test_add_func ("/recipe/reads-forge-flux", test_reads_forge_flux);
   g_test_add_func ("/recipe/infotext/prompt-like-settings", test_prompt_may_look_like_settings);
   g_test_add_func ("/recipe/infotext/fewer-than-three-pairs",
                    test_fewer_than_three_pairs_belong_to_the_prompt);

@@ -16,6 +16,9 @@ enum
   SIZE = 32 /* of the job */
 };
 
+static const Checkpoint sd_model = { .config = { .family = FAMILY_SDXL } };
+static const Checkpoint flux_model = { .config = { .family = FAMILY_FLUX } };
+
 typedef struct
 {
   char *folder, *init, *mask;
@@ -80,7 +83,7 @@ pass_through (
 {
   *job = (PipelineJob){ .denoise = 1 };
   *out = (Image){ 0 };
-  if (!job_inputs_load (in, &f->recipe, status))
+  if (!job_inputs_load (in, &f->recipe, &sd_model, status))
     return false;
   job->width = f->recipe.width ? f->recipe.width : SIZE;
   job->height = f->recipe.height ? f->recipe.height : SIZE;
@@ -215,7 +218,7 @@ test_black_masks_are_refused (Fixture *f, gconstpointer data)
   JobInputs in;
   Status status = { 0 };
   write_mask (f, WIDTH, HEIGHT, (MaskBox){ 0 });
-  g_assert_false (job_inputs_load (&in, &f->recipe, &status));
+  g_assert_false (job_inputs_load (&in, &f->recipe, &sd_model, &status));
   g_assert_cmpint (status.code, ==, STATUS_ARGUMENT);
   g_assert_nonnull (strstr (status.message, "all black"));
 }
@@ -289,6 +292,63 @@ test_every_allocation_may_fail (Fixture *f, gconstpointer data)
   g_assert_cmpint (n, >, 20);
 }
 
+/* 60 x 40 is 3 : 2: 1248 x 832 is the nearest of Kontext's sizes. */
+static void
+test_reference_takes_a_size_of_kontext (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  PipelineJob job = { .denoise = 1 };
+  Status status = { 0 };
+  recipe_set (&f->recipe, "init_image", "", &status);
+  recipe_set (&f->recipe, "mask_image", "", &status);
+  recipe_set (&f->recipe, "reference_image", f->init, &status);
+  g_assert_true (job_inputs_load (&in, &f->recipe, &flux_model, &status));
+  g_assert_cmpint (f->recipe.width, ==, 1248);
+  g_assert_cmpint (f->recipe.height, ==, 832);
+  job.width = 1024;
+  job.height = 1024;
+  g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+  g_assert_cmpint (job.reference_width, ==, 1248);
+  g_assert_cmpint (job.reference_height, ==, 832);
+  g_assert_nonnull (job.reference_rgb);
+  job_inputs_clear (&in);
+}
+
+static void
+test_reference_of_another_family_is_noted (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  PipelineJob job = { .denoise = 1, .width = SIZE, .height = SIZE };
+  Status status = { 0 };
+  recipe_set (&f->recipe, "mask_image", "", &status);
+  recipe_set (&f->recipe, "reference_image", "/nowhere.png", &status);
+  g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+  g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+  g_assert_null (job.reference_rgb);
+  g_assert_nonnull (strstr (in.note, "only FLUX.1"));
+  job_inputs_clear (&in);
+}
+
+static void
+test_control_image_has_the_size_of_the_picture (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  PipelineJob job = { .denoise = 1 };
+  Status status = { 0 };
+  recipe_set (&f->recipe, "init_image", "", &status);
+  recipe_set (&f->recipe, "mask_image", "", &status);
+  recipe_set (&f->recipe, "control_image", f->init, &status);
+  g_assert_true (job_inputs_load (&in, &f->recipe, &flux_model, &status));
+  g_assert_cmpint (f->recipe.width, ==, 56);
+  g_assert_cmpint (f->recipe.height, ==, 40);
+  job.width = 56;
+  job.height = 40;
+  g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+  g_assert_cmpint (in.control.width, ==, 56);
+  g_assert_true (job.control_rgb == in.control.rgb);
+  job_inputs_clear (&in);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -302,6 +362,9 @@ main (int argc, char **argv)
   ADD ("black-masks", test_black_masks_are_refused);
   ADD ("fill", test_fill_takes_what_surrounds);
   ADD ("blur-keeps-the-sum", test_blur_keeps_the_sum);
+  ADD ("reference", test_reference_takes_a_size_of_kontext);
+  ADD ("reference-elsewhere", test_reference_of_another_family_is_noted);
+  ADD ("control", test_control_image_has_the_size_of_the_picture);
   ADD ("memory", test_every_allocation_may_fail);
   return g_test_run ();
 }

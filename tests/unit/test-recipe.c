@@ -11,6 +11,8 @@
 static const char *const other_values[][2] = {
   { "model", "/models/dreamer_8.safetensors" },
   { "vae", "/models/vae/mse.safetensors" },
+  { "text_encoder", "/models/clip_l.safetensors" },
+  { "text_encoder_2", "/models/t5xxl_fp16.safetensors" },
   { "tiny_vae", "/models/taesd.safetensors" },
   { "prompt", "a fox, \"quoted\", 狐 🦊\nsecond line" },
   { "negative_prompt", "blurry" },
@@ -22,6 +24,9 @@ static const char *const other_values[][2] = {
   { "schedule", "karras" },
   { "guidance_scale", "6.35" },
   { "guidance_rescale", "0.7" },
+  { "distilled_guidance", "3.5" },
+  { "flow_shift", "0.85" },
+  { "max_tokens", "512" },
   { "clip_skip", "2" },
   { "denoise", "0.55" },
   { "init_image", "/pictures/start.png" },
@@ -30,6 +35,8 @@ static const char *const other_values[][2] = {
   { "inpaint_fill", "latent_nothing" },
   { "inpaint_area", "masked" },
   { "inpaint_padding", "48" },
+  { "reference_image", "/pictures/reference.png" },
+  { "control_image", "/pictures/edges.png" },
   { "batch_count", "3" },
   { "batch_size", "4" },
   { "noise", "nv" },
@@ -399,7 +406,7 @@ test_unknown_keys_are_reported_and_kept (void)
   char *out = recipe_to_json (&copy, &status);
   g_assert_nonnull (strstr (out, "\"mood\""));
   g_assert_nonnull (strstr (out, "\"warm\""));
-  g_assert_nonnull (strstr (out, "\"version\":2"));
+  g_assert_nonnull (strstr (out, "\"version\":3"));
   mem_free (out);
   notes_clear (&notes);
   recipe_clear (&recipe);

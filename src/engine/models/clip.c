@@ -106,7 +106,7 @@ clip_forward (Ctx *ctx,
     return out;
   Tensor *eos = op_rows (ctx, x, options.eos, n_chunks);
   out.pooled = op_layer_norm (ctx, eos, clip->final_norm, CLIP_EPS);
-  if (clip->projection.weight)
+  if (clip->projection.weight && !options.plain_pooled)
     out.pooled = op_linear (ctx, out.pooled, clip->projection, NULL);
   ctx_keep (ctx, out.pooled);
   return out;

@@ -19,7 +19,7 @@ Clip *clip_bind (const Binder *b, const ClipConfig *config, const char *prefix);
 typedef struct
 {
   Tensor *hidden; /* (n_chunks, length, dim) after the layer asked for */
-  Tensor *pooled; /* (n_chunks, projection_dim); NULL unless asked for */
+  Tensor *pooled; /* (n_chunks, projection_dim or dim); NULL unless asked for */
 } ClipOutput;
 
 typedef struct
@@ -28,6 +28,7 @@ typedef struct
   bool final_norm; /* SD 1.5 norms `hidden`; SDXL does not */
   const int32_t
       *eos; /* NULL, or per chunk the row (over all chunks) of its EOS token: pooled wanted */
+  bool plain_pooled; /* FLUX: without the projection, even if the file has one */
 } ClipOptions;
 
 /* clip_forward:

@@ -99,7 +99,8 @@ inpaint_init (Inpaint *in,
                    .n_pixels = (int64_t) (job->width / f) * (job->height / f),
                    .blends = !(diffusers && reads_mask),
                    .first_call_free = diffusers,
-                   .ends_exact = diffusers };
+                   .ends_exact = diffusers,
+                   .flow = job->prediction == PREDICTION_FLOW };
   if (!allocate (in, status) || !shrink_mask (in, job, f, status))
     return false;
   size_t n = (size_t) (in->channels * in->n_pixels);
@@ -107,9 +108,7 @@ inpaint_init (Inpaint *in,
   memcpy (in->noise, noise, (size_t) in->n_pictures * n * sizeof (float));
   if (!diffusers && job->sampler == SAMPLER_DDIM)
     draw_other_noise (in, job, &(Rng){ 0 });
-  if (reads_mask)
-    in->extra = pipeline->family->make_extra (pipeline, job, in, status);
-  return !reads_mask || in->extra;
+  return true;
 }
 
 void
@@ -119,7 +118,6 @@ inpaint_clear (Inpaint *in)
   mem_free (in->original);
   mem_free (in->noise);
   mem_free (in->x);
-  mem_free (in->extra);
   *in = (Inpaint){ 0 };
 }
 
@@ -140,12 +138,13 @@ const float *
 inpaint_input (Inpaint *in, const float *x, double sigma, bool first_call)
 {
   int64_t n = in->channels * in->n_pixels;
+  float share = in->flow ? 1 - (float) sigma : 1;
   if (!in->blends || (first_call && in->first_call_free))
     return x;
   for (int64_t i = 0; i < in->n_pictures * n; i++)
     {
       float m = in->mask[i % in->n_pixels];
-      in->x[i] = x[i] * m + (in->original[i % n] + (float) sigma * in->noise[i]) * (1 - m);
+      in->x[i] = x[i] * m + (share * in->original[i % n] + (float) sigma * in->noise[i]) * (1 - m);
     }
   return in->x;
 }

@@ -21,6 +21,7 @@ pipeline_family (Family family)
     [FAMILY_UNKNOWN] = &sd_family,
     [FAMILY_SD15] = &sd_family,
     [FAMILY_SDXL] = &sd_family,
+    [FAMILY_FLUX] = &flux_family,
   };
   return families[family];
 }
@@ -45,7 +46,23 @@ static bool
 add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
 {
   char path[PATH_SIZE];
-  if (source->vae_path && !checkpoint_add (pipeline->checkpoint, source->vae_path, "vae.", status))
+  const struct
+  {
+    const char *path, *prefix;
+  } files[] = { { source->vae_path, "vae." },
+                { source->text_encoder_path, "text_encoder." },
+                { source->text_encoder_2_path,
+                  pipeline->family->second_encoder (&pipeline->checkpoint->config) } };
+  if (source->text_encoder_2_path &&
+      !pipeline->family->second_encoder (&pipeline->checkpoint->config))
+    return status_fail (status, STATUS_ARGUMENT,
+                        "%s has one text encoder only: leave text encoder 2 empty.",
+                        family_name (pipeline->checkpoint->config.family));
+  for (int i = 0; i < (int) (sizeof files / sizeof *files); i++)
+    if (files[i].path &&
+        !checkpoint_add (pipeline->checkpoint, files[i].path, files[i].prefix, status))
+      return false;
+  if (!pipeline->family->add_companions (pipeline, source, status))
     return false;
   if (source->tiny_path)
     return checkpoint_add (pipeline->checkpoint, source->tiny_path, "tiny.", status);

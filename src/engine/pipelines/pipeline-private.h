@@ -6,7 +6,8 @@
 #include "models/vae.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/tiles.h"
-#include "samplers/noise-table.h"
+#include "samplers/sampler.h"
+#include "text/prompt-grammar.h"
 
 enum
 {
@@ -37,9 +38,20 @@ typedef struct
 
 typedef struct Inpaint Inpaint;
 
+/* What a latent looks like: rgb = sum latent_c * rows[c] + rows[n_channels], in -1 .. 1. */
+typedef struct
+{
+  int n_channels;
+  const float (*rows)[3];
+} PreviewFactors;
+
 /* What differs between families of models.  No slot is NULL. */
 typedef struct
 {
+  /* Prefix of the weights of source->text_encoder_2_path; NULL when the model has no such. */
+  const char *(*second_encoder) (const ModelConfig *config);
+  /* Adds what a file alone lacks and its folders have, if the family has such files. */
+  bool (*add_companions) (Pipeline *pipeline, const PipelineSource *source, Status *status);
   /* Says which part of the model is missing, in a sentence that names what to do. */
   bool (*check_parts) (const Checkpoint *model, Status *status);
   /* Makes pipeline->networks in the arena, bound but for the VAE. */
@@ -70,22 +82,22 @@ typedef struct
 
   /* Whether the network itself reads a job's mask and masked picture (inpainting checkpoints). */
   bool (*reads_mask) (const ModelConfig *config);
-  /* How often the start picture is encoded, whatever the batch. */
+  /* How many pictures of the job's size are encoded, whatever the batch. */
   int (*n_encodes) (const Pipeline *pipeline, const PipelineJob *job);
   /* make_extra:
-   * @inpaint: with its mask shrunk
-   *
-   * What a network that reads the mask is given besides the latent.
-   *
-   * Returns: free with mem_free; NULL and @status
+   * @inpaint: the job's mask as latents have it; without a mask all of it is 0
+   * @extra: receives what the network is given besides the latent, free with mem_free; NULL when it
+   *   takes nothing
    */
-  float *(*make_extra) (Pipeline *pipeline,
-                        const PipelineJob *job,
-                        const Inpaint *inpaint,
-                        Status *status);
+  bool (*make_extra) (Pipeline *pipeline,
+                      const PipelineJob *job,
+                      const Inpaint *inpaint,
+                      float **extra,
+                      Status *status);
 
   /* denoiser_new:
-   * @text: borrowed, as is @job; both must outlive the denoiser
+   * @text: borrowed, as are @job and @sampler; all must outlive the denoiser
+   * @sampler: initialised; NULL when only planning
    * @plan: NULL, or only plan into it
    *
    * Returns: free with denoiser_free; NULL and @status on failure, NULL when only planning
@@ -93,6 +105,7 @@ typedef struct
   PipelineDenoiser *(*denoiser_new) (Pipeline *pipeline,
                                      const PipelineJob *job,
                                      const PipelineText *text,
+                                     const Sampler *sampler,
                                      PhasePlan *plan,
                                      Status *status);
   void (*denoiser_free) (PipelineDenoiser *denoiser); /* may be NULL */
@@ -108,11 +121,16 @@ typedef struct
                    float *x0,
                    Status *status);
 
-  /* (latent channels + 1, 3): rgb = sum latent_c * factor_c + the last row, in -1 .. 1 */
-  const float (*(*preview_factors) (const ModelConfig *config))[3];
+  /* Which levels of noise the model knows: completes what the job says of the schedule. */
+  void (*schedule_params) (const Pipeline *pipeline,
+                           const PipelineJob *job,
+                           ScheduleParams *params);
+
+  PreviewFactors (*preview_factors) (const ModelConfig *config);
 } PipelineFamily;
 
 extern const PipelineFamily sd_family; /* SD 1.5 and SDXL */
+extern const PipelineFamily flux_family;
 
 const PipelineFamily *pipeline_family (Family family);
 
@@ -185,9 +203,15 @@ bool pipeline_vae_encode (Pipeline *pipeline,
                           PhasePlan *plan,
                           Status *status);
 
-/* pipeline_vae_encode of the job's start picture, unless the cache has it. */
-bool pipeline_vae_start_latent (
-    Pipeline *pipeline, const PipelineJob *job, const uint8_t *hole, float *latent, Status *status);
+/* pipeline_vae_encode in the job's tiles, unless the cache has it. */
+bool pipeline_vae_latent (Pipeline *pipeline,
+                          const PipelineJob *job,
+                          const uint8_t *rgb,
+                          const uint8_t *hole,
+                          int height,
+                          int width,
+                          float *latent,
+                          Status *status);
 
 /* Tile size for @job in pixels, 0 for none; -1 and @status when it could not be found out. */
 int pipeline_vae_tile (Pipeline *pipeline, const PipelineJob *job, Status *status);
@@ -205,7 +229,7 @@ struct Inpaint
   float *original; /* (channels, h, w): the start picture's latent */
   float *noise;    /* (pictures, channels, h, w): what it is noised with */
   float *x;        /* (pictures, channels, h, w): what the network sees */
-  float *extra;    /* NULL, or what the family made for its network */
+  bool flow;       /* noised by shares: (1 - sigma) original + sigma noise */
 };
 
 /* inpaint_init:
@@ -238,12 +262,26 @@ void pipeline_preview (
 
 /* ---- shared ---- */
 
+/* prompt_networks_leave:
+ * @networks: zeroed; receives @text without its <lora:...>, free with prompt_networks_clear
+ *
+ * Says so: a network that is not applied must not vanish in silence.
+ */
+bool prompt_networks_leave (const PipelineJob *job,
+                            const char *text,
+                            PromptNetworks *networks,
+                            Status *status);
+
 bool pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 
 /* Copies what a measured Ctx knows into @plan. */
 void plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes);
-bool copy_ctx_status (const Ctx *ctx,
-                      Status *status); /* copies a failure; true when there is none */
+/* Adds another network of the same phase, which runs when the one before is done. */
+void plan_add_network (PhasePlan *plan, const PhasePlan *network);
+/* Adds passes of other shapes through the same network. */
+void plan_join (PhasePlan *plan, const PhasePlan *other);
+/* Copies a failure; true when there is none. */
+bool copy_ctx_status (const Ctx *ctx, Status *status);
 
 void nchw_to_nhwc (float *out, const float *in, int64_t n, int64_t c, int64_t h, int64_t w);
 void nhwc_to_nchw (float *out, const float *in, int64_t n, int64_t c, int64_t h, int64_t w);

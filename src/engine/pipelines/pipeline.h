@@ -23,8 +23,10 @@ typedef struct Pipeline Pipeline;
 
 typedef struct
 {
-  const char *model_path;     /* file or folder */
-  const char *vae_path;       /* NULL, or a VAE to use instead of the model's own */
+  const char *model_path; /* file or folder */
+  const char *vae_path;   /* NULL, or a VAE to use instead of the model's own */
+  /* NULL, or text encoders to use instead: the second is SDXL's bigG or FLUX's T5 */
+  const char *text_encoder_path, *text_encoder_2_path;
   const char *tiny_path;      /* NULL, or a TAESD for previews; a folder's own vae_tiny/ is found */
   const char *tokenizers_dir; /* the bundled vocabularies */
   bool header_only;           /* for plans: weights are never touched */
@@ -96,6 +98,14 @@ typedef struct
   int vae_tile;            /* pixels; 0: whole pictures while they fit, else tiles */
   const uint8_t *init_rgb; /* NULL, or (height, width, 3): image to image */
   const uint8_t *mask;     /* NULL, or (height, width) with init_rgb: 255 is painted anew */
+  /* FLUX */
+  double distilled_guidance;    /* what guidance-distilled models are told; no effect on others */
+  double flow_shift;            /* mu of the schedule; below 0: the model's own */
+  int max_tokens;               /* T5's, padding included; 0: as convention and model have it */
+  const uint8_t *reference_rgb; /* NULL, or a picture to follow: Kontext */
+  int reference_width, reference_height; /* its size: multiples of the VAE's factor; else 0 */
+  const uint8_t
+      *control_rgb; /* NULL, or (height, width, 3): edges or depths, as the model reads them */
   MaskedContent masked_content;
   double denoise;            /* 0 .. 1: how much of it is painted anew */
   const atomic_bool *cancel; /* may be NULL */
@@ -120,8 +130,9 @@ typedef struct
   int n_ops;
   size_t activation_bytes, bound_bytes; /* planned peak and what no plan can beat */
   int64_t weight_bytes;                 /* read from the mapped file, each counted once */
-  double flops;                         /* of one pass */
-  int n_passes;                         /* text 1, denoise model calls, tiles x pictures */
+  int64_t once_weight_bytes; /* besides, read once before the first pass and then not again */
+  double flops;              /* of one pass */
+  int n_passes;              /* text 1, denoise model calls, tiles x pictures */
 } PhasePlan;
 
 typedef struct

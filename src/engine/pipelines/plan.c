@@ -38,16 +38,60 @@ plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes)
     }
 }
 
+void
+plan_add_network (PhasePlan *plan, const PhasePlan *network)
+{
+  plan->n_ops += network->n_ops;
+  plan->flops += network->flops;
+  plan->weight_bytes += network->weight_bytes;
+  plan->n_passes = 1;
+  if (network->activation_bytes > plan->activation_bytes)
+    {
+      plan->activation_bytes = network->activation_bytes;
+      plan->bound_bytes = network->bound_bytes;
+    }
+}
+
+/* One pass after the other through the same weights.  Operators count as work of an average pass.
+ */
+void
+plan_join (PhasePlan *plan, const PhasePlan *other)
+{
+  double flops = plan->flops * plan->n_passes + other->flops * other->n_passes;
+  plan->n_passes += other->n_passes;
+  plan->flops = plan->n_passes > 0 ? flops / plan->n_passes : 0;
+  plan->n_ops = plan->n_ops > other->n_ops ? plan->n_ops : other->n_ops;
+  if (plan->weight_bytes < other->weight_bytes)
+    plan->weight_bytes = other->weight_bytes;
+  if (plan->activation_bytes < other->activation_bytes)
+    {
+      plan->activation_bytes = other->activation_bytes;
+      plan->bound_bytes = other->bound_bytes;
+    }
+}
+
 static bool
 plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
 {
   int f = vae_factor (&pipeline->checkpoint->config.vae);
-  if (job->init_rgb &&
-      !pipeline_vae_encode (pipeline, job, NULL, NULL, job->height, job->width, NULL,
-                            plan->vae_tile, &plan->phases[PHASE_ENCODE], status))
+  PhasePlan *encode = &plan->phases[PHASE_ENCODE], *decode = &plan->phases[PHASE_DECODE], other;
+  int n_encodes = pipeline->family->n_encodes (pipeline, job);
+  if (n_encodes > 0 && !pipeline_vae_encode (pipeline, job, NULL, NULL, job->height, job->width,
+                                             NULL, plan->vae_tile, encode, status))
     return false;
-  return pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL,
-                              plan->vae_tile, &plan->phases[PHASE_DECODE], status);
+  encode->n_passes *= n_encodes;
+  if (job->reference_rgb)
+    {
+      if (!pipeline_vae_encode (pipeline, job, NULL, NULL, job->reference_height,
+                                job->reference_width, NULL, plan->vae_tile, &other, status))
+        return false;
+      plan_join (encode, &other);
+    }
+  if (!pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL,
+                            plan->vae_tile, decode, status))
+    return false;
+  decode->n_passes *= job->batch_size;
+  return true;
 }
 
 bool
@@ -62,7 +106,7 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   if (plan->vae_tile >= 0)
     text = family->text_encode (pipeline, job, &plan->phases[PHASE_TEXT], status);
   if (text)
-    family->denoiser_new (pipeline, job, text, &plan->phases[PHASE_DENOISE], status);
+    family->denoiser_new (pipeline, job, text, NULL, &plan->phases[PHASE_DENOISE], status);
   bool ok = status_ok (status) && plan_pictures (pipeline, job, plan, status);
   family->text_free (text);
   for (int i = 0; i < PHASE_COUNT; i++)

@@ -8,14 +8,16 @@ static void
 linear_preview (const Pipeline *pipeline, const float *x0, int64_t n, uint8_t *rgb)
 {
   const ModelConfig *config = &pipeline->checkpoint->config;
-  const float (*factors)[3] = pipeline->family->preview_factors (config);
-  int n_channels = config->vae.latent_channels;
+  PreviewFactors factors = pipeline->family->preview_factors (config);
+  int n_channels = factors.n_channels;
+  if (n_channels > config->vae.latent_channels)
+    n_channels = config->vae.latent_channels;
   for (int64_t i = 0; i < n; i++)
     for (int k = 0; k < 3; k++)
       {
-        float v = factors[n_channels][k];
+        float v = factors.rows[factors.n_channels][k];
         for (int c = 0; c < n_channels; c++)
-          v += x0[c * n + i] * factors[c][k];
+          v += x0[c * n + i] * factors.rows[c][k];
         rgb[3 * i + k] = unit_to_byte (v * 0.5f + 0.5f);
       }
 }

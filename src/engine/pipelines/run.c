@@ -104,10 +104,8 @@ make_schedule (PipelineRun *r, Status *status)
   s.n_steps = job->steps;
   s.denoise = job->init_rgb ? job->denoise : 1;
   s.from_image = starts_from_image (job);
-  s.sdxl = c->family == FAMILY_SDXL;
-  s.steps_offset = c->steps_offset;
-  s.set_alpha_to_one = c->set_alpha_to_one;
   s.spacing = job->spacing;
+  r->pipeline->family->schedule_params (r->pipeline, job, &s);
   return noise_table_init (&r->table, &t, status) &&
          schedule_init (&r->schedule, &r->table, &s, status);
 }
@@ -134,7 +132,8 @@ static bool
 encode_start (PipelineRun *r, Status *status)
 {
   double t0 = seconds_now ();
-  bool ok = pipeline_vae_start_latent (r->pipeline, &r->job, NULL, r->x, status);
+  bool ok = pipeline_vae_latent (r->pipeline, &r->job, r->job.init_rgb, NULL, r->job.height,
+                                 r->job.width, r->x, status);
   r->info.seconds[PHASE_ENCODE] += seconds_now () - t0;
   return ok;
 }
@@ -148,7 +147,16 @@ start_inpaint (PipelineRun *r, const float *noise, Status *status)
   return ok;
 }
 
-/* x = latent (or nothing) + first sigma * noise. */
+static bool
+make_extra (PipelineRun *r, Status *status)
+{
+  double t0 = seconds_now ();
+  bool ok = r->pipeline->family->make_extra (r->pipeline, &r->job, &r->inpaint, &r->extra, status);
+  r->info.seconds[PHASE_ENCODE] += seconds_now () - t0;
+  return ok;
+}
+
+/* x = a share of the latent (or nothing) + first sigma * noise. */
 static bool
 start (PipelineRun *r, Status *status)
 {
@@ -163,9 +171,11 @@ start (PipelineRun *r, Status *status)
     memcpy (r->x + i * r->n_values, r->x, (size_t) r->n_values * sizeof *r->x);
   if (ok && job->mask)
     inpaint_content (&r->inpaint, noise, job->masked_content, r->x);
+  ok = ok && make_extra (r, status);
   bool from_image = starts_from_image (job);
   for (int64_t i = 0; ok && i < n_all (r); i++)
-    r->x[i] = (from_image ? r->x[i] : 0) + r->schedule.init_noise_sigma * noise[i];
+    r->x[i] = (from_image ? r->schedule.init_image_scale * r->x[i] : 0) +
+              r->schedule.init_noise_sigma * noise[i];
   mem_free (noise);
   return ok;
 }
@@ -205,7 +215,7 @@ static void
 forget_inputs (PipelineJob *job)
 {
   job->prompt = job->negative_prompt = NULL;
-  job->init_rgb = job->mask = NULL;
+  job->init_rgb = job->mask = job->reference_rgb = job->control_rgb = NULL;
 }
 
 PipelineRun *
@@ -250,6 +260,7 @@ pipeline_run_free (PipelineRun *r)
   pipeline_run_park (r);
   sampler_clear (&r->sampler);
   inpaint_clear (&r->inpaint);
+  mem_free (r->extra);
   r->pipeline->family->text_free (r->text);
   schedule_clear (&r->schedule);
   mem_free (r->rngs);
@@ -302,9 +313,9 @@ unpark (PipelineRun *r, Status *status)
       sampler_options (job).eta > 0 && sampler_noise_is_path (job->sampler, job->convention);
   if (!r->denoiser)
     {
-      r->denoiser = family->denoiser_new (r->pipeline, job, r->text, NULL, status);
-      if (r->denoiser && r->inpaint.extra)
-        family->denoiser_set_extra (r->denoiser, r->inpaint.extra);
+      r->denoiser = family->denoiser_new (r->pipeline, job, r->text, &r->sampler, NULL, status);
+      if (r->denoiser && r->extra)
+        family->denoiser_set_extra (r->denoiser, r->extra);
     }
   if (r->denoiser && on_path && !r->path)
     r->path = brownian_new (job->noise, job->seed, r->schedule.path_start, r->schedule.path_end,

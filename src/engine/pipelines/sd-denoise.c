@@ -110,28 +110,31 @@ sd_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
 }
 
 /* The mask, 0 or 1, then the latent of the picture with grey in its place: (1 + channels, h, w). */
-float *
-sd_make_extra (Pipeline *pipeline, const PipelineJob *job, const Inpaint *inpaint, Status *status)
+bool
+sd_make_extra (Pipeline *pipeline,
+               const PipelineJob *job,
+               const Inpaint *inpaint,
+               float **extra,
+               Status *status)
 {
-  size_t n = (size_t) ((1 + inpaint->channels) * inpaint->n_pixels);
-  float *extra = mem_calloc (n, sizeof *extra);
-  if (!extra)
-    {
-      status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
-      return NULL;
-    }
+  if (!sd_reads_mask (&pipeline->checkpoint->config))
+    return true;
+  float *out = mem_calloc ((size_t) ((1 + inpaint->channels) * inpaint->n_pixels), sizeof *out);
+  *extra = out;
+  if (!out)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
   for (int64_t i = 0; i < inpaint->n_pixels; i++)
-    extra[i] = rintf (inpaint->mask[i]);
-  if (pipeline_vae_start_latent (pipeline, job, job->mask, extra + inpaint->n_pixels, status))
-    return extra;
-  mem_free (extra);
-  return NULL;
+    out[i] = rintf (inpaint->mask[i]);
+  return pipeline_vae_latent (pipeline, job, job->init_rgb, job->mask, job->height, job->width,
+                              out + inpaint->n_pixels, status);
 }
 
-/* Once more without its masked part for a network that reads it. */
+/* The start picture, and once more without its masked part for a network that reads it. */
 int
 sd_n_encodes (const Pipeline *pipeline, const PipelineJob *job)
 {
+  if (!job->init_rgb)
+    return 0;
   return sd_reads_mask (&pipeline->checkpoint->config) ? 2 : 1;
 }
 
@@ -176,6 +179,7 @@ PipelineDenoiser *
 sd_denoiser_new (Pipeline *pipeline,
                  const PipelineJob *job,
                  const PipelineText *pipeline_text,
+                 const Sampler *sampler,
                  PhasePlan *plan,
                  Status *status)
 {

@@ -31,6 +31,15 @@ sd_job_defaults (const ModelConfig *c, PipelineJob *job)
   default_schedule (c, job);
 }
 
+void
+sd_schedule_params (const Pipeline *pipeline, const PipelineJob *job, ScheduleParams *params)
+{
+  const ModelConfig *c = &pipeline->checkpoint->config;
+  params->sdxl = c->family == FAMILY_SDXL;
+  params->steps_offset = c->steps_offset;
+  params->set_alpha_to_one = c->set_alpha_to_one;
+}
+
 bool
 sd_reads_mask (const ModelConfig *c)
 {

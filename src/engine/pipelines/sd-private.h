@@ -92,17 +92,22 @@ void sd_job_defaults (const ModelConfig *config, PipelineJob *job);
 bool sd_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 uint64_t sd_job_digest (uint64_t digest, const PipelineJob *job);
 bool sd_reads_mask (const ModelConfig *config);
+void sd_schedule_params (const Pipeline *pipeline, const PipelineJob *job, ScheduleParams *params);
 
 PipelineText *
 sd_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status);
 void sd_text_free (PipelineText *text);
 
 int sd_n_encodes (const Pipeline *pipeline, const PipelineJob *job);
-float *
-sd_make_extra (Pipeline *pipeline, const PipelineJob *job, const Inpaint *inpaint, Status *status);
+bool sd_make_extra (Pipeline *pipeline,
+                    const PipelineJob *job,
+                    const Inpaint *inpaint,
+                    float **extra,
+                    Status *status);
 PipelineDenoiser *sd_denoiser_new (Pipeline *pipeline,
                                    const PipelineJob *job,
                                    const PipelineText *text,
+                                   const Sampler *sampler,
                                    PhasePlan *plan,
                                    Status *status);
 void sd_denoiser_free (PipelineDenoiser *denoiser);

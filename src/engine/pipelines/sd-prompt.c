@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * sd-prompt.c - a prompt and its negative as a list of distinct texts, and which step uses which.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/mem.h"
@@ -92,23 +91,6 @@ sd_part_text (const SdPart *part, int step)
   return part->switches[i].index;
 }
 
-/* Takes <lora:...> out, saying so: a network that is not applied must not vanish in silence. */
-static bool
-take_networks (const PipelineJob *job, const char *text, PromptNetworks *networks, Status *status)
-{
-  if (!prompt_take_networks (text, networks, status))
-    return false;
-  for (int i = 0; i < networks->n && job->note; i++)
-    {
-      char note[STATUS_MESSAGE_SIZE];
-      snprintf (note, sizeof note,
-                "<%s:%s> in the prompt has no effect: adapters cannot be loaded yet.",
-                networks->items[i].kind, networks->items[i].name);
-      job->note (job->data, note);
-    }
-  return true;
-}
-
 static bool
 parse_positive (SdPrompts *p, const char *text, const PipelineJob *job, Status *status)
 {
@@ -152,8 +134,8 @@ parse_texts (const Pipeline *pipeline, const PipelineJob *job, SdPrompts *p, Sta
 {
   PromptNetworks positive = { 0 }, negative = { 0 };
   bool tags = syntax_of (job) == PROMPT_A1111, guided = job->guidance_scale != 1;
-  bool ok = !tags || (take_networks (job, job->prompt, &positive, status) &&
-                      take_networks (job, job->negative_prompt, &negative, status));
+  bool ok = !tags || (prompt_networks_leave (job, job->prompt, &positive, status) &&
+                      prompt_networks_leave (job, job->negative_prompt, &negative, status));
   ok = ok && parse_positive (p, tags ? positive.rest : job->prompt, job, status);
   if (ok && guided)
     ok = parse_part (p, &p->negative, tags ? negative.rest : job->negative_prompt,

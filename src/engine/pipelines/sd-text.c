@@ -138,15 +138,7 @@ encode (Encoding *e, PhasePlan *plan, Status *status)
     {
       PhasePlan one;
       plan_phase (ctx, &one, 1);
-      plan->n_ops += one.n_ops;
-      plan->flops += one.flops;
-      plan->weight_bytes += one.weight_bytes;
-      plan->n_passes = 1;
-      if (one.activation_bytes > plan->activation_bytes)
-        {
-          plan->activation_bytes = one.activation_bytes;
-          plan->bound_bytes = one.bound_bytes;
-        }
+      plan_add_network (plan, &one);
     }
   else if (ok)
     ok = run (ctx, e, status);

@@ -6,6 +6,19 @@
 
 static const char *const encoder_prefixes[SD_MAX_ENCODERS] = { "text_encoder", "text_encoder_2" };
 
+static const char *
+second_encoder (const ModelConfig *c)
+{
+  return c->family == FAMILY_SDXL ? "text_encoder_2." : NULL;
+}
+
+/* SD's checkpoints come whole. */
+static bool
+add_companions (Pipeline *pipeline, const PipelineSource *source, Status *status)
+{
+  return true;
+}
+
 /* Each part a picture needs, named, so that the user knows which file is missing. */
 static bool
 check_parts (const Checkpoint *c, Status *status)
@@ -101,12 +114,16 @@ static const float sdxl_factors[FACTOR_CHANNELS + 1][3] = {
   { -0.3165f, -0.2492f, -0.2188f }, { 0.1084f, -0.0175f, -0.0011f },
 };
 
-static const float (*preview_factors (const ModelConfig *c))[3]
+static PreviewFactors
+preview_factors (const ModelConfig *c)
 {
-  return c->family == FAMILY_SDXL ? sdxl_factors : sd15_factors;
+  return (PreviewFactors){ FACTOR_CHANNELS,
+                           c->family == FAMILY_SDXL ? sdxl_factors : sd15_factors };
 }
 
 const PipelineFamily sd_family = {
+  .second_encoder = second_encoder,
+  .add_companions = add_companions,
   .check_parts = check_parts,
   .bind = bind,
   .load_vocabularies = load_vocabularies,
@@ -125,5 +142,6 @@ const PipelineFamily sd_family = {
   .denoiser_set_step = sd_denoiser_set_step,
   .denoiser_set_extra = sd_denoiser_set_extra,
   .denoise = sd_denoise,
+  .schedule_params = sd_schedule_params,
   .preview_factors = preview_factors,
 };

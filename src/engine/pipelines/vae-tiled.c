@@ -89,13 +89,6 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
   return status_ok (status);
 }
 
-static int
-n_pictures (const VaePass *p)
-{
-  return p->direction == DECODE ? p->job->batch_size
-                                : p->pipeline->family->n_encodes (p->pipeline, p->job);
-}
-
 /* Measures, then plans only or runs.  @input and the result in @blend are (h, w, c). */
 static bool
 run_pass (VaePass *p, const float *input, TileBlend *blend, PhasePlan *plan, Status *status)
@@ -106,7 +99,7 @@ run_pass (VaePass *p, const float *input, TileBlend *blend, PhasePlan *plan, Sta
   forward (p, NULL);
   bool ok = ctx_plan (p->ctx) || copy_ctx_status (p->ctx, status);
   if (ok && plan)
-    plan_phase (p->ctx, plan, p->y.n * p->x.n * n_pictures (p));
+    plan_phase (p->ctx, plan, p->y.n * p->x.n);
   else if (ok)
     {
       TileAxis y = output_axis (p, p->y), x = output_axis (p, p->x);
@@ -215,23 +208,28 @@ pipeline_vae_tile (Pipeline *pipeline, const PipelineJob *job, Status *status)
 }
 
 bool
-pipeline_vae_start_latent (
-    Pipeline *pipeline, const PipelineJob *job, const uint8_t *hole, float *latent, Status *status)
+pipeline_vae_latent (Pipeline *pipeline,
+                     const PipelineJob *job,
+                     const uint8_t *rgb,
+                     const uint8_t *hole,
+                     int height,
+                     int width,
+                     float *latent,
+                     Status *status)
 {
   const VaeConfig *c = &pipeline->checkpoint->config.vae;
   int tile = pipeline_vae_tile (pipeline, job, status), f = vae_factor (c);
   if (tile < 0)
     return false;
-  size_t n_pixels = (size_t) job->width * (size_t) job->height;
+  size_t n_pixels = (size_t) width * (size_t) height;
   size_t n = n_pixels / (size_t) (f * f) * (size_t) c->latent_channels;
   uint64_t key = digest_int (digest_text (DIGEST_START, "latent"), job->compute);
-  key = digest_int (digest_int (digest_int (key, tile), job->width), job->height);
-  key = digest_bytes (key, job->init_rgb, n_pixels * (size_t) c->in_channels);
+  key = digest_int (digest_int (digest_int (key, tile), width), height);
+  key = digest_bytes (key, rgb, n_pixels * (size_t) c->in_channels);
   key = hole ? digest_bytes (key, hole, n_pixels) : key;
   if (encoding_cache_get (&pipeline->cache, key, latent, n))
     return true;
-  if (!pipeline_vae_encode (pipeline, job, job->init_rgb, hole, job->height, job->width, latent,
-                            tile, NULL, status))
+  if (!pipeline_vae_encode (pipeline, job, rgb, hole, height, width, latent, tile, NULL, status))
     return false;
   encoding_cache_put (&pipeline->cache, key, latent, n);
   return true;

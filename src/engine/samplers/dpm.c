@@ -126,12 +126,11 @@ extend_noise (const Step *step, const Stretch *s, float *noise, float *scratch)
   return true;
 }
 
-static double
-half_way (const Step *step)
+double
+level_half_way (const Schedule *s, double sigma, double target)
 {
-  const Schedule *s = step->sampler->schedule;
-  double alpha = schedule_alpha (s, step->sigma), alpha_to = schedule_alpha (s, step->target);
-  double level = sqrt (step->sigma / alpha * (step->target / alpha_to));
+  double alpha = schedule_alpha (s, sigma), alpha_to = schedule_alpha (s, target);
+  double level = sqrt (sigma / alpha * (target / alpha_to));
   return s->flow ? level / (1 + level) : level;
 }
 
@@ -148,7 +147,7 @@ step_dpmpp_sde (const Step *step)
       combine (step->x, step->n, (Term[]){ { 1, x0 } }, 1);
       return true;
     }
-  double middle = half_way (step);
+  double middle = level_half_way (s->schedule, step->sigma, step->target);
   double timestep = schedule_timestep_for (s->schedule, s->table, middle);
   Stretch stretch = stretch_of (step);
   bool draws = s->options.eta > 0 && stretch.to < stretch.middle && stretch.middle < stretch.from;

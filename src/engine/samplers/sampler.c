@@ -207,6 +207,27 @@ rescale_to_next (const Step *step)
   combine (step->x, step->n, (Term[]){ { factor, step->x } }, 1);
 }
 
+/* Heun and the last predictions ask at levels of the schedule, too. */
+int
+sampler_timesteps (const Sampler *sampler, double *timesteps)
+{
+  const Schedule *s = sampler->schedule;
+  int n = 0;
+  for (int i = 0; i < s->n; i++)
+    {
+      if (timesteps)
+        timesteps[n] = s->timestep[i];
+      n++;
+      if (sampler->kind != SAMPLER_DPMPP_SDE || s->target[i] <= 0)
+        continue;
+      if (timesteps)
+        timesteps[n] = schedule_timestep_for (
+            s, sampler->table, level_half_way (s, s->sigma[i], s->target[i]));
+      n++;
+    }
+  return n;
+}
+
 bool
 sampler_step (Sampler *sampler,
               int step,

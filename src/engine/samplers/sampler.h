@@ -94,6 +94,14 @@ bool sampler_init (Sampler *sampler,
                    Status *status);
 void sampler_clear (Sampler *sampler);
 
+/* sampler_timesteps:
+ * @timesteps: NULL, or receives every timestep that the steps may ask the model about, as denoise
+ *   will be given it; repeats are possible
+ *
+ * Returns: how many
+ */
+int sampler_timesteps (const Sampler *sampler, double *timesteps);
+
 /* sampler_step:
  * @step: 0 .. schedule->n - 1, in order
  * @x: (n_values) from schedule->sigma[step] to schedule->sigma[step + 1]

@@ -34,6 +34,9 @@ bool step_denoise (const Step *step, const float *x, double sigma, double timest
  * source. */
 bool step_noise (const Step *step, double sigma, double sigma_next, float *out);
 
+/* DPM++ SDE's level half way in lambda between two others. */
+double level_half_way (const Schedule *schedule, double sigma, double target);
+
 /* How far lambda, the logarithm of signal over noise, rises between two levels. */
 double step_lambda (const Step *step, double from, double to);
 

@@ -110,6 +110,16 @@ typedef struct
   int pad_id, eos_id;  /* 0 1 */
 } T5Config;
 
+/* How a flow-matching model's levels are moved towards noise: a folder's scheduler. */
+typedef struct
+{
+  bool is_said;                 /* else the rest means nothing */
+  bool is_dynamic;              /* mu follows the number of tokens; else it is ln shift */
+  double shift;                 /* 1: none */
+  double base_shift, max_shift; /* mu at base_tokens and max_tokens: 0.5, 1.15 */
+  int base_tokens, max_tokens;  /* 256, 4096 */
+} FlowShift;
+
 typedef struct
 {
   Family family;
@@ -128,6 +138,7 @@ typedef struct
   char timestep_spacing[16]; /* "leading", "trailing", "linspace"; "" when the file says nothing */
   int steps_offset;
   bool set_alpha_to_one;
+  FlowShift flow_shift;
   bool force_zeros_for_empty_prompt;
   int sample_size; /* latent pixels a side, from a folder's unet/config.json; 0: not said */
   bool is_diffusers_folder;

@@ -379,8 +379,35 @@ apply_prediction (Config *c, ModelConfig *config)
 }
 
 static bool
+apply_flow_scheduler (Config *c, ModelConfig *config)
+{
+  FlowShift f = { .is_said = true,
+                  .shift = 1,
+                  .base_shift = 0.5,
+                  .max_shift = 1.15,
+                  .base_tokens = 256,
+                  .max_tokens = 4096 };
+  json_member_bool (c->object, "use_dynamic_shifting", &f.is_dynamic);
+  json_member_double (c->object, "shift", &f.shift);
+  json_member_double (c->object, "base_shift", &f.base_shift);
+  json_member_double (c->object, "max_shift", &f.max_shift);
+  json_member_int (c->object, "base_image_seq_len", &f.base_tokens);
+  json_member_int (c->object, "max_image_seq_len", &f.max_tokens);
+  if (!(f.shift > 0 && f.shift < 1e6))
+    return nonsense (c, "shift");
+  if (f.base_tokens < 1 || f.max_tokens <= f.base_tokens)
+    return nonsense (c, "max_image_seq_len");
+  config->prediction = PREDICTION_FLOW;
+  config->flow_shift = f;
+  return true;
+}
+
+static bool
 apply_scheduler (Config *c, ModelConfig *config)
 {
+  const char *class = json_member_string (c->object, "_class_name");
+  if (class && strncmp (class, "FlowMatch", strlen ("FlowMatch")) == 0)
+    return apply_flow_scheduler (c, config);
   const char *schedule = json_member_string (c->object, "beta_schedule");
   const char *spacing = json_member_string (c->object, "timestep_spacing");
   if (schedule && strcmp (schedule, "scaled_linear") != 0)

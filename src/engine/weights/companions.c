@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * companions.c - finding text encoders and VAE beside a transformer.
+ */
+#define _GNU_SOURCE
+#include "weights/companions.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+enum
+{
+  PATH_SIZE = 4096,
+  LEVELS_UP = 4,  /* models/diffusion_models/flux/dev/x.safetensors */
+  LEVELS_DOWN = 1 /* models/text_encoders/flux/t5xxl.safetensors */
+};
+
+static const char *const encoder_folders[] = { "text_encoders", "clip", "text_encoder", NULL };
+static const char *const vae_folders[] = { "vae", "VAE", NULL };
+
+typedef struct
+{
+  CompanionKind kind;
+  int rank; /* of what @path names; 0: nothing yet */
+  char path[PATH_SIZE];
+} Search;
+
+const char *
+companion_label (CompanionKind kind)
+{
+  static const char *const labels[COMPANION_COUNT] = {
+    [COMPANION_CLIP_L] = "CLIP-L (clip_l.safetensors)",
+    [COMPANION_T5] = "T5-XXL (t5xxl_fp16.safetensors or another t5xxl file)",
+    [COMPANION_FLUX_VAE] = "the VAE (ae.safetensors)",
+  };
+  return labels[kind];
+}
+
+/* Letters small, "-" and "." as "_": "T5-v1_1-XXL" and "t5_v1_1_xxl" are one. */
+static void
+fold_name (const char *name, char *out, size_t size)
+{
+  size_t n = 0;
+  for (; name[n] != '\0' && n + 1 < size; n++)
+    out[n] = name[n] == '-' || name[n] == '.' ? '_' : (char) tolower ((unsigned char) name[n]);
+  out[n] = '\0';
+}
+
+static bool
+starts_with (const char *text, const char *start)
+{
+  return !strncmp (text, start, strlen (start));
+}
+
+/* @name: folded */
+static bool
+is_kind (CompanionKind kind, const char *name)
+{
+  switch (kind)
+    {
+    case COMPANION_CLIP_L:
+      return strstr (name, "clip_l") || starts_with (name, "vit_l_14");
+    case COMPANION_T5:
+      return !strstr (name, "umt5") &&
+             (strstr (name, "t5xxl") || strstr (name, "t5_xxl") || strstr (name, "t5_v1_1_xxl"));
+    case COMPANION_FLUX_VAE:
+      return starts_with (name, "ae_safetensors") || starts_with (name, "ae_sft") ||
+             (strstr (name, "flux") && (strstr (name, "vae") || strstr (name, "_ae_")));
+    case COMPANION_COUNT:
+      break;
+    }
+  return false;
+}
+
+/* How well a file serves: 0 not at all. */
+static int
+rank_of (CompanionKind kind, const char *file_name)
+{
+  char name[NAME_MAX + 1];
+  const char *end = strrchr (file_name, '.');
+  fold_name (file_name, name, sizeof name);
+  bool gguf = end && !strcasecmp (end, ".gguf");
+  bool weights = end && (!strcasecmp (end, ".safetensors") || !strcasecmp (end, ".sft"));
+  if (!is_kind (kind, name) || (!weights && !(gguf && kind != COMPANION_FLUX_VAE)))
+    return 0;
+  if (gguf)
+    return 1;
+  if (strstr (name, "fp8"))
+    return strstr (name, "scaled") ? 3 : 2;
+  return 4;
+}
+
+static void
+consider (Search *s, const char *folder, const char *name)
+{
+  char path[PATH_SIZE];
+  int rank = rank_of (s->kind, name);
+  if (rank == 0 || snprintf (path, sizeof path, "%s/%s", folder, name) >= (int) sizeof path)
+    return;
+  if (rank > s->rank || (rank == s->rank && strcmp (path, s->path) < 0))
+    {
+      s->rank = rank;
+      memcpy (s->path, path, sizeof path);
+    }
+}
+
+static void
+search_folder (Search *s, const char *folder, int levels)
+{
+  char below[PATH_SIZE];
+  DIR *dir = opendir (folder);
+  for (struct dirent *e = dir ? readdir (dir) : NULL; e; e = readdir (dir))
+    {
+      if (e->d_name[0] == '.')
+        continue;
+      bool folder_or_link = e->d_type == DT_DIR || e->d_type == DT_LNK || e->d_type == DT_UNKNOWN;
+      if (levels > 0 && folder_or_link &&
+          snprintf (below, sizeof below, "%s/%s", folder, e->d_name) < (int) sizeof below)
+        search_folder (s, below, levels - 1);
+      if (e->d_type != DT_DIR)
+        consider (s, folder, e->d_name);
+    }
+  if (dir)
+    closedir (dir);
+}
+
+/* @path loses its last component; false at the root. */
+static bool
+go_up (char *path)
+{
+  char *slash = strrchr (path, '/');
+  if (!slash)
+    {
+      bool below_here = strcmp (path, ".") != 0;
+      strcpy (path, ".");
+      return below_here;
+    }
+  if (slash == path)
+    return false;
+  *slash = '\0';
+  return true;
+}
+
+bool
+companion_find (const char *model_path, CompanionKind kind, char *out, size_t size)
+{
+  Search s = { .kind = kind };
+  char folder[PATH_SIZE], below[PATH_SIZE];
+  const char *const *names = kind == COMPANION_FLUX_VAE ? vae_folders : encoder_folders;
+  if (snprintf (folder, sizeof folder, "%s", model_path) >= (int) sizeof folder || !go_up (folder))
+    return false;
+  search_folder (&s, folder, 0);
+  for (int up = 0; s.rank == 0 && up < LEVELS_UP; up++)
+    {
+      for (int i = 0; names[i]; i++)
+        if (snprintf (below, sizeof below, "%s/%s", folder, names[i]) < (int) sizeof below)
+          search_folder (&s, below, LEVELS_DOWN);
+      if (!go_up (folder))
+        break;
+    }
+  return s.rank > 0 && snprintf (out, size, "%s", s.path) < (int) size;
+}

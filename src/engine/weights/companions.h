@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * companions.h - the files that a lone transformer needs, found where ComfyUI and Forge keep them.
+ *
+ * Names are hints only: what a file holds is decided by its keys when it is opened.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum
+{
+  COMPANION_CLIP_L,
+  COMPANION_T5,
+  COMPANION_FLUX_VAE,
+  COMPANION_COUNT
+} CompanionKind;
+
+/* companion_find:
+ * @model_path: the transformer's file
+ * @out: receives the path
+ *
+ * Looks in the model's own folder, and in text_encoders, clip and text_encoder (vae and VAE for a
+ * VAE) of the folders above it, one level of folders deep.  Of several the most exact: 16 bits
+ * before scaled fp8 before fp8 before GGUF, then by name.
+ *
+ * Returns: false when there is none, or its path is too long
+ */
+bool companion_find (const char *model_path, CompanionKind kind, char *out, size_t size);
+
+/* "CLIP-L (clip_l.safetensors)": for a sentence that says what is missing. */
+const char *companion_label (CompanionKind kind);

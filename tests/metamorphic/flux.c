@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * flux.c - what must hold for any picture drawn with FLUX.1.
+ *
+ * flux; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "models/flux.h"
+#include "pipelines/pipeline-private.h"
+
+/* Layers of up to 4 rows are summed in another order than those of more. */
+static const double BATCH_TOLERANCE = 1e-4;
+/* After its last step a sampler's x is the network's answer but for a rounding. */
+static const double KEPT_TOLERANCE = 1e-5;
+/* ComfyUI's UniPC ends at sigma 0.001, not at 0, and leaves as much noise in x: up to four
+ * deviations, and the latent's largest value is about 1. */
+static const double KEPT_TOLERANCE_UNIPC = 5e-3;
+
+enum
+{
+  STEPS = 4,
+  WIDTH = 24,
+  HEIGHT = 16
+};
+
+typedef struct
+{
+  Backend *backend;
+  Pipeline *pipeline;
+  int n, n_failed;
+  uint8_t rgb[WIDTH * HEIGHT * 3], mask[WIDTH * HEIGHT];
+} Suite;
+
+static void report (Suite *s, bool ok, const char *name, const char *format, ...)
+    __attribute__ ((format (printf, 4, 5)));
+
+static void
+report (Suite *s, bool ok, const char *name, const char *format, ...)
+{
+  char detail[512];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (detail, sizeof detail, format, args);
+  va_end (args);
+  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
+  s->n_failed += !ok;
+}
+
+static void
+bail_out (const Status *status)
+{
+  printf ("Bail out! %s\n", status->message);
+  exit (EXIT_FAILURE);
+}
+
+static Pipeline *
+open_model (const Suite *s, const char *name, Status *status)
+{
+  char path[4096];
+  const char *source = getenv ("GESSO_SOURCE");
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", source ? source : ".", name);
+  return pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" }, s->backend,
+                        status);
+}
+
+static PipelineJob
+small_job (const Suite *s, SamplerKind sampler, Convention convention)
+{
+  PipelineJob job;
+  pipeline_job_defaults (pipeline_checkpoint (s->pipeline), &job);
+  job.prompt = "a red fox";
+  job.weighting = WEIGHTING_NONE;
+  job.width = WIDTH;
+  job.height = HEIGHT;
+  job.steps = STEPS;
+  job.seed = 17;
+  job.max_tokens = 16;
+  job.compute = COMPUTE_F32;
+  job.sampler = sampler;
+  job.convention = convention;
+  job.schedule = schedule_default (sampler, convention, true);
+  return job;
+}
+
+static PipelineResult
+generate (const Suite *s, const PipelineJob *job)
+{
+  PipelineResult r;
+  Status status = { 0 };
+  if (!pipeline_generate (s->pipeline, job, &r, &status))
+    bail_out (&status);
+  return r;
+}
+
+static size_t
+n_latent (const PipelineResult *r)
+{
+  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
+}
+
+/* Largest difference, relative to the largest value. */
+static double
+difference (const float *a, const float *b, size_t n)
+{
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < n; i++)
+    {
+      worst = fmax (worst, fabs ((double) a[i] - (double) b[i]));
+      largest = fmax (largest, fabs ((double) b[i]));
+    }
+  return worst / largest;
+}
+
+static bool
+is_finite (const PipelineResult *r)
+{
+  for (size_t i = 0; i < n_latent (r); i++)
+    if (!isfinite (r->latents[i]))
+      return false;
+  return true;
+}
+
+static const char *
+sampler_case (char *out, size_t size, const char *test, SamplerKind sampler, Convention convention)
+{
+  snprintf (out, size, "%s/%s/%s", test,
+            convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui", sampler_name (sampler));
+  return out;
+}
+
+/* ---- every sampler: alone as in a batch, resumed as uninterrupted ---- */
+
+static void
+test_batch (Suite *s, SamplerKind sampler, Convention convention)
+{
+  char name[96];
+  PipelineJob job = small_job (s, sampler, convention);
+  job.batch_size = 2;
+  PipelineResult both = generate (s, &job);
+  job.batch_size = 1;
+  job.seed++;
+  PipelineResult alone = generate (s, &job);
+  double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
+  report (s, off <= BATCH_TOLERANCE && is_finite (&alone),
+          sampler_case (name, sizeof name, "batch", sampler, convention), "differ by %.1e", off);
+  pipeline_result_clear (&both);
+  pipeline_result_clear (&alone);
+}
+
+static PipelineRun *
+new_run (const Suite *s, const PipelineJob *job)
+{
+  Status status = { 0 };
+  PipelineRun *run = pipeline_run_new (s->pipeline, job, &status);
+  if (!run)
+    bail_out (&status);
+  return run;
+}
+
+static void
+advance (PipelineRun *run, int n)
+{
+  Status status = { 0 };
+  for (int i = 0; i < n; i++)
+    if (!pipeline_run_advance (run, &status))
+      bail_out (&status);
+}
+
+/* Saved after each step and taken up by a run made anew, with guidance, so that two texts count. */
+static void
+test_resume (Suite *s, SamplerKind sampler, Convention convention)
+{
+  char name[96];
+  Status status = { 0 };
+  PipelineJob job = small_job (s, sampler, convention);
+  job.guidance_scale = 2;
+  job.negative_prompt = "text";
+  PipelineResult whole = generate (s, &job);
+  PipelineRun *run = new_run (s, &job);
+  int n_steps = pipeline_run_n_steps (run);
+  for (int i = 0; i < n_steps; i++)
+    {
+      advance (run, 1);
+      size_t n = pipeline_run_save_size (run);
+      void *state = mem_calloc (n, 1);
+      pipeline_run_save (run, state);
+      pipeline_run_free (run);
+      run = new_run (s, &job);
+      if (!pipeline_run_restore (run, state, n, &status))
+        bail_out (&status);
+      mem_free (state);
+    }
+  bool same =
+      !memcmp (pipeline_run_latents (run), whole.latents, n_latent (&whole) * sizeof (float));
+  report (s, same, sampler_case (name, sizeof name, "resume", sampler, convention), "%s", "");
+  pipeline_run_free (run);
+  pipeline_result_clear (&whole);
+}
+
+/* Outside the mask the start picture's latent stays. */
+static void
+test_inpaint (Suite *s, SamplerKind sampler, Convention convention)
+{
+  char name[96];
+  Status status = { 0 };
+  PipelineJob job = small_job (s, sampler, convention);
+  job.init_rgb = s->rgb;
+  job.mask = s->mask;
+  job.denoise = 0.7;
+  PipelineResult r = generate (s, &job);
+  float *z = mem_calloc (n_latent (&r), sizeof *z);
+  if (!pipeline_vae_latent (s->pipeline, &job, s->rgb, NULL, HEIGHT, WIDTH, z, &status))
+    bail_out (&status);
+  double kept = 0, painted = 0, largest = 0;
+  for (size_t i = 0; i < n_latent (&r); i++)
+    {
+      bool right = (int) i % r.latent_width >= r.latent_width / 2;
+      double off = fabs ((double) z[i] - (double) r.latents[i]);
+      largest = fmax (largest, fabs ((double) z[i]));
+      *(right ? &painted : &kept) = fmax (right ? painted : kept, off);
+    }
+  bool unipc = sampler == SAMPLER_UNIPC || sampler == SAMPLER_UNIPC_BH2;
+  report (s, kept / largest <= (unipc ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && painted > 0.01,
+          sampler_case (name, sizeof name, "inpaint", sampler, convention),
+          "kept part off by %.1e, painted by %.1e", kept / largest, painted / largest);
+  mem_free (z);
+  pipeline_result_clear (&r);
+}
+
+static void
+test_samplers (Suite *s)
+{
+  for (int c = 0; c < 2; c++)
+    for (int k = 0; k < SAMPLER_COUNT; k++)
+      if (sampler_has_flow ((SamplerKind) k, (Convention) c))
+        {
+          test_batch (s, (SamplerKind) k, (Convention) c);
+          test_resume (s, (SamplerKind) k, (Convention) c);
+          test_inpaint (s, (SamplerKind) k, (Convention) c);
+        }
+}
+
+/* ---- what counts and what does not ---- */
+
+static double
+change (const Suite *s, const PipelineJob *a, const PipelineJob *b)
+{
+  PipelineResult x = generate (s, a), y = generate (s, b);
+  double off = difference (x.latents, y.latents, n_latent (&x));
+  pipeline_result_clear (&x);
+  pipeline_result_clear (&y);
+  return off;
+}
+
+static void
+test_guidance (Suite *s)
+{
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), other = job;
+  other.negative_prompt = "anything else";
+  report (s, change (s, &job, &other) == 0, "guidance-1/no-negative", "%s", "");
+  other.guidance_scale = job.guidance_scale = 2;
+  report (s, change (s, &job, &other) > 1e-3, "guidance-2/negative-matters", "%s", "");
+  other = job;
+  other.distilled_guidance = 30;
+  report (s, change (s, &job, &other) > 1e-3, "distilled-guidance/matters", "%s", "");
+  other = job;
+  other.flow_shift = 0;
+  report (s, change (s, &job, &other) > 1e-3, "shift/matters", "%s", "");
+  other = job;
+  other.max_tokens = 32; /* T5 reads its padding */
+  report (s, change (s, &job, &other) > 1e-4, "tokens/matter", "%s", "");
+}
+
+/* ComfyUI pads to 256 tokens and lets longer prompts grow; a negative prompt keeps its own length.
+ */
+static void
+test_lengths (Suite *s)
+{
+  char prompt[4096] = "";
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), fixed;
+  for (int i = 0; i < 300; i++)
+    strcat (prompt, "fox ");
+  job.max_tokens = 0;
+  fixed = job;
+  fixed.max_tokens = 256;
+  report (s, change (s, &job, &fixed) == 0, "tokens/comfyui-256", "%s", "");
+  job.prompt = prompt;
+  job.guidance_scale = 2;
+  PipelineResult r = generate (s, &job);
+  report (s, r.n_tokens[0] >= 300 && is_finite (&r), "tokens/grow", "%d tokens", r.n_tokens[0]);
+  pipeline_result_clear (&r);
+}
+
+/* A latent of odd size is continued to whole tokens; the picture keeps its size. */
+static void
+test_odd_sizes (Suite *s)
+{
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+  job.width = WIDTH + 2;
+  job.height = HEIGHT - 2;
+  PipelineResult r = generate (s, &job);
+  report (s, r.width == job.width && r.height == job.height && is_finite (&r), "odd-size",
+          "%d x %d", r.latent_width, r.latent_height);
+  pipeline_result_clear (&r);
+}
+
+typedef struct
+{
+  int n_text, n_encode;
+} Counts;
+
+static void
+count_cb (void *data, PipelinePhase phase, int done, int total)
+{
+  Counts *c = data;
+  c->n_text += phase == PHASE_TEXT;
+  c->n_encode += phase == PHASE_ENCODE;
+}
+
+/* What the reference shows counts, and it is encoded once for several jobs. */
+static void
+test_reference (Suite *s)
+{
+  uint8_t other_rgb[WIDTH * HEIGHT * 3];
+  Counts counts = { 0 };
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), other;
+  for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
+    other_rgb[i] = (uint8_t) (255 - s->rgb[i]);
+  other = job;
+  job.reference_rgb = s->rgb;
+  job.reference_width = HEIGHT; /* of another shape than the picture */
+  job.reference_height = WIDTH;
+  report (s, change (s, &job, &other) > 1e-3, "reference/matters", "%s", "");
+  other = job;
+  other.reference_rgb = other_rgb;
+  report (s, change (s, &job, &other) > 1e-3, "reference/its-pixels-matter", "%s", "");
+  job.progress = count_cb;
+  job.data = &counts;
+  PipelineResult r = generate (s, &job);
+  report (s, counts.n_encode == 0, "reference/encoded-once", "%d encodings", counts.n_encode);
+  pipeline_result_clear (&r);
+}
+
+/* A trace counts matrices; biases and norms are a twentieth of these small models' bytes. */
+static bool
+is_nearly (int64_t got, int64_t want)
+{
+  return got <= want && (double) got > 0.95 * (double) want;
+}
+
+/* The weights that only make modulation are planned apart, and no step's plan has them. */
+static void
+test_plan (Suite *s)
+{
+  Status status = { 0 };
+  PipelinePlan plan;
+  PipelineJob job = small_job (s, SAMPLER_DPMPP_SDE, CONVENTION_COMFYUI);
+  job.guidance_scale = 2;
+  job.reference_rgb = s->rgb;
+  job.reference_width = WIDTH;
+  job.reference_height = HEIGHT;
+  if (!pipeline_plan (s->pipeline, &job, &plan, &status))
+    bail_out (&status);
+  const PhasePlan *denoise = &plan.phases[PHASE_DENOISE];
+  const WeightSet *set = pipeline_checkpoint (s->pipeline)->weights;
+  int64_t all = flux_weight_bytes (set, false);
+  int64_t rest = flux_weight_bytes (set, true);
+  report (s,
+          is_nearly (denoise->weight_bytes, rest) &&
+              is_nearly (denoise->once_weight_bytes, all - rest),
+          "plan/modulation-apart", "%lld + %lld of %lld bytes", (long long) denoise->weight_bytes,
+          (long long) denoise->once_weight_bytes, (long long) all);
+  report (s, denoise->n_passes == 2 * 2 * STEPS && plan.phases[PHASE_ENCODE].n_passes == 1,
+          "plan/passes", "%d passes", denoise->n_passes);
+}
+
+static void
+refused (Suite *s, const char *model, const PipelineJob *job, const char *name, const char *says)
+{
+  PipelineResult r;
+  Status status = { 0 };
+  Pipeline *pipeline = model ? open_model (s, model, &status) : s->pipeline;
+  if (!pipeline)
+    bail_out (&status);
+  bool ok = pipeline_generate (pipeline, job, &r, &status);
+  report (s, !ok && strstr (status.message, says), name, "%s", status.message);
+  if (ok)
+    pipeline_result_clear (&r);
+  if (model)
+    pipeline_free (pipeline);
+}
+
+static void
+test_refusals (Suite *s)
+{
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), bad = job;
+  refused (s, "flux-tiny-fill", &job, "refused/fill-without-mask", "a mask");
+  refused (s, "flux-tiny-control", &job, "refused/control-without-picture", "control picture");
+  bad.control_rgb = s->rgb;
+  refused (s, NULL, &bad, "refused/control-with-dev", "only FLUX.1 Canny and Depth");
+  bad = job;
+  bad.sampler = SAMPLER_TCD;
+  refused (s, NULL, &bad, "refused/tcd", "TCD");
+  bad = job;
+  bad.schedule = SCHEDULE_AYS;
+  refused (s, NULL, &bad, "refused/ays", "Align Your Steps");
+  bad = small_job (s, SAMPLER_HEUN, CONVENTION_DIFFUSERS);
+  refused (s, NULL, &bad, "refused/heun-in-diffusers", "Heun");
+  bad = job;
+  bad.max_tokens = 1;
+  refused (s, NULL, &bad, "refused/one-token", "tokens");
+  bad = job;
+  bad.distilled_guidance = NAN;
+  refused (s, NULL, &bad, "refused/guidance-nan", "distilled guidance");
+}
+
+static void
+test_cancel (Suite *s)
+{
+  atomic_bool cancel = true;
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+  Status status = { 0 };
+  job.prompt = "a fox nobody has encoded";
+  job.cancel = &cancel;
+  PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
+  report (s, !run && status.code == STATUS_CANCELLED, "cancel/text", "%s", status.message);
+  cancel = false;
+  status = (Status){ 0 };
+  run = new_run (s, &job);
+  advance (run, 1);
+  cancel = true;
+  bool stopped = !pipeline_run_advance (run, &status) && status.code == STATUS_CANCELLED;
+  cancel = false;
+  advance (run, STEPS - 1);
+  PipelineResult whole = generate (s, &job);
+  report (s,
+          stopped && !memcmp (pipeline_run_latents (run), whole.latents,
+                              n_latent (&whole) * sizeof (float)),
+          "cancel/step-goes-on", "%s", "");
+  pipeline_run_free (run);
+  pipeline_result_clear (&whole);
+}
+
+int
+main (void)
+{
+  static Suite s;
+  Status status = { 0 };
+  for (int i = 0; i < WIDTH * HEIGHT; i++)
+    {
+      int x = i % WIDTH, y = i / WIDTH;
+      s.mask[i] = x >= WIDTH / 2 ? 255 : 0;
+      for (int k = 0; k < 3; k++)
+        s.rgb[3 * i + k] = (uint8_t) (8 * x + 60 * k + 3 * y);
+    }
+  if (!(s.backend = backend_cpu_new (NULL, 0, &status)) ||
+      !(s.pipeline = open_model (&s, "flux-tiny", &status)))
+    bail_out (&status);
+  test_samplers (&s);
+  test_guidance (&s);
+  test_lengths (&s);
+  test_odd_sizes (&s);
+  test_reference (&s);
+  test_plan (&s);
+  test_refusals (&s);
+  test_cancel (&s);
+  printf ("1..%d\n", s.n);
+  pipeline_free (s.pipeline);
+  backend_free (s.backend);
+  return s.n_failed > 0;
+}
