@@ -111,6 +111,7 @@ typedef struct
 {
   const char *name;
   int64_t n_heads, head_dim, len_q, len_k;
+  bool has_bias; /* by distance */
 } AttentionShape;
 
 static const AttentionShape attention_shapes[] = {
@@ -118,7 +119,9 @@ static const AttentionShape attention_shapes[] = {
   { "8x80 1024", 8, 80, 1024, 1024 },      { "20x64 1024", 20, 64, 1024, 1024 },
   { "8x160 256", 8, 160, 256, 256 },       { "8x40 4096x77", 8, 40, 4096, 77 },
   { "8x80 1024x77", 8, 80, 1024, 77 },     { "1x512 4096", 1, 512, 4096, 4096 },
-  { "1x512 16384", 1, 512, 16384, 16384 },
+  { "1x512 16384", 1, 512, 16384, 16384 }, { "24x128 1536", 24, 128, 1536, 1536 },
+  { "6x128 4608", 6, 128, 4608, 4608 },    { "1x128 32768", 1, 128, 32768, 32768 },
+  { "64x64 512", 64, 64, 512, 512 },       { "64x64 512 T5", 64, 64, 512, 512, true },
 };
 
 typedef struct
@@ -274,6 +277,7 @@ bench_attention (const Context *c, const AttentionShape *s, Compute compute)
   int64_t dim = s->n_heads * s->head_dim;
   float *q = random_floats (s->len_q * dim), *k = random_floats (s->len_k * dim);
   float *v = random_floats (s->len_k * dim);
+  float *bias = s->has_bias ? random_floats ((s->len_q + s->len_k - 1) * s->n_heads) : NULL;
   run.args.attention = (AttentionArgs){ .n = 1,
                                         .n_heads = s->n_heads,
                                         .head_dim = s->head_dim,
@@ -287,12 +291,14 @@ bench_attention (const Context *c, const AttentionShape *s, Compute compute)
                                         .v_stride = dim,
                                         .y = random_floats (s->len_q * dim),
                                         .scale = 0.125f,
+                                        .relative_bias = bias,
                                         .compute = compute };
   double flops = 4.0 * (double) s->len_q * (double) s->len_k * (double) dim;
   report (c, "attention", s->name, flops, measure (run_attention, &run, c->options));
   free (q);
   free (k);
   free (v);
+  free (bias);
   free (run.args.attention.y);
 }
 

@@ -71,6 +71,7 @@ run_attention (Backend *b, const void *args, float *y)
   one.n = 1;
   for (int64_t i = 0; i < a.n; i++)
     {
+      one.key_bias = a.key_bias ? a.key_bias + i * a.len_k : NULL;
       one.q = a.q + i * a.len_q * a.q_stride;
       one.k = a.k + i * a.len_k * a.k_stride;
       one.v = a.v + i * a.len_k * a.v_stride;
@@ -135,10 +136,12 @@ check_conv_alone (
 
 /* Three pictures of two heads. */
 static void
-check_attention_alone (Checker *c, int64_t len_q, int64_t len_k, int64_t head_dim, Compute compute)
+check_attention_alone (
+    Checker *c, int64_t len_q, int64_t len_k, int64_t head_dim, bool biased, Compute compute)
 {
-  if (!check_begin (c, "alone/attention/%s/%lldx%lldx%lld", check_compute_name (compute),
-                    (long long) len_q, (long long) len_k, (long long) head_dim))
+  if (!check_begin (c, "alone/attention/%s/%lldx%lldx%lld%s", check_compute_name (compute),
+                    (long long) len_q, (long long) len_k, (long long) head_dim,
+                    biased ? "+biased" : ""))
     return;
   int64_t dim = 2 * head_dim;
   AttentionArgs a = { .n = 3,
@@ -154,6 +157,11 @@ check_attention_alone (Checker *c, int64_t len_q, int64_t len_k, int64_t head_di
   a.q = check_input (c, a.n * len_q * dim, VALUES_NORMAL);
   a.k = check_input (c, a.n * len_k * dim, VALUES_NORMAL);
   a.v = check_input (c, a.n * len_k * dim, VALUES_NORMAL);
+  if (biased)
+    {
+      a.relative_bias = check_input (c, (len_q + len_k - 1) * a.n_heads, VALUES_NORMAL);
+      a.key_bias = check_input (c, a.n * len_k, VALUES_NORMAL);
+    }
   check_end (
       c,
       &(Case){ .outputs = check_outputs (c, a.n * len_q * dim), .args = &a, .run = run_attention });
@@ -173,7 +181,8 @@ check_alone (Checker *c)
       check_conv_alone (c, 5, 19, 33, 1, compute);
       check_conv_alone (c, 9, 64, 48, 2, compute);
       check_conv_alone (c, 32, 48, 80, 1, compute); /* enough tiles for Winograd */
-      check_attention_alone (c, 7, 13, 40, compute);
-      check_attention_alone (c, 100, 77, 64, compute);
+      check_attention_alone (c, 7, 13, 40, false, compute);
+      check_attention_alone (c, 100, 77, 64, false, compute);
+      check_attention_alone (c, 90, 300, 64, true, compute);
     }
 }
