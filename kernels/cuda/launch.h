@@ -246,7 +246,7 @@ typedef enum
   GK_WEIGHT_16,   /* (n_out, n_in) of the activations' type */
   GK_WEIGHT_Q8_0, /* GGUF blocks of 32 and 256 values, rows in a run */
   GK_WEIGHT_Q4_K,
-  GK_WEIGHT_NF4 /* two in a byte, high half first; a f32 scale for every 64 */
+  GK_WEIGHT_NF4 /* two codes in a byte, high half first; an f32 scale for every 64 */
 } GkWeightFormat;
 
 /* y = epilogue (x w^T). */
@@ -259,6 +259,7 @@ typedef struct
   GkWeightFormat format;
   const void *w;
   const float *w_scales; /* NF4: (n_out * n_in / 64) */
+  const float *w_book;   /* NF4: the 16 values that codes stand for */
   GkEpilogue epilogue;
 } GkGemm;
 int gk_gemm (const GkGemm *a, void *stream);

@@ -18,6 +18,7 @@
 #define GK_HAS_WGMMA (GK_ARCH == 90)
 
 #define GK_DEV static inline __attribute__ ((always_inline))
+#define GK_DEV_MEMBER inline __attribute__ ((always_inline))
 #define GK_BOTH static inline
 #define GK_KERNEL(n_threads, min_blocks) static void
 #define GK_UNROLL

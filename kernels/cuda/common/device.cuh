@@ -25,6 +25,7 @@
 #endif
 
 #define GK_DEV static __device__ __forceinline__
+#define GK_DEV_MEMBER __device__ __forceinline__
 #define GK_BOTH static __host__ __device__ __forceinline__
 #define GK_KERNEL(n_threads, min_blocks)                                                           \
   static __global__ void __launch_bounds__ (n_threads, min_blocks)

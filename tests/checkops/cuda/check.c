@@ -3,7 +3,7 @@
  *
  * checkops-cuda [--family NAME] [--op NAME] [--seed N] [--full] [--list] [--mutate] [--verbose]
  *
- * --op takes any part of a case's name; families are small, gemm, conv, attention, hopper. --mutate
+ * --op takes any part of a case's name; families are small, products, attention, hopper. --mutate
  * runs each case again without each barrier, wait and bound that it passes (one at a time): some
  * case has to fail, or the line is not covered. Exit status: 0 all passed, 1 some failed, 2 wrong
  * usage, 77 (skipped) when there is no device.
@@ -184,7 +184,7 @@ check_floats (Check *c, int64_t n, float scale, float offset)
 static size_t
 element_bytes (OutType type)
 {
-  return type == OUT_BYTES ? 1 : type == OUT_F32 ? 4 : 2;
+  return type == OUT_BYTES || type == OUT_E4M3 ? 1 : type == OUT_F32 ? 4 : 2;
 }
 
 Output
@@ -193,7 +193,7 @@ check_output (Check *c, OutType type, int64_t n, void *device)
   size_t size_bytes = (size_t) n * element_bytes (type);
   return (Output){ .device = device ? device
                                     : add_buffer (c, size_bytes, NULL, "the output",
-                                                  type == OUT_BYTES ? 1 : 2),
+                                                  element_bytes (type) == 1 ? 1 : 2),
                    .type = type,
                    .n = n,
                    .exact = check_host (c, n),
@@ -235,6 +235,8 @@ element (const Output *o, const void *data, int64_t i)
       return ((const float *) data)[i];
     case OUT_BYTES:
       return ((const uint8_t *) data)[i];
+    case OUT_E4M3:
+      return dtype_load (data, DTYPE_F8_E4M3, i);
     }
   return NAN;
 }
@@ -250,9 +252,10 @@ is_untouched (const Output *o, const void *data, int64_t i)
 }
 
 /* Limits on the relative root mean square error, and on an element's share of its magnitude: see
- * check.h.  f32 results are sums of f32 in another order; bytes may fall to either side. */
-static const double rms_limit[] = { 4e-3, 5e-4, 1e-5, 4e-3 };
-static const double share_limit[] = { 1.0 / 64, 1.0 / 512, 1e-4, 1.01 };
+ * check.h.  f32 results are sums of f32 in another order; bytes may fall to either side; of e4m3
+ * the magnitude is half a step (and a little, where the exact value lies between two). */
+static const double rms_limit[] = { 4e-3, 5e-4, 1e-5, 4e-3, 3e-2 };
+static const double share_limit[] = { 1.0 / 64, 1.0 / 512, 1e-4, 1.01, 1.01 };
 
 /* What is wrong with @data in @text, or false. */
 static bool
@@ -266,6 +269,8 @@ find_fault (Check *c, const Output *o, const void *data, char *text, size_t text
       double magnitude = o->type == OUT_BYTES  ? 1
                          : o->magnitude[i] > 0 ? o->magnitude[i]
                                                : fabs (exact) + 1e-6;
+      if (o->type == OUT_F16)
+        magnitude += 0x1p-15; /* half of the smallest f16, 2^-25, over the limit */
       if (o->exact[i] == GAP)
         {
           if (is_untouched (o, data, i))
@@ -429,7 +434,9 @@ main (int argc, char **argv)
   {
     const char *name;
     void (*run) (Check *c);
-  } families[] = { { "small", check_pointwise }, { "small", check_norms } };
+  } families[] = { { "small", check_pointwise }, { "small", check_norms },
+                   { "products", check_gemm },   { "products", check_gemm_formats },
+                   { "products", check_conv },   { "attention", check_attention } };
   Check c = { .seed = 1 };
   setvbuf (stdout, NULL, _IOLBF, 0);
   if (!parse (argc, argv, &c))

@@ -40,7 +40,8 @@ typedef enum
   OUT_BF16 = GK_TYPE_BF16,
   OUT_F16 = GK_TYPE_F16,
   OUT_F32 = GK_TYPE_F32,
-  OUT_BYTES
+  OUT_BYTES,
+  OUT_E4M3
 } OutType;
 
 /* What is expected; check_output makes it. */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * conv.c - cases of kernels/cuda/conv.cu.
+ */
+#include <stdlib.h>
+
+#include "check.h"
+
+typedef struct
+{
+  int64_t n, h_in, w_in, c_in, c_out;
+  int kernel, stride, pad;
+  bool upsample2, norm, bias, entry_add, add, in_place;
+} Shape;
+
+static const Shape shapes[] = {
+  { 2, 6, 5, 16, 24, 3, 1, 1, false, false, true, true, false, false },
+  { 1, 9, 7, 40, 33, 3, 1, 1, false, true, true, true, true, false },
+  { 2, 8, 8, 8, 16, 3, 2, 1, false, false, true, false, false, false },
+  { 1, 9, 6, 24, 8, 3, 2, 0, false, false, false, false, false,
+    false }, /* the VAE's: right, bottom */
+  { 1, 5, 4, 16, 16, 3, 1, 1, true, false, true, false, false, false },
+  { 1, 11, 7, 48, 72, 1, 1, 0, false, false, true, false, true, true },
+  { 3, 4, 4, 32, 16, 1, 1, 0, false, true, true, false, false, false },
+  { 1, 7, 9, 4, 20, 3, 1, 1, false, false, true, false, false, false }, /* conv_in */
+  { 1, 7, 9, 24, 3, 3, 1, 1, false, true, true, false, false, false },  /* conv_out */
+  { 1, 3, 5, 9, 5, 3, 1, 1, false, false, true, false, true, false },
+};
+
+static int
+run_conv (const void *args, void *stream)
+{
+  return gk_conv (args, stream);
+}
+
+static int64_t
+out_size (const Shape *s, int64_t in)
+{
+  int64_t seen = s->upsample2 ? 2 * in : in;
+  /* Without padding before, one pixel is padded behind. */
+  int64_t padding = s->kernel == 1 ? 0 : s->pad ? 2 * s->pad : 1;
+  return (seen + padding - s->kernel) / s->stride + 1;
+}
+
+/* (c_out, kernel, kernel, ceil8 (c_in)) from (c_out, c_in, kernel, kernel). */
+static void *
+upload_weights (Check *c, GkType type, const Shape *s, const float *w)
+{
+  int64_t taps = s->kernel * s->kernel, padded = (s->c_in + 7) / 8 * 8;
+  size_t n = (size_t) (s->c_out * taps * padded);
+  uint16_t *packed = calloc (n, sizeof *packed);
+  for (int64_t out = 0; out < s->c_out; out++)
+    for (int64_t i = 0; i < s->c_in; i++)
+      for (int64_t tap = 0; tap < taps; tap++)
+        {
+          float f = w[(out * s->c_in + i) * taps + tap];
+          packed[(out * taps + tap) * padded + i] =
+              type == GK_TYPE_F16 ? f32_to_f16 (f) : f32_to_bf16 (f);
+        }
+  void *device = check_upload (c, packed, n * sizeof *packed, "the weights");
+  free (packed);
+  return device;
+}
+
+/* What the convolution sees: normed values rounded as the kernel rounds them. */
+static float *
+norm_exactly (Check *c, GkType type, const Shape *s, const float *x, const float *affine)
+{
+  int64_t n = s->n * s->h_in * s->w_in * s->c_in, per_image = s->h_in * s->w_in * s->c_in;
+  float *y = check_host (c, n);
+  for (int64_t i = 0; i < n; i++)
+    {
+      const float *a = affine + (i / per_image * s->c_in + i % s->c_in) * 2;
+      float v = x[i] * a[0] + a[1];
+      v = (float) (v / (1 + exp (-(double) v)));
+      y[i] = type == GK_TYPE_F16 ? f16_to_f32 (f32_to_f16 (v)) : bf16_to_f32 (f32_to_bf16 (v));
+    }
+  return y;
+}
+
+static void
+check_one (Check *c, GkType type, const Shape *s)
+{
+  int64_t h_out = out_size (s, s->h_in), w_out = out_size (s, s->w_in);
+  int64_t n_y = s->n * h_out * w_out * s->c_out, taps = s->kernel * s->kernel;
+  int64_t n_x = s->n * s->h_in * s->w_in * s->c_in, n_w = s->c_out * s->c_in * taps;
+  if (!check_begin (c, "conv/%s/%lldx%lldx%lldx%lld-%lld/k%ds%d%s%s", check_type_name (type),
+                    (long long) s->n, (long long) s->h_in, (long long) s->w_in, (long long) s->c_in,
+                    (long long) s->c_out, s->kernel, s->stride, s->upsample2 ? "/up" : "",
+                    s->norm ? "/norm" : ""))
+    return;
+  Values x = check_values (c, type, n_x, 1, 0), add = check_values (c, type, n_y, 1, 0);
+  Values bias = check_floats (c, s->c_out, 1, 0);
+  Values entry_add = check_values (c, type, s->n * s->c_out, 1, 0);
+  Values affine = check_floats (c, s->n * s->c_in * 2, 1, 0);
+  Values w = check_values (c, type, n_w, 1 / sqrtf ((float) (s->c_in * taps)), 0);
+  Output y = check_output (c, (OutType) type, n_y, s->in_place ? add.device : NULL);
+  const float *seen = s->norm ? norm_exactly (c, type, s, x.host, affine.host) : x.host;
+  ConvArgs exact = { .n = s->n,
+                     .h_in = s->h_in,
+                     .w_in = s->w_in,
+                     .c_in = s->c_in,
+                     .h_out = h_out,
+                     .w_out = w_out,
+                     .c_out = s->c_out,
+                     .kernel = s->kernel,
+                     .stride = s->stride,
+                     .pad_top = s->pad,
+                     .pad_left = s->pad,
+                     .upsample2 = s->upsample2,
+                     .x = seen,
+                     .w = check_param (&w),
+                     .bias = s->bias ? check_param (&bias) : (Param){ 0 },
+                     .channel_add = s->entry_add ? entry_add.host : NULL,
+                     .add = s->add ? add.host : NULL,
+                     .y = y.exact };
+  ref_conv2d (&exact);
+  float *sizes_x = check_host (c, n_x), *sizes_w = check_host (c, n_w);
+  for (int64_t i = 0; i < n_x; i++)
+    sizes_x[i] = fabsf (seen[i]);
+  for (int64_t i = 0; i < n_w; i++)
+    sizes_w[i] = fabsf (w.host[i]);
+  ConvArgs sizes = exact;
+  sizes.x = sizes_x;
+  sizes.w.data = sizes_w;
+  sizes.bias = (Param){ 0 };
+  sizes.channel_add = sizes.add = NULL;
+  sizes.y = y.magnitude;
+  ref_conv2d (&sizes);
+  for (int64_t i = 0; i < n_y; i++)
+    y.magnitude[i] += fabsf (y.exact[i]) + 1e-6f;
+  GkConv args = { .type = type,
+                  .n = s->n,
+                  .h_in = s->h_in,
+                  .w_in = s->w_in,
+                  .c_in = s->c_in,
+                  .h_out = h_out,
+                  .w_out = w_out,
+                  .c_out = s->c_out,
+                  .kernel = s->kernel,
+                  .stride = s->stride,
+                  .pad_top = s->pad,
+                  .pad_left = s->pad,
+                  .upsample2 = s->upsample2,
+                  .x = x.device,
+                  .affine = s->norm ? affine.device : NULL,
+                  .w = upload_weights (c, type, s, w.host),
+                  .epilogue = { .bias = s->bias ? bias.device : NULL,
+                                .entry_add = s->entry_add ? entry_add.device : NULL,
+                                .add = s->add ? add.device : NULL,
+                                .rows_per_entry = h_out * w_out,
+                                .y = y.device,
+                                .y_stride = s->c_out } };
+  check_end (c, run_conv, &args, &y);
+}
+
+void
+check_conv (Check *c)
+{
+  for (int type = 0; type <= GK_TYPE_F16; type++)
+    for (int i = 0; i < COUNT (shapes); i++)
+      check_one (c, (GkType) type, &shapes[i]);
+  if (!check_is_full (c))
+    return;
+  static const Shape large[] = {
+    { 1, 40, 41, 8, 1060, 3, 1, 1, false, true, true, true, true, false },
+    { 1, 40, 39, 8, 1060, 3, 1, 1, false, false, true, false, false, false },
+  };
+  for (int type = 0; type <= GK_TYPE_F16; type++)
+    for (int i = 0; i < COUNT (large); i++)
+      check_one (c, (GkType) type, &large[i]);
+}
