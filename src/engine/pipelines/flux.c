@@ -88,6 +88,25 @@ check_vocabulary (int n_ids, int n_rows, const char *encoder, const char *path, 
                                          encoder, n_ids, path, n_rows);
 }
 
+/* A GGUF file's metadata. */
+static Unigram *
+unigram_of_pieces (const TokenPieces *p, Status *status)
+{
+  return unigram_new_pieces (&(UnigramPieces){ .n = p->n,
+                                               .pieces = p->pieces,
+                                               .lengths = p->lengths,
+                                               .scores = p->scores,
+                                               .kinds = p->kinds,
+                                               .charsmap = p->charsmap,
+                                               .charsmap_size = p->charsmap_size,
+                                               .no_space_prefix = p->no_space_prefix,
+                                               .keep_extra_spaces = p->keep_extra_spaces,
+                                               .unk_id = p->unk_id,
+                                               .eos_id = p->eos_id,
+                                               .pad_id = p->pad_id },
+                             status);
+}
+
 static Unigram *
 load_unigram (const Checkpoint *c, const char *tokenizers_dir, Status *status)
 {
@@ -95,6 +114,8 @@ load_unigram (const Checkpoint *c, const char *tokenizers_dir, Status *status)
     return unigram_new (c->t5_tokenizer, status);
   if (c->t5_model)
     return unigram_new_proto (c->t5_model, c->t5_model_size, status);
+  if (c->t5_pieces)
+    return unigram_of_pieces (c->t5_pieces, status);
   return unigram_new_bundled (tokenizers_dir, status);
 }
 
