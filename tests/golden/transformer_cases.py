@@ -117,17 +117,92 @@ def bfl(state, config):
     return out
 
 
-def check_bfl(original, state):
-    """diffusers' converter, which believes that every FLUX is 3072 wide, has to give back what we started from."""
+def split(original):
+    """The way back by diffusers' own converter, which believes that every FLUX is 3072 wide."""
     from diffusers.loaders import single_file_utils as F
 
     source = inspect.getsource(F.convert_flux_transformer_checkpoint_to_diffusers)
     assert source.count("inner_dim = 3072") == 1
     scope = dict(vars(F))
     exec(source.replace("inner_dim = 3072", f"inner_dim = {DIM}"), scope)
-    back = scope["convert_flux_transformer_checkpoint_to_diffusers"](dict(original))
+    return scope["convert_flux_transformer_checkpoint_to_diffusers"](dict(original))
+
+
+def check_bfl(original, state):
+    back = split(original)
     assert back.keys() == state.keys(), sorted(back.keys() ^ state.keys())[:6]
     assert all(torch.equal(back[k], state[k]) for k in back)
+
+
+def matrices(original, block):
+    return [k for k, v in original.items() if v.ndim == 2 and v.shape[-1] % block == 0]
+
+
+def write_q8(name, original):
+    """Returns: the values that the file holds"""
+    import gguf
+
+    kind, values = gguf.GGMLQuantizationType.Q8_0, {}
+    path = common.FIXTURES / "transformers" / f"{name}-q8.gguf"
+    writer = gguf.GGUFWriter(str(path), "flux")
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    packed = matrices(original, 32)
+    for key, value in original.items():
+        array = value.float().numpy()
+        if key in packed:
+            blocks = gguf.quants.quantize(array, kind)
+            writer.add_tensor(key, blocks, raw_dtype=kind)
+            array = gguf.quants.dequantize(blocks, kind)
+        else:
+            writer.add_tensor(key, array)
+        values[key] = torch.from_numpy(array.copy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return values
+
+
+def write_fp8(name, original):
+    values, tensors = {}, {"scaled_fp8": torch.zeros(0, dtype=torch.float8_e4m3fn)}
+    packed = matrices(original, 1)
+    for key, value in original.items():
+        if key in packed:
+            scale = value.float().abs().max() / 448
+            tensors[key] = (value.float() / scale).to(torch.float8_e4m3fn)
+            tensors[key.removesuffix("weight") + "scale_weight"] = scale
+            values[key] = tensors[key].float() * scale
+        else:
+            tensors[key] = value
+            values[key] = value.float()
+    tiny_models.write_safetensors(f"transformers/{name}-fp8.safetensors", {k: v.contiguous() for k, v in tensors.items()})
+    return values
+
+
+def write_nf4(name, original):
+    import bitsandbytes.functional as bnb
+
+    values, tensors = {}, {}
+    packed = matrices(original, 16)
+    for key, value in original.items():
+        if key not in packed:
+            tensors[key], values[key] = value, value.float()
+            continue
+        codes, state = bnb.quantize_4bit(value.float(), blocksize=64, quant_type="nf4", compress_statistics=False)
+        tensors[key] = codes
+        tensors.update({f"{key}.{k}": v for k, v in state.as_dict(packed=True).items()})
+        values[key] = bnb.dequantize_4bit(codes, state).float().reshape(value.shape)
+    tiny_models.write_safetensors(f"transformers/{name}-nf4.safetensors", {k: v.contiguous() for k, v in tensors.items()})
+    return values
+
+
+def quantised(name, module, original):
+    """The same pass with what quantised files hold; fused tensors are quantised as they are."""
+    out = {}
+    for kind, write in (("q8", write_q8), ("fp8", write_fp8), ("nf4", write_nf4)):
+        module.load_state_dict(split(write(name, original)))
+        out[f"{name}-{kind}.y"] = flux_pass(module, name, [(0, 4, 6)], 9, 2)[f"{name}.y"]
+    return out
 
 
 def flux_pass(module, name, grids, n_text, batch):
@@ -168,6 +243,8 @@ def export_flux():
             common.save_json("transformers/flux-dev/config.json", config)
             tensors.update(flux_pass(module, "flux-kontext", [(0, 3, 5), (1, 4, 3)], 7, 1))
         tensors.update(flux_pass(module, name, [(0, 4, 6)], 9, 2))
+        if name == "flux-schnell":
+            tensors.update(quantised(name, module, original))
     latent = common.normal("packed", 1, 4, 6, 10)
     tensors["packing.latent"] = latent
     tensors["packing.tokens"] = FluxPipeline._pack_latents(latent, 1, 4, 6, 10)

@@ -19,9 +19,9 @@
 #include "weights/mapped.h"
 #include "weights/safetensors.h"
 
-/* Of the largest value of a result.  Sums in another order than the reference's round to about 1e-6;
- * and the reference makes its sinusoids' angles in f32, where one of 900 radians is off by 5e-5.
- * Measured worst 1.3e-5 (FLUX), 3.0e-6 (the others). */
+/* Of the largest value of a result.  Sums in another order than the reference's round to about
+ * 1e-6; and the reference makes its sinusoids' angles in f32, where one of 900 radians is off by
+ * 5e-5. Measured worst 1.3e-5 (FLUX), 3.0e-6 (the others). */
 static const double TOLERANCE_F32 = 3e-5;
 /* Factors keep 8 bits: 2^-9 each, and errors of the layers add up as a random walk.  torch's own
  * bf16 autocast is off by 0.018 (T5) and 0.013 (umT5); measured worst here 0.019. */
@@ -235,15 +235,16 @@ prepare (Model *m, FluxCase *c, const FileTensor *grids)
   return true;
 }
 
+/* @inputs: whose they are; @name: whose result is expected */
 static void
-test_flux (Suite *s, const char *path, const char *name)
+test_flux (Suite *s, const char *path, const char *inputs, const char *name)
 {
   Model m;
-  FluxCase c = { .img = expected (s, name, "img"),
-                 .txt = expected (s, name, "txt"),
-                 .t = expected (s, name, "t"),
-                 .guidance = expected (s, name, "guidance"),
-                 .pooled = expected (s, name, "pooled") };
+  FluxCase c = { .img = expected (s, inputs, "img"),
+                 .txt = expected (s, inputs, "txt"),
+                 .t = expected (s, inputs, "t"),
+                 .guidance = expected (s, inputs, "guidance"),
+                 .pooled = expected (s, inputs, "pooled") };
   printf ("# %s\n", path);
   if (model_open (&m, s, path))
     {
@@ -252,7 +253,7 @@ test_flux (Suite *s, const char *path, const char *name)
       c.flux = flux_bind (&b, c.config);
     }
   Tensor *y =
-      c.flux && prepare (&m, &c, expected (s, name, "grids")) ? run (&m, flux_pass, &c) : NULL;
+      c.flux && prepare (&m, &c, expected (s, inputs, "grids")) ? run (&m, flux_pass, &c) : NULL;
   compare (s, name, "y", y);
   mem_free (c.modulation);
   mem_free (c.positions);
@@ -387,11 +388,14 @@ test_vae (Suite *s)
 static void
 test_all (Suite *s)
 {
-  test_flux (s, "flux-dev", "flux-dev");
-  test_flux (s, "flux-dev-bfl.safetensors", "flux-dev");
-  test_flux (s, "flux-dev-bfl.safetensors", "flux-kontext");
-  test_flux (s, "flux-schnell-bfl.safetensors", "flux-schnell");
-  test_flux (s, "flux-fill-bfl.safetensors", "flux-fill");
+  test_flux (s, "flux-dev", "flux-dev", "flux-dev");
+  test_flux (s, "flux-dev-bfl.safetensors", "flux-dev", "flux-dev");
+  test_flux (s, "flux-dev-bfl.safetensors", "flux-kontext", "flux-kontext");
+  test_flux (s, "flux-schnell-bfl.safetensors", "flux-schnell", "flux-schnell");
+  test_flux (s, "flux-fill-bfl.safetensors", "flux-fill", "flux-fill");
+  test_flux (s, "flux-schnell-q8.gguf", "flux-schnell", "flux-schnell-q8");
+  test_flux (s, "flux-schnell-fp8.safetensors", "flux-schnell", "flux-schnell-fp8");
+  test_flux (s, "flux-schnell-nf4.safetensors", "flux-schnell", "flux-schnell-nf4");
   test_packing (s);
   test_t5 (s, "t5", "t5");
   test_t5 (s, "umt5-wan.safetensors", "umt5");
