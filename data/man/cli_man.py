@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-COMMANDS = ["generate", "plan", "inspect", "recipe", "models"]
+COMMANDS = ["generate", "plan", "inspect", "convert", "recipe", "models"]
 HEAD = r'''.\" Made by cli_man.py from the program's own help.
 .TH GESSO-CLI 1 "" "Gesso {version}" "User Commands"
 .SH NAME

@@ -35,17 +35,24 @@ typedef struct
   const char *preview;    /* --preview */
   const char *level;      /* --level */
   int n_threads;          /* --threads */
+  const char *format;     /* --format */
+  bool force;             /* --force */
   bool json, help;
   char **operands; /* what is no flag */
   int n_operands;
 } Options;
 
-/* Reads flags: --json and --help; with @draws also one for every parameter of the recipe table, and
- * those of a command that draws.
- * Returns: false after @status says what is wrong with the usage */
-bool options_parse (Options *o, int argc, char **argv, bool draws, Status *status);
+typedef enum
+{
+  FLAGS_PLAIN,   /* --json and --help */
+  FLAGS_DRAW,    /* also one for every parameter of the recipe table, and what goes with them */
+  FLAGS_CONVERT, /* also --format, --force and --threads */
+} FlagSet;
+
+/* Returns: false after @status says what is wrong with the usage */
+bool options_parse (Options *o, int argc, char **argv, FlagSet set, Status *status);
 void options_clear (Options *o);
-void options_print_help (bool draws);
+void options_print_help (FlagSet set);
 
 /* Set by SIGINT and SIGTERM. */
 extern atomic_bool cli_cancel;
@@ -60,6 +67,7 @@ void json_print_string (const char *text);
 int command_generate (Options *o);
 int command_plan (Options *o);
 int command_inspect (Options *o);
+int command_convert (Options *o);
 int command_recipe (Options *o);
 int command_models (Options *o);
 
@@ -80,5 +88,7 @@ typedef struct
 void progress_init (Progress *p, bool json, int n_pictures);
 /* PipelineJob's callback; @data is the Progress. */
 void progress_step (void *data, int phase, int done, int total);
+/* The same under any name. */
+void progress_named (Progress *p, const char *label, int done, int total);
 void progress_clear_line (Progress *p);
 double progress_now (void);

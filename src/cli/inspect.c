@@ -28,29 +28,56 @@ static const Part parts[] = {
   { "preview decoder", "tiny." },
 };
 
-/* The element type most of a part's parameters have; "mixed" says that others occur. */
-static const char *
-part_precision (const WeightSet *set, const char *prefix, bool *mixed)
+/* What a part's weights are stored as. */
+typedef struct
 {
-  int64_t count[DTYPE_COUNT] = { 0 };
-  int best = -1, kinds = 0;
+  int64_t count[DTYPE_COUNT]; /* parameters */
+  int64_t n_bytes;
+  int main;  /* the format of most parameters; -1: there is no such part */
+  int kinds; /* how many formats occur */
+} Storage;
+
+static Storage
+part_storage (const WeightSet *set, const char *prefix)
+{
+  Storage s = { .main = -1 };
   for (int i = 0; i < weights_count (set); i++)
     {
       const Weight *w = weights_at (set, i);
       int64_t n = 1;
       for (int k = 0; k < w->rank; k++)
         n *= w->ne[k];
-      if (!strncmp (w->name, prefix, strlen (prefix)))
-        count[w->dtype] += n;
+      if (strncmp (w->name, prefix, strlen (prefix)) != 0)
+        continue;
+      s.count[w->dtype] += n;
+      s.n_bytes += weight_bytes (w);
     }
   for (int d = 0; d < DTYPE_COUNT; d++)
     {
-      kinds += count[d] > 0;
-      if (count[d] > 0 && (best < 0 || count[d] > count[best]))
-        best = d;
+      s.kinds += s.count[d] > 0;
+      if (s.count[d] > 0 && (s.main < 0 || s.count[d] > s.count[s.main]))
+        s.main = d;
     }
-  *mixed = kinds > 1;
-  return best < 0 ? NULL : dtype_name ((DType) best);
+  return s;
+}
+
+/* "q4_k" or "q4_k 97.2 %, f32 2.8 %": the most used first. */
+static void
+print_formats (const Storage *s, int64_t n_parameters)
+{
+  bool printed[DTYPE_COUNT] = { false };
+  if (s->kinds == 1)
+    printf ("%s", dtype_name ((DType) s->main));
+  for (int k = 0; s->kinds > 1 && k < s->kinds; k++)
+    {
+      int best = -1;
+      for (int d = 0; d < DTYPE_COUNT; d++)
+        if (s->count[d] > 0 && !printed[d] && (best < 0 || s->count[d] > s->count[best]))
+          best = d;
+      printed[best] = true;
+      printf ("%s%s %.1f %%", k ? ", " : "", dtype_name ((DType) best),
+              100.0 * (double) s->count[best] / (double) n_parameters);
+    }
 }
 
 static int
@@ -116,12 +143,14 @@ print_text (const Checkpoint *c)
             m->unet.in_channels == 9 ? ", inpainting (9 input channels)" : "");
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     {
-      bool mixed;
-      const char *precision = part_precision (c->weights, parts[i].prefix, &mixed);
-      if (precision)
-        printf ("  %-16s %10.3f M parameters, %s%s\n", parts[i].label,
-                (double) weights_parameters (c->weights, parts[i].prefix) / 1e6, precision,
-                mixed ? " (mixed)" : "");
+      Storage storage = part_storage (c->weights, parts[i].prefix);
+      int64_t n = weights_parameters (c->weights, parts[i].prefix);
+      if (storage.main < 0)
+        continue;
+      printf ("  %-16s %10.3f M parameters, %.1f MB, ", parts[i].label, (double) n / 1e6,
+              (double) storage.n_bytes / 1e6);
+      print_formats (&storage, n);
+      printf ("\n");
     }
   print_list ("missing or misshapen", weights_problem_count (c->weights), problem_at, c);
   print_list ("left over", count_unused (c->weights), unused_at, c);
@@ -156,16 +185,26 @@ print_json (const Checkpoint *c)
           "\"prediction\": \"%s\", \"zero_terminal_snr\": %s, \"parts\": {",
           family_name (m->family), layout_name (c->layout), c->container, (long long) c->file_bytes,
           m->prediction == PREDICTION_V ? "v" : "epsilon", m->zero_terminal_snr ? "true" : "false");
-  bool first = true, mixed;
+  bool first = true;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     {
-      const char *precision = part_precision (c->weights, parts[i].prefix, &mixed);
-      if (!precision)
+      Storage storage = part_storage (c->weights, parts[i].prefix);
+      if (storage.main < 0)
         continue;
-      printf ("%s\"%s\": {\"parameters\": %lld, \"precision\": \"%s\", \"mixed\": %s}",
+      printf ("%s\"%s\": {\"parameters\": %lld, \"bytes\": %lld, \"precision\": \"%s\", "
+              "\"mixed\": %s, \"formats\": {",
               first ? "" : ", ", parts[i].label,
-              (long long) weights_parameters (c->weights, parts[i].prefix), precision,
-              mixed ? "true" : "false");
+              (long long) weights_parameters (c->weights, parts[i].prefix),
+              (long long) storage.n_bytes, dtype_name ((DType) storage.main),
+              storage.kinds > 1 ? "true" : "false");
+      const char *comma = "";
+      for (int d = 0; d < DTYPE_COUNT; d++)
+        if (storage.count[d] > 0)
+          {
+            printf ("%s\"%s\": %lld", comma, dtype_name ((DType) d), (long long) storage.count[d]);
+            comma = ", ";
+          }
+      printf ("}}");
       first = false;
     }
   printf ("}");

@@ -16,18 +16,21 @@ typedef struct
 {
   const char *name;
   int (*run) (Options *o);
-  bool draws; /* takes the flags of a picture */
+  FlagSet flags;
   const char *synopsis, *summary;
 } Command;
 
 static const Command commands[] = {
-  { "generate", command_generate, true, "generate [FLAGS] PROMPT", "make pictures" },
-  { "plan", command_plan, true, "plan [FLAGS] [PROMPT]",
+  { "generate", command_generate, FLAGS_DRAW, "generate [FLAGS] PROMPT", "make pictures" },
+  { "plan", command_plan, FLAGS_DRAW, "plan [FLAGS] [PROMPT]",
     "say what a picture needs in memory and time" },
-  { "inspect", command_inspect, false, "inspect [--json] FILE...", "say what model files are" },
-  { "recipe", command_recipe, false, "recipe PICTURE",
+  { "inspect", command_inspect, FLAGS_PLAIN, "inspect [--json] FILE...",
+    "say what model files are" },
+  { "convert", command_convert, FLAGS_CONVERT, "convert --format NAME INPUT OUTPUT",
+    "write a model file in another storage format" },
+  { "recipe", command_recipe, FLAGS_PLAIN, "recipe PICTURE",
     "print the recipe inside a picture, as JSON" },
-  { "models", command_models, false, "models [--json]", "list the models found" },
+  { "models", command_models, FLAGS_PLAIN, "models [--json]", "list the models found" },
 };
 
 enum
@@ -57,7 +60,7 @@ print_help (void)
 {
   printf ("Gesso %s makes pictures from words, on this machine.\n\nUsage:\n", GESSO_VERSION);
   for (int i = 0; i < N_COMMANDS; i++)
-    printf ("  gesso-cli %-28s %s\n", commands[i].synopsis, commands[i].summary);
+    printf ("  gesso-cli %-36s %s\n", commands[i].synopsis, commands[i].summary);
   printf ("\nTry:  gesso-cli generate \"a red apple\"\n"
           "      gesso-cli COMMAND --help   for all flags\n");
 }
@@ -77,13 +80,13 @@ run_command (const Command *c, int argc, char **argv)
   Options o;
   Status status = { 0 };
   int code;
-  if (!options_parse (&o, argc, argv, c->draws, &status))
+  if (!options_parse (&o, argc, argv, c->flags, &status))
     code = cli_usage_error (&status);
   else if (o.help)
     {
       printf ("Usage: gesso-cli %s\n%c%s.\n\n", c->synopsis, c->summary[0] - 'a' + 'A',
               c->summary + 1);
-      options_print_help (c->draws);
+      options_print_help (c->flags);
       code = EXIT_DONE;
     }
   else
@@ -120,7 +123,8 @@ main (int argc, char **argv)
   Status status = { 0 };
   status_fail (
       &status, STATUS_ARGUMENT,
-      "There is no command %s; the commands are generate, plan, inspect, recipe and models.",
+      "There is no command %s; the commands are generate, plan, inspect, convert, recipe and "
+      "models.",
       argv[1]);
   return cli_usage_error (&status);
 }

@@ -19,6 +19,8 @@ enum
   FLAG_JSON,
   FLAG_LEVEL,
   FLAG_THREADS,
+  FLAG_FORMAT,
+  FLAG_FORCE,
   FLAG_HELP,
   MAX_FLAGS = 96,
   MAX_THREADS = 256
@@ -50,6 +52,17 @@ make_short_flags (FlagTable *t)
 {
   *t = (FlagTable){ .letters = ":h", /* getopt: report a missing value as ':' */
                     .options = { { "json", no_argument, NULL, FLAG_JSON },
+                                 { "help", no_argument, NULL, FLAG_HELP } } };
+}
+
+static void
+make_convert_flags (FlagTable *t)
+{
+  *t = (FlagTable){ .letters = ":h",
+                    .options = { { "format", required_argument, NULL, FLAG_FORMAT },
+                                 { "force", no_argument, NULL, FLAG_FORCE },
+                                 { "threads", required_argument, NULL, FLAG_THREADS },
+                                 { "json", no_argument, NULL, FLAG_JSON },
                                  { "help", no_argument, NULL, FLAG_HELP } } };
 }
 
@@ -120,6 +133,11 @@ take_flag (Options *o, int flag, char **argv, Status *status)
     case FLAG_PREVIEW:
       o->preview = optarg;
       return true;
+    case FLAG_FORMAT:
+      o->format = optarg;
+      return true;
+    case FLAG_FORCE:
+      return o->force = true;
     case FLAG_JSON:
       return o->json = true;
     case FLAG_LEVEL:
@@ -143,15 +161,14 @@ take_flag (Options *o, int flag, char **argv, Status *status)
 }
 
 bool
-options_parse (Options *o, int argc, char **argv, bool draws, Status *status)
+options_parse (Options *o, int argc, char **argv, FlagSet set, Status *status)
 {
   FlagTable flags;
   *o = (Options){ 0 };
   recipe_init (&o->recipe);
-  if (draws)
-    make_flags (&flags);
-  else
-    make_short_flags (&flags);
+  (set == FLAGS_DRAW      ? make_flags
+   : set == FLAGS_CONVERT ? make_convert_flags
+                          : make_short_flags) (&flags);
   opterr = 0;
   for (;;)
     {
@@ -194,9 +211,15 @@ print_param (const RecipeParam *p)
 }
 
 void
-options_print_help (bool draws)
+options_print_help (FlagSet set)
 {
-  if (!draws)
+  if (set == FLAGS_CONVERT)
+    printf (
+        "      --format NAME          bf16 or fp8 (scaled, as ComfyUI reads it) for safetensors,\n"
+        "                             q8_0 or q4_k for GGUF\n"
+        "      --force                replace a file that exists\n"
+        "      --threads N            threads; 0 for one a core\n");
+  if (set != FLAGS_DRAW)
     {
       printf ("      --json                 JSON on standard output\n"
               "  -h, --help                 this text\n");

@@ -62,6 +62,32 @@ draw_bar (const Progress *p, const char *label, int done, int total, double eta)
   fflush (stderr);
 }
 
+static double
+seconds_left (const Progress *p, int done, int total)
+{
+  return (progress_now () - p->phase_started) / (done > 0 ? done : 1) * (total - done);
+}
+
+void
+progress_named (Progress *p, const char *label, int done, int total)
+{
+  if (p->phase < 0)
+    {
+      p->phase = 0;
+      p->phase_started = p->started;
+    }
+  double eta = seconds_left (p, done, total);
+  if (p->json)
+    {
+      printf ("{\"event\": \"progress\", \"phase\": \"%s\", \"done\": %d, \"total\": %d, "
+              "\"eta_s\": %.2f}\n",
+              label, done, total, eta);
+      fflush (stdout);
+    }
+  else if (p->terminal)
+    draw_bar (p, label, done, total, eta);
+}
+
 void
 progress_step (void *data, int phase, int done, int total)
 {

@@ -189,6 +189,25 @@ atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *s
   return true;
 }
 
+bool
+atomic_file_write_at (
+    AtomicFile *file, uint64_t offset, const void *data, size_t n_bytes, Status *status)
+{
+  const char *p = data;
+  while (n_bytes > 0)
+    {
+      ssize_t n = pwrite (file->fd, p, n_bytes, (off_t) offset);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return fail_io (status, "write", file->path, errno);
+      p += n;
+      offset += (uint64_t) n;
+      n_bytes -= (size_t) n;
+    }
+  return true;
+}
+
 /* So that the new name, too, survives a power cut.  Some file systems refuse it: no harm. */
 static void
 sync_folder (const char *path)

@@ -48,6 +48,9 @@ typedef struct
 
 bool atomic_file_open (AtomicFile *file, const char *path, Status *status);
 bool atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *status);
+/* Over bytes that were written before; what is written next still goes to the end. */
+bool atomic_file_write_at (
+    AtomicFile *file, uint64_t offset, const void *data, size_t n_bytes, Status *status);
 /* atomic_file_commit:
  * @overwrite: replace a file of that name; else it is an error that there is one
  *

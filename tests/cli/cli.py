@@ -7,6 +7,7 @@ Usage: cli.py GESSO_CLI SOURCE_ROOT.  Prints TAP; needs nothing but Python.
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import struct
@@ -182,7 +183,7 @@ def test_help_and_version():
     for args in ((), ("help",), ("--help",), ("-h",)):
         assert b"generate" in run(*args).out
     assert run("--version").out.startswith(b"Gesso ")
-    for command in ("generate", "plan", "inspect", "recipe", "models"):
+    for command in ("generate", "plan", "inspect", "convert", "recipe", "models"):
         assert b"Usage: gesso-cli " + command.encode() in run(command, "--help").out
 
 
@@ -512,6 +513,117 @@ def test_inspect():
     result = Result(subprocess.run([CLI, "inspect", "--json", str(garbage), MODEL], env=environment(HOME),
                                    capture_output=True, timeout=60))
     assert result.status == FAILED and result.lines()[1]["family"] == "SD 1.5"
+
+
+LDM = str(FIXTURES / "sdxl-tiny-ldm.safetensors")
+# format: ending, how far the latent of two steps may be from that of the source, relative to its largest value.
+# Measured: 0.025, 0.059, 0.029, 0.39 (these random networks enlarge an error of their weights tenfold); twice that, and
+# less for q4_k, as beyond 1 nothing of the picture is left.
+CONVERSIONS = {"bf16": ("safetensors", 0.05), "fp8": ("safetensors", 0.12), "q8_0": ("gguf", 0.06),
+               "q4_k": ("gguf", 0.6)}
+
+
+def test_convert():
+    out = folder("converted")
+    for name, (ending, _) in CONVERSIONS.items():
+        path = out / f"{name}.{ending}"
+        lines = run("convert", "--json", "--format", name, LDM, str(path)).lines()
+        tensors = [line for line in lines if line["event"] == "tensor"]
+        done = lines[-1]
+        assert done["event"] == "done" and done["bytes"] == path.stat().st_size < 1.05 * os.path.getsize(LDM), done
+        assert done["tensors"] == len(tensors) > 500 and done["converted"] > 30
+        assert 0 < done["worst_relative_rms"] < (0.1 if name == "q4_k" else 0.03), done
+        changed = [t for t in tensors if t["from"].lower() != t["to"]]
+        assert len(changed) == done["converted"] and all(t["max_error"] < 1 for t in tensors)
+        seen = run("inspect", "--json", str(path)).lines()[0]
+        unet = seen["parts"]["U-Net"]
+        assert sum(unet["formats"].values()) == unet["parameters"] and {"fp8": "f8_e4m3"}.get(name, name) in unet["formats"]
+        assert seen["family"] == "SDXL" and not seen["missing"] and not seen["left_over"], seen
+        assert seen["unknown"] == run("inspect", "--json", LDM).lines()[0]["unknown"]
+        again = out / f"again-{name}.safetensors"  # what was quantised is read as any other
+        run("convert", "--format", "bf16", str(path), str(again), expect=FAILED if name == "bf16" else DONE)
+    assert b"relative rms" in run("convert", "--format", "fp8", "--force", LDM, str(out / "fp8.safetensors")).out
+    assert not [n for n in names(out) if ".part" in n]
+
+
+def test_convert_refuses():
+    out = folder("refused")
+    there = out / "there.gguf"
+    there.write_bytes(b"mine")
+    run("convert", LDM, str(out / "x.gguf"), expect=USAGE)
+    run("convert", "--format", "q4_k", LDM, expect=USAGE)
+    run("convert", "--format", "int3", LDM, str(out / "x.gguf"), expect=USAGE)
+    run("convert", "--format", "q4_k", LDM, str(out / "x.safetensors"), expect=USAGE)
+    run("convert", "--format", "q4_k", LDM, str(there), expect=FAILED)
+    assert there.read_bytes() == b"mine"
+    run("convert", "--format", "bf16", MODEL, str(out / "x.safetensors"), expect=FAILED)
+    run("convert", "--format", "bf16", str(HOME / "nothing"), str(out / "x.safetensors"), expect=FAILED)
+    run("convert", "--format", "q8_0", str(FIXTURES / "sd15-tiny/vae/diffusion_pytorch_model.safetensors"),
+        str(out / "x.gguf"), expect=FAILED)
+    run("convert", "--format", "bf16", LDM, str(out / "no/such/folder/x.safetensors"), expect=FAILED)
+    run("convert", "--format", "q4_k", "--force", LDM, str(there))
+    assert there.read_bytes()[:4] == b"GGUF" and names(out) == ["there.gguf"], names(out)
+
+
+def test_convert_full_disk():
+    out = folder("full")
+    limit = 300000
+    done = subprocess.run([CLI, "convert", "--format", "bf16", LDM, str(out / "x.safetensors")], capture_output=True,
+                          env=environment(HOME), timeout=60,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.returncode == FAILED and b"disk is full" in done.stderr and done.stderr.count(b"\n") == 1, done.stderr
+    assert names(out) == [], names(out)
+
+
+def sparse_model(path, n_bytes):
+    """A U-Net by its names, a hole by its content."""
+    header = {"input_blocks.0.0.weight": {"dtype": "F16", "shape": [320, 4, 3, 3], "data_offsets": [0, 23040]},
+              "big.weight": {"dtype": "F16", "shape": [n_bytes // 512, 256], "data_offsets": [23040, 23040 + n_bytes]}}
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(8 + len(text) + 23040 + n_bytes)
+
+
+def test_convert_stops():
+    out = folder("stopped")
+    sparse_model(HOME / "sparse.safetensors", 4 << 30)
+    process = subprocess.Popen([CLI, "convert", "--json", "--format", "q4_k", str(HOME / "sparse.safetensors"),
+                                str(out / "x.gguf")], env=environment(HOME), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    assert json.loads(process.stdout.readline())["event"] == "progress"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == FAILED and b"Cancelled" in err, (process.returncode, err)
+    assert names(out) == [], names(out)
+    os.unlink(HOME / "sparse.safetensors")
+
+
+def latent(model, name):
+    path = HOME / f"latent-{name}.safetensors"
+    run("generate", "--model", str(model), *SMALL[2:], "--seed", "3", "--latent-out", str(path), "--output",
+        str(folder("latents")) + "/", "a red apple")
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    n = (len(data) - 8 - length) // 4
+    return struct.unpack(f"<{n}f", data[8 + length:])
+
+
+def test_convert_and_draw():
+    """A U-Net in every format draws nearly what its source draws, and not the same."""
+    exact = latent(MODEL, "source")
+    seen = {exact}
+    for name, (ending, allowed) in CONVERSIONS.items():
+        model = HOME / f"model-{name}"
+        shutil.copytree(MODEL, model)
+        unet = model / "unet/diffusion_pytorch_model.safetensors"
+        run("convert", "--format", name, str(unet), str(HOME / f"unet.{ending}"), "--force")
+        shutil.move(HOME / f"unet.{ending}", unet)
+        made = latent(model, name)
+        error = max(abs(a - b) for a, b in zip(made, exact)) / max(map(abs, exact))
+        assert 0 < error < allowed, (name, error)
+        assert made not in seen
+        seen.add(made)
 
 
 def test_models():

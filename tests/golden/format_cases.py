@@ -45,6 +45,20 @@ def dequantize(blocks, kind):
     return torch.from_numpy(gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType[kind]).astype(numpy.float32))
 
 
+def encoded():
+    """Numbers, ties and extremes among them, and what gguf and torch make of them."""
+    import gguf
+
+    values = common.normal("encode", 512)
+    values[32:64] = 0
+    values[64:96] = torch.arange(32) / 512 - 0.03  # denormal in e4m3, with ties
+    values[96:128] = (torch.arange(32) + 16.5) * 16  # beyond 448, ties between codes
+    values[100] = -0.0
+    q8_0 = gguf.quants.quantize(values.numpy(), gguf.GGMLQuantizationType.Q8_0)
+    e4m3 = values.clamp(-448, 448).to(torch.float8_e4m3fn).view(torch.uint8)
+    return {"encode.values": values, "encode.q8_0": torch.from_numpy(q8_0), "encode.f8_e4m3": e4m3}
+
+
 def export_blocks():
     tensors = {}
     for kind in BLOCKS:
@@ -55,6 +69,7 @@ def export_blocks():
     for name, dtype in (("f8_e4m3", torch.float8_e4m3fn), ("f8_e5m2", torch.float8_e5m2)):
         tensors[f"{name}.blocks"] = codes
         tensors[f"{name}.values"] = codes.view(dtype).float()
+    tensors |= encoded()
     common.save_tensors("formats/blocks.safetensors", tensors)
 
 

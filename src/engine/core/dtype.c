@@ -98,16 +98,15 @@ dtype_load (const void *data, DType dtype, int64_t i)
   return f;
 }
 
+/* e4m3 has f16's layout with a bit less of exponent, whose bias is 8 less; its single NaN would be
+ * 480. */
 static float
-f8_to_f32 (uint8_t b, int mantissa_bits, int bias)
+e4m3_to_f32 (uint8_t b)
 {
-  int exponent = (b & 0x7f) >> mantissa_bits, mantissa = b & ((1 << mantissa_bits) - 1);
-  float sign = b & 0x80 ? -1.0f : 1.0f;
-  if (mantissa_bits == 3 ? (b & 0x7f) == 0x7f : exponent == 31)
-    return mantissa_bits == 2 && mantissa == 0 ? sign * INFINITY : NAN;
-  if (exponent == 0)
-    return sign * ldexpf ((float) mantissa, 1 - bias - mantissa_bits);
-  return sign * ldexpf ((float) (mantissa | 1 << mantissa_bits), exponent - bias - mantissa_bits);
+  int magnitude = b & 0x7f;
+  if (magnitude == 0x7f)
+    return NAN;
+  return 256 * f16_to_f32 ((uint16_t) ((b & 0x80) << 8 | magnitude << 7));
 }
 
 #define LOAD(type, expression)                                                                     \
@@ -149,9 +148,9 @@ dtype_to_f32 (float *out, const void *in, DType dtype, int64_t n)
     case DTYPE_BOOL:
       LOAD (uint8_t, v);
     case DTYPE_F8_E4M3:
-      LOAD (uint8_t, f8_to_f32 (v, 3, 7));
+      LOAD (uint8_t, e4m3_to_f32 (v));
     case DTYPE_F8_E5M2:
-      LOAD (uint8_t, f8_to_f32 (v, 2, 15));
+      LOAD (uint8_t, f16_to_f32 ((uint16_t) (v << 8)));
     case DTYPE_Q8_0:
     case DTYPE_Q6_K:
     case DTYPE_Q5_K:

@@ -452,12 +452,12 @@ checkpoint_add (Checkpoint *c, const char *path, const char *prefix, Status *sta
   checkpoint_free (other);
   if (!weights_absorb (c->weights, from, replaced, status))
     return false;
-  c->t5_pieces = pieces ? pieces : c->t5_pieces;
   merge_config (&c->config, &config, kind);
   c->file_bytes += file_bytes;
   if (kind == PART_T5)
     {
-      c->t5_model = t5_model; /* in what was absorbed */
+      c->t5_pieces = pieces; /* in what was absorbed, as is the model */
+      c->t5_model = t5_model;
       c->t5_model_size = t5_model_size;
       c->t5_tokenizer = NULL;
     }

@@ -85,3 +85,14 @@ mapped_will_need (const void *data, size_t size)
   if (data && size)
     madvise ((void *) begin, (uintptr_t) data + size - begin, MADV_WILLNEED);
 }
+
+/* Whole pages only: their neighbours may be in use. */
+void
+mapped_wont_need (const void *data, size_t size)
+{
+  uintptr_t page = (uintptr_t) sysconf (_SC_PAGESIZE);
+  uintptr_t begin = ((uintptr_t) data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t) data + size) / page * page;
+  if (data && begin < end)
+    madvise ((void *) begin, end - begin, MADV_DONTNEED);
+}

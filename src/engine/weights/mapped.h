@@ -26,6 +26,9 @@ void mapped_close (MappedFile *file);
 /* Asks the system to read these bytes ahead; a hint, never fails. */
 void mapped_will_need (const void *data, size_t size);
 
+/* Gives memory of these bytes back; they are read again when they are touched.  A hint, too. */
+void mapped_wont_need (const void *data, size_t size);
+
 /* The last component of a path, for messages. */
 const char *path_base (const char *path);
 
