@@ -82,7 +82,7 @@ families_of_model (GessoParameterList *self)
   g_autofree char *name = gesso_form_dup_text (self->form, "model");
   if (!name[0])
     return PARAM_FOR_SD; /* the model that ships */
-  g_autoptr (GessoModelFile) file =
+  GessoModelFile *file =
       gesso_library_find_model (self->library, GESSO_FILE_CHECKPOINT, name, NULL);
   const char *family = file ? gesso_model_file_get_family (file) : "";
   if (g_str_equal (family, "FLUX.1"))

@@ -25,11 +25,10 @@ print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate
                 p->n_passes, p->n_ops, (double) p->activation_bytes / MIB,
                 (double) p->weight_bytes / MIB, p->flops * p->n_passes / 1e12,
                 estimate->seconds[i]);
+      if (p->once_weight_bytes > 0)
+        printf ("%41s %6.0f MiB, read once before the first step and not again\n", "",
+                (double) p->once_weight_bytes / MIB);
     }
-  const PhasePlan *denoise = &plan->phases[PHASE_DENOISE];
-  if (denoise->once_weight_bytes > 0)
-    printf ("%-8s %41.0f MiB, read once before the first step and not again\n", "",
-            (double) denoise->once_weight_bytes / MIB);
   printf (
       "\nmemory   %.0f MiB of its own (%.0f MiB of it scratch), and %.0f MiB of weights that stay "
       "mapped in the file\n",

@@ -84,7 +84,9 @@ is_model_folder (const char *path)
 static bool
 has_model_extension (const char *name)
 {
-  static const char *const extensions[] = { ".safetensors", ".sft", ".ckpt", ".pt", ".pth" };
+  static const char *const extensions[] = {
+    ".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth"
+  };
   size_t n = strlen (name);
   for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
     {
