@@ -183,11 +183,13 @@ read_clip (Comfy *w, const GraphNode *encoder)
   return true;
 }
 
-/* SDXL's encoder has a text for each of its two models. */
+/* SDXL's and FLUX's encoders have a text for each of their two models. */
 static bool
 note_second_text (Comfy *w, GraphNode *node, const char *text)
 {
   const char *other = graph_text (&w->graph, node, "text_l");
+  if (!other)
+    other = graph_text (&w->graph, node, "clip_l");
   char excerpt[TEXT_EXCERPT_SIZE];
   return !other || strcmp (other, text) == 0 ||
          notes_add (w->im->notes, w->im->status,

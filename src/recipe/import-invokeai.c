@@ -107,6 +107,7 @@ import_invokeai (Import *im, struct json_object *m)
                                            { "height", "height" },
                                            { "seed", "seed" },
                                            { "cfg_scale", "guidance_scale" },
+                                           { "guidance", "distilled_guidance" }, /* FLUX */
                                            { "steps", "steps" },
                                            { "cfg_rescale_multiplier", "guidance_rescale" },
                                            { "clip_skip", "clip_skip" } };
@@ -116,6 +117,7 @@ import_invokeai (Import *im, struct json_object *m)
                                       "height",
                                       "seed",
                                       "cfg_scale",
+                                      "guidance",
                                       "steps",
                                       "cfg_rescale_multiplier",
                                       "clip_skip",

@@ -55,19 +55,23 @@ set_swarm_sampling (Import *im, struct json_object *params)
 bool
 import_swarmui (Import *im, struct json_object *root)
 {
-  static const char *const fields[][2] = {
-    { "prompt", "prompt" }, { "negativeprompt", "negative_prompt" },
-    { "model", "model" },   { "seed", "seed" },
-    { "steps", "steps" },   { "cfgscale", "guidance_scale" },
-    { "width", "width" },   { "height", "height" },
-    { "vae", "vae" }
-  };
+  static const char *const fields[][2] = { { "prompt", "prompt" },
+                                           { "negativeprompt", "negative_prompt" },
+                                           { "model", "model" },
+                                           { "seed", "seed" },
+                                           { "steps", "steps" },
+                                           { "cfgscale", "guidance_scale" },
+                                           { "fluxguidancescale", "distilled_guidance" },
+                                           { "width", "width" },
+                                           { "height", "height" },
+                                           { "vae", "vae" } };
   static const char *const read[] = { "prompt",
                                       "negativeprompt",
                                       "model",
                                       "seed",
                                       "steps",
                                       "cfgscale",
+                                      "fluxguidancescale",
                                       "width",
                                       "height",
                                       "vae",

@@ -204,7 +204,7 @@ test_resume (Suite *s, SamplerKind sampler, Convention convention)
 
 /* Outside the mask the start picture's latent stays. */
 static void
-test_inpaint (Suite *s, SamplerKind sampler, Convention convention)
+test_inpaint (Suite *s, SamplerKind sampler, Convention convention, const char *test)
 {
   char name[96];
   Status status = { 0 };
@@ -226,7 +226,7 @@ test_inpaint (Suite *s, SamplerKind sampler, Convention convention)
     }
   bool unipc = sampler == SAMPLER_UNIPC || sampler == SAMPLER_UNIPC_BH2;
   report (s, kept / largest <= (unipc ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && painted > 0.01,
-          sampler_case (name, sizeof name, "inpaint", sampler, convention),
+          sampler_case (name, sizeof name, test, sampler, convention),
           "kept part off by %.1e, painted by %.1e", kept / largest, painted / largest);
   mem_free (z);
   pipeline_result_clear (&r);
@@ -241,7 +241,7 @@ test_samplers (Suite *s)
         {
           test_batch (s, (SamplerKind) k, (Convention) c);
           test_resume (s, (SamplerKind) k, (Convention) c);
-          test_inpaint (s, (SamplerKind) k, (Convention) c);
+          test_inpaint (s, (SamplerKind) k, (Convention) c, "inpaint");
         }
 }
 
@@ -311,7 +311,7 @@ test_odd_sizes (Suite *s)
 
 typedef struct
 {
-  int n_text, n_encode;
+  int n_text, n_encode, n_preview;
 } Counts;
 
 static void
@@ -377,6 +377,66 @@ test_plan (Suite *s)
           (long long) denoise->once_weight_bytes, (long long) all);
   report (s, denoise->n_passes == 2 * 2 * STEPS && plan.phases[PHASE_ENCODE].n_passes == 1,
           "plan/passes", "%d passes", denoise->n_passes);
+}
+
+/* What people draw each variant with. */
+static void
+test_defaults (Suite *s)
+{
+  static const struct
+  {
+    FluxVariant variant;
+    int steps;
+    double guidance;
+  } want[] = { { FLUX_DEV, 20, 3.5 }, { FLUX_SCHNELL, 4, 0 }, { FLUX_KONTEXT, 20, 2.5 },
+               { FLUX_FILL, 28, 30 }, { FLUX_CANNY, 28, 30 }, { FLUX_DEPTH, 28, 10 },
+               { FLUX_KREA, 28, 3.5 } };
+  for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+    {
+      char name[64];
+      PipelineJob job;
+      Checkpoint model = *pipeline_checkpoint (s->pipeline);
+      model.config.flux.variant = want[i].variant;
+      pipeline_job_defaults (&model, &job);
+      snprintf (name, sizeof name, "defaults/%s", flux_variant_name (want[i].variant));
+      report (s,
+              job.steps == want[i].steps && job.distilled_guidance == want[i].guidance &&
+                  job.guidance_scale == 1 && job.width == 1024 && job.prediction == PREDICTION_FLOW,
+              name, "%d steps, guidance %g", job.steps, job.distilled_guidance);
+    }
+}
+
+static void
+count_pixels_cb (void *data, const uint8_t *rgb, int width, int height, int step)
+{
+  Counts *c = data;
+  c->n_preview += width == WIDTH / 2 && height == HEIGHT / 2 && rgb[0] + rgb[1] + rgb[2] > 0;
+}
+
+static void
+test_preview (Suite *s)
+{
+  Counts counts = { 0 };
+  PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
+  job.preview = count_pixels_cb;
+  job.data = &counts;
+  PipelineResult r = generate (s, &job);
+  report (s, counts.n_preview == STEPS, "preview/each-step", "%d", counts.n_preview);
+  pipeline_result_clear (&r);
+}
+
+/* ComfyUI keeps the unmasked part with Fill, too; diffusers leaves it to the network. */
+static void
+test_fill_keeps (Suite *s)
+{
+  Status status = { 0 };
+  Suite fill = *s;
+  if (!(fill.pipeline = open_model (s, "flux-tiny-fill", &status)))
+    bail_out (&status);
+  test_inpaint (&fill, SAMPLER_EULER, CONVENTION_COMFYUI, "fill");
+  s->n = fill.n;
+  s->n_failed = fill.n_failed;
+  pipeline_free (fill.pipeline);
 }
 
 static void
@@ -467,6 +527,9 @@ main (void)
   test_odd_sizes (&s);
   test_reference (&s);
   test_plan (&s);
+  test_defaults (&s);
+  test_preview (&s);
+  test_fill_keeps (&s);
   test_refusals (&s);
   test_cancel (&s);
   printf ("1..%d\n", s.n);
