@@ -37,6 +37,28 @@ test_first_run_makes_a_picture (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (prompts[0], ==, "a red apple");
 }
 
+/* The window said 5 where the model's own page says 4. */
+static void
+test_first_run_proposes_what_the_model_is_meant_for (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *page =
+      g_build_filename (g_getenv ("GESSO_DATA"), "models", "gesso-mini", "README.md", NULL);
+  g_autofree char *text = NULL;
+  g_assert_true (g_file_get_contents (page, &text, NULL, NULL));
+  g_autoptr (GRegex) pattern =
+      g_regex_new ("(\\d+) steps, guidance ([\\d.]+), (\\d+)x", 0, 0, NULL);
+  g_autoptr (GMatchInfo) match = NULL;
+  g_assert_true (g_regex_match (pattern, text, 0, &match));
+  WAIT (f, planned);
+  static const char *const keys[] = { "steps", "guidance_scale", "width" };
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autofree char *said = g_match_info_fetch (match, (int) i + 1);
+      g_autofree char *proposed = gesso_form_dup_filled (f->form, keys[i]);
+      g_assert_cmpstr (proposed, ==, said);
+    }
+}
+
 static void
 test_first_run_card_can_be_closed (Fixture *f, gconstpointer unused)
 {
@@ -684,6 +706,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   gtk_init ();
   ADD ("first-run/makes-a-picture", test_first_run_makes_a_picture);
+  ADD ("first-run/proposes-what-the-model-is-meant-for",
+       test_first_run_proposes_what_the_model_is_meant_for);
   ADD ("first-run/card-can-be-closed", test_first_run_card_can_be_closed);
   g_test_add_func ("/ui/prompt/weight-edits-text", test_prompt_weight_edits_text);
   g_test_add_func ("/ui/prompt/weight-keeps-the-selection", test_prompt_weight_keeps_the_selection);

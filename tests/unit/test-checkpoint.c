@@ -88,6 +88,54 @@ test_folder_configs_win (void)
   checkpoint_free (c);
 }
 
+/* A folder of links with a gesso.json of its own: what its maker means the model for. */
+static Checkpoint *
+open_with_suggestions (const char *json, Status *status)
+{
+  static const char *const parts[] = {
+    "model_index.json", "scheduler",   "text_encoder", "text_encoder_2",
+    "tokenizer",        "tokenizer_2", "unet",         "vae"
+  };
+  g_autofree char *dir = g_dir_make_tmp ("gesso-XXXXXX", NULL);
+  g_autofree char *own = g_build_filename (dir, "gesso.json", NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *name = g_build_filename ("sdxl-tiny", parts[i], NULL);
+      g_autofree char *target = fixture (name), *link = g_build_filename (dir, parts[i], NULL);
+      g_assert_cmpint (symlink (target, link), ==, 0);
+    }
+  g_assert_true (g_file_set_contents (own, json, -1, NULL));
+  Checkpoint *c = checkpoint_open (dir, true, status);
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *link = g_build_filename (dir, parts[i], NULL);
+      g_unlink (link);
+    }
+  g_unlink (own);
+  g_rmdir (dir);
+  return c;
+}
+
+static void
+test_folder_says_what_it_is_meant_for (void)
+{
+  Status status = { 0 };
+  Checkpoint *c = open_with_suggestions ("{\"guidance_scale\": 3.5}", &status);
+  g_assert_cmpstr (status.message, ==, "");
+  g_assert_cmpfloat (c->config.guidance_scale, ==, 3.5);
+  g_assert_cmpint (c->config.steps, ==, 0); /* left to the family */
+  checkpoint_free (c);
+  static const char *const bad[] = { "{\"guidance_scale\": -1}", "{\"guidance_scale\": 1e9}",
+                                     "{\"steps\": -3}", "{\"steps\": 1001}", "4" };
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      Status refused = { 0 };
+      g_assert_null (open_with_suggestions (bad[i], &refused));
+      g_assert_cmpint (refused.code, ==, STATUS_FORMAT);
+      g_assert_nonnull (strstr (refused.message, "gesso.json"));
+    }
+}
+
 /* ---- adding parts ---- */
 
 static void
@@ -306,6 +354,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/weights/checkpoint/layouts-agree", test_layouts_agree);
   g_test_add_func ("/weights/checkpoint/configs-win", test_folder_configs_win);
+  g_test_add_func ("/weights/checkpoint/meant-for", test_folder_says_what_it_is_meant_for);
   g_test_add_func ("/weights/checkpoint/add", test_add_parts);
   g_test_add_func ("/weights/checkpoint/says-what-a-file-is", test_open_says_what_a_file_is);
   g_test_add_func ("/weights/checkpoint/snapshot", test_open_finds_the_snapshot);

@@ -21,6 +21,8 @@ from diffusers import EulerDiscreteScheduler
 
 KEPT = ("README.md", "NOTICE", "contact-sheet.png")
 
+# What evaluate.py measures with, and what the window proposes.
+SUGGESTED = {"guidance_scale": 4, "steps": 20}
 INDEX = {
     "_class_name": "StableDiffusionXLPipeline",
     "force_zeros_for_empty_prompt": True,
@@ -107,6 +109,7 @@ def main():
     write_tokenizer(scratch / "tokenizer_2", "!")
     EulerDiscreteScheduler(**SCHEDULER).save_config(scratch / "scheduler")
     write_json(scratch / "model_index.json", INDEX)
+    write_json(scratch / "gesso.json", SUGGESTED)
 
     for name in KEPT:
         if (args.folder / name).exists():

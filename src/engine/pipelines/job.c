@@ -28,6 +28,10 @@ pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
    * expect. */
   job->convention = c->is_diffusers_folder ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
   pipeline_family (c->family)->job_defaults (c, job);
+  if (c->guidance_scale > 0)
+    job->guidance_scale = c->guidance_scale;
+  if (c->steps > 0)
+    job->steps = c->steps;
 }
 
 bool

@@ -142,4 +142,7 @@ typedef struct
   bool force_zeros_for_empty_prompt;
   int sample_size; /* latent pixels a side, from a folder's unet/config.json; 0: not said */
   bool is_diffusers_folder;
+  /* A folder's gesso.json: what its maker means it to be sampled with; 0: not said */
+  double guidance_scale;
+  int steps;
 } ModelConfig;

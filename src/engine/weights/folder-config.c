@@ -13,7 +13,9 @@ enum
 {
   LARGEST = 1 << 24, /* no count in a config comes near */
   DEFAULT_HEADS = 8,
-  MAX_DEPTH = 64
+  MAX_DEPTH = 64,
+  MAX_GUIDANCE = 100, /* as a recipe */
+  MAX_STEPS = 1000
 };
 
 typedef struct
@@ -429,6 +431,17 @@ apply_scheduler (Config *c, ModelConfig *config)
   return apply_prediction (c, config);
 }
 
+/* gesso.json: { "guidance_scale": 4, "steps": 20 }, both optional. */
+static bool
+apply_suggestions (Config *c, ModelConfig *config)
+{
+  json_member_double (c->object, "guidance_scale", &config->guidance_scale);
+  json_member_int (c->object, "steps", &config->steps);
+  if (!(config->guidance_scale >= 0 && config->guidance_scale <= MAX_GUIDANCE))
+    return nonsense (c, "guidance_scale");
+  return (config->steps >= 0 && config->steps <= MAX_STEPS) || nonsense (c, "steps");
+}
+
 static bool
 apply_file (ModelConfig *config,
             const char *path,
@@ -447,10 +460,13 @@ folder_apply_pipeline (ModelConfig *config, Pool *pool, const char *folder, Stat
 {
   const char *index = pool_printf (pool, status, "%s/model_index.json", folder);
   const char *scheduler = pool_printf (pool, status, "%s/scheduler/scheduler_config.json", folder);
-  if (!index || !scheduler)
+  const char *suggestions = pool_printf (pool, status, "%s/gesso.json", folder);
+  if (!index || !scheduler || !suggestions)
     return false;
-  if (!apply_file (config, index, apply_index, "model_index.json", status))
+  if (!apply_file (config, index, apply_index, "model_index.json", status) ||
+      (file_exists (scheduler) &&
+       !apply_file (config, scheduler, apply_scheduler, "scheduler_config.json", status)))
     return false;
-  return !file_exists (scheduler) ||
-         apply_file (config, scheduler, apply_scheduler, "scheduler_config.json", status);
+  return !file_exists (suggestions) ||
+         apply_file (config, suggestions, apply_suggestions, "gesso.json", status);
 }

@@ -30,7 +30,8 @@ PartKind folder_part_kind (const char *config_path, Status *status);
 bool folder_apply_config (
     ModelConfig *config, PartKind kind, Pool *pool, const char *config_path, Status *status);
 
-/* model_index.json and scheduler/scheduler_config.json.  Fails: UNSUPPORTED for another pipeline */
+/* model_index.json, scheduler/scheduler_config.json, and our own gesso.json, in which the maker of
+ * a model says what guidance and steps it is meant for.  Fails: UNSUPPORTED for another pipeline */
 bool folder_apply_pipeline (ModelConfig *config, Pool *pool, const char *folder, Status *status);
 
 /* Token ids from a tokenizer folder.  Returns: false only for damaged files */
