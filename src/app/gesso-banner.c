@@ -5,6 +5,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
+
 struct _GessoBanner
 {
   AdwBin parent_instance;
@@ -22,6 +24,7 @@ gesso_banner_show (GessoBanner *self, const char *text, const char *button, cons
   gtk_label_set_label (GTK_LABEL (self->label), text);
   gtk_widget_set_visible (self->button, button != NULL);
   gtk_button_set_label (GTK_BUTTON (self->button), button ? button : "");
+  gesso_name_by_label (self->button);
   gtk_actionable_set_action_name (GTK_ACTIONABLE (self->button), action);
   gtk_revealer_set_reveal_child (GTK_REVEALER (self->revealer), TRUE);
 }
@@ -106,7 +109,7 @@ gesso_banner_init (GessoBanner *self)
   self->label = gtk_label_new (NULL);
   gtk_label_set_wrap (GTK_LABEL (self->label), TRUE);
   gtk_widget_set_hexpand (self->label, TRUE);
-  self->button = gtk_button_new_with_mnemonic ("");
+  self->button = gesso_name_new_button ("");
   gtk_widget_set_valign (self->button, GTK_ALIGN_CENTER);
   gtk_box_append (GTK_BOX (row), self->label);
   gtk_box_append (GTK_BOX (row), self->button);

@@ -3,6 +3,8 @@
  */
 #include "app/gesso-dialog.h"
 
+#include "app/gesso-name.h"
+
 enum
 {
   ASK_WIDTH = 380
@@ -85,20 +87,12 @@ ask_label (const char *text, const char *css_class)
   return label;
 }
 
-/* GTK gives the label twice to screen readers, once with its underline; the child says it well. */
-static void
-name_button (GtkWidget *button)
-{
-  gtk_accessible_reset_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL);
-}
-
 static void
 add_buttons (GtkWidget *box, GtkWindow *window, const char *const *buttons, GessoAskFlags flags)
 {
   for (int i = 0; buttons[i]; i++)
     {
-      GtkWidget *button = gtk_button_new_with_mnemonic (buttons[i]);
-      name_button (button);
+      GtkWidget *button = gesso_name_new_button (buttons[i]);
       gtk_widget_set_hexpand (button, TRUE);
       g_signal_connect (button, "clicked", G_CALLBACK (button_clicked_cb), GINT_TO_POINTER (i));
       gtk_box_append (GTK_BOX (box), button);

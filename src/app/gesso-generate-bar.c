@@ -5,6 +5,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
+
 struct _GessoGenerateBar
 {
   AdwBin parent_instance;
@@ -85,6 +87,7 @@ static void
 gesso_generate_bar_init (GessoGenerateBar *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gesso_name_buttons (GTK_WIDGET (self));
 }
 
 /* Adwaita has no name for the arrow's button. */

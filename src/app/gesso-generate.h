@@ -22,7 +22,7 @@ typedef struct
   /* NULL, or paths of start pictures, copied: one job for each, of its own shape, in place of the
    * canvas; no @axes then */
   const char *const *pictures;
-  gint64 edit;                /* job whose recipe is replaced in place of adding one; 0 for none */
+  gint64 edit; /* job whose recipe is replaced in place of adding one; 0 for none */
 } GessoGenerateOptions;
 
 /* gesso_generate_async:

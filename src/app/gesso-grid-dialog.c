@@ -5,6 +5,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
+
 enum
 {
   N_AXES = 3
@@ -124,8 +126,7 @@ add_axis (GessoGridDialog *self, int i)
   g_autofree char *spoken = g_strdup_printf (_ ("Values of %s"), names[i]);
   gtk_accessible_update_property (GTK_ACCESSIBLE (row->values), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   spoken, -1);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (row->key), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  names[i], -1);
+  gesso_name_drop_down (row->key, names[i]);
   row->problem = gtk_label_new (NULL);
   gtk_label_set_wrap (GTK_LABEL (row->problem), TRUE);
   gtk_label_set_xalign (GTK_LABEL (row->problem), 0);
@@ -181,6 +182,7 @@ gesso_grid_dialog_init (GessoGridDialog *self)
 {
   self->keys = g_ptr_array_new ();
   gtk_widget_init_template (GTK_WIDGET (self));
+  gesso_name_buttons (GTK_WIDGET (self));
 }
 
 GtkWidget *

@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
 
 struct _GessoModelPicker
@@ -133,6 +134,8 @@ bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_dat
                  : g_strdup_printf ("%s · %s", family[0] ? family : _ ("Unknown"), size);
   gtk_label_set_label (GTK_LABEL (name), gesso_model_file_get_name (file));
   gtk_label_set_label (GTK_LABEL (details), text);
+  g_autofree char *spoken = g_strdup_printf ("%s, %s", gesso_model_file_get_name (file), text);
+  gesso_name_list_item (gtk_list_item_get_child (item), spoken);
   g_autofree char *path = g_filename_display_name (gesso_model_file_get_path (file));
   gesso_tooltip_set (gtk_list_item_get_child (item), problem[0] ? problem : path);
   if (problem[0])
@@ -183,6 +186,7 @@ new_list (GessoModelPicker *self)
   GtkWidget *view = gtk_list_view_new (GTK_SELECTION_MODEL (selection), factory);
   gtk_list_view_set_single_click_activate (GTK_LIST_VIEW (view), TRUE);
   gtk_widget_add_css_class (view, "navigation-sidebar");
+  gesso_name (view, _ ("Models"));
   g_signal_connect (view, "activate", G_CALLBACK (activate_cb), self);
   GtkWidget *scrolled = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scrolled), GTK_POLICY_NEVER,
@@ -207,7 +211,7 @@ new_empty (void)
 static GtkWidget *
 new_flat_button (const char *label, const char *action)
 {
-  GtkWidget *button = gtk_button_new_with_mnemonic (label);
+  GtkWidget *button = gesso_name_new_button (label);
   gtk_widget_add_css_class (button, "flat");
   if (action)
     gtk_actionable_set_action_name (GTK_ACTIONABLE (button), action);
@@ -220,6 +224,7 @@ new_popover (GessoModelPicker *self)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   self->entry = gtk_search_entry_new ();
   g_object_set (self->entry, "placeholder-text", _ ("Search names and families"), NULL);
+  gesso_name (self->entry, _ ("Search names and families"));
   g_signal_connect (self->entry, "search-changed", G_CALLBACK (search_changed_cb), self);
   g_signal_connect (self->entry, "activate", G_CALLBACK (search_activate_cb), self);
   g_signal_connect (self->entry, "stop-search", G_CALLBACK (stop_search_cb), self);

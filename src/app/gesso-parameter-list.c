@@ -7,6 +7,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
 #include "app/gesso-parameter-row.h"
 #include "app/gesso-shape-picker.h"
 
@@ -72,6 +73,9 @@ fill (GessoParameterList *self)
     }
   adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), advanced);
   adw_bin_set_child (ADW_BIN (self), group);
+  gesso_name (advanced, _ ("Advanced"));
+  gesso_name_lists (group, _ ("Parameters"));
+  gesso_name_lists (advanced, _ ("Advanced"));
   gesso_parameter_list_set_has_pixels (self, FALSE);
 }
 

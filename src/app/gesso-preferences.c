@@ -9,6 +9,7 @@
 
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
+#include "app/gesso-name.h"
 
 /* Lives as long as its window. */
 typedef struct
@@ -77,7 +78,7 @@ use_cb (GtkButton *button, gpointer user_data)
 static GtkWidget *
 new_found_row (Preferences *p, const char *path)
 {
-  GtkWidget *row = adw_action_row_new (), *button = gtk_button_new_with_mnemonic (_ ("_Use"));
+  GtkWidget *row = adw_action_row_new (), *button = gesso_name_new_button (_ ("_Use"));
   g_autofree char *shown = g_filename_display_name (path);
   g_autofree char *escaped = g_markup_escape_text (shown, -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Models found"));
@@ -158,7 +159,7 @@ new_folders_group (Preferences *p)
   adw_preferences_group_set_description (
       p->folders, _ ("Files stay where they are. Folders of ComfyUI, Forge, A1111 and SwarmUI are "
                      "recognised."));
-  GtkWidget *add = gtk_button_new_with_mnemonic (_ ("_Add Folder…"));
+  GtkWidget *add = gesso_name_new_button (_ ("_Add Folder…"));
   gtk_widget_add_css_class (add, "flat");
   gtk_widget_set_valign (add, GTK_ALIGN_CENTER);
   g_signal_connect (add, "clicked", G_CALLBACK (add_folder_cb), p);

@@ -5,6 +5,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
 #include "app/gesso-prompt-view.h"
 
 enum
@@ -69,6 +70,7 @@ append_row (Lists *lists, GtkWidget *child, char *value)
   GtkWidget *row = gtk_list_box_row_new ();
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), child);
   g_object_set_data_full (G_OBJECT (row), "value", value, g_free);
+  gesso_name (row, value);
   gtk_list_box_append (GTK_LIST_BOX (lists->list), row);
 }
 
@@ -192,7 +194,7 @@ new_save_row (Lists *lists)
   gtk_accessible_update_property (GTK_ACCESSIBLE (lists->name), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   _ ("Name of the new style"), -1);
   gtk_widget_set_hexpand (lists->name, TRUE);
-  GtkWidget *save = gtk_button_new_with_mnemonic (_ ("_Save"));
+  GtkWidget *save = gesso_name_new_button (_ ("_Save"));
   gtk_widget_set_sensitive (save, FALSE);
   g_signal_connect (save, "clicked", G_CALLBACK (save_style_cb), lists);
   g_signal_connect (lists->name, "activate", G_CALLBACK (save_style_cb), lists);

@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "app/gesso-name.h"
 #include "app/gesso-prompt-lists.h"
 #include "app/gesso-prompt-weight.h"
 
@@ -237,6 +238,7 @@ static void
 gesso_prompt_view_init (GessoPromptView *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gesso_name_buttons (GTK_WIDGET (self));
   add_keys (self, self->text);
   add_keys (self, self->negative);
   g_signal_connect (gtk_text_view_get_buffer (view_of (self, FALSE)), "changed",

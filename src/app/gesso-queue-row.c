@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-job-text.h"
+#include "app/gesso-name.h"
 #include "app/gesso-refresh.h"
 #include "app/gesso-texture.h"
 #include "app/gesso-tooltip.h"
@@ -61,6 +62,16 @@ update_progress (GessoQueueRow *self)
 }
 
 static void
+update_name (GessoQueueRow *self)
+{
+  const char *title = gtk_label_get_label (GTK_LABEL (self->title));
+  /* Translators: a job's title and its state */
+  g_autofree char *name =
+      g_strdup_printf (_ ("%s, %s"), title, gesso_job_text_get_section (self->job));
+  gesso_name_list_item (GTK_WIDGET (self), name);
+}
+
+static void
 update_state (GessoQueueRow *self)
 {
   GessoJobState state = gesso_job_get_state (self->job);
@@ -75,8 +86,7 @@ update_state (GessoQueueRow *self)
                             active ? "window-close-symbolic" : "edit-clear-symbolic");
   const char *tip = active ? _ ("Cancel") : _ ("Remove from the list");
   gesso_tooltip_set (self->stop, tip);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->stop), GTK_ACCESSIBLE_PROPERTY_LABEL, tip,
-                                  -1);
+  gesso_name (self->stop, tip);
   gtk_actionable_set_action_name (GTK_ACTIONABLE (self->stop),
                                   active ? "win.job-cancel" : "win.job-remove");
   gtk_label_set_lines (GTK_LABEL (self->details), failed ? 5 : 2);
@@ -88,6 +98,7 @@ update_state (GessoQueueRow *self)
     gtk_widget_remove_css_class (self->card, "ended");
   else
     gtk_widget_add_css_class (self->card, "ended");
+  update_name (self);
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
 #include "app/gesso-parameter-editor.h"
 #include "app/gesso-shape.h"
 
@@ -158,7 +159,7 @@ new_popover (GessoShapePicker *self)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   gtk_box_append (GTK_BOX (box), grid);
   gtk_box_append (GTK_BOX (box), new_exact (self));
-  GtkWidget *own = gtk_button_new_with_mnemonic (_ ("_Model’s own"));
+  GtkWidget *own = gesso_name_new_button (_ ("_Model’s own"));
   gtk_widget_add_css_class (own, "flat");
   g_signal_connect_object (own, "clicked", G_CALLBACK (preset_clicked_cb), self, 0);
   gtk_box_append (GTK_BOX (box), own);

@@ -5,6 +5,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-name.h"
+
 struct _GessoWelcome
 {
   AdwBin parent_instance;
@@ -45,7 +47,7 @@ append_installation (GessoWelcome *self, const char *path)
   g_autofree char *escaped = g_markup_escape_text (shown, -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Models found"));
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
-  GtkWidget *button = gtk_button_new_with_mnemonic (_ ("_Use"));
+  GtkWidget *button = gesso_name_new_button (_ ("_Use"));
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
   g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
   g_signal_connect (button, "clicked", G_CALLBACK (use_cb), self);
@@ -87,6 +89,7 @@ static void
 gesso_welcome_init (GessoWelcome *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gesso_name_buttons (GTK_WIDGET (self));
 }
 
 GtkWidget *

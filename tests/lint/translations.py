@@ -58,7 +58,8 @@ def check_potfiles():
 
 
 # Texts that a user sees, given to a widget as they stand.
-BARE = re.compile(r'gtk_(?:label_new|button_new_with_(?:label|mnemonic)|check_button_new_with_label) \("[^"]*[A-Za-z]{2}'
+BARE = re.compile(r'(?:gtk_label_new|gtk_button_new_with_label|gtk_check_button_new_with_label|gesso_name_new_button) \("[^"]*[A-Za-z]{2}'
+                  r'|gesso_name(?:_list_item|_drop_down|_lists)? \([^;"]*,\s*"[^"]*[A-Za-z]{2}'
                   r'|set_(?:tooltip_text|title|subtitle|description|placeholder_text|label|body) \([^;"]*,\s*"[^"]*[A-Za-z]{2}'
                   r'|PROPERTY_LABEL,\s*"[^"]*[A-Za-z]{2}')
 BARE_PROPERTY = re.compile(r'<property name="(?:label|title|subtitle|description|tooltip-text|placeholder-text)">([^<]*)<')

@@ -541,28 +541,6 @@ draft_is_kept (Fixture *f)
   return text && strstr (text, "before the crash");
 }
 
-/* A copy of the files as they lie on the disk while the program runs is what a crash leaves. */
-static void
-copy_data (const char *from, const char *to)
-{
-  g_assert_cmpint (g_mkdir_with_parents (to, 0700), ==, 0);
-  g_autoptr (GDir) dir = g_dir_open (from, 0, NULL);
-  const char *name;
-  while (dir && (name = g_dir_read_name (dir)))
-    if (g_str_has_prefix (name, "session.db"))
-      {
-        g_autofree char *a = g_build_filename (from, name, NULL);
-        g_autofree char *b = g_build_filename (to, name, NULL);
-        char *bytes;
-        gsize n;
-        if (g_file_get_contents (a, &bytes, &n, NULL))
-          {
-            g_file_set_contents (b, bytes, (gssize) n, NULL);
-            g_free (bytes);
-          }
-      }
-}
-
 static void
 test_draft_survives_a_crash (Fixture *f, gconstpointer unused)
 {
@@ -575,7 +553,7 @@ test_draft_survives_a_crash (Fixture *f, gconstpointer unused)
   g_autofree char *crashed = g_build_filename (f->dir, "crashed", NULL);
   g_autofree char *from = g_build_filename (f->dir, "data", NULL);
   g_autofree char *to = g_build_filename (crashed, "data", NULL);
-  copy_data (from, to);
+  copy_database (from, to);
   stop (f);
   start_in (f, crashed);
   g_autofree char *prompt = gesso_form_dup_text (f->form, "prompt");

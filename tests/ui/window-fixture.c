@@ -107,6 +107,27 @@ remove_tree (const char *path)
 }
 
 void
+copy_database (const char *from, const char *to)
+{
+  g_assert_cmpint (g_mkdir_with_parents (to, 0700), ==, 0);
+  g_autoptr (GDir) dir = g_dir_open (from, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    if (g_str_has_prefix (name, "session.db"))
+      {
+        g_autofree char *a = g_build_filename (from, name, NULL);
+        g_autofree char *b = g_build_filename (to, name, NULL);
+        char *bytes;
+        gsize n;
+        if (g_file_get_contents (a, &bytes, &n, NULL))
+          {
+            g_file_set_contents (b, bytes, (gssize) n, NULL);
+            g_free (bytes);
+          }
+      }
+}
+
+void
 teardown (Fixture *f, gconstpointer unused)
 {
   stop (f);

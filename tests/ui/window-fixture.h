@@ -33,6 +33,9 @@ void setup (Fixture *f, gconstpointer unused);
 void stop (Fixture *f);
 void remove_tree (const char *path);
 void teardown (Fixture *f, gconstpointer unused);
+/* A copy of the session's files as they lie on the disk while the program runs is what a crash
+ * leaves. */
+void copy_database (const char *from, const char *to);
 void act (Fixture *f, const char *action);
 void act_on (Fixture *f, const char *action, GessoJob *job);
 gboolean action_enabled (Fixture *f, const char *name);

@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
 
 enum
@@ -50,7 +51,8 @@ update_texts (GessoFilmstripTile *self)
   g_autofree char *name = g_strdup_printf (
       r && gesso_result_get_starred (r) ? _ ("%s, starred") : "%s", label ? label : _ ("Result"));
   gesso_tooltip_set (GTK_WIDGET (self), label);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  gesso_name (GTK_WIDGET (self), name);
+  gesso_name_list_item (GTK_WIDGET (self), name);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "app/gallery/gesso-gallery-recipe.h"
 #include "app/gallery/gesso-gallery-style.h"
 #include "app/gallery/gesso-gallery-text.h"
+#include "app/gesso-name.h"
 
 enum
 {
@@ -284,7 +285,7 @@ gesso_gallery_details_dup_text (GessoGalleryDetails *self)
 static GtkWidget *
 new_action_button (const char *label, const char *action, const char *css_class)
 {
-  GtkWidget *button = gtk_button_new_with_mnemonic (label);
+  GtkWidget *button = gesso_name_new_button (label);
   gtk_actionable_set_detailed_action_name (GTK_ACTIONABLE (button), action);
   gtk_widget_set_hexpand (button, TRUE);
   if (css_class)

@@ -9,6 +9,7 @@
 #include "app/gallery/gesso-gallery-keys.h"
 #include "app/gallery/gesso-gallery-style.h"
 #include "app/gallery/gesso-gallery-text.h"
+#include "app/gesso-name.h"
 
 enum
 {
@@ -347,7 +348,7 @@ add_status (GessoGalleryGrid *self,
   adw_status_page_set_icon_name (ADW_STATUS_PAGE (page), icon);
   adw_status_page_set_title (ADW_STATUS_PAGE (page), title);
   adw_status_page_set_description (ADW_STATUS_PAGE (page), text);
-  GtkWidget *child = gtk_button_new_with_mnemonic (button);
+  GtkWidget *child = gesso_name_new_button (button);
   gtk_actionable_set_detailed_action_name (GTK_ACTIONABLE (child), action);
   gtk_widget_add_css_class (child, "pill");
   gtk_widget_set_halign (child, GTK_ALIGN_CENTER);
@@ -388,7 +389,7 @@ new_view (GessoGalleryGrid *self)
 static GtkWidget *
 new_text_button (const char *label, const char *action)
 {
-  GtkWidget *button = gtk_button_new_with_mnemonic (label);
+  GtkWidget *button = gesso_name_new_button (label);
   gtk_actionable_set_detailed_action_name (GTK_ACTIONABLE (button), action);
   return button;
 }

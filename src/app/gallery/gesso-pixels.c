@@ -252,6 +252,6 @@ gesso_pixels_snapshot (GessoPixels *self,
               level->height, &r.origin.y, &r.size.height);
         if (graphene_rect_intersection (&r, visible, NULL))
           gesso_compat_append_texture (snapshot, level->tiles->pdata[row * level->columns + column],
-                                      &r, visible, zoom, software);
+                                       &r, visible, zoom, software);
       }
 }

@@ -1,16 +1,36 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""What a screen reader finds: on every page each widget that takes the focus has a name, and no name is the name of
-a class.
+"""Everything that can have the focus has a name, in words of the user's language.
 
-Usage: ../xvfb.sh names.py GESSO
+Usage: ../xvfb.sh names.py GESSO [CATALOGUE]
+
+With a catalogue (po/de.po) the program speaks its language, and no name may be one of the English texts that the
+catalogue translates.  Looked at: each page, each dialog of the program's own, each popover of the Create page.
+What lies inside of a widget of the toolkit (a drop-down's list, the About window) is the toolkit's to name.
 """
+import pathlib
 import re
 import sys
 
-from studio import HOME, Jobs, Studio, has_state, main, note, ok, png_write, search, settle, wait, walk, xdotool
+from studio import HOME, Jobs, Studio, has_state, main, note, ok, png_write, screenshot, search, settle, wait, xdotool
 
 CLASS = re.compile(r"(Gtk|Adw|Gdk|Gesso)[A-Z]\w+")
+# Holds the focus only for its children, or is the desktop's.
+NO_STOP = ("scroll pane", "filler", "panel", "frame")
+# Their parts are the toolkit's.
+TOOLKIT = ("combo box",)
+
+
+def catalogue(path):
+    """The texts of a .po file that its language says otherwise."""
+    texts = {}
+    for entry in path.read_text(encoding="utf-8").split("\n\n"):
+        parts = {}
+        for key, value in re.findall(r'^(msgid|msgstr) ((?:"(?:[^"\\]|\\.)*"\s*)+)', entry, re.M):
+            parts[key] = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', value)).replace("_", "")
+        if parts.get("msgstr") and parts["msgstr"] != parts["msgid"]:
+            texts[parts["msgid"]] = parts["msgstr"]
+    return texts
 
 
 def path_of(node):
@@ -21,64 +41,109 @@ def path_of(node):
     return " < ".join(names)
 
 
-def hands_on(node):
-    """Containers that GTK lets have the focus only to hand it to a child, and cannot be named from outside:
-    scrolled windows, the lists inside AdwPreferencesGroup, list items (whose child carries the words), and what is
-    inside GtkDropDown, which has the name."""
-    if node.get_role_name() in ("scroll pane", "list", "list item"):
-        return any(named(n) for n in walk(node) if n != node)
-    while node and node.get_role_name() != "combo box":
-        node = node.get_parent()
-    return node is not None and named(node)
+def is_inside(node, roles):
+    while (node := node.get_parent()):
+        if node.get_role_name() in roles:
+            return True
+    return False
 
 
-def named(node):
-    return bool(node.get_name().strip()) and not CLASS.fullmatch(node.get_name())
+class Names:
+    def __init__(self, studio, texts):
+        self.studio, self.texts = studio, texts
+
+    def takers(self, window):
+        """The widgets of @window that can have the focus, but for the toolkit's own parts."""
+        def wanted(node):
+            return has_state(node, "FOCUSABLE") and node.get_role_name() not in NO_STOP
+        self.studio.app.clear_cache()
+        settle()
+        return [n for n in search(window, wanted) if not is_inside(n, TOOLKIT)]
+
+    def problem(self, node):
+        name = node.get_name().strip()
+        if not name:
+            return "no name"
+        if CLASS.fullmatch(name):
+            return "the name of a class"
+        if "_" in name:
+            return "the mark of a mnemonic"
+        if name in self.texts:
+            return "not translated"
+        return None
+
+    def check(self, what, node):
+        takers = self.takers(node)
+        bad = [f"{path_of(n)}: {problem}" for n in takers if (problem := self.problem(n))]
+        if not ok(takers and not bad, f"{what}: all {len(takers)} widgets that take the focus are named"):
+            note("\n".join(bad))
+
+    def popover(self, name):
+        """Opens what hangs from the button @name, looks, closes it.  GTK gives it below the button's outer part."""
+        button = self.studio.find(name, "push button")
+        before = len(self.takers(button))
+        self.studio.press(name)
+        wait(f"{name} to open", lambda: len(self.takers(button)) > before)
+        self.check(name, button)
+        xdotool("key", "Escape")
+        wait(f"{name} to close", lambda: len(self.takers(button)) <= before)
+
+    def window(self, command, what):
+        """A window of its own: preferences and kin."""
+        before = self.studio.windows()
+        command()
+        title = wait(what, lambda: next((t for t in self.studio.windows() if t not in before), None))
+        self.check(what, next(w for w in self.studio.app_children() if w.get_name() == title))
+        xdotool("key", "Escape")
+        wait(f"{what} to close", lambda: self.studio.windows() == before)
 
 
-def look(studio, what):
-    """At what is shown now."""
-    studio.app.clear_cache()
-    settle()
-    takers = [n for window in studio.app_children() for n in search(window, lambda node: has_state(node, "FOCUSABLE"))]
-    wrong = [path_of(n) for n in takers if not named(n) and not hands_on(n)]
-    if not ok(takers and not wrong, f"{what}: all {len(takers)} widgets that take the focus have names"):
-        note("\n".join(wrong))
-
-
-def look_at_window(studio, action, title):
-    """A window of its own: preferences and kin."""
-    studio.app_action(action)
-    wait(title, lambda: title in studio.windows())
-    look(studio, title)
-    xdotool("search", "--sync", "--onlyvisible", "--name", f"^{title}$", "windowfocus", "--sync")
-    xdotool("key", "Escape")
-    wait(f"{title} to close", lambda: title not in studio.windows())
-
-
-def scenario():
-    studio = Studio(sys.argv[1], "--backend", "null").open()
+def prepare(studio):
+    """A start picture, two jobs that are done and one that waits."""
     studio.can_generate()
-    look(studio, "first run")
-    studio.click(studio.find("Advanced", "list item"))
-    wait("the advanced parameters", lambda: studio.has("Sampler", "list item"))
+    studio.click(studio.find("Advanced|Erweitert", "list item"))
     file = HOME / "start.png"
     png_write(file, 128, 128, lambda x, y: (x, y, 0))
     studio.send(file)
-    studio.find("Refine", "push button")
-    look(studio, "create with a start picture")
     studio.change("show-queue", True)
-    studio.generate("a fox")
-    wait("the picture", lambda: Jobs.count("done") == 1)
+    for expected in (1, 2):
+        studio.can_generate()
+        studio.do("generate")
+        wait("the picture", lambda: Jobs.count("done") == expected)
     studio.change("pause", True)
-    studio.generate("a rocket")
-    studio.find("a rocket", "label")
-    look(studio, "queue with a job that is done and one that waits")
+    studio.can_generate()
+    studio.do("generate")
+    wait("a waiting job", lambda: Jobs.count() == 3)
+
+
+def scenario():
+    texts = catalogue(pathlib.Path(sys.argv[2])) if len(sys.argv) > 2 else {}
+
+    def said(text):
+        return texts.get(text, text)
+    studio = Studio(sys.argv[1], "--backend", "null").open()
+    names = Names(studio, texts)
+    names.check("first run", studio.frame)
+    prepare(studio)
+    names.check("Create with a start picture and a queue", studio.frame)
+    screenshot("names-create")
+    for button in (said("Earlier prompts"), said("Styles"), f"{said('Model')}: .*", f"{said('Shape')}: .*",
+                   said("Brush size and softness"), said("More ways to generate"), said("More about the queue"),
+                   said("Main menu")):
+        names.popover(button)
     studio.page("gallery")
-    wait("the picture", lambda: studio.has("a fox.*"))
-    look(studio, "gallery")
-    look_at_window(studio, "preferences", "Preferences")
-    look_at_window(studio, "shortcuts", "Keyboard Shortcuts")
+    wait("the gallery", lambda: studio.all(None, "table cell"))
+    names.check("Gallery", studio.frame)
+    studio.page("create")
+    names.window(lambda: studio.do("grid"), "the grid")
+    names.window(lambda: studio.app_action("preferences"), "the preferences")
+    names.window(lambda: studio.app_action("shortcuts"), "the shortcuts")
+    one, two = HOME / "one.png", HOME / "two.png"
+    for path in (one, two):
+        png_write(path, 64, 64, lambda x, y: (x, y, 99))
+    names.window(lambda: studio.send(one, two), "a question")
+    studio.change("pause", False)
+    wait("the queue to end", lambda: Jobs.count("done") == 3)
     studio.quit()
 
 
