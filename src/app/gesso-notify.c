@@ -19,7 +19,7 @@ struct _GessoNotify
   GessoSession *session;
   GSettings *settings;
   guint cookie; /* of the inhibition, 0 for none */
-  gboolean inhibiting;
+  gboolean inhibiting, sent;
   int n_pictures; /* since the queue was last empty */
   char *last_picture;
   guint rest_timeout;
@@ -89,6 +89,7 @@ send (GessoNotify *self)
     }
   g_notification_set_default_action (notification, "app.show");
   g_application_send_notification (G_APPLICATION (self->app), NOTIFICATION_ID, notification);
+  self->sent = TRUE;
 }
 
 static void
@@ -115,6 +116,10 @@ gesso_notify_dispose (GObject *object)
   GessoNotify *self = GESSO_NOTIFY (object);
   g_clear_handle_id (&self->rest_timeout, g_source_remove);
   set_inhibiting (self, FALSE);
+  /* GLib 2.74 runs without end through what is still shown when the application goes. */
+  if (self->sent)
+    g_application_withdraw_notification (G_APPLICATION (self->app), NOTIFICATION_ID);
+  self->sent = FALSE;
   g_clear_object (&self->session);
   g_clear_object (&self->settings);
   g_clear_pointer (&self->last_picture, g_free);
