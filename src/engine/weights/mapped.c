@@ -86,6 +86,13 @@ mapped_will_need (const void *data, size_t size)
     madvise ((void *) begin, (uintptr_t) data + size - begin, MADV_WILLNEED);
 }
 
+void
+mapped_read_around (const MappedFile *file, bool does)
+{
+  if (file->data)
+    madvise ((void *) file->data, file->size, does ? MADV_NORMAL : MADV_RANDOM);
+}
+
 /* Whole pages only: their neighbours may be in use. */
 void
 mapped_wont_need (const void *data, size_t size)

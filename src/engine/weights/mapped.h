@@ -26,6 +26,10 @@ void mapped_close (MappedFile *file);
 /* Asks the system to read these bytes ahead; a hint, never fails. */
 void mapped_will_need (const void *data, size_t size);
 
+/* Whether touching a page reads those around it, too: at first it does.  Without, single numbers
+ * here and there cost no megabytes each. */
+void mapped_read_around (const MappedFile *file, bool does);
+
 /* Gives memory of these bytes back; they are read again when they are touched.  A hint, too. */
 void mapped_wont_need (const void *data, size_t size);
 

@@ -179,15 +179,28 @@ whole_of_shard (WeightSet *set, const char *path, Status *status)
   return index && access (index, F_OK) == 0 ? index : path;
 }
 
+/* Scales may be spread over a file of many gigabytes. */
+static bool
+resolve (Source *source, const WeightSet *set, size_t first_file, const char *label, Status *status)
+{
+  for (size_t i = first_file; i < set->n_files; i++)
+    mapped_read_around (&set->files[i], false);
+  bool ok = quantised_resolve (&source->table, label, status);
+  for (size_t i = first_file; i < set->n_files; i++)
+    mapped_read_around (&set->files[i], true);
+  return ok;
+}
+
 bool
 source_read (Source *source, WeightSet *set, const char *path, bool header_only, Status *status)
 {
   *source = (Source){ .container = "" };
   table_init (&source->table, &set->pool);
   path = whole_of_shard (set, path, status);
+  size_t n_before = set->n_files;
   bool ok = ends_with (path, ".json") ? read_index (source, set, path, header_only, status)
                                       : read_one (source, set, path, header_only, status);
-  return ok && quantised_resolve (&source->table, path_base (path), status) && guard_check (status);
+  return ok && resolve (source, set, n_before, path_base (path), status) && guard_check (status);
 }
 
 void
