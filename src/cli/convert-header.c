@@ -181,6 +181,7 @@ architecture (const TensorTable *table)
     { "add_embedding.linear_1.weight", "sdxl" },
     { "input_blocks.0.0.weight", "sd1" },
     { "down_blocks.0.resnets.0.conv1.weight", "sd1" },
+    { "encoder.block.0.layer.0.SelfAttention.q.weight", "t5encoder" },
   };
   static const char *const prefixes[] = { "model.diffusion_model.", "" };
   for (size_t p = 0; p < 2; p++)
@@ -247,7 +248,7 @@ gguf_header (const ConvertPlan *plan, const uint8_t **out, size_t *size, Status 
   if (!name)
     return status_fail (status, STATUS_UNSUPPORTED,
                         "\"%.100s\" has no network that programs read from GGUF files (FLUX.1 in "
-                        "its original layout, SDXL, SD 1.5): choose --format bf16 or fp8.",
+                        "its original layout, SDXL, SD 1.5, T5): choose --format bf16 or fp8.",
                         plan->label);
   for (size_t i = 0; i < plan->n_tensors; i++)
     n_pairs += plan->tensors[i].is_reshaped;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/convert.h"
+#include "weights/gguf.h"
 
 enum
 {
@@ -130,6 +131,19 @@ choose (const ConvertPlan *plan, OutTensor *o)
   o->is_copy = o->dtype == t->dtype && !t->quant && !o->is_scaled;
 }
 
+/* A lone T5 encoder goes by llama.cpp's names.  Returns: false when the tensor is left out */
+static bool
+rename_t5 (ConvertPlan *plan, OutTensor *o, Status *status)
+{
+  char name[256];
+  if (!plan->is_t5)
+    return true;
+  if (!gguf_t5_name (o->name, name, sizeof name))
+    return false;
+  o->name = pool_strdup (plan->pool, name, status);
+  return o->name != NULL;
+}
+
 static bool
 add_tensor (ConvertPlan *plan, const FileTensor *t, Status *status)
 {
@@ -140,12 +154,12 @@ add_tensor (ConvertPlan *plan, const FileTensor *t, Status *status)
     n = 0;
   o->n = (int64_t) n;
   bool is_known = t->dtype != DTYPE_COUNT && t->data;
-  if (is_float (t) && is_known)
+  if (is_float (t) && is_known && rename_t5 (plan, o, status))
     choose (plan, o);
   else if (convert_is_gguf (plan->format))
     {
-      plan->n_left_out++; /* counters and vocabularies, which GGUF files go without */
-      return true;
+      plan->n_left_out++; /* counters, vocabularies and copies, which GGUF files go without */
+      return status_ok (status);
     }
   else if (!is_known)
     return status_fail (status, STATUS_UNSUPPORTED,
@@ -219,6 +233,8 @@ bool
 convert_plan (ConvertPlan *plan, Status *status)
 {
   bool has_scales = false, has_work = false;
+  plan->is_t5 = convert_is_gguf (plan->format) &&
+                table_find (plan->table, "encoder.block.0.layer.0.SelfAttention.q.weight");
   plan->tensors = pool_alloc (plan->pool, plan->table->n_items, sizeof *plan->tensors, status);
   if (!plan->tensors)
     return false;

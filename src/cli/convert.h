@@ -38,6 +38,7 @@ typedef struct
   const char *label;
   OutTensor *tensors; /* in the pool */
   size_t n_tensors, n_left_out;
+  bool is_t5;                /* a lone T5 encoder that goes into a GGUF file */
   const char *scaled_marker; /* the name of ComfyUI's scaled_fp8 */
   uint64_t marker_offset;
   uint64_t data_bytes; /* of the data area */

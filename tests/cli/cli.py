@@ -546,6 +546,20 @@ def test_convert():
     assert not [n for n in names(out) if ".part" in n]
 
 
+def test_convert_transformers():
+    """FLUX.1 keeps its names, a T5 encoder gets llama.cpp's; both are read again as what they were."""
+    out = folder("transformers")
+    flux, t5 = out / "flux.gguf", out / "t5.gguf"
+    run("convert", "--format", "q4_k", str(FIXTURES / "transformers/flux-dev-bfl.safetensors"), str(flux))
+    seen = run("inspect", "--json", str(flux)).lines()[0]
+    assert seen["family"] == "FLUX.1" and not seen["missing"] and not seen["unknown"], seen
+    assert seen["parts"]["transformer"]["precision"] == "q4_k", seen
+    run("convert", "--format", "q8_0", str(FIXTURES / "transformers/t5/model.safetensors"), str(t5))
+    assert b"t5encoder" in t5.read_bytes() and b"enc.blk.0.attn_q.weight" in t5.read_bytes()
+    seen = run("inspect", "--json", str(t5)).lines()[0]
+    assert seen["parts"]["T5 text encoder"]["precision"] == "q8_0" and not seen["unknown"], seen
+
+
 def test_convert_refuses():
     out = folder("refused")
     there = out / "there.gguf"

@@ -204,6 +204,50 @@ test_open_says_what_a_file_is (void)
   g_assert_cmpint (status.code, ==, STATUS_NOT_FOUND);
 }
 
+static void
+copy_file (const char *from, const char *to, size_t cut)
+{
+  g_autofree char *bytes = NULL;
+  gsize n;
+  g_assert_true (g_file_get_contents (from, &bytes, &n, NULL));
+  g_assert_true (g_file_set_contents (to, bytes, (gssize) (n - cut), NULL));
+}
+
+/* One of several files ends early: the sentence names it. */
+static void
+test_open_names_a_truncated_shard (void)
+{
+  g_autofree char *from = fixture ("taesd-tiny-sharded");
+  g_autofree char *dir = g_dir_make_tmp ("gesso-XXXXXX", NULL);
+  GDir *files = g_dir_open (from, 0, NULL);
+  g_assert_nonnull (files);
+  Status status = { 0 };
+  g_autofree char *index = NULL;
+  for (const char *name; (name = g_dir_read_name (files));)
+    {
+      g_autofree char *a = g_build_filename (from, name, NULL);
+      g_autofree char *b = g_build_filename (dir, name, NULL);
+      copy_file (a, b, strstr (name, "00002-of") ? 100 : 0);
+      if (g_str_has_suffix (name, ".index.json"))
+        index = g_strdup (b);
+    }
+  g_dir_close (files);
+  g_assert_nonnull (index);
+  g_assert_null (checkpoint_open (index, false, &status));
+  g_test_message ("%s", status.message);
+  g_assert_cmpint (status.code, ==, STATUS_FORMAT);
+  g_assert_nonnull (strstr (status.message, "00002-of"));
+  g_assert_nonnull (strstr (status.message, "cut short"));
+  files = g_dir_open (dir, 0, NULL);
+  for (const char *name; (name = g_dir_read_name (files));)
+    {
+      g_autofree char *path = g_build_filename (dir, name, NULL);
+      g_unlink (path);
+    }
+  g_dir_close (files);
+  g_rmdir (dir);
+}
+
 /* Hugging Face's cache: links from a snapshot into blobs. */
 static void
 test_open_finds_the_snapshot (void)
@@ -357,6 +401,7 @@ main (int argc, char **argv)
   g_test_add_func ("/weights/checkpoint/meant-for", test_folder_says_what_it_is_meant_for);
   g_test_add_func ("/weights/checkpoint/add", test_add_parts);
   g_test_add_func ("/weights/checkpoint/says-what-a-file-is", test_open_says_what_a_file_is);
+  g_test_add_func ("/weights/checkpoint/truncated-shard", test_open_names_a_truncated_shard);
   g_test_add_func ("/weights/checkpoint/snapshot", test_open_finds_the_snapshot);
   g_test_add_func ("/weights/checkpoint/every-form", test_folder_takes_every_form);
   g_test_add_func ("/weights/checkpoint/shards", test_shards_are_checked);

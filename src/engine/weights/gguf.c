@@ -288,24 +288,52 @@ static const struct
   { "ffn_norm", "layer.1.layer_norm" },
 };
 
+static const struct
+{
+  const char *llama, *hf;
+} t5_whole_names[] = {
+  { "token_embd.weight", "shared.weight" },
+  { "enc.output_norm.weight", "encoder.final_layer_norm.weight" },
+};
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+
+static bool
+is_between (const char *name, const char *middle, const char *tail)
+{
+  size_t n = strlen (middle);
+  return strncmp (name, middle, n) == 0 && strcmp (name + n, tail) == 0;
+}
+
 /* Returns: @name itself where there is no rule; NULL and @status set when out of memory */
 static const char *
 t5_name (Reader *r, const char *name)
 {
   int block = 0, n = 0;
-  if (strcmp (name, "token_embd.weight") == 0)
-    return "shared.weight";
-  if (strcmp (name, "enc.output_norm.weight") == 0)
-    return "encoder.final_layer_norm.weight";
+  for (size_t i = 0; i < COUNT (t5_whole_names); i++)
+    if (strcmp (name, t5_whole_names[i].llama) == 0)
+      return t5_whole_names[i].hf;
   if (sscanf (name, "enc.blk.%3d.%n", &block, &n) != 1 || n == 0)
     return name;
-  const char *tail = strstr (name + n, ".weight");
-  for (size_t i = 0; tail && i < sizeof t5_names / sizeof *t5_names; i++)
-    if (strlen (t5_names[i].llama) == (size_t) (tail - name - n) &&
-        strncmp (t5_names[i].llama, name + n, (size_t) (tail - name - n)) == 0)
-      return pool_printf (r->table->pool, r->status, "encoder.block.%d.%s%s", block, t5_names[i].hf,
-                          tail);
+  for (size_t i = 0; i < COUNT (t5_names); i++)
+    if (is_between (name + n, t5_names[i].llama, ".weight"))
+      return pool_printf (r->table->pool, r->status, "encoder.block.%d.%s.weight", block,
+                          t5_names[i].hf);
   return name;
+}
+
+bool
+gguf_t5_name (const char *hf, char *out, size_t size)
+{
+  int block = 0, n = 0, length = -1;
+  for (size_t i = 0; i < COUNT (t5_whole_names); i++)
+    if (strcmp (hf, t5_whole_names[i].hf) == 0)
+      length = snprintf (out, size, "%s", t5_whole_names[i].llama);
+  if (sscanf (hf, "encoder.block.%3d.%n", &block, &n) == 1 && n > 0)
+    for (size_t i = 0; i < COUNT (t5_names); i++)
+      if (is_between (hf + n, t5_names[i].hf, ".weight"))
+        length = snprintf (out, size, "enc.blk.%d.%s.weight", block, t5_names[i].llama);
+  return length >= 0 && (size_t) length < size;
 }
 
 /* ---- tensors ---- */

@@ -8,6 +8,13 @@
 
 #include "weights/tensor-table.h"
 
+/* gguf_t5_name:
+ * @hf: a Hugging Face name of a T5 encoder's tensor
+ *
+ * llama.cpp's name of it.  Returns: false when there is none, or @size is too small
+ */
+bool gguf_t5_name (const char *hf, char *out, size_t size);
+
 bool gguf_sniff (const void *data, size_t size);
 
 /* gguf_parse:
