@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <glib.h>
 #include <glib/gstdio.h>
 
+#include "core/guard.h"
 #include "core/mem.h"
 #include "folder.h"
 #include "worker/eta.h"
@@ -29,6 +31,7 @@ typedef struct
   GByteArray *rgb; /* of the last picture */
   char *recipe;
   int n_pictures, n_notes, n_failures; /* failures: allocations that fail from the decoding on */
+  const char *cut;                     /* a file that is cut short when denoising begins */
   bool wants_previews;
   int n_asked, n_previews;
   char *last_note;
@@ -38,6 +41,8 @@ static void
 on_progress (void *data, const char *phase, int done, int total, double eta)
 {
   Said *s = data;
+  if (s->cut && g_str_equal (phase, "denoise") && done == 0)
+    g_assert_cmpint (truncate (s->cut, 8192), ==, 0);
   if (g_str_equal (phase, "decode") && done == 0 && s->n_failures > 0)
     {
       s->n_failures--;
@@ -163,6 +168,41 @@ run (Fixture *f, Said *s, Status *status)
   int step = 0;
   *status = (Status){ 0 };
   return runner_run (f->runner, &batch, &events, &step, status);
+}
+
+/* ---- a model that vanishes ---- */
+
+static void
+test_survives_a_model_that_shrinks (Fixture *f, gconstpointer data)
+{
+  Said whole, failed, again;
+  Status status = { 0 };
+  test_folder_copy_data (g_getenv ("GESSO_TEST_DIR"));
+  g_autofree char *model = g_build_filename (g_getenv ("GESSO_DATA"), "models/gesso-mini", NULL);
+  g_autofree char *weights =
+      g_build_filename (model, "unet/diffusion_pytorch_model.safetensors", NULL);
+  g_autofree char *bytes = NULL;
+  gsize n;
+  g_assert_true (g_file_get_contents (weights, &bytes, &n, NULL));
+  g_assert_true (recipe_set (&f->recipe, "model", model, &status));
+  guard_install ();
+  said_init (&whole);
+  said_init (&failed);
+  said_init (&again);
+  g_assert_cmpint (run (f, &whole, &status), ==, RUNNER_FINISHED);
+  failed.cut = weights;
+  g_assert_cmpint (run (f, &failed, &status), ==, RUNNER_FAILED);
+  g_test_message ("%s", status.message);
+  g_assert_cmpint (status.code, ==, STATUS_IO);
+  g_assert_nonnull (strstr (status.message, "diffusion_pytorch_model.safetensors"));
+  g_assert_cmpint (failed.n_pictures, ==, 0);
+  g_assert_true (g_file_set_contents (weights, bytes, (gssize) n, NULL));
+  g_unlink (f->journal);
+  g_assert_cmpint (run (f, &again, &status), ==, RUNNER_FINISHED);
+  g_assert_cmpmem (whole.rgb->data, whole.rgb->len, again.rgb->data, again.rgb->len);
+  said_clear (&whole);
+  said_clear (&failed);
+  said_clear (&again);
 }
 
 /* ---- decoding where memory is short ---- */
@@ -521,6 +561,8 @@ main (int argc, char **argv)
               test_null_takes_weighted_prompts, tear_down);
   g_test_add ("/runner/memory/each-allocation", Fixture, "null", set_up,
               test_survives_each_failing_allocation, tear_down);
+  g_test_add ("/runner/model/shrinks", Fixture, "cpu", set_up, test_survives_a_model_that_shrinks,
+              tear_down);
   g_test_add_func ("/runner/journal/full-disk", test_journal_survives_a_full_disk);
   g_test_add_func ("/runner/eta/ignores-what-disturbs", test_eta_ignores_what_disturbs);
   g_test_add_func ("/runner/control/parking-waits", test_parking_waits_for_a_step);
