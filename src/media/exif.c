@@ -163,21 +163,6 @@ add_user_comment (MediaTexts *texts, const uint8_t *p, size_t n_bytes, Status *s
   return ok;
 }
 
-/* ComfyUI puts "prompt:{graph}" and "workflow:{graph}" into whatever ASCII fields come first, we
- * "gesso:{recipe}". */
-static bool
-add_ascii (MediaTexts *texts, const char *key, const uint8_t *p, size_t n_bytes, Status *status)
-{
-  static const char *const names[] = { "prompt", "workflow", "gesso" };
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    {
-      size_t n = strlen (names[i]);
-      if (n_bytes > n + 1 && memcmp (p, names[i], n) == 0 && p[n] == ':')
-        return media_texts_add (texts, names[i], p + n + 1, n_bytes - n - 1, status);
-    }
-  return media_texts_add (texts, key, p, n_bytes, status);
-}
-
 static bool
 add_main_fields (MediaTexts *texts, const Tiff *t, size_t directory, Status *status)
 {
@@ -196,7 +181,7 @@ add_main_fields (MediaTexts *texts, const Tiff *t, size_t directory, Status *sta
         continue;
       const uint8_t *p = entry_bytes (t, &entry);
       texts->damaged |= !p;
-      if (p && !add_ascii (texts, fields[i].key, p, entry.count, status))
+      if (p && !media_texts_add_field (texts, fields[i].key, p, entry.count, status))
         return false;
     }
   return true;

@@ -172,21 +172,28 @@ atomic_file_open (AtomicFile *file, const char *path, Status *status)
   return false;
 }
 
-bool
-atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *status)
+/* @path: for the sentence */
+static bool
+write_all (int fd, const void *data, size_t n_bytes, const char *path, Status *status)
 {
   const char *p = data;
   while (n_bytes > 0)
     {
-      ssize_t n = write (file->fd, p, n_bytes);
+      ssize_t n = write (fd, p, n_bytes);
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
-        return fail_io (status, STATUS_MARK ("write"), file->path, errno);
+        return fail_io (status, STATUS_MARK ("write"), path, errno);
       p += n;
       n_bytes -= (size_t) n;
     }
   return true;
+}
+
+bool
+atomic_file_write (AtomicFile *file, const void *data, size_t n_bytes, Status *status)
+{
+  return write_all (file->fd, data, n_bytes, file->path, status);
 }
 
 bool
@@ -206,6 +213,58 @@ atomic_file_write_at (
       n_bytes -= (size_t) n;
     }
   return true;
+}
+
+int
+media_spool_open (const char *path, Status *status)
+{
+  char *folder = folder_of (path);
+  if (!folder)
+    {
+      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return -1;
+    }
+  int fd = open (folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), error = errno;
+  mem_free (folder);
+  if (fd >= 0)
+    return fd;
+  if (error != EOPNOTSUPP && error != EISDIR && error != EINVAL)
+    {
+      fail_io (status, STATUS_MARK ("write"), path, error);
+      return -1;
+    }
+  AtomicFile named = { 0 }; /* a file system without nameless files */
+  if (!atomic_file_open (&named, path, status))
+    return -1;
+  fd = open (named.temp_path, O_RDWR | O_CLOEXEC);
+  error = errno;
+  atomic_file_discard (&named);
+  if (fd < 0)
+    fail_io (status, STATUS_MARK ("write"), path, error);
+  return fd;
+}
+
+bool
+media_spool_write (int spool, const void *data, size_t n_bytes, const char *path, Status *status)
+{
+  return write_all (spool, data, n_bytes, path, status);
+}
+
+bool
+media_spool_read (
+    int spool, uint64_t offset, void *out, size_t n_bytes, const char *path, Status *status)
+{
+  const MediaSource source = { .name = path, .fd = spool, .size_bytes = UINT64_MAX };
+  return media_source_read (&source, offset, out, n_bytes) ||
+         status_fail (status, STATUS_IO, "Cannot write \"%.300s\": its frames cannot be read back.",
+                      path);
+}
+
+void
+media_spool_close (int spool)
+{
+  if (spool >= 0)
+    close (spool);
 }
 
 /* So that the new name, too, survives a power cut.  Some file systems refuse it: no harm. */

@@ -38,6 +38,20 @@ bool media_source_read (const MediaSource *source, uint64_t offset, void *out, s
  */
 uint8_t *media_source_read_all (const MediaSource *source, Status *status);
 
+/* media_spool_open:
+ *
+ * A nameless file in the folder of @path, gone when it is closed; for what is too much for memory.
+ * Returns: its descriptor, to media_spool_close; -1 and IO, NO_MEMORY
+ */
+int media_spool_open (const char *path, Status *status);
+/* Appends.  @path: of the file that it is for, for the sentence; fails: IO (disk full) */
+bool
+media_spool_write (int spool, const void *data, size_t n_bytes, const char *path, Status *status);
+bool media_spool_read (
+    int spool, uint64_t offset, void *out, size_t n_bytes, const char *path, Status *status);
+/* -1 is fine. */
+void media_spool_close (int spool);
+
 /* A file that appears under its name only when it is complete.  Zero-initialise. */
 typedef struct
 {

@@ -7,17 +7,15 @@
 
 #include "core/mem.h"
 
-/* In place: RGB never overtakes RGBA. */
-static void
-lay_over_white (uint8_t *pixels, size_t n_pixels)
+/* RGB never overtakes RGBA. */
+void
+pixels_lay_over_white (uint8_t *rgb, const uint8_t *rgba, size_t n_pixels)
 {
-  const uint8_t *in = pixels;
-  uint8_t *out = pixels;
-  for (size_t i = 0; i < n_pixels; i++, in += RGBA_CHANNELS)
+  for (size_t i = 0; i < n_pixels; i++, rgba += RGBA_CHANNELS)
     {
-      unsigned alpha = in[3];
+      unsigned alpha = rgba[3];
       for (int c = 0; c < IMAGE_CHANNELS; c++)
-        *out++ = (uint8_t) ((in[c] * alpha + 255 * (255 - alpha) + 127) / 255);
+        *rgb++ = (uint8_t) ((rgba[c] * alpha + 255 * (255 - alpha) + 127) / 255);
     }
 }
 
@@ -41,7 +39,7 @@ pixels_take_rgba (Image *image, uint8_t *rgba, int width, int height, bool opaci
   size_t n_pixels = (size_t) width * (size_t) height;
   if (opacity)
     show_opacity (rgba, n_pixels);
-  lay_over_white (rgba, n_pixels);
+  pixels_lay_over_white (rgba, rgba, n_pixels);
   uint8_t *smaller = mem_realloc (rgba, n_pixels * IMAGE_CHANNELS);
   *image = (Image){ width, height, smaller ? smaller : rgba };
 }

@@ -19,6 +19,9 @@ enum
  */
 void pixels_take_rgba (Image *image, uint8_t *rgba, int width, int height, bool opacity);
 
+/* @rgb: receives @n_pixels of @rgba laid over white; may be the same memory */
+void pixels_lay_over_white (uint8_t *rgb, const uint8_t *rgba, size_t n_pixels);
+
 /* pixels_turn_upright:
  * @orientation: of EXIF, 1 to 8; others are taken for 1
  *

@@ -19,8 +19,10 @@ enum
 
 typedef struct
 {
-  PngState state; /* first: libpng's callbacks see it */
-  AtomicFile file;
+  PngState state;  /* first: libpng's callbacks see it */
+  AtomicFile file; /* not open: into memory */
+  uint8_t *memory;
+  size_t n_memory, capacity;
   png_text *texts;
   char **latin1; /* texts in Latin-1, owned */
   size_t n_texts;
@@ -30,8 +32,16 @@ static void
 write_cb (png_structp png, png_bytep data, size_t n_bytes)
 {
   PngWriter *w = png_get_io_ptr (png);
-  if (!atomic_file_write (&w->file, data, n_bytes, w->state.status))
-    png_error (png, "write failed");
+  if (w->file.open)
+    {
+      if (!atomic_file_write (&w->file, data, n_bytes, w->state.status))
+        png_error (png, "write failed");
+      return;
+    }
+  if (!mem_grow (&w->memory, &w->capacity, w->n_memory + n_bytes, 1, w->state.status))
+    png_error (png, "out of memory");
+  memcpy (w->memory + w->n_memory, data, n_bytes);
+  w->n_memory += n_bytes;
 }
 
 /* The file is brought to the disk once, when it is complete. */
@@ -108,8 +118,13 @@ prepare_texts (PngWriter *w, const PngOptions *options)
 }
 
 static void
-write_header (PngWriter *w, const Image *image)
+write_header (PngWriter *w, const Image *image, bool fast)
 {
+  if (fast)
+    {
+      png_set_compression_level (w->state.png, 1);
+      png_set_filter (w->state.png, 0, PNG_FILTER_UP);
+    }
   png_set_IHDR (w->state.png, w->state.info, (png_uint_32) image->width,
                 (png_uint_32) image->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
@@ -121,14 +136,14 @@ write_header (PngWriter *w, const Image *image)
 
 /* libpng comes back here on errors; all that has to be freed is in @w. */
 static bool
-encode (PngWriter *w, const Image *image, const atomic_bool *cancel)
+encode (PngWriter *w, const Image *image, const PngOptions *options)
 {
   if (setjmp (png_jmpbuf (w->state.png)))
     return png_state_failed (&w->state);
-  write_header (w, image);
+  write_header (w, image, options->fast);
   for (int y = 0; y < image->height; y++)
     {
-      if (cancel && atomic_load (cancel))
+      if (options->cancel && atomic_load (options->cancel))
         return status_fail (w->state.status, STATUS_CANCELLED, "Saving was cancelled.");
       png_write_row (w->state.png,
                      image->rgb + (size_t) y * (size_t) image->width * IMAGE_CHANNELS);
@@ -138,7 +153,7 @@ encode (PngWriter *w, const Image *image, const atomic_bool *cancel)
 }
 
 static bool
-start (PngWriter *w, const char *path)
+start (PngWriter *w)
 {
   PngState *s = &w->state;
   s->png = png_create_write_struct_2 (PNG_LIBPNG_VER_STRING, s, png_error_cb, png_warning_cb, s,
@@ -147,8 +162,6 @@ start (PngWriter *w, const char *path)
   if (!s->info)
     return status_fail (s->status, STATUS_NO_MEMORY,
                         "Out of memory: close other programs and retry.");
-  if (!atomic_file_open (&w->file, path, s->status))
-    return false;
   png_set_write_fn (s->png, w, write_cb, flush_cb);
   return true;
 }
@@ -162,6 +175,17 @@ finish (PngWriter *w)
     mem_free (w->latin1[i]);
   mem_free (w->latin1);
   mem_free (w->texts);
+  mem_free (w->memory);
+}
+
+static bool
+check_size (const Image *image, Status *status)
+{
+  if (image->width >= 1 && image->height >= 1 && image->width <= IMAGE_MAX_SIDE &&
+      image->height <= IMAGE_MAX_SIDE)
+    return true;
+  return status_fail (status, STATUS_ARGUMENT, "A picture of %d x %d px cannot be saved.",
+                      image->width, image->height);
 }
 
 bool
@@ -169,14 +193,29 @@ png_write_file (const char *path, const Image *image, const PngOptions *options,
 {
   static const PngOptions none = { 0 };
   options = options ? options : &none;
-  if (image->width < 1 || image->height < 1 || image->width > IMAGE_MAX_SIDE ||
-      image->height > IMAGE_MAX_SIDE)
-    return status_fail (status, STATUS_ARGUMENT, "A picture of %d x %d px cannot be saved.",
-                        image->width, image->height);
+  if (!check_size (image, status))
+    return false;
   PngWriter w = { .state = { .status = status, .name = path, .verb = "write" } };
-  bool ok = prepare_texts (&w, options) && start (&w, path) &&
-            encode (&w, image, options->cancel) &&
-            atomic_file_commit (&w.file, options->overwrite, status);
+  bool ok = prepare_texts (&w, options) && start (&w) && atomic_file_open (&w.file, path, status) &&
+            encode (&w, image, options) && atomic_file_commit (&w.file, options->overwrite, status);
+  finish (&w);
+  return ok;
+}
+
+bool
+png_write_memory (
+    uint8_t **data, size_t *n_bytes, const Image *image, const PngOptions *options, Status *status)
+{
+  if (!check_size (image, status))
+    return false;
+  PngWriter w = { .state = { .status = status, .name = "a picture", .verb = "write" } };
+  bool ok = prepare_texts (&w, options) && start (&w) && encode (&w, image, options);
+  if (ok)
+    {
+      *data = w.memory;
+      *n_bytes = w.n_memory;
+      w.memory = NULL;
+    }
   finish (&w);
   return ok;
 }

@@ -20,6 +20,7 @@ typedef struct
 {
   const PngText *texts; /* @n_texts; "parameters", "gesso" */
   size_t n_texts;
+  bool fast;                 /* a third larger, several times as fast */
   bool overwrite;            /* replace a file of that name; else it is an error */
   const atomic_bool *cancel; /* NULL, or looked at before each row */
 } PngOptions;
@@ -36,6 +37,14 @@ typedef struct
  */
 bool
 png_write_file (const char *path, const Image *image, const PngOptions *options, Status *status);
+
+/* png_write_memory:
+ * @options: .overwrite is without meaning
+ *
+ * Returns: true with *@n_bytes of a PNG in *@data, the caller's to mem_free; else as png_write_file
+ */
+bool png_write_memory (
+    uint8_t **data, size_t *n_bytes, const Image *image, const PngOptions *options, Status *status);
 
 /* png_new_name:
  * @stem: beginning of the file name, without "/"

@@ -9,7 +9,9 @@
 
 #include "core/mem.h"
 #include "core/utf8.h"
+#include "media/clip.h"
 #include "media/exif.h"
+#include "media/film-file.h"
 #include "media/jpeg.h"
 #include "media/png.h"
 #include "media/riff.h"
@@ -88,6 +90,21 @@ media_texts_add (
     }
   texts->items[texts->n++] = item;
   return true;
+}
+
+bool
+media_texts_add_field (
+    MediaTexts *texts, const char *key, const void *value, size_t n_bytes, Status *status)
+{
+  static const char *const names[] = { "prompt", "workflow", "gesso", "parameters" };
+  const char *text = value;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    {
+      size_t n = strlen (names[i]);
+      if (n_bytes > n + 1 && memcmp (text, names[i], n) == 0 && text[n] == ':')
+        return media_texts_add (texts, names[i], text + n + 1, n_bytes - n - 1, status);
+    }
+  return media_texts_add (texts, key, text, n_bytes, status);
 }
 
 static voidpf
@@ -297,7 +314,7 @@ read_webp (MediaTexts *texts, const MediaSource *source, Status *status)
 static bool
 read_source (MediaTexts *texts, const MediaSource *source, Status *status)
 {
-  uint8_t begin[12] = { 0 };
+  uint8_t begin[CLIP_HEAD_BYTES] = { 0 };
   size_t n_bytes = source->size_bytes < sizeof begin ? (size_t) source->size_bytes : sizeof begin;
   if (!media_source_read (source, 0, begin, n_bytes))
     return status_fail (status, STATUS_IO, "Cannot read \"%.300s\": reading failed.", source->name);
@@ -307,8 +324,14 @@ read_source (MediaTexts *texts, const MediaSource *source, Status *status)
     return read_jpeg (texts, source, status);
   if (riff_is_webp (begin, n_bytes))
     return read_webp (texts, source, status);
-  return status_fail (status, STATUS_UNSUPPORTED, "\"%.300s\" is not a PNG, JPEG or WebP file.",
-                      source->name);
+  if (clip_is (begin, n_bytes))
+    return clip_read_texts (texts, source, status);
+  FilmFileKind kind = film_file_kind (source);
+  return kind != FILM_FILE_OTHER ? film_file_read_texts (texts, source, kind, status)
+                                 : status_fail (status, STATUS_UNSUPPORTED,
+                                                "\"%.300s\" is not a picture or film that Gesso "
+                                                "knows.",
+                                                source->name);
 }
 
 bool

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * texts.h - the texts that programs put into PNG, JPEG and WebP files, without reading the pixels.
+ * texts.h - the texts that programs put into pictures and films, without reading the pixels.
  */
 #pragma once
 
@@ -34,6 +34,8 @@ typedef struct
  * ("prompt:{...}") or we the recipe ("gesso:{...}") in these, under that name.  Text that is not
  * valid UTF-8 is taken as Latin-1.
  *
+ * Films: as film_file_read_texts().
+ *
  * A damaged file gives what could be read, and @texts->damaged.
  * Fails: IO, UNSUPPORTED for another format, NO_MEMORY; @texts is empty then
  */
@@ -47,4 +49,8 @@ const char *media_texts_find (const MediaTexts *texts, const char *key);
 
 /* For the parsers: adds a text of @n_bytes in UTF-8 or Latin-1, without NULs at its end. */
 bool media_texts_add (
+    MediaTexts *texts, const char *key, const void *value, size_t n_bytes, Status *status);
+/* The same for a field that may hold anything: ComfyUI puts "prompt:{graph}" and
+ * "workflow:{graph}" into whatever fields there are, we "gesso:{recipe}" and "parameters:...". */
+bool media_texts_add_field (
     MediaTexts *texts, const char *key, const void *value, size_t n_bytes, Status *status);

@@ -606,10 +606,11 @@ test_other_formats_are_refused (void)
   MediaTexts texts = { 0 };
   Status status = { 0 };
   g_assert_false (image_read_memory (&image, "GIF89a", 6, "a.gif", &status));
-  g_assert_cmpstr (status.message, ==, "\"a.gif\" is neither PNG, JPEG nor WebP: convert it first.");
+  g_assert_cmpstr (status.message, ==,
+                   "\"a.gif\" is neither PNG, JPEG nor WebP: convert it first.");
   status = (Status){ 0 };
   g_assert_false (media_texts_read_memory (&texts, "GIF89a", 6, "a.gif", &status));
-  g_assert_cmpstr (status.message, ==, "\"a.gif\" is not a PNG, JPEG or WebP file.");
+  g_assert_cmpstr (status.message, ==, "\"a.gif\" is not a picture or film that Gesso knows.");
   status = (Status){ 0 };
   g_assert_false (image_read (&image, "/no/such.png", &status));
   g_assert_cmpint (status.code, ==, STATUS_NOT_FOUND);
