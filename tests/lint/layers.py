@@ -25,14 +25,16 @@ LAYERS = {
                              "src/engine/text", "src/engine/models", "src/engine/samplers", "kernels"},
     "src/recipe": {"src/engine/core"},
     "src/media": {"src/engine/core"},
+    "src/media/video": {"src/engine/core", "src/media"},
     "src/ipc": set(),
     "src/worker": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
                    "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/ipc", "kernels"},
     "src/cli": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
-                "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/worker", "kernels"},
-    "src/library": {"src/engine/core", "src/engine/weights", "src/recipe", "src/media"},
-    "src/session": {"src/engine/core", "src/recipe", "src/media", "src/ipc", "src/library"},
-    "src/app": {"src/engine/core", "src/recipe", "src/media", "src/library", "src/session"},
+                "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/media/video", "src/worker",
+                "kernels"},
+    "src/library": {"src/engine/core", "src/engine/weights", "src/recipe", "src/media", "src/media/video"},
+    "src/session": {"src/engine/core", "src/recipe", "src/media", "src/media/video", "src/ipc", "src/library"},
+    "src/app": {"src/engine/core", "src/recipe", "src/media", "src/media/video", "src/library", "src/session"},
 }
 # leaf headers (plain functions on raw memory) that kernels and recipes may read
 LEAF_HEADERS = {"core/blocks.h", "core/dtype.h", "core/utf8.h"}
