@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 COMMANDS = ["generate", "plan", "inspect", "convert", "recipe", "models"]
+EXPORT_HEAD = r".SH OPTIONS OF EXPORT"
 HEAD = r'''.\" Made by cli_man.py from the program's own help.
 .TH GESSO-CLI 1 "" "Gesso {version}" "User Commands"
 .SH NAME
@@ -21,6 +22,7 @@ Makes pictures with SD 1.5 and SDXL checkpoints on this machine, and says what m
 {commands}
 .SH OPTIONS OF GENERATE AND PLAN
 {options}
+{export}
 .SH EXIT STATUS
 0 when it was done, 1 when it failed (one line on standard error says why and what to do), 2 for bad usage.
 .SH ENVIRONMENT
@@ -74,15 +76,19 @@ def options(text):
 
 def main():
     cli, output = sys.argv[1:]
-    synopsis, commands = [], []
-    for name in COMMANDS:
+    synopsis, commands, export = [], [], ""
+    names = COMMANDS
+    if re.search(r"^  gesso-cli export ", ask(cli, "--help"), re.M): # built with video
+        names = COMMANDS + ["export"]
+        export = EXPORT_HEAD + "\n" + options(ask(cli, "export", "--help").split("\n\n", 1)[1])
+    for name in names:
         first, summary = ask(cli, name, "--help").splitlines()[:2]
         usage = first.removeprefix("Usage: gesso-cli ")
         synopsis += [".B gesso-cli", roff(usage), ".br"]
         commands += [".TP", rf".B {roff(usage)}", roff(summary)]
     body = ask(cli, "generate", "--help").split("\n\n", 1)[1]
     page = HEAD.format(version=ask(cli, "--version").split()[1], synopsis="\n".join(synopsis),
-                       commands="\n".join(commands), options=options(body))
+                       commands="\n".join(commands), options=options(body), export=export)
     with open(output, "w", encoding="utf-8") as f:
         f.write(page)
 

@@ -71,6 +71,9 @@ int command_convert (Options *o);
 int command_recipe (Options *o);
 int command_models (Options *o);
 
+/* export has flags of its own.  Reads argv from the command's name on, and prints its own help. */
+int command_export (int argc, char **argv, const char *usage);
+
 /* ---- places (paths.c) ---- */
 
 /* Pictures/Gesso of the user, made when missing. */

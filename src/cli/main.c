@@ -18,6 +18,7 @@ typedef struct
   int (*run) (Options *o);
   FlagSet flags;
   const char *synopsis, *summary;
+  int (*run_own) (int argc, char **argv, const char *usage); /* reads its flags itself; or NULL */
 } Command;
 
 static const Command commands[] = {
@@ -31,6 +32,10 @@ static const Command commands[] = {
   { "recipe", command_recipe, FLAGS_PLAIN, "recipe PICTURE",
     "print the recipe inside a picture, as JSON" },
   { "models", command_models, FLAGS_PLAIN, "models [--json]", "list the models found" },
+#if GESSO_VIDEO
+  { "export", NULL, FLAGS_PLAIN, "export [FLAGS] INPUT OUTPUT",
+    "write a clip, pictures or a film as a film of another format", command_export },
+#endif
 };
 
 enum
@@ -74,30 +79,61 @@ find_command (const char *name)
   return NULL;
 }
 
+static void
+format_usage (const Command *c, char *out, size_t room)
+{
+  snprintf (out, room, "Usage: gesso-cli %s\n%c%s.\n\n", c->synopsis, c->summary[0] - 'a' + 'A',
+            c->summary + 1);
+}
+
 static int
-run_command (const Command *c, int argc, char **argv)
+run_with_options (const Command *c, int argc, char **argv, const char *usage)
 {
   Options o;
   Status status = { 0 };
-  int code;
+  int code = EXIT_DONE;
   if (!options_parse (&o, argc, argv, c->flags, &status))
     code = cli_usage_error (&status);
   else if (o.help)
     {
-      printf ("Usage: gesso-cli %s\n%c%s.\n\n", c->synopsis, c->summary[0] - 'a' + 'A',
-              c->summary + 1);
+      printf ("%s", usage);
       options_print_help (c->flags);
-      code = EXIT_DONE;
     }
   else
     code = c->run (&o);
   options_clear (&o);
+  return code;
+}
+
+static int
+run_command (const Command *c, int argc, char **argv)
+{
+  Status status = { 0 };
+  char usage[256];
+  format_usage (c, usage, sizeof usage);
+  int code = c->run_own ? c->run_own (argc, argv, usage) : run_with_options (c, argc, argv, usage);
   if (fflush (stdout) != 0 && code == EXIT_DONE)
     {
       status_fail (&status, STATUS_IO, "The output could not be written: is the disk full?");
       code = cli_fail (&status, false);
     }
   return code;
+}
+
+static int
+unknown_command (const char *name)
+{
+  Status status = { 0 };
+  char list[128] = "";
+  for (int i = 0; i < N_COMMANDS; i++)
+    {
+      const char *before = i == 0 ? "" : i + 1 == N_COMMANDS ? " and " : ", ";
+      size_t n = strlen (list);
+      snprintf (list + n, sizeof list - n, "%s%s", before, commands[i].name);
+    }
+  status_fail (&status, STATUS_ARGUMENT, "There is no command %s; the commands are %s.", name,
+               list);
+  return cli_usage_error (&status);
 }
 
 int
@@ -118,13 +154,5 @@ main (int argc, char **argv)
       return EXIT_DONE;
     }
   const Command *c = find_command (argv[1]);
-  if (c)
-    return run_command (c, argc - 1, argv + 1);
-  Status status = { 0 };
-  status_fail (
-      &status, STATUS_ARGUMENT,
-      "There is no command %s; the commands are generate, plan, inspect, convert, recipe and "
-      "models.",
-      argv[1]);
-  return cli_usage_error (&status);
+  return c ? run_command (c, argc - 1, argv + 1) : unknown_command (argv[1]);
 }

@@ -118,7 +118,7 @@ xmp_read_texts (MediaTexts *texts, const uint8_t *packet, size_t n_bytes, Status
   } properties[] = { { "exif:UserComment", "UserComment" },
                      { "dc:description", "ImageDescription" } };
   const Span whole = { (const char *) packet, (const char *) packet + n_bytes };
-  for (size_t i = 0; i < sizeof properties / sizeof properties[0]; i++)
+  for (size_t i = 0; n_bytes && i < sizeof properties / sizeof properties[0]; i++)
     {
       Span value = find_value (whole, properties[i].name);
       if (value.p < value.end && !media_texts_find (texts, properties[i].key) &&
