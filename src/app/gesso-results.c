@@ -163,7 +163,8 @@ keep_cb (GessoFilmstrip *filmstrip, GessoResult *result, gpointer user_data)
   const char *path = gesso_result_get_path (result);
   if (!path)
     return;
-  g_autoptr (GTask) task = g_task_new (self, NULL, read_cb, about_new (self, result));
+  /* no source: the thread may be the last to let go of the task */
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, read_cb, about_new (self, result));
   g_task_set_source_tag (task, keep_cb);
   g_task_set_task_data (task, g_strdup (path), g_free);
   g_task_run_in_thread (task, read_thread);

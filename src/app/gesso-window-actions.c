@@ -84,7 +84,8 @@ prompts_chosen_cb (GFile *file, gpointer user_data)
   g_autoptr (GessoWindow) window = user_data;
   if (!file)
     return;
-  g_autoptr (GTask) task = g_task_new (window, NULL, prompts_read_cb, g_object_ref (window));
+  /* no source: the thread may be the last to let go of the task */
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, prompts_read_cb, g_object_ref (window));
   g_task_set_source_tag (task, prompts_chosen_cb);
   g_task_set_task_data (task, g_file_get_path (file), g_free);
   g_task_run_in_thread (task, prompts_thread);

@@ -73,14 +73,15 @@ worked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   GTask *task = user_data;
   Work *w = g_task_get_task_data (task);
   g_task_propagate_boolean (G_TASK (result), &w->error);
-  gesso_library_refresh_lists (GESSO_LIBRARY (source), lists_show_it_cb, task);
+  gesso_library_refresh_lists (g_task_get_source_object (task), lists_show_it_cb, task);
 }
 
+/* The thread may be the last to let go of its task, after the answer was taken: so that one does not
+ * hold the library, which would end there. */
 static void
 run_on_thread (GTask *task, GTaskThreadFunc func)
 {
-  g_autoptr (GTask) inner =
-      g_task_new (g_task_get_source_object (task), g_task_get_cancellable (task), worked_cb, task);
+  g_autoptr (GTask) inner = g_task_new (NULL, g_task_get_cancellable (task), worked_cb, task);
   g_task_set_check_cancellable (inner, FALSE);
   g_task_set_task_data (inner, g_task_get_task_data (task), NULL);
   g_task_run_in_thread (inner, func);

@@ -77,6 +77,17 @@ read_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
   g_task_return_error (task, error);
 }
 
+static void
+read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GError *error = NULL;
+  if (g_task_propagate_boolean (G_TASK (result), &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
 void
 gesso_library_read_recipe_async (GessoLibrary *self,
                                  const char *path,
@@ -92,7 +103,10 @@ gesso_library_read_recipe_async (GessoLibrary *self,
   recipe_init (&r->recipe);
   g_task_set_source_tag (task, gesso_library_read_recipe_async);
   g_task_set_task_data (task, r, reading_free);
-  g_task_run_in_thread (task, read_thread);
+  /* the thread may be the last to let go of its task, which must not be what holds the library */
+  g_autoptr (GTask) inner = g_task_new (NULL, cancellable, read_cb, g_object_ref (task));
+  g_task_set_task_data (inner, r, NULL);
+  g_task_run_in_thread (inner, read_thread);
 }
 
 static void

@@ -76,10 +76,24 @@ texture_to_rgb (GdkTexture *texture)
   return g_bytes_new_take (rgb, n * 3);
 }
 
+typedef struct
+{
+  GdkTexture *texture;
+  GessoDropZone zone;
+} Download;
+
+static void
+download_free (gpointer data)
+{
+  Download *download = data;
+  g_object_unref (download->texture);
+  g_free (download);
+}
+
 static void
 download_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  GBytes *rgb = texture_to_rgb (data);
+  GBytes *rgb = texture_to_rgb (((Download *) data)->texture);
   if (rgb)
     g_task_return_pointer (task, rgb, (GDestroyNotify) g_bytes_unref);
   else
@@ -90,15 +104,15 @@ download_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 static void
 downloaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  GessoCanvas *self = GESSO_CANVAS (source);
+  g_autoptr (GessoCanvas) self = user_data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) rgb = g_task_propagate_pointer (G_TASK (result), &error);
-  GdkTexture *texture = g_task_get_task_data (G_TASK (result));
-  gboolean as_mask = GPOINTER_TO_INT (user_data) == GESSO_DROP_MASK;
+  const Download *d = g_task_get_task_data (G_TASK (result));
   if (rgb)
     gesso_document_load_bytes_async (
-        self->document, rgb, gdk_texture_get_width (texture), gdk_texture_get_height (texture),
-        as_mask, g_task_get_cancellable (G_TASK (result)), loaded_cb, g_object_ref (self));
+        self->document, rgb, gdk_texture_get_width (d->texture),
+        gdk_texture_get_height (d->texture), d->zone == GESSO_DROP_MASK,
+        g_task_get_cancellable (G_TASK (result)), loaded_cb, g_object_ref (self));
   else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     gesso_canvas_fail (self, error->message);
 }
@@ -108,15 +122,19 @@ gesso_canvas_load_texture (GessoCanvas *self, GdkTexture *texture, GessoDropZone
 {
   g_return_if_fail (GESSO_IS_CANVAS (self));
   g_return_if_fail (GDK_IS_TEXTURE (texture));
+  Download *download = g_new (Download, 1);
+  *download = (Download){ g_object_ref (texture), zone };
+  /* no source: the thread may be the last to let go of the task */
   g_autoptr (GTask) task =
-      g_task_new (self, begin_loading (self), downloaded_cb, GINT_TO_POINTER (zone));
-  g_task_set_task_data (task, g_object_ref (texture), g_object_unref);
+      g_task_new (NULL, begin_loading (self), downloaded_cb, g_object_ref (self));
+  g_task_set_source_tag (task, gesso_canvas_load_texture);
+  g_task_set_task_data (task, download, download_free);
   /* What comes by drag or clipboard lies in memory and may be read on a thread; a texture of the
    * GPU belongs to its context. */
   if (GDK_IS_MEMORY_TEXTURE (texture))
     g_task_run_in_thread (task, download_thread);
   else
-    download_thread (task, self, texture, NULL);
+    download_thread (task, NULL, download, NULL);
 }
 
 void

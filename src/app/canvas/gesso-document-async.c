@@ -22,6 +22,40 @@ typedef struct
   gboolean has_where; /* else a picture at its own size */
 } PatchWork;
 
+/* What a task of the caller's waits for. */
+typedef struct
+{
+  GTask *task;
+  GDestroyNotify free_result;
+} Awaited;
+
+static void
+answer_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree Awaited *awaited = user_data;
+  g_autoptr (GTask) task = awaited->task;
+  GError *error = NULL;
+  gpointer made = g_task_propagate_pointer (G_TASK (result), &error);
+  if (made)
+    g_task_return_pointer (task, made, awaited->free_result);
+  else
+    g_task_return_error (task, error);
+}
+
+/* The thread may be the last to let go of its task, after the answer was taken: so it has one of
+ * its own that knows no document, with the data of @task, which waits for it.  @func returns a
+ * pointer. */
+static void
+run_on_thread (GTask *task, GTaskThreadFunc func, GDestroyNotify free_result)
+{
+  Awaited *awaited = g_new (Awaited, 1);
+  *awaited = (Awaited){ g_object_ref (task), free_result };
+  g_autoptr (GTask) inner = g_task_new (NULL, g_task_get_cancellable (task), answer_cb, awaited);
+  g_task_set_source_tag (inner, run_on_thread);
+  g_task_set_task_data (inner, g_task_get_task_data (task), NULL);
+  g_task_run_in_thread (inner, func);
+}
+
 static void
 extract_work_free (gpointer data)
 {
@@ -71,7 +105,7 @@ gesso_document_extract_frame_async (GessoDocument *self,
   ExtractWork *work = g_new0 (ExtractWork, 1);
   *work = (ExtractWork){ gesso_state_copy (gesso_document_peek_state (self)), width, height };
   g_task_set_task_data (task, work, extract_work_free);
-  g_task_run_in_thread (task, extract_thread);
+  run_on_thread (task, extract_thread, free_frame_pixels);
 }
 
 GessoFramePixels *
@@ -123,7 +157,7 @@ run_patch (GessoDocument *self,
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, tag);
   g_task_set_task_data (task, work, patch_work_free);
-  g_task_run_in_thread (task, patch_thread);
+  run_on_thread (task, patch_thread, free_patch);
 }
 
 static PatchWork *
@@ -290,7 +324,7 @@ gesso_document_serialise_async (GessoDocument *self,
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, gesso_document_serialise_async);
   g_task_set_task_data (task, gesso_state_copy (gesso_document_peek_state (self)), free_state);
-  g_task_run_in_thread (task, serialise_thread);
+  run_on_thread (task, serialise_thread, free_bytes);
 }
 
 GBytes *
@@ -330,7 +364,7 @@ gesso_document_restore_async (GessoDocument *self,
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, gesso_document_restore_async);
   g_task_set_task_data (task, g_bytes_ref (bytes), free_bytes);
-  g_task_run_in_thread (task, restore_thread);
+  run_on_thread (task, restore_thread, free_state);
 }
 
 gboolean
