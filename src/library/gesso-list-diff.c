@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-list-diff.c - the common ends, then runs of what went and came between them.
+ *
+ * Whoever shows a list pays for each emission, so many small runs are worth their price only when
+ * what is looked at stays where it is; an answer to another question is one run.
  */
 #include "library/gesso-list-diff.h"
 
@@ -7,15 +10,9 @@
 
 enum
 {
-  MAX_RUNS = 64 /* beyond that one large change is cheaper for those who listen */
+  MAX_RUNS = 64,   /* beyond that one large change is cheaper for those who listen */
+  FIRST_ADDED = 64 /* of an answer that comes at once: about what a window shows */
 };
-
-typedef struct
-{
-  guint position; /* in the old list */
-  guint n_removed, n_added;
-  guint from; /* in the new list */
-} Run;
 
 static GHashTable *
 positions_of (const guint64 *keys, guint n)
@@ -26,22 +23,27 @@ positions_of (const guint64 *keys, guint n)
   return set;
 }
 
-/* Returns: FALSE when keys changed places or there are too many runs */
+/* @head, @runs: how much both lists begin with alike, and where to put the runs
+ * Returns: FALSE when keys changed places or there are too many runs */
 static gboolean
-find_runs (const guint64 *old, guint n_old, const guint64 *wanted, guint n_wanted, GArray *runs)
+find_runs (const guint64 *old,
+           guint n_old,
+           const guint64 *wanted,
+           guint n_wanted,
+           guint head,
+           GArray *runs)
 {
   g_autoptr (GHashTable) in_old = positions_of (old, n_old);
   g_autoptr (GHashTable) in_new = positions_of (wanted, n_wanted);
   guint i = 0, j = 0;
   while (i < n_old || j < n_wanted)
     {
-      Run run = { .position = i, .from = j };
+      guint i0 = i, j0 = j;
       while (i < n_old && !g_hash_table_contains (in_new, &old[i]))
         i++;
       while (j < n_wanted && !g_hash_table_contains (in_old, &wanted[j]))
         j++;
-      run.n_removed = i - run.position;
-      run.n_added = j - run.from;
+      GessoListRun run = { head + i0, i - i0, j - j0, head + j0 };
       if (run.n_removed || run.n_added)
         g_array_append_val (runs, run);
       if (runs->len > MAX_RUNS)
@@ -56,26 +58,11 @@ find_runs (const guint64 *old, guint n_old, const guint64 *wanted, guint n_wante
   return TRUE;
 }
 
-static void
-splice (GListModel *list,
-        GArray *items,
-        guint position,
-        guint n_removed,
-        const guint64 *added,
-        guint n_added)
+GArray *
+gesso_list_diff_find (GArray *items, const guint64 *wanted, guint n_wanted, gboolean at_once)
 {
-  if (n_removed)
-    g_array_remove_range (items, position, n_removed);
-  if (n_added)
-    g_array_insert_vals (items, position, added, n_added);
-  g_list_model_items_changed (list, position, n_removed, n_added);
-}
-
-void
-gesso_list_diff (GListModel *list, GArray *items, const guint64 *wanted, guint n_wanted)
-{
-  g_return_if_fail (G_IS_LIST_MODEL (list));
-  g_return_if_fail (g_array_get_element_size (items) == sizeof *wanted);
+  g_return_val_if_fail (g_array_get_element_size (items) == sizeof *wanted, NULL);
+  GArray *runs = g_array_new (FALSE, FALSE, sizeof (GessoListRun));
   const guint64 *old = (const guint64 *) (gpointer) items->data;
   guint n_old = items->len, head = 0, tail = 0;
   while (head < n_old && head < n_wanted && old[head] == wanted[head])
@@ -84,18 +71,40 @@ gesso_list_diff (GListModel *list, GArray *items, const guint64 *wanted, guint n
          old[n_old - 1 - tail] == wanted[n_wanted - 1 - tail])
     tail++;
   guint n_removed = n_old - head - tail, n_added = n_wanted - head - tail;
+  GessoListRun whole = { head, n_removed, n_added, head };
   if (!n_removed && !n_added)
-    return;
-  g_autoptr (GArray) runs = g_array_new (FALSE, FALSE, sizeof (Run));
-  if (!n_removed || !n_added || !find_runs (old + head, n_removed, wanted + head, n_added, runs))
+    return runs;
+  if (!at_once && n_removed && n_added &&
+      find_runs (old + head, n_removed, wanted + head, n_added, head, runs))
+    return runs;
+  g_array_set_size (runs, 0);
+  if (at_once && n_added > FIRST_ADDED)
     {
-      splice (list, items, head, n_removed, wanted + head, n_added);
-      return;
+      GessoListRun rest = { head + FIRST_ADDED, 0, n_added - FIRST_ADDED, head + FIRST_ADDED };
+      g_array_append_val (runs, rest);
+      whole.n_added = FIRST_ADDED;
     }
-  for (guint r = runs->len; r-- > 0;) /* from the end, so that positions stay true */
-    {
-      const Run *run = &g_array_index (runs, Run, r);
-      splice (list, items, head + run->position, run->n_removed, wanted + head + run->from,
-              run->n_added);
-    }
+  g_array_append_val (runs, whole);
+  return runs;
+}
+
+void
+gesso_list_diff_apply_last (GListModel *list, GArray *items, GArray *runs, const guint64 *wanted)
+{
+  g_return_if_fail (G_IS_LIST_MODEL (list) && runs->len > 0);
+  const GessoListRun run = g_array_index (runs, GessoListRun, runs->len - 1);
+  g_array_set_size (runs, runs->len - 1);
+  if (run.n_removed)
+    g_array_remove_range (items, run.position, run.n_removed);
+  if (run.n_added)
+    g_array_insert_vals (items, run.position, wanted + run.from, run.n_added);
+  g_list_model_items_changed (list, run.position, run.n_removed, run.n_added);
+}
+
+void
+gesso_list_diff (GListModel *list, GArray *items, const guint64 *wanted, guint n_wanted)
+{
+  g_autoptr (GArray) runs = gesso_list_diff_find (items, wanted, n_wanted, FALSE);
+  while (runs && runs->len)
+    gesso_list_diff_apply_last (list, items, runs, wanted);
 }

@@ -3,6 +3,10 @@
  *
  * One query is on its way at a time.  A change of the search breaks it off and asks anew when it
  * has ended, so that typing never queues work; what an old query found is thrown away.
+ *
+ * A grid works 5 ms and more for each "items-changed".  So an answer to a new search is one, and
+ * one to the same search as before, where the grid is to stay where it is, is as many as it needs,
+ * one a turn of the main loop.
  */
 #define G_LOG_DOMAIN "gesso-library"
 
@@ -26,6 +30,8 @@ typedef struct
   guint generation;
 } Waiter;
 
+typedef struct _QueryRequest QueryRequest;
+
 struct _GessoPictureList
 {
   GObject parent_instance;
@@ -39,6 +45,11 @@ struct _GessoPictureList
   gboolean in_flight;
   GCancellable *cancellable; /* of the query on its way */
   GArray *waiters;
+
+  QueryRequest *showing; /* answered, and shown run by run; still counts as on its way */
+  GArray *runs;          /* GessoListRun; of @showing, from the end */
+  guint runs_id;
+  guint shown_generation; /* search_generation of what the list shows */
 
   GQueue kept; /* GessoPicture, the latest first: so that scrolling back is free */
   GHashTable *kept_links;
@@ -255,12 +266,20 @@ list_model_init (GListModelInterface *iface)
 /* -- queries ------------------------------------------------------------------------------------
  */
 
-typedef struct
+struct _QueryRequest
 {
-  GessoPictureList *self;
+  GessoPictureList *self; /* a reference until it is answered */
   GessoPictureQuery *query;
   guint generation, search_generation;
-} QueryRequest;
+  GAsyncReadyCallback callback; /* of the next one */
+};
+
+static void
+request_free (QueryRequest *r)
+{
+  gesso_picture_query_free (r->query);
+  g_free (r);
+}
 
 static void
 set_loading (GessoPictureList *self, gboolean loading)
@@ -294,14 +313,6 @@ call_waiters (GessoPictureList *self, guint generation)
 }
 
 static void
-show (GessoPictureList *self, GessoPictureQuery *query)
-{
-  fill (self, query->rows); /* so that listeners find the first rows complete */
-  gesso_list_diff (G_LIST_MODEL (self), self->ids, (const guint64 *) (gpointer) query->ids->data,
-                   query->ids->len);
-}
-
-static void
 begin_query (GessoPictureList *self, GAsyncReadyCallback callback)
 {
   QueryRequest *r = g_new0 (QueryRequest, 1);
@@ -309,11 +320,83 @@ begin_query (GessoPictureList *self, GAsyncReadyCallback callback)
   r->query = gesso_picture_query_new (self->search, self->starred_only, FIRST_ROWS);
   r->generation = self->generation;
   r->search_generation = self->search_generation;
+  r->callback = callback;
   self->in_flight = TRUE;
   self->cancellable = g_cancellable_new ();
   gesso_database_run_async (gesso_library_get_reader (self->library), FALSE,
                             gesso_picture_query_run, r->query, NULL, self->cancellable, callback,
                             r);
+}
+
+static gboolean
+is_stale (GessoPictureList *self, const QueryRequest *r)
+{
+  return self->detached || r->search_generation != self->search_generation;
+}
+
+static void
+end_query (GessoPictureList *self, QueryRequest *r)
+{
+  gboolean stale = is_stale (self, r);
+  guint generation = r->generation;
+  GAsyncReadyCallback callback = r->callback;
+  self->in_flight = FALSE;
+  g_clear_object (&self->cancellable);
+  request_free (r);
+  if (!stale)
+    call_waiters (self, generation);
+  if (self->in_flight || self->detached)
+    return; /* a listener asked, or the library closed */
+  if (generation != self->generation)
+    begin_query (self, callback);
+  else
+    set_loading (self, FALSE);
+}
+
+/* The next run.  Returns: FALSE when there is none left, or the question has changed. */
+static gboolean
+show_run (GessoPictureList *self)
+{
+  const QueryRequest *r = self->showing;
+  if (!is_stale (self, r) && self->runs->len)
+    gesso_list_diff_apply_last (G_LIST_MODEL (self), self->ids, self->runs,
+                                (const guint64 *) (gpointer) r->query->ids->data);
+  return self->showing && !is_stale (self, r) && self->runs->len > 0;
+}
+
+static void
+end_showing (GessoPictureList *self)
+{
+  QueryRequest *r = g_steal_pointer (&self->showing);
+  g_clear_pointer (&self->runs, g_array_unref);
+  if (r)
+    end_query (self, r);
+}
+
+static gboolean
+show_run_cb (gpointer data)
+{
+  g_autoptr (GessoPictureList) self = g_object_ref (data);
+  if (show_run (self))
+    return G_SOURCE_CONTINUE;
+  self->runs_id = 0;
+  end_showing (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+show (GessoPictureList *self, QueryRequest *r)
+{
+  gboolean same_search = r->search_generation == self->shown_generation;
+  self->shown_generation = r->search_generation;
+  self->showing = r;
+  fill (self, r->query->rows); /* so that listeners find the first rows complete */
+  self->runs = gesso_list_diff_find (self->ids, (const guint64 *) (gpointer) r->query->ids->data,
+                                     r->query->ids->len, !same_search);
+  if (show_run (self))
+    self->runs_id = g_idle_add_full (G_PRIORITY_DEFAULT, show_run_cb, self, NULL);
+  else
+    end_showing (self);
 }
 
 static void
@@ -323,24 +406,13 @@ queried_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GessoPictureList) self = r->self;
   g_autoptr (GError) error = NULL;
   gboolean ok = gesso_database_run_finish (GESSO_DATABASE (source), result, &error);
-  gboolean stale = self->detached || r->search_generation != self->search_generation;
-  self->in_flight = FALSE;
-  g_clear_object (&self->cancellable);
+  gboolean stale = is_stale (self, r);
   if (!ok && !stale)
     g_message ("Pictures cannot be searched: %s", error->message);
   if (ok && !stale)
-    show (self, r->query);
-  guint generation = r->generation;
-  gesso_picture_query_free (r->query);
-  g_free (r);
-  if (!stale)
-    call_waiters (self, generation);
-  if (self->in_flight || self->detached)
-    return; /* a listener asked, or the library closed */
-  if (generation != self->generation)
-    begin_query (self, queried_cb);
+    show (self, r);
   else
-    set_loading (self, FALSE);
+    end_query (self, r);
 }
 
 void
@@ -415,10 +487,19 @@ gesso_picture_list_set_property (GObject *object, guint id, const GValue *value,
 }
 
 static void
+stop_showing (GessoPictureList *self)
+{
+  g_clear_handle_id (&self->runs_id, g_source_remove);
+  g_clear_pointer (&self->runs, g_array_unref);
+  g_clear_pointer (&self->showing, request_free);
+}
+
+static void
 gesso_picture_list_dispose (GObject *object)
 {
   GessoPictureList *self = GESSO_PICTURE_LIST (object);
   g_clear_handle_id (&self->pages_id, g_source_remove);
+  stop_showing (self);
   if (self->library)
     gesso_library_remove_list (self->library, self);
   g_clear_object (&self->library);
@@ -507,6 +588,7 @@ gesso_picture_list_detach (GessoPictureList *self)
   g_return_if_fail (GESSO_IS_PICTURE_LIST (self));
   self->detached = TRUE;
   g_clear_handle_id (&self->pages_id, g_source_remove);
+  stop_showing (self);
   if (self->cancellable)
     g_cancellable_cancel (self->cancellable);
   call_waiters (self, G_MAXUINT);

@@ -28,6 +28,11 @@ struct _GessoGalleryCell
   gulong handler;
   int size, thumbnail_size;
   gboolean failed;
+
+  /* What the label was made of; the strings are the picture's, for comparison only. */
+  const char *label_path, *label_prompt;
+  gint64 label_created;
+  gboolean label_starred;
 };
 
 G_DEFINE_FINAL_TYPE (GessoGalleryCell, gesso_gallery_cell, GTK_TYPE_WIDGET)
@@ -92,6 +97,12 @@ update_label (GessoGalleryCell *self)
   GtkWidget *parent = gtk_widget_get_parent (GTK_WIDGET (self));
   if (!self->picture || !parent)
     return;
+  if (!*gesso_picture_get_path (self->picture)) /* it is not read yet */
+    {
+      gtk_accessible_reset_property (GTK_ACCESSIBLE (parent), GTK_ACCESSIBLE_PROPERTY_LABEL);
+      gtk_accessible_reset_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL);
+      return;
+    }
   g_autofree char *label =
       gesso_gallery_picture_label (self->picture, g_get_real_time () / G_USEC_PER_SEC);
   gtk_accessible_update_property (GTK_ACCESSIBLE (parent), GTK_ACCESSIBLE_PROPERTY_LABEL, label,
@@ -99,12 +110,32 @@ update_label (GessoGalleryCell *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
 }
 
+/* A picture that is read tells of each of its properties, and has them all by then.  Returns:
+ * whether there is something new to say */
+static gboolean
+note_label (GessoGalleryCell *self)
+{
+  GessoPicture *p = self->picture;
+  const char *path = gesso_picture_get_path (p), *prompt = gesso_picture_get_prompt (p);
+  gint64 created = gesso_picture_get_created (p);
+  gboolean starred = gesso_picture_get_starred (p);
+  if (path == self->label_path && prompt == self->label_prompt && created == self->label_created &&
+      starred == self->label_starred)
+    return FALSE;
+  self->label_path = path;
+  self->label_prompt = prompt;
+  self->label_created = created;
+  self->label_starred = starred;
+  return TRUE;
+}
+
 static void
 picture_notify_cb (GessoGalleryCell *self, GParamSpec *pspec)
 {
   if (g_strcmp0 (pspec->name, "path") == 0)
     request_thumbnail (self);
-  update_label (self);
+  if (note_label (self))
+    update_label (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
@@ -122,6 +153,7 @@ gesso_gallery_cell_set_picture (GessoGalleryCell *self, GessoPicture *picture)
   self->handler =
       g_signal_connect_swapped (picture, "notify", G_CALLBACK (picture_notify_cb), self);
   request_thumbnail (self);
+  note_label (self);
   update_label (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }

@@ -8,8 +8,26 @@
 enum
 {
   LABEL_CHARS = 160, /* more of a prompt is not listened to */
-  WEEK_DAYS = 7
+  WEEK_DAYS = 7,
+  MINUTE_S = 60
 };
+
+/* GLib asks the disk each time which zone the machine is in; a grid of thumbnails has hundreds of
+ * times to show, so it is asked once a minute. */
+static GDateTime *
+local_time (gint64 unix_s, gint64 now_s)
+{
+  static GTimeZone *zone;
+  static gint64 asked;
+  if (!zone || asked != now_s / MINUTE_S)
+    {
+      g_clear_pointer (&zone, g_time_zone_unref);
+      zone = g_time_zone_new_local ();
+      asked = now_s / MINUTE_S;
+    }
+  g_autoptr (GDateTime) utc = g_date_time_new_from_unix_utc (unix_s);
+  return utc ? g_date_time_to_timezone (utc, zone) : NULL;
+}
 
 /* Days since the year 1, local time: a day may have 23 or 25 hours. */
 static guint32
@@ -26,8 +44,8 @@ day_number (GDateTime *time)
 char *
 gesso_gallery_day_text (gint64 created_s, gint64 now_s)
 {
-  g_autoptr (GDateTime) then = g_date_time_new_from_unix_local (created_s);
-  g_autoptr (GDateTime) now = g_date_time_new_from_unix_local (now_s);
+  g_autoptr (GDateTime) then = local_time (created_s, now_s);
+  g_autoptr (GDateTime) now = local_time (now_s, now_s);
   if (!then || !now)
     return g_strdup (_ ("Unknown date"));
   gint64 days = (gint64) day_number (now) - (gint64) day_number (then);
@@ -45,7 +63,7 @@ char *
 gesso_gallery_time_text (gint64 created_s, gint64 now_s)
 {
   g_autofree char *day = gesso_gallery_day_text (created_s, now_s);
-  g_autoptr (GDateTime) then = g_date_time_new_from_unix_local (created_s);
+  g_autoptr (GDateTime) then = local_time (created_s, now_s);
   g_autofree char *hour = then ? g_date_time_format (then, "%R") : g_strdup ("");
   /* Translators: a day, then a time of the day: "Today, 14:05" */
   return g_strdup_printf (_ ("%s, %s"), day, hour);
