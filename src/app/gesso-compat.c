@@ -122,6 +122,18 @@ gesso_compat_get_color (GtkWidget *widget, GdkRGBA *color)
 #endif
 }
 
+/* Until 4.12 the list's own action moves the place of the keyboard, too; since then it only
+ * scrolls, and the first arrow key went on from the first item. */
+void
+gesso_compat_list_scroll_to (GtkWidget *list, guint position)
+{
+#if GTK_CHECK_VERSION(4, 12, 0)
+  gtk_list_view_scroll_to (GTK_LIST_VIEW (list), position, GTK_LIST_SCROLL_FOCUS, NULL);
+#else
+  gtk_widget_activate_action (list, "list.scroll-to-item", "u", position);
+#endif
+}
+
 gboolean
 gesso_compat_is_software (GtkWidget *widget)
 {

@@ -10,6 +10,7 @@
 
 #include "app/canvas/gesso-canvas-style.h"
 #include "app/canvas/gesso-filmstrip-tile.h"
+#include "app/gesso-compat.h"
 
 enum
 {
@@ -131,9 +132,8 @@ gesso_filmstrip_set_selected (GessoFilmstrip *self, GessoResult *result)
   if (result && !g_list_store_find (self->store, result, &position))
     return;
   gtk_single_selection_set_selected (self->selection, position);
-  /* scroll_to came with GTK 4.12; the list's own action is there from the start. */
   if (result)
-    gtk_widget_activate_action (self->list, "list.scroll-to-item", "u", position);
+    gesso_compat_list_scroll_to (self->list, position);
 }
 
 void
