@@ -34,8 +34,8 @@ void gesso_compat_choose (GtkWindow *parent,
 void gesso_compat_announce (GtkWidget *widget, const char *text);
 /* The colour of @widget's text. */
 void gesso_compat_get_color (GtkWidget *widget, GdkRGBA *color);
-/* Shows the item of a GtkListView at @position, from where the arrow keys then go on; the focus is taken
- * from nobody. */
+/* Shows the item of a GtkListView at @position, from where the arrow keys then go on; the focus is
+ * taken from nobody. */
 void gesso_compat_list_scroll_to (GtkWidget *list, guint position);
 /* The widget is drawn by cairo, without a GPU. */
 gboolean gesso_compat_is_software (GtkWidget *widget);

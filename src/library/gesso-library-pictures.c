@@ -76,8 +76,8 @@ worked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   gesso_library_refresh_lists (g_task_get_source_object (task), lists_show_it_cb, task);
 }
 
-/* The thread may be the last to let go of its task, after the answer was taken: so that one does not
- * hold the library, which would end there. */
+/* The thread may be the last to let go of its task, after the answer was taken: so that one does
+ * not hold the library, which would end there. */
 static void
 run_on_thread (GTask *task, GTaskThreadFunc func)
 {

@@ -14,6 +14,7 @@
 enum
 {
   PANE_WIDTH = 320,   /* px */
+  TEXT_DROP = 5,      /* px; a copy button is higher than the line beside it by twice that */
   READ_DELAY_MS = 80, /* arrow keys held down read no recipes */
   SHOWN_CHARS = 4000  /* of a text; it is copied whole */
 };
@@ -128,8 +129,11 @@ add_values (GessoGalleryDetails *self, GPtrArray *rows)
   for (guint i = 0; i < rows->len; i++)
     {
       GessoRecipeRow *row = rows->pdata[i];
-      gtk_grid_attach (GTK_GRID (grid), new_caption (row->label), 0, (int) i, 1, 1);
-      gtk_grid_attach (GTK_GRID (grid), new_text (row->value), 1, (int) i, 1, 1);
+      GtkWidget *caption = new_caption (row->label), *value = new_text (row->value);
+      gtk_widget_set_margin_top (caption, TEXT_DROP);
+      gtk_widget_set_margin_top (value, TEXT_DROP);
+      gtk_grid_attach (GTK_GRID (grid), caption, 0, (int) i, 1, 1);
+      gtk_grid_attach (GTK_GRID (grid), value, 1, (int) i, 1, 1);
       gtk_grid_attach (GTK_GRID (grid), new_copy_button (row->label, row->value), 2, (int) i, 1, 1);
       g_string_append_printf (self->text, "%s: %s\n", row->label, row->value);
     }

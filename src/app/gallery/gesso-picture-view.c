@@ -23,6 +23,7 @@ struct _GessoPictureView
   double pointer_x, pointer_y;
   double drag_cx, drag_cy, drag_divider, pinch_zoom;
   gboolean drags_divider;
+  guint resized_idle;
 };
 
 G_DEFINE_FINAL_TYPE (GessoPictureView, gesso_picture_view, GTK_TYPE_WIDGET)
@@ -292,10 +293,30 @@ add_controllers (GessoPictureView *self)
 
 /* ---- the widget ---- */
 
+static gboolean
+resized_cb (gpointer data)
+{
+  GessoPictureView *self = data;
+  self->resized_idle = 0;
+  changed (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* What fits has another zoom then; who shows it may want room, which is not to be asked for here.
+ */
+static void
+gesso_picture_view_size_allocate (GtkWidget *widget, int width, int height, int baseline)
+{
+  GessoPictureView *self = GESSO_PICTURE_VIEW (widget);
+  if (self->fit && !self->resized_idle)
+    self->resized_idle = g_idle_add_full (G_PRIORITY_DEFAULT, resized_cb, self, NULL);
+}
+
 static void
 gesso_picture_view_dispose (GObject *object)
 {
   GessoPictureView *self = GESSO_PICTURE_VIEW (object);
+  g_clear_handle_id (&self->resized_idle, g_source_remove);
   g_clear_object (&self->slots[0]);
   g_clear_object (&self->slots[1]);
   G_OBJECT_CLASS (gesso_picture_view_parent_class)->dispose (object);
@@ -307,6 +328,7 @@ gesso_picture_view_class_init (GessoPictureViewClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
   G_OBJECT_CLASS (klass)->dispose = gesso_picture_view_dispose;
   widget_class->snapshot = gesso_picture_view_snapshot;
+  widget_class->size_allocate = gesso_picture_view_size_allocate;
   gtk_widget_class_set_css_name (widget_class, "pictureview");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
   view_changed_signal = g_signal_new ("view-changed", GESSO_TYPE_PICTURE_VIEW, G_SIGNAL_RUN_LAST, 0,

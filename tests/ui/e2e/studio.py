@@ -218,6 +218,8 @@ def png_pixels(path):
 
 def unfilter(kind, row, up, n):
     """Undoes a row's filter in place (PNG specification, section 9)."""
+    if kind == 0:
+        return
     for i in range(len(row)):
         a, b, c = row[i - n] if i >= n else 0, up[i], up[i - n] if i >= n else 0
         if kind == 4:
