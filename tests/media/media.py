@@ -314,6 +314,15 @@ def test_films_of_others_are_read():
         assert (result["frames"], result["width"], result["height"]) == (10, 64, 48), (name, result)
 
 
+def test_hdr_is_refused():
+    need("ffmpeg")
+    path = output("hdr.mp4")
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=0.2",
+                    "-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le", "-color_trc", "smpte2084",
+                    "-color_primaries", "bt2020", "-colorspace", "bt2020nc", path], check=True, timeout=60)
+    assert b"HDR" in run("export", path, output("hdr.gif"), expect=FAILED).stderr
+
+
 def test_rotation_is_honoured():
     upright, turned = write_film("h264"), output("turned.mp4")
     need("ffmpeg")

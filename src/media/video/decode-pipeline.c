@@ -10,6 +10,7 @@
 #include "media/video/decode-pipeline.h"
 
 #include <gst/pbutils/missing-plugins.h>
+#include <gst/video/video.h>
 #include <string.h>
 
 #include "media/video/reason.h"
@@ -126,6 +127,24 @@ event_cb (GstPad *pad, GstPadProbeInfo *info, gpointer data)
   return GST_PAD_PROBE_OK;
 }
 
+/* Before the conversion, which would drop what the numbers mean. */
+static GstPadProbeReturn
+caps_cb (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  DecodePipeline *p = data;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  GstCaps *caps = NULL;
+  GstVideoInfo video;
+  if (GST_EVENT_TYPE (event) != GST_EVENT_CAPS)
+    return GST_PAD_PROBE_OK;
+  gst_event_parse_caps (event, &caps);
+  if (gst_video_info_from_caps (&video, caps) &&
+      (video.colorimetry.transfer == GST_VIDEO_TRANSFER_SMPTE2084 ||
+       video.colorimetry.transfer == GST_VIDEO_TRANSFER_ARIB_STD_B67))
+    atomic_store (&p->hdr, true);
+  return GST_PAD_PROBE_OK;
+}
+
 static GstPadProbeReturn
 read_cb (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
@@ -157,6 +176,8 @@ configure (DecodePipeline *p, GstElement *source)
   g_signal_connect (p->decoders, "pad-added", G_CALLBACK (decoded_cb), p);
   g_autoptr (GstPad) pad = gst_element_get_static_pad (GST_ELEMENT (p->sink), "sink");
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, event_cb, p, NULL);
+  g_autoptr (GstPad) decoded = gst_element_get_static_pad (p->first, "sink");
+  gst_pad_add_probe (decoded, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, caps_cb, p, NULL);
   g_autoptr (GstPad) file = gst_element_get_static_pad (source, "src");
   gst_pad_add_probe (file, GST_PAD_PROBE_TYPE_PULL | GST_PAD_PROBE_TYPE_BUFFER, read_cb, p, NULL);
 }
@@ -276,6 +297,9 @@ fail_of_contents (DecodePipeline *p, Status *status)
     status_fail (status, STATUS_UNSUPPORTED,
                  "\"%.200s\" has frames of %d x %d px, more than can be read: scale it down first.",
                  p->path, width, atomic_load (&p->too_high));
+  else if (atomic_load (&p->hdr))
+    status_fail (status, STATUS_UNSUPPORTED,
+                 "\"%.300s\" is an HDR film (PQ or HLG): convert it to BT.709 first.", p->path);
   else if (atomic_load (&p->no_video))
     status_fail (status, STATUS_UNSUPPORTED, "There are no pictures in \"%.300s\".", p->path);
   return status_ok (status);

@@ -24,6 +24,7 @@ typedef struct
   atomic_uint_fast64_t n_reads;  /* of the file: who reads is not stuck */
   atomic_int orientation;        /* of EXIF, as the film's tags say */
   atomic_int too_wide, too_high; /* the size that was refused; 0 for none */
+  atomic_bool hdr;               /* PQ or HLG: shown as it is it would look grey */
   atomic_bool no_video;          /* the file has no pictures */
   char missing[128];             /* what no decoder is there for; "" for none */
 } DecodePipeline;

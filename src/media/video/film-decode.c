@@ -274,6 +274,8 @@ measure (FilmDecode *d, Status *status)
   FilmInfo *info = &d->source->info;
   if (!step (d, status))
     return damaged (d, "there is no frame in it", status);
+  if (!decode_pipeline_check (&d->pipeline, status)) /* what its caps said */
+    return false;
   if (!gst_video_info_from_caps (&video, gst_sample_get_caps (d->sample)))
     return damaged (d, "a frame is damaged", status);
   bool sideways = is_sideways (atomic_load (&d->pipeline.orientation));

@@ -46,9 +46,10 @@ bool film_can_write (FilmFormat format, const char **package);
  * @limits: NULL for the default ones; borrowed until frames_close
  *
  * Films are MP4, MOV, Matroska, WebM, AVI, MPEG, Ogg and FLV files, read from the disk alone:
- * nothing in them can make the program fetch anything.  Frames are sRGB, upright as the rotation
- * says, of square pixels.  Frames come in their order, each once, however long it is shown; what
- * was seen once is found again exactly.  Asking far ahead decodes what lies between.
+ * nothing in them can make the program fetch anything.  HDR films are refused.  Frames are sRGB,
+ * upright as the rotation says, of square pixels.  Frames come in their order, each once, however
+ * long it is shown; what was seen once is found again exactly.  Asking far ahead decodes what lies
+ * between.
  *
  * Fails: also UNSUPPORTED, with the package to install, where no decoder is; FORMAT for a damaged
  * file; frames_get() fails so when frames stop coming
