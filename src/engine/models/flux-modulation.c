@@ -92,7 +92,7 @@ flux_modulation (
   int64_t dim = flux->config.time_dim;
   if (flux->config.has_guidance != (guidance != NULL))
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: this FLUX model %s guidance.",
-                     guidance ? "takes no" : "needs");
+                     guidance ? status_text ("takes no") : status_text ("needs"));
   Tensor *vec = embed (ctx, &m->time, op_sinusoid (ctx, t, TIMES, dim), NULL);
   if (guidance)
     vec = embed (ctx, &m->guidance, op_sinusoid (ctx, guidance, TIMES, dim), vec);

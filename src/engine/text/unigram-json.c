@@ -19,7 +19,8 @@ static bool
 damaged_json (const char *what, Status *status)
 {
   return status_fail (status, STATUS_FORMAT,
-                      "The tokenizer.json is damaged (%s): get the file again.", what);
+                      "The tokenizer.json is damaged (%s): get the file again.",
+                      status_text (what));
 }
 
 static bool
@@ -29,7 +30,7 @@ unknown_json (const char *what, const char *type, Status *status)
       status, STATUS_UNSUPPORTED,
       "The tokenizer.json has a %s \"%.60s\", which this version does not know; put "
       "the model's spiece.model in its place.",
-      what, type);
+      status_text (what), type);
 }
 
 static const char *
@@ -73,7 +74,7 @@ read_charsmap (Unigram *u, json_object *object, Status *status)
       if (value < 0)
         {
           mem_free (bytes);
-          return damaged_json ("its table of characters", status);
+          return damaged_json (STATUS_MARK ("its table of characters"), status);
         }
       bits = bits << 6 | (uint32_t) value;
       n_bits += 6;
@@ -93,7 +94,8 @@ read_replace (Unigram *u, json_object *object, Status *status)
   const char *regex = text_of (pattern, "Regex"), *content = text_of (object, "content");
   bool is_space = strcmp (content, " ") == 0 || strcmp (content, UNIGRAM_SPACE) == 0;
   if (strcmp (regex, " {2,}") != 0 || !is_space)
-    return unknown_json ("replacement", *regex ? regex : text_of (pattern, "String"), status);
+    return unknown_json (STATUS_MARK ("replacement"), *regex ? regex : text_of (pattern, "String"),
+                         status);
   u->rules.join_spaces = true;
   return true;
 }
@@ -109,7 +111,7 @@ read_normalizer (Unigram *u, json_object *object, Status *status)
   if (strcmp (type, "Replace") == 0)
     return read_replace (u, object, status);
   if (strcmp (type, "Strip") != 0)
-    return unknown_json ("normalizer", type, status);
+    return unknown_json (STATUS_MARK ("normalizer"), type, status);
   u->rules.strip_left = is_true (object, "strip_left", false);
   u->rules.strip_right = is_true (object, "strip_right", false);
   return true;
@@ -122,7 +124,7 @@ read_metaspace (Unigram *u, json_object *object, Status *status)
 {
   const char *scheme = text_of (object, "prepend_scheme");
   if (strcmp (text_of (object, "replacement"), UNIGRAM_SPACE) != 0)
-    return unknown_json ("space", text_of (object, "replacement"), status);
+    return unknown_json (STATUS_MARK ("space"), text_of (object, "replacement"), status);
   if (!*scheme) /* older files */
     scheme = is_true (object, "add_prefix_space", true) ? "always" : "never";
   u->rules.prefix = strcmp (scheme, "always") == 0  ? PREFIX_ALWAYS
@@ -130,7 +132,7 @@ read_metaspace (Unigram *u, json_object *object, Status *status)
                                                     : PREFIX_NEVER;
   u->rules.split_words = is_true (object, "split", true);
   return u->rules.prefix != PREFIX_NEVER || strcmp (scheme, "never") == 0 ||
-         unknown_json ("scheme", scheme, status);
+         unknown_json (STATUS_MARK ("scheme"), scheme, status);
 }
 
 static bool
@@ -142,7 +144,8 @@ read_pre_tokenizer (Unigram *u, json_object *object, Status *status)
   if (strcmp (type, "Metaspace") == 0)
     return read_metaspace (u, object, status);
   u->rules.split_white = true;
-  return strcmp (type, "WhitespaceSplit") == 0 || unknown_json ("pre-tokenizer", type, status);
+  return strcmp (type, "WhitespaceSplit") == 0 ||
+         unknown_json (STATUS_MARK ("pre-tokenizer"), type, status);
 }
 
 /* A single one or a Sequence of them under @list. */
@@ -173,9 +176,9 @@ read_vocabulary (Unigram *u, json_object *model, Status *status)
   json_object *unk = json_object_object_get (model, "unk_id");
   const char *type = text_of (model, "type");
   if (*type && strcmp (type, "Unigram") != 0)
-    return unknown_json ("model", type, status);
+    return unknown_json (STATUS_MARK ("model"), type, status);
   if (!json_object_is_type (vocab, json_type_array))
-    return damaged_json ("it has no vocabulary", status);
+    return damaged_json (STATUS_MARK ("it has no vocabulary"), status);
   for (size_t i = 0; i < json_object_array_length (vocab); i++)
     {
       json_object *item = json_object_array_get_idx (vocab, i);
@@ -184,7 +187,7 @@ read_vocabulary (Unigram *u, json_object *model, Status *status)
       json_object *name = is_pair ? json_object_array_get_idx (item, 0) : NULL;
       json_object *score = is_pair ? json_object_array_get_idx (item, 1) : NULL;
       if (!json_object_is_type (name, json_type_string))
-        return damaged_json ("its vocabulary", status);
+        return damaged_json (STATUS_MARK ("its vocabulary"), status);
       if (!unigram_add (u, json_object_get_string (name),
                         (size_t) json_object_get_string_len (name), json_object_get_double (score),
                         PIECE_NORMAL, status))
@@ -208,7 +211,7 @@ read_markers (Unigram *u, json_object *list, Status *status)
       const char *content = text_of (item, "content");
       int64_t number = json_object_is_type (id, json_type_int) ? json_object_get_int64 (id) : -1;
       if (number < 0 || number > UNIGRAM_MAX_PIECES || !*content)
-        return damaged_json ("its markers", status);
+        return damaged_json (STATUS_MARK ("its markers"), status);
       while (u->n <= number)
         {
           bool is_it = u->n == number;
@@ -219,7 +222,7 @@ read_markers (Unigram *u, json_object *list, Status *status)
       size_t n_name;
       const char *name = unigram_name (u, (int32_t) number, &n_name);
       if (n_name != strlen (content) || memcmp (name, content, n_name) != 0)
-        return damaged_json ("a marker is not what its vocabulary says", status);
+        return damaged_json (STATUS_MARK ("a marker is not what its vocabulary says"), status);
       if (!unigram_add_marker (u, (int32_t) number, status))
         return false;
     }
@@ -246,8 +249,9 @@ unigram_read_json (Unigram *u, const char *data, size_t size, Status *status)
   if (!tokener)
     return text_no_memory (status);
   json_object *root = json_tokener_parse_ex (tokener, data, (int) size);
-  bool ok = json_object_is_type (root, json_type_object) ? read_root (u, root, status)
-                                                         : damaged_json ("no JSON", status);
+  bool ok = json_object_is_type (root, json_type_object)
+                ? read_root (u, root, status)
+                : damaged_json (STATUS_MARK ("no JSON"), status);
   json_tokener_free (tokener);
   json_object_put (root);
   return ok;

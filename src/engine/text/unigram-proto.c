@@ -136,7 +136,7 @@ not_ours (const char *what, Status *status)
   return status_fail (status, STATUS_UNSUPPORTED,
                       "The tokenizer's SentencePiece model %s, which this version cannot use; take "
                       "the one that belongs to T5 or umT5.",
-                      what);
+                      status_text (what));
 }
 
 static bool
@@ -148,9 +148,9 @@ read_trainer (Unigram *u, Reader r, Status *status)
       if (f.type != WIRE_VARINT)
         continue;
       if (f.number == TRAINER_TYPE && f.value != TYPE_UNIGRAM)
-        return not_ours ("is no unigram model", status);
+        return not_ours (STATUS_MARK ("is no unigram model"), status);
       if (f.number == TRAINER_SUFFIX && f.value)
-        return not_ours ("writes spaces behind words", status);
+        return not_ours (STATUS_MARK ("writes spaces behind words"), status);
       if (f.number == TRAINER_BYTE_FALLBACK)
         u->rules.byte_fallback = f.value != 0;
       if (f.number == TRAINER_UNK)
@@ -178,7 +178,7 @@ read_normalizer (Unigram *u, Reader r, Status *status)
     else if (f.number == NORMALIZER_JOIN && f.type == WIRE_VARINT)
       u->rules.join_spaces = f.value != 0;
     else if (f.number == NORMALIZER_ESCAPE && f.type == WIRE_VARINT && !f.value)
-      return not_ours ("leaves spaces as they are", status);
+      return not_ours (STATUS_MARK ("leaves spaces as they are"), status);
   return status_ok (status);
 }
 

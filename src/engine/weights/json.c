@@ -90,7 +90,8 @@ json_parse_object (const char *text, size_t size, const char *label, Status *sta
     size--;
   if (!size || size > MAX_JSON_BYTES)
     {
-      damaged (status, label, "its JSON is %s", size ? "too long" : "empty");
+      damaged (status, label, "its JSON is %s",
+               size ? status_text (STATUS_MARK ("too long")) : status_text (STATUS_MARK ("empty")));
       return NULL;
     }
   size_t n_ascii, invalid_at;

@@ -94,7 +94,7 @@ typedef struct
 static bool
 broken (Machine *m, const char *what)
 {
-  return damaged (m->status, m->label, "its pickle %s", what);
+  return damaged (m->status, m->label, "its pickle %s", status_text (what));
 }
 
 static PickleValue *
@@ -112,7 +112,7 @@ push (Machine *m, PickleValue *v)
   if (!v)
     return false;
   if (m->n_stack >= MAX_STACK)
-    return broken (m, "nests too deeply");
+    return broken (m, STATUS_MARK ("nests too deeply"));
   if (!mem_grow (&m->stack, &m->stack_capacity, m->n_stack + 1, sizeof *m->stack, m->status))
     return false;
   m->stack[m->n_stack++] = v;
@@ -149,7 +149,7 @@ pop (Machine *m)
 {
   if (!m->n_stack || m->stack[m->n_stack - 1]->kind == PICKLE_MARK)
     {
-      broken (m, "takes a value that is not there");
+      broken (m, STATUS_MARK ("takes a value that is not there"));
       return NULL;
     }
   return m->stack[--m->n_stack];
@@ -168,7 +168,7 @@ take (Machine *m, uint64_t n)
 {
   if (n > (uint64_t) (m->end - m->p))
     {
-      broken (m, "ends too early");
+      broken (m, STATUS_MARK ("ends too early"));
       return NULL;
     }
   const uint8_t *p = m->p;
@@ -252,7 +252,7 @@ take_line (Machine *m, char line[MAX_TEXT_LINE])
   size_t left = (size_t) (m->end - m->p);
   const uint8_t *feed = left ? memchr (m->p, '\n', left) : NULL;
   if (!feed || feed - m->p >= MAX_TEXT_LINE)
-    return broken (m, "has a line without an end");
+    return broken (m, STATUS_MARK ("has a line without an end"));
   size_t n = (size_t) (feed - m->p);
   memcpy (line, m->p, n);
   line[n] = 0;
@@ -272,7 +272,7 @@ push_line_int (Machine *m, bool may_be_bool)
   char *rest;
   int64_t v = strtoll (line, &rest, 10);
   if (rest == line || (*rest && strcmp (rest, "L") != 0))
-    return broken (m, "has a number that is none");
+    return broken (m, STATUS_MARK ("has a number that is none"));
   return push_int (m, PICKLE_INT, v);
 }
 
@@ -284,7 +284,8 @@ push_line_float (Machine *m)
     return false;
   char *rest;
   double v = strtod (line, &rest);
-  return rest == line || *rest ? broken (m, "has a number that is none") : push_real (m, v);
+  return rest == line || *rest ? broken (m, STATUS_MARK ("has a number that is none"))
+                               : push_real (m, v);
 }
 
 static bool
@@ -311,7 +312,7 @@ op_stack_global (Machine *m)
   if (!module)
     return false;
   if (name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT)
-    return broken (m, "names a class by something that is not text");
+    return broken (m, STATUS_MARK ("names a class by something that is not text"));
   return push_global (m, module->text.bytes, name->text.bytes);
 }
 
@@ -323,7 +324,7 @@ pop_to_mark (Machine *m, PickleValue ***items, size_t *n)
   while (at > 0 && m->stack[at - 1]->kind != PICKLE_MARK)
     at--;
   if (!at)
-    return broken (m, "has no mark where it needs one");
+    return broken (m, STATUS_MARK ("has no mark where it needs one"));
   *items = m->stack + at;
   *n = m->n_stack - at;
   m->n_stack = at - 1;
@@ -348,11 +349,11 @@ static bool
 add_items (Machine *m, PickleValue *to, PickleKind kind, PickleValue **items, size_t n)
 {
   if (kind == PICKLE_DICT && n % 2)
-    return broken (m, "sets a key without a value");
+    return broken (m, STATUS_MARK ("sets a key without a value"));
   if (to->kind == PICKLE_OPAQUE)
     return true;
   if (to->kind != kind)
-    return broken (m, "adds items to something that holds none");
+    return broken (m, STATUS_MARK ("adds items to something that holds none"));
   return extend (m, to, items, n);
 }
 
@@ -411,7 +412,7 @@ op_put (Machine *m, uint64_t at)
     return false;
   /* Every put takes a byte at least, and Python numbers them in order. */
   if (at >= m->size)
-    return broken (m, "remembers a value at an impossible place");
+    return broken (m, STATUS_MARK ("remembers a value at an impossible place"));
   if (!mem_grow (&m->memo, &m->memo_capacity, at + 1, sizeof *m->memo, m->status))
     return false;
   while (m->n_memo <= at)
@@ -424,7 +425,7 @@ static bool
 op_get (Machine *m, uint64_t at)
 {
   if (at >= m->n_memo || !m->memo[at])
-    return broken (m, "recalls a value that it never stored");
+    return broken (m, STATUS_MARK ("recalls a value that it never stored"));
   return push (m, m->memo[at]);
 }
 
@@ -471,7 +472,8 @@ op_proto (Machine *m)
   uint64_t protocol;
   if (!take_uint (m, 1, &protocol))
     return false;
-  return protocol <= MAX_PROTOCOL || broken (m, "is of a protocol that does not exist");
+  return protocol <= MAX_PROTOCOL ||
+         broken (m, STATUS_MARK ("is of a protocol that does not exist"));
 }
 
 static bool
@@ -486,7 +488,7 @@ static bool
 op_pop (Machine *m)
 {
   if (!m->n_stack)
-    return broken (m, "takes a value that is not there");
+    return broken (m, STATUS_MARK ("takes a value that is not there"));
   m->n_stack--;
   return true;
 }

@@ -23,43 +23,48 @@ typedef struct
 } KeyRow;
 
 static const char lora[] =
-    "a LoRA or another adapter; it changes a model but is none itself: open a "
-    "checkpoint first";
+    STATUS_MARK ("a LoRA or another adapter; it changes a model but is none itself: open a "
+                 "checkpoint first");
 static const char controlnet[] =
-    "a ControlNet or T2I adapter, not a checkpoint; these come in a later "
-    "version";
-static const char ip_adapter[] = "an IP-Adapter, not a checkpoint; these come in a later version";
+    STATUS_MARK ("a ControlNet or T2I adapter, not a checkpoint; these come in a later "
+                 "version");
+static const char ip_adapter[] =
+    STATUS_MARK ("an IP-Adapter, not a checkpoint; these come in a later version");
 static const char embedding[] =
-    "a textual-inversion embedding, not a checkpoint; these come in a later version";
-static const char upscaler[] = "an upscaler, not a checkpoint; these come in a later version";
+    STATUS_MARK ("a textual-inversion embedding, not a checkpoint; these come in a later version");
+static const char upscaler[] =
+    STATUS_MARK ("an upscaler, not a checkpoint; these come in a later version");
 static const char flux2[] =
-    "a FLUX.2 model, which this version does not know; choose an SD 1.5, SDXL "
-    "or FLUX.1 checkpoint";
+    STATUS_MARK ("a FLUX.2 model, which this version does not know; choose an SD 1.5, SDXL "
+                 "or FLUX.1 checkpoint");
 static const char chroma[] =
-    "a Chroma model, which this version does not know; choose an SD 1.5, SDXL "
-    "or FLUX.1 checkpoint";
-static const char hunyuan[] =
+    STATUS_MARK ("a Chroma model, which this version does not know; choose an SD 1.5, SDXL "
+                 "or FLUX.1 checkpoint");
+static const char hunyuan[] = STATUS_MARK (
     "a HunyuanVideo model, which this version does not know; choose an SD 1.5, SDXL or FLUX.1 "
-    "checkpoint";
+    "checkpoint");
 static const char wan[] =
-    "a Wan video model, which comes in a later version; choose an SD 1.5, SDXL "
-    "or FLUX.1 checkpoint";
-static const char wan_vae[] = "the VAE of a Wan video model, which comes in a later version";
-static const char sd3[] = "an SD 3 model, which this version does not know; choose an SD 1.5, SDXL "
-                          "or FLUX.1 checkpoint";
+    STATUS_MARK ("a Wan video model, which comes in a later version; choose an SD 1.5, SDXL "
+                 "or FLUX.1 checkpoint");
+static const char wan_vae[] =
+    STATUS_MARK ("the VAE of a Wan video model, which comes in a later version");
+static const char sd3[] =
+    STATUS_MARK ("an SD 3 model, which this version does not know; choose an SD 1.5, SDXL "
+                 "or FLUX.1 checkpoint");
 static const char cascade[] =
-    "a Stable Cascade model, which this version does not know; choose an SD 1.5, "
-    "SDXL or FLUX.1 checkpoint";
+    STATUS_MARK ("a Stable Cascade model, which this version does not know; choose an SD 1.5, "
+                 "SDXL or FLUX.1 checkpoint");
 static const char edm[] =
-    "an SDXL model trained with EDM noise levels (Playground 2.5, CosXL), which this "
-    "version cannot sample; choose another SDXL checkpoint";
-static const char animate[] = "an AnimateDiff motion module, which this version does not know";
-static const char language[] =
+    STATUS_MARK ("an SDXL model trained with EDM noise levels (Playground 2.5, CosXL), which this "
+                 "version cannot sample; choose another SDXL checkpoint");
+static const char animate[] =
+    STATUS_MARK ("an AnimateDiff motion module, which this version does not know");
+static const char language[] = STATUS_MARK (
     "a language model in GGUF form, which no model here uses; choose an SD 1.5, SDXL or FLUX.1 "
-    "checkpoint";
+    "checkpoint");
 static const char vision[] =
-    "an image encoder (CLIP vision), not a checkpoint; these come in a later "
-    "version";
+    STATUS_MARK ("an image encoder (CLIP vision), not a checkpoint; these come in a later "
+                 "version");
 
 static const KeyRow decisive[] = {
   /* adapters */
@@ -112,15 +117,19 @@ static const KeyRow decisive[] = {
 };
 
 static const KeyRow rest[] = {
-  { PART, "double_blocks.", "a part of a FLUX.1 transformer or of one like it, not the whole" },
-  { PART, "transformer_blocks.", "a part of a transformer like FLUX.1's, not the whole" },
-  { PART, "DenseReluDense", "a T5 of another kind than the v1.1 text encoders, or a part of one" },
+  { PART, "double_blocks.",
+    STATUS_MARK ("a part of a FLUX.1 transformer or of one like it, not the whole") },
+  { PART, "transformer_blocks.",
+    STATUS_MARK ("a part of a transformer like FLUX.1's, not the whole") },
+  { PART, "DenseReluDense",
+    STATUS_MARK ("a T5 of another kind than the v1.1 text encoders, or a part of one") },
   { HEAD, "blk.0.", language },
   { HEAD, "vision_model.", vision },
   { HEAD, "visual.", vision },
   { WHOLE, "conv_first.weight", upscaler },
   { WHOLE, "model.0.weight", upscaler },
-  { WHOLE, "redux_up.weight", "a FLUX.1 Redux adapter, which comes in a later version" },
+  { WHOLE, "redux_up.weight",
+    STATUS_MARK ("a FLUX.1 Redux adapter, which comes in a later version") },
   { WHOLE, "clip_g", embedding },
   { WHOLE, "clip_l", embedding },
 };
@@ -156,7 +165,7 @@ find_row (const KeyRow *rows, size_t n, const TensorTable *table)
 static bool
 refuse (const char *label, const char *what, Status *status)
 {
-  return status_fail (status, STATUS_UNSUPPORTED, "\"%.100s\" is %s.", label, what);
+  return status_fail (status, STATUS_UNSUPPORTED, "\"%.100s\" is %s.", label, status_text (what));
 }
 
 /* A video TAESD sees two frames at once: its blocks take twice the channels that they give. */
@@ -174,8 +183,9 @@ refuse_known (const TensorTable *table, const char *label, Status *status)
   if (row)
     return refuse (label, row->what, status);
   if (is_video_tiny (table))
-    return refuse (label, "the tiny decoder of a video model, which comes in a later version",
-                   status);
+    return refuse (
+        label, STATUS_MARK ("the tiny decoder of a video model, which comes in a later version"),
+        status);
   return true;
 }
 
@@ -201,17 +211,22 @@ static const struct
   const char *what;
 } containers[] = {
   { "version https://git-lfs", 23,
-    "only a Git LFS pointer, not the model itself; download the file it "
-    "stands for" },
-  { "<!DOCTYPE", 9, "a web page, not a model; the download needs a login or another address" },
-  { "<!doctype", 9, "a web page, not a model; the download needs a login or another address" },
-  { "<html", 5, "a web page, not a model; the download needs a login or another address" },
-  { "\x89PNG", 4, "a picture, not a model" },
-  { "\xff\xd8\xff", 3, "a picture, not a model" },
-  { "\x1f\x8b", 2, "a compressed archive; extract it first and open the model inside" },
-  { "7z\xbc\xaf", 4, "a compressed archive; extract it first and open the model inside" },
-  { "Rar!", 4, "a compressed archive; extract it first and open the model inside" },
-  { "\x89HDF", 4, "a Keras model, which this version does not read" },
+    STATUS_MARK ("only a Git LFS pointer, not the model itself; download the file it "
+                 "stands for") },
+  { "<!DOCTYPE", 9,
+    STATUS_MARK ("a web page, not a model; the download needs a login or another address") },
+  { "<!doctype", 9,
+    STATUS_MARK ("a web page, not a model; the download needs a login or another address") },
+  { "<html", 5,
+    STATUS_MARK ("a web page, not a model; the download needs a login or another address") },
+  { "\x89PNG", 4, STATUS_MARK ("a picture, not a model") },
+  { "\xff\xd8\xff", 3, STATUS_MARK ("a picture, not a model") },
+  { "\x1f\x8b", 2,
+    STATUS_MARK ("a compressed archive; extract it first and open the model inside") },
+  { "7z\xbc\xaf", 4,
+    STATUS_MARK ("a compressed archive; extract it first and open the model inside") },
+  { "Rar!", 4, STATUS_MARK ("a compressed archive; extract it first and open the model inside") },
+  { "\x89HDF", 4, STATUS_MARK ("a Keras model, which this version does not read") },
 };
 
 bool
