@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-COMMANDS = ["generate", "plan", "inspect", "convert", "recipe", "models"]
+COMMANDS = ["generate", "plan", "inspect", "convert", "recipe", "models", "devices"]
 EXPORT_HEAD = r".SH OPTIONS OF EXPORT"
 HEAD = r'''.\" Made by cli_man.py from the program's own help.
 .TH GESSO-CLI 1 "" "Gesso {version}" "User Commands"
@@ -32,6 +32,9 @@ Where the program's own data is, when it was moved.
 .TP
 .B GESSO_MODELS
 Folders to search for models, besides the program's own; colons between them.
+.TP
+.B GESSO_CUDA_MODULE
+The CUDA module (libgesso-cuda.so) to load instead of the installed one.
 .TP
 .B GESSO_TRACE
 A file that receives every operator with its shapes, bytes and microseconds, as JSON.

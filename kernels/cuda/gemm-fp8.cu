@@ -7,7 +7,8 @@
 // there);
 //          scales are applied once, before the bias.
 // Limit    the tensor cores: twice gemm.cu's rate on sm_89, the same on sm_120 until the
-//          block-scaled instruction is used, in software on sm_90 (there only for completeness).
+//          block-scaled instruction is used.  Not built for sm_90, where mma.sync makes these
+//          products in software (and spills): that card wants wgmma.
 // Aliases  epilogue.add may equal y.
 #include "common/epilogue.cuh"
 

@@ -270,11 +270,23 @@ int gk_gemm_quant (const GkGemm *a, void *stream);
 /* x, w e4m3 with epilogue.row_scale and column_scale; type is y's; n_in a multiple of 16. */
 int gk_gemm_fp8 (const GkGemm *a, void *stream);
 
-/* As gk_gemm by wgmma and TMA, on sm_90a; n_in and x_stride multiples of 8. */
+enum
+{
+  GK_WGMMA_M = 128, /* rows of x, rows of w, and values along n_in that a block takes at once */
+  GK_WGMMA_N = 128,
+  GK_WGMMA_K = 64
+};
+
+/* As gk_gemm by wgmma and TMA, on sm_90a; n_in and x_stride multiples of 8.  Maps of 16-bit
+ * elements with a swizzle of 128 bytes, in host memory:
+ * x_map    (n_in, n_rows), boxes of (GK_WGMMA_K, GK_WGMMA_M)
+ * w_map    (n_in, n_out), boxes of (GK_WGMMA_K, GK_WGMMA_N); for GEGLU with half = n_out / 2:
+ *          (n_in, 8, 2, half / 8), strides n_in, half * n_in and 8 n_in, boxes of (GK_WGMMA_K, 8,
+ * 2, GK_WGMMA_N / 16) */
 typedef struct
 {
   GkGemm gemm;
-  const void *x_map, *w_map; /* GkTensorMap in host memory, from gk_gemm_wgmma_boxes */
+  const void *x_map, *w_map; /* CUtensorMap; on the emulator its own GkTensorMap */
 } GkGemmWgmma;
 int gk_gemm_wgmma (const GkGemmWgmma *a, void *stream);
 

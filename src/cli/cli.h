@@ -70,6 +70,7 @@ int command_inspect (Options *o);
 int command_convert (Options *o);
 int command_recipe (Options *o);
 int command_models (Options *o);
+int command_devices (Options *o);
 
 /* export has flags of its own.  Reads argv from the command's name on, and prints its own help. */
 int command_export (int argc, char **argv, const char *usage);

@@ -32,6 +32,8 @@ static const Command commands[] = {
   { "recipe", command_recipe, FLAGS_PLAIN, "recipe PICTURE",
     "print the recipe inside a picture, as JSON" },
   { "models", command_models, FLAGS_PLAIN, "models [--json]", "list the models found" },
+  { "devices", command_devices, FLAGS_PLAIN, "devices [--json]",
+    "say what can compute on this machine" },
 #if GESSO_VIDEO
   { "export", NULL, FLAGS_PLAIN, "export [FLAGS] INPUT OUTPUT",
     "write a clip, pictures or a film as a film of another format", command_export },

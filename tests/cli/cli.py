@@ -183,7 +183,7 @@ def test_help_and_version():
     for args in ((), ("help",), ("--help",), ("-h",)):
         assert b"generate" in run(*args).out
     assert run("--version").out.startswith(b"Gesso ")
-    for command in ("generate", "plan", "inspect", "convert", "recipe", "models"):
+    for command in ("generate", "plan", "inspect", "convert", "recipe", "models", "devices"):
         assert b"Usage: gesso-cli " + command.encode() in run(command, "--help").out
 
 

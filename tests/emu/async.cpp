@@ -76,6 +76,15 @@ find_barrier (uint32_t at, uintptr_t pc)
   return &found->second;
 }
 
+// As find_barrier, for a thread: its initialisation has to be known to this one.
+static AsyncBarrier *
+use_barrier (uint32_t at, uintptr_t pc)
+{
+  AsyncBarrier *b = find_barrier (at, pc);
+  shared_access (at, 8, READ, pc, current->thread);
+  return b;
+}
+
 static void
 barrier_advance (AsyncBarrier *b)
 {
@@ -103,7 +112,7 @@ gk_barrier_init (uint32_t barrier, int n_arrivals)
 extern "C" void
 emu_barrier_arrive (uint32_t barrier, int expected_bytes)
 {
-  AsyncBarrier *b = find_barrier (barrier, CALLER);
+  AsyncBarrier *b = use_barrier (barrier, CALLER);
   if (emu_options.check)
     {
       clock_join (b->next_clock.data (), clock_of (current->thread));
@@ -119,7 +128,7 @@ emu_barrier_arrive (uint32_t barrier, int expected_bytes)
 extern "C" void
 emu_barrier_wait (uint32_t barrier, int parity)
 {
-  AsyncBarrier *b = find_barrier (barrier, CALLER);
+  AsyncBarrier *b = use_barrier (barrier, CALLER);
   while (b->phase == parity)
     {
       b->waiting.push_back (current->thread);
@@ -160,6 +169,29 @@ emu_tma_load (uint32_t dst, const GkTensorMap *map, int rank, const int *at, uin
   std::copy (at, at + rank, load.at);
   machine.loads.push_back (load);
   emu_counts.n_tma++;
+}
+
+extern "C" bool
+emu_tensor_map (void *map,
+                const void *base,
+                int rank,
+                const int64_t *dims,
+                const int64_t *strides,
+                const int *box)
+{
+  GkTensorMap m = {};
+  m.base = (const unsigned char *) base;
+  m.rank = rank;
+  m.element_bytes = 2;
+  m.swizzle = 1;
+  for (int d = 0; d < rank; d++)
+    {
+      m.dim[d] = dims[d];
+      m.stride_bytes[d] = 2 * (d ? strides[d - 1] : 1);
+      m.box[d] = box[d];
+    }
+  memcpy (map, &m, sizeof m);
+  return true;
 }
 
 // One element of the tensor; outside of it all is zero.
@@ -350,11 +382,12 @@ multiply (const Product &p)
 static void
 mark_operand (const Product &p, const Operand &o, bool issued)
 {
+  uint32_t reader = current->thread / WARPGROUP * WARPGROUP; // for all of the warpgroup
   each_chunk (o, [&] (uint32_t, uint32_t, uint32_t at) {
     if (issued)
-      shared_access (at, CHUNK_BYTES, ASYNC_READ, p.pc, current->thread);
+      shared_access (at, CHUNK_BYTES, ASYNC_READ, p.pc, reader);
     else if (emu_options.check)
-      shared_read_done (at, CHUNK_BYTES, current->thread);
+      shared_read_done (at, CHUNK_BYTES, reader);
   });
 }
 

@@ -77,6 +77,15 @@ void emu_free (void *p);
 /* Back to what emu_alloc gave (@initial NULL), or to these bytes, written by the host. */
 void emu_reset (void *p, const void *initial);
 
+/* Fills a GkTensorMap (wrappers.h; less than 256 bytes) of 16-bit elements with a swizzle of 128
+ * bytes.  Strides in elements, of dimensions 1 and up. */
+bool emu_tensor_map (void *map,
+                     const void *base,
+                     int rank,
+                     const int64_t *dims,
+                     const int64_t *strides,
+                     const int *box);
+
 /* The kinds reported since the last call, and the text of the first ("" when there is none). */
 unsigned emu_take_reports (void);
 const char *emu_first_report (void);

@@ -16,6 +16,7 @@ LAYERS = {
     "src/engine/core": {"kernels"},
     "kernels": set(),
     "src/engine/backend": {"src/engine/core", "kernels"},
+    "src/backend-cuda": {"src/engine/core", "src/engine/backend", "kernels"},
     "src/engine/weights": {"src/engine/core", "kernels"},
     "src/engine/ops": {"src/engine/core", "src/engine/backend", "src/engine/weights", "kernels"},
     "src/engine/text": {"src/engine/core"},

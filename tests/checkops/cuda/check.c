@@ -3,7 +3,7 @@
  *
  * checkops-cuda [--family NAME] [--op NAME] [--seed N] [--full] [--list] [--mutate] [--verbose]
  *
- * --op takes any part of a case's name; families are small, products, attention, hopper. --mutate
+ * --op takes any part of a case's name; families are small, products, attention. --mutate
  * runs each case again without each barrier, wait and bound that it passes (one at a time): some
  * case has to fail, or the line is not covered. Exit status: 0 all passed, 1 some failed, 2 wrong
  * usage, 77 (skipped) when there is no device.
@@ -434,9 +434,10 @@ main (int argc, char **argv)
   {
     const char *name;
     void (*run) (Check *c);
-  } families[] = { { "small", check_pointwise }, { "small", check_norms },
-                   { "products", check_gemm },   { "products", check_gemm_formats },
-                   { "products", check_conv },   { "attention", check_attention } };
+  } families[] = { { "small", check_pointwise },       { "small", check_rows_kernels },
+                   { "small", check_norms },           { "products", check_gemm },
+                   { "products", check_gemm_formats }, { "products", check_conv },
+                   { "attention", check_attention },   { "products", check_hopper } };
   Check c = { .seed = 1 };
   setvbuf (stdout, NULL, _IOLBF, 0);
   if (!parse (argc, argv, &c))

@@ -92,6 +92,7 @@ void check_gemm (Check *c);
 void check_gemm_formats (Check *c);
 void check_conv (Check *c);
 void check_attention (Check *c);
+void check_hopper (Check *c);
 
 /* --- the machine: device-emulated.c or device-cuda.c --- */
 
@@ -103,6 +104,21 @@ void device_free (void *p);
 /* @initial NULL: 0xff everywhere, nothing written yet. */
 void device_write (void *p, const void *initial, size_t size_bytes);
 void device_read (void *host, const void *p, size_t size_bytes);
+/* A TMA map of 16-bit elements, swizzled by 128 bytes: @map has DEVICE_MAP_BYTES, aligned to 64.
+ * Strides in elements, of dimensions 1 and up.  False where there is no TMA. */
+enum
+{
+  DEVICE_MAP_BYTES = 256
+};
+bool device_tensor_map (void *map,
+                        GkType type,
+                        const void *base,
+                        int rank,
+                        const int64_t *dims,
+                        const int64_t *strides,
+                        const int *box);
+/* Compute capability: 90 for 9.0; the emulator has all of them. */
+bool device_has_capability (int capability);
 /* Waits.  Returns: NULL, or what went wrong since the last call. */
 const char *device_finish (void);
 /* The next launches run under schedule @i of device_schedule_count. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * device-cuda.c - the first CUDA device as the machine that cases run on.
  */
+#include <cuda.h>
 #include <cuda_runtime.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ typedef struct
 
 static Buffer buffers[MAX_BUFFERS];
 static char name[TEXT_SIZE], text[TEXT_SIZE];
+static int device_capability;
 
 const char *
 device_open (void)
@@ -43,6 +45,7 @@ device_open (void)
       return text;
     }
   snprintf (name, sizeof name, "%s (sm_%d%d)", properties.name, properties.major, properties.minor);
+  device_capability = properties.major * 10 + properties.minor;
   return NULL;
 }
 
@@ -110,6 +113,49 @@ guards_hold (const Buffer *b)
     if (guard[i] != GUARD_PATTERN)
       return false;
   return true;
+}
+
+bool
+device_has_capability (int capability)
+{
+  return device_capability == capability;
+}
+
+bool
+device_tensor_map (void *map,
+                   GkType type,
+                   const void *base,
+                   int rank,
+                   const int64_t *dims,
+                   const int64_t *strides,
+                   const int *box)
+{
+  typedef CUresult (*Encode) (CUtensorMap *, CUtensorMapDataType, cuuint32_t, void *,
+                              const cuuint64_t *, const cuuint64_t *, const cuuint32_t *,
+                              const cuuint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle,
+                              CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
+  enum cudaDriverEntryPointQueryResult found;
+  void *function = NULL;
+  cuuint64_t sizes[5], stride_bytes[4];
+  cuuint32_t boxes[5], ones[5];
+  if (cudaGetDriverEntryPointByVersion ("cuTensorMapEncodeTiled", &function, 12000,
+                                        cudaEnableDefault, &found) ||
+      !function)
+    return false;
+  for (int d = 0; d < rank; d++)
+    {
+      sizes[d] = (cuuint64_t) dims[d];
+      boxes[d] = (cuuint32_t) box[d];
+      ones[d] = 1;
+      if (d > 0)
+        stride_bytes[d - 1] = (cuuint64_t) strides[d - 1] * 2;
+    }
+  CUtensorMapDataType kind =
+      type == GK_TYPE_F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  return ((Encode) function) (map, kind, (cuuint32_t) rank, (void *) (uintptr_t) base, sizes,
+                              stride_bytes, boxes, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
 const char *

@@ -51,6 +51,24 @@ device_read (void *host, const void *p, size_t size_bytes)
   memcpy (host, p, size_bytes);
 }
 
+bool
+device_tensor_map (void *map,
+                   GkType type,
+                   const void *base,
+                   int rank,
+                   const int64_t *dims,
+                   const int64_t *strides,
+                   const int *box)
+{
+  return emu_tensor_map (map, base, rank, dims, strides, box);
+}
+
+bool
+device_has_capability (int capability)
+{
+  return true;
+}
+
 const char *
 device_finish (void)
 {

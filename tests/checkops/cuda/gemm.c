@@ -67,6 +67,31 @@ multiply_exactly (
   ref_linear (&args);
 }
 
+static int
+run_wgmma (const void *args, void *stream)
+{
+  return gk_gemm_wgmma (args, stream);
+}
+
+/* With the maps that launch.h asks for. */
+static void
+end_hopper (Check *c, const GkGemm *g, const Output *y)
+{
+  static _Alignas(64) unsigned char x_map[DEVICE_MAP_BYTES], w_map[DEVICE_MAP_BYTES];
+  int64_t half = g->n_out / 2;
+  bool made = device_tensor_map (x_map, g->type, g->x, 2, (int64_t[]){ g->n_in, g->n_rows },
+                                 (int64_t[]){ g->x_stride }, (int[]){ GK_WGMMA_K, GK_WGMMA_M });
+  if (g->epilogue.activation == GK_ACT_GEGLU)
+    made &= device_tensor_map (w_map, g->type, g->w, 4, (int64_t[]){ g->n_in, 8, 2, half / 8 },
+                               (int64_t[]){ g->n_in, half * g->n_in, 8 * g->n_in },
+                               (int[]){ GK_WGMMA_K, 8, 2, GK_WGMMA_N / 16 });
+  else
+    made &= device_tensor_map (w_map, g->type, g->w, 2, (int64_t[]){ g->n_in, g->n_out },
+                               (int64_t[]){ g->n_in }, (int[]){ GK_WGMMA_K, GK_WGMMA_N });
+  GkGemmWgmma args = { *g, made ? x_map : NULL, made ? w_map : NULL };
+  check_end (c, run_wgmma, &args, y);
+}
+
 typedef struct
 {
   Values bias, entry_add, gate, add;
@@ -110,22 +135,23 @@ finish_element (const GkGemm *g,
 }
 
 static void
-check_one (Check *c,
-           GkType type,
-           const EpilogueKind *k,
-           int64_t n_rows,
-           int64_t n_out,
-           int64_t n_in,
-           int64_t padding)
+check_case (Check *c,
+            bool hopper,
+            GkType type,
+            const EpilogueKind *k,
+            int64_t n_rows,
+            int64_t n_out,
+            int64_t n_in,
+            int64_t padding)
 {
   bool geglu = k->activation == GK_ACT_GEGLU;
   int64_t width = geglu ? n_out / 2 : n_out, x_stride = n_in + padding, stride = width + padding;
   int64_t rows_per_entry = n_rows / 2 + 1, n_entries = 2;
   Beside b = { 0 };
   float *product, *absolute;
-  if (!check_begin (c, "gemm/%s/%s/%lldx%lldx%lld%s", check_type_name (type), k->name,
-                    (long long) n_rows, (long long) n_out, (long long) n_in,
-                    padding ? "/strided" : ""))
+  if (!check_begin (c, "%s/%s/%s/%lldx%lldx%lld%s", hopper ? "gemm-wgmma" : "gemm",
+                    check_type_name (type), k->name, (long long) n_rows, (long long) n_out,
+                    (long long) n_in, padding ? "/strided" : ""))
     return;
   Values x = check_rows (c, type, n_rows, n_in, x_stride);
   Values w = check_values (c, type, n_out * n_in, 1 / sqrtf ((float) n_in), 0);
@@ -156,7 +182,35 @@ check_one (Check *c,
   for (int64_t row = 0; row < n_rows; row++)
     for (int64_t column = 0; column < width; column++)
       finish_element (&args, k, &b, product, absolute, row, column, &y);
-  check_end (c, run_gemm, &args, &y);
+  if (hopper)
+    end_hopper (c, &args, &y);
+  else
+    check_end (c, run_gemm, &args, &y);
+}
+
+static void
+check_one (Check *c,
+           GkType type,
+           const EpilogueKind *k,
+           int64_t n_rows,
+           int64_t n_out,
+           int64_t n_in,
+           int64_t padding)
+{
+  check_case (c, false, type, k, n_rows, n_out, n_in, padding);
+}
+
+void
+check_hopper (Check *c)
+{
+  if (!device_has_capability (90))
+    return;
+  for (int type = 0; type <= GK_TYPE_F16; type++)
+    {
+      check_case (c, true, (GkType) type, &epilogues[3], 70, 80, 456, 8); /* all slots twice */
+      check_case (c, true, (GkType) type, &epilogues[5], 140, 272, 64, 8);
+      check_case (c, true, (GkType) type, &epilogues[1], 3, 131, 24, 0);
+    }
 }
 
 void

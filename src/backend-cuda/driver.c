@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * driver.c - finds libcuda.so.1 and starts it.
+ */
+#include "driver.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+static const struct
+{
+  const char *name;
+  size_t offset; /* in Driver */
+} functions[] = {
+  { "cuInit", offsetof (Driver, init) },
+  { "cuDriverGetVersion", offsetof (Driver, version) },
+  { "cuGetErrorString", offsetof (Driver, error_string) },
+  { "cuDeviceGetCount", offsetof (Driver, count) },
+  { "cuDeviceGet", offsetof (Driver, get) },
+  { "cuDeviceGetName", offsetof (Driver, name) },
+  { "cuDeviceGetAttribute", offsetof (Driver, attribute) },
+  { "cuDeviceTotalMem_v2", offsetof (Driver, total_memory) },
+};
+
+static bool
+find_functions (Driver *d, void *library, Status *status)
+{
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    {
+      void *function = dlsym (library, functions[i].name);
+      if (!function)
+        return status_fail (status, STATUS_UNSUPPORTED,
+                            "The NVIDIA driver is too old (it has no %s): install driver 580 or "
+                            "later.",
+                            functions[i].name);
+      memcpy ((char *) d + functions[i].offset, &function, sizeof function);
+    }
+  return true;
+}
+
+static bool
+check_version (const Driver *d, Status *status)
+{
+  int version = 0;
+  if (d->version (&version) == DRIVER_OK && version >= DRIVER_MIN_VERSION)
+    return true;
+  return status_fail (status, STATUS_UNSUPPORTED,
+                      "The NVIDIA driver is too old: it supports CUDA %d.%d, and Gesso needs "
+                      "%d.%d; install driver 580 or later.",
+                      version / 1000, version % 1000 / 10, DRIVER_MIN_VERSION / 1000,
+                      DRIVER_MIN_VERSION % 1000 / 10);
+}
+
+const char *
+driver_error (const Driver *d, int error)
+{
+  const char *text = NULL;
+  return d->error_string (error, &text) == DRIVER_OK && text ? text : "unknown error";
+}
+
+static bool
+start (const Driver *d, Status *status)
+{
+  int error = d->init (0);
+  if (error == DRIVER_NO_DEVICE)
+    return status_fail (status, STATUS_NOT_FOUND,
+                        "The NVIDIA driver finds no card: is one installed, and is it switched "
+                        "on?");
+  if (error)
+    return status_fail (status, STATUS_UNSUPPORTED,
+                        "The NVIDIA driver does not start (%s, error %d): "
+                        "restarting the machine "
+                        "often helps, else reinstall the driver.",
+                        driver_error (d, error), error);
+  return true;
+}
+
+const Driver *
+driver_start (Status *status)
+{
+  static Driver driver;
+  static bool started;
+  if (started)
+    return &driver;
+  void *library = dlopen ("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    {
+      status_fail (status, STATUS_NOT_FOUND,
+                   "There is no NVIDIA driver on this machine (libcuda.so.1): "
+                   "install it to use "
+                   "an NVIDIA card.");
+      return NULL;
+    }
+  started = find_functions (&driver, library, status) && check_version (&driver, status) &&
+            start (&driver, status);
+  if (!started)
+    dlclose (library);
+  return started ? &driver : NULL;
+}
