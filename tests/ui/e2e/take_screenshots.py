@@ -52,8 +52,13 @@ def take(studio, folder, name, moving=False):
 
 
 def shrink(path):
-    if "few" not in sys.argv:
-        palette.write(path, *png_pixels(path))
+    width, height, rows = png_pixels(path)
+    middle = rows[height // 2]
+    colours = set(zip(middle[0::3], middle[1::3], middle[2::3]))
+    ok(width > 1000 and height > 700 and len(colours) > 3, f"{path.name} shows something, {width} x {height}")
+    if "few" in sys.argv:
+        return
+    palette.write(path, width, height, rows)
     ok(path.stat().st_size < LARGEST_BYTES, f"{path.name} has {path.stat().st_size} bytes")
 
 
