@@ -205,6 +205,16 @@ typedef struct
   float *y;
 } AddArgs;
 
+/* y[i] = s[i % n_s] == 0 ? 0 : x[i] * s[i % n_s]: what is off stays off whatever x is; y may equal
+ * x.
+ */
+typedef struct
+{
+  int64_t n, n_s;
+  const float *x, *s;
+  float *y;
+} ScaleArgs;
+
 /* x (n_rows, 2 dim) = [a | g]; y (n_rows, dim) = a * gelu_erf (g). */
 typedef struct
 {

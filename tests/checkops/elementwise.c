@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * elementwise.c - cases of the unary, add, add_gated, gated and geglu slots.
+ * elementwise.c - cases of the unary, add, add_gated, gated, scale and geglu slots.
  */
 #include "checkops.h"
 
@@ -282,6 +282,50 @@ check_gated (Checker *c, UnaryKind kind, int64_t n, bool over_gate)
 }
 
 static void
+run_scale (Backend *b, const void *args, float *y)
+{
+  ScaleArgs a = *(const ScaleArgs *) args;
+  a.y = y;
+  b->ops.scale (b, &a);
+}
+
+static void
+run_scale_in_place (Backend *b, const void *args, float *y)
+{
+  ScaleArgs a = *(const ScaleArgs *) args;
+  a.x = a.y = y;
+  b->ops.scale (b, &a);
+}
+
+/* Every third scale is 0, and there @x is infinite: what is off must not turn into NaN. */
+static void
+check_scale (Checker *c, int64_t n_rows, int64_t n_s, bool in_place)
+{
+  if (!check_begin (c, "scale/%lldx%lld%s", (long long) n_rows, (long long) n_s,
+                    in_place ? "+y=x" : ""))
+    return;
+  int64_t n = n_rows * n_s;
+  float *x = check_input (c, n, VALUES_NORMAL), *s = check_input (c, n_s, VALUES_NORMAL);
+  for (int64_t i = 0; i < n; i++)
+    if (i % n_s % 3 == 2)
+      {
+        s[i % n_s] = 0;
+        x[i] = INFINITY;
+      }
+  ScaleArgs a = { .n = n, .n_s = n_s, .x = x, .s = s };
+  Outputs o = check_outputs (c, n);
+  for (int64_t i = 0; i < n; i++)
+    {
+      o.plain[i] = s[i % n_s] == 0 ? 0 : x[i] * s[i % n_s];
+      o.exact[i] = o.plain[i];
+    }
+  check_end (c, &(Case){ .outputs = o,
+                         .initial = in_place ? a.x : NULL,
+                         .args = &a,
+                         .run = in_place ? run_scale_in_place : run_scale });
+}
+
+static void
 run_geglu (Backend *b, const void *args, float *y)
 {
   GegluArgs a = *(const GegluArgs *) args;
@@ -325,6 +369,8 @@ check_elementwise (Checker *c)
           check_add_gated (c, 1 + j % 3, rows[j], counts[i], (i + j) % 3);
         if (j < UNARY_COUNT)
           check_gated (c, (UnaryKind) j, counts[i], i % 2);
+        if (j < COUNT (rows))
+          check_scale (c, rows[j], counts[i], i % 2);
         if (j < COUNT (rows))
           check_geglu (c, rows[j], counts[i], i % 4 == 3 ? 10 : 1);
       }

@@ -25,7 +25,7 @@
 
 enum
 {
-  MAX_SEEDS = 64,
+  MAX_SEEDS = 256,
   MAX_SEED_BYTES = 256 << 10, /* larger ones only slow the runs down */
   HOT_BYTES = 12 << 10,       /* headers and directories lie within this of either end */
   MAX_MUTATIONS = 6

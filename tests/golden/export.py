@@ -15,6 +15,7 @@ def main():
         "brownian": "brownian_cases",
         "models": "tiny_models",  # the parts below read what this one wrote
         "networks": "network_cases",
+        "adapters": "adapter_cases",
         "pipelines": "pipeline_cases",
         "flux": "flux_cases",
         "formats": "format_cases",

@@ -112,6 +112,7 @@ SLOT (group_norm, GroupNormArgs, a->n * a->n_pixels * a->n_channels, a->x, NULL,
 SLOT (layer_norm, LayerNormArgs, a->n_rows * a->dim, a->x, NULL, false)
 SLOT (unary, UnaryArgs, a->n, a->x, NULL, false)
 SLOT (add, AddArgs, a->n, a->x, NULL, false)
+SLOT (scale, ScaleArgs, a->n, a->x, NULL, false)
 SLOT (geglu, GegluArgs, a->n_rows * a->dim, a->x, NULL, false)
 SLOT (embed, EmbedArgs, a->n_rows * a->dim, NULL, NULL, false)
 SLOT (concat, ConcatArgs, a->n_rows *(a->dim_a + a->dim_b), NULL, NULL, false)
@@ -126,6 +127,7 @@ static const BackendOps poison_ops = {
   .layer_norm = poison_layer_norm,
   .unary = poison_unary,
   .add = poison_add,
+  .scale = poison_scale,
   .geglu = poison_geglu,
   .embed = poison_embed,
   .concat = poison_concat,

@@ -61,6 +61,16 @@ ref_add (const AddArgs *a)
 }
 
 void
+ref_scale (const ScaleArgs *a)
+{
+  for (int64_t i = 0; i < a->n; i++)
+    {
+      float s = a->s[i % a->n_s];
+      a->y[i] = s == 0 ? 0 : a->x[i] * s;
+    }
+}
+
+void
 ref_geglu (const GegluArgs *a)
 {
   for (int64_t r = 0; r < a->n_rows; r++)

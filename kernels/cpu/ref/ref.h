@@ -21,6 +21,7 @@ void ref_unary (const UnaryArgs *a);
 void ref_add (const AddArgs *a);
 void ref_add_gated (const AddGatedArgs *a);
 void ref_gated (const GatedArgs *a);
+void ref_scale (const ScaleArgs *a);
 void ref_geglu (const GegluArgs *a);
 void ref_embed (const EmbedArgs *a);
 void ref_concat (const ConcatArgs *a);

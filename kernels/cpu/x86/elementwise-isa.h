@@ -14,6 +14,7 @@ void KERNEL (unary) (const UnaryArgs *a);
 void KERNEL (add) (const AddArgs *a);
 void KERNEL (add_gated) (const AddGatedArgs *a);
 void KERNEL (gated) (const GatedArgs *a);
+void KERNEL (scale) (const ScaleArgs *a);
 void KERNEL (geglu) (const GegluArgs *a);
 void KERNEL (embed) (const EmbedArgs *a);
 void KERNEL (layer_norm) (const LayerNormArgs *a);

@@ -145,6 +145,28 @@ KERNEL (add) (const AddArgs *a)
     add_rows (a->y + i, a->x + i, a->b, a->n - i < a->n_b ? a->n - i : a->n_b);
 }
 
+static inline Vec
+scaled (Vec x, Vec s)
+{
+  return vec_select (s == 0, vec_set (0), x * s);
+}
+
+void
+KERNEL (scale) (const ScaleArgs *a)
+{
+  for (int64_t row = 0; row < a->n; row += a->n_s)
+    {
+      const float *x = a->x + row;
+      float *y = a->y + row;
+      int64_t n = a->n - row < a->n_s ? a->n - row : a->n_s, i = 0;
+      for (; i + VEC_WIDTH <= n; i += VEC_WIDTH)
+        vec_store (y + i, scaled (vec_load (x + i), vec_load (a->s + i)));
+      if (i < n)
+        vec_store_n (y + i, scaled (vec_load_n (x + i, n - i), vec_load_n (a->s + i, n - i)),
+                     n - i);
+    }
+}
+
 void
 KERNEL (geglu) (const GegluArgs *a)
 {
@@ -189,6 +211,7 @@ const ElementwiseKernels KERNEL (elementwise) = {
   .add = KERNEL (add),
   .add_gated = KERNEL (add_gated),
   .gated = KERNEL (gated),
+  .scale = KERNEL (scale),
   .geglu = KERNEL (geglu),
   .embed = KERNEL (embed),
   .layer_norm = KERNEL (layer_norm),

@@ -32,6 +32,7 @@ typedef struct
   void (*add) (const AddArgs *a);
   void (*add_gated) (const AddGatedArgs *a); /* of one entry: n is not looked at */
   void (*gated) (const GatedArgs *a);
+  void (*scale) (const ScaleArgs *a);
   void (*geglu) (const GegluArgs *a);
   void (*embed) (const EmbedArgs *a);
   void (*layer_norm) (const LayerNormArgs *a);

@@ -26,6 +26,7 @@ typedef struct
   void (*add) (Backend *b, const AddArgs *a);
   void (*add_gated) (Backend *b, const AddGatedArgs *a);
   void (*gated) (Backend *b, const GatedArgs *a);
+  void (*scale) (Backend *b, const ScaleArgs *a);
   void (*geglu) (Backend *b, const GegluArgs *a);
   void (*embed) (Backend *b, const EmbedArgs *a);
   void (*concat) (Backend *b, const ConcatArgs *a);

@@ -255,6 +255,25 @@ cpu_rms_norm (Backend *b, const RmsNormArgs *a)
 }
 
 static void
+scale_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  ScaleArgs a = *(const ScaleArgs *) job->args;
+  int64_t first = rows.first * a.n_s;
+  a.n = min64 (rows.n * a.n_s, a.n - first);
+  a.x += first;
+  a.y += first;
+  job->kernels->scale (&a);
+}
+
+static void
+cpu_scale (Backend *b, const ScaleArgs *a)
+{
+  run_rows (b, a, scale_task, divide_up (a->n, a->n_s), a->n_s);
+}
+
+static void
 geglu_task (void *data, int64_t task, int thread)
 {
   const Job *job = data;
@@ -455,6 +474,7 @@ cpu_init_elementwise (CpuBackend *b)
   b->base.ops.add = cpu_add;
   b->base.ops.add_gated = cpu_add_gated;
   b->base.ops.gated = cpu_gated;
+  b->base.ops.scale = cpu_scale;
   b->base.ops.geglu = cpu_geglu;
   b->base.ops.embed = cpu_embed;
   b->base.ops.layer_norm = cpu_layer_norm;

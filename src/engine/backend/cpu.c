@@ -28,6 +28,7 @@ REF_SLOT (unary, UnaryArgs)
 REF_SLOT (add, AddArgs)
 REF_SLOT (add_gated, AddGatedArgs)
 REF_SLOT (gated, GatedArgs)
+REF_SLOT (scale, ScaleArgs)
 REF_SLOT (geglu, GegluArgs)
 REF_SLOT (embed, EmbedArgs)
 REF_SLOT (concat, ConcatArgs)
@@ -48,6 +49,7 @@ static const BackendOps ref_ops = {
   .add = cpu_ref_add,
   .add_gated = cpu_ref_add_gated,
   .gated = cpu_ref_gated,
+  .scale = cpu_ref_scale,
   .geglu = cpu_ref_geglu,
   .embed = cpu_ref_embed,
   .concat = cpu_ref_concat,

@@ -121,6 +121,12 @@ null_gated (Backend *b, const GatedArgs *a)
 }
 
 static void
+null_scale (Backend *b, const ScaleArgs *a)
+{
+  hand_on (a->y, a->n, a->x, a->n);
+}
+
+static void
 null_geglu (Backend *b, const GegluArgs *a)
 {
   hand_on (a->y, a->n_rows * a->dim, a->x, a->n_rows * a->dim * 2);
@@ -186,6 +192,7 @@ backend_null_new (Status *status)
              .add = null_add,
              .add_gated = null_add_gated,
              .gated = null_gated,
+             .scale = null_scale,
              .geglu = null_geglu,
              .embed = null_embed,
              .concat = null_concat,

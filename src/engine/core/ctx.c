@@ -380,6 +380,7 @@ op_kind_name (OpKind kind)
     [OP_COPY] = "copy",
     [OP_RESIZE] = "resize",
     [OP_SINUSOID] = "sinusoid",
+    [OP_SCALE] = "scale",
   };
   return names[kind];
 }

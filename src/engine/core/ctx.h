@@ -56,6 +56,7 @@ typedef enum
   OP_COPY,
   OP_RESIZE,
   OP_SINUSOID,
+  OP_SCALE,
   OP_KIND_COUNT
 } OpKind;
 

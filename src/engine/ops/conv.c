@@ -32,8 +32,8 @@ conv_fits (const Tensor *x, const Weight *w)
   return w->rank < 4 || (w->ne[2] == w->ne[3] && (w->ne[2] == 1 || w->ne[2] == 3));
 }
 
-Tensor *
-op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
+static Tensor *
+base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
 {
   const Weight *w = layer.weight;
   if (ctx_failed (ctx) || !x || !w)
@@ -69,4 +69,16 @@ op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
   args.compute = ctx_compute (ctx);
   ctx_backend (ctx)->ops.conv2d (ctx_backend (ctx), &args);
   return y;
+}
+
+Tensor *
+op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
+{
+  const SidePath *side = layer.weight ? layer.weight->side : NULL;
+  Tensor *y = base_conv2d (ctx, x, layer, options);
+  if (!side)
+    return y;
+  ConvOptions plain = options;
+  plain.add = plain.channel_add = NULL;
+  return op_side_path (ctx, base_conv2d (ctx, x, (Layer){ side->a, NULL }, plain), side, y);
 }

@@ -3,8 +3,8 @@
 #include "ops/ops.h"
 #include "ops/private.h"
 
-Tensor *
-op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
+static Tensor *
+base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
 {
   if (ctx_failed (ctx) || !x || !layer.weight)
     return op_operand_missing (ctx);
@@ -40,4 +40,24 @@ op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
                       .compute = ctx_compute (ctx) };
   ctx_backend (ctx)->ops.linear (ctx_backend (ctx), &args);
   return y;
+}
+
+Tensor *
+op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  /* never written to: the Ctx has one kind of tensor for what it reads and what it makes */
+  Tensor *scale = ctx_input (ctx, DTYPE_F32, 1, &side->rank, (void *) side->scale);
+  return base_linear (ctx, op_scale (ctx, h, scale), (Layer){ side->b, side->bias }, y);
+}
+
+Tensor *
+op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
+{
+  const SidePath *side = layer.weight ? layer.weight->side : NULL;
+  Tensor *y = base_linear (ctx, x, layer, add);
+  if (!side)
+    return y;
+  return op_side_path (ctx, base_linear (ctx, x, (Layer){ side->a, NULL }, NULL), side, y);
 }

@@ -23,7 +23,7 @@ typedef struct
  * @layer: weight (N, K) or (N, K, 1, 1)
  * @add: NULL, or a residual shaped as the result, which may overwrite it
  *
- * y = x W^T + b + add.  Returns: (..., N)
+ * y = x W^T + b + add, and what adapters beside the layer add.  Returns: (..., N)
  */
 Tensor *op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add);
 
@@ -117,6 +117,9 @@ op_add_gated (Ctx *ctx, const Tensor *x, const Tensor *y, const Tensor *modulati
 
 /* @gate: shaped as @x.  Returns: x * f (gate) */
 Tensor *op_gated (Ctx *ctx, UnaryKind kind, const Tensor *x, const Tensor *gate);
+
+/* @s: (C), as many as @x's last dimension.  Returns: x s; 0 where s is 0 */
+Tensor *op_scale (Ctx *ctx, const Tensor *x, const Tensor *s);
 
 /* @x: (..., 2 D) = [a | g].  Returns: (..., D) = a * gelu (g), gelu by erf */
 Tensor *op_geglu (Ctx *ctx, const Tensor *x);

@@ -90,6 +90,24 @@ op_gated (Ctx *ctx, UnaryKind kind, const Tensor *x, const Tensor *gate)
 }
 
 Tensor *
+op_scale (Ctx *ctx, const Tensor *x, const Tensor *s)
+{
+  if (ctx_failed (ctx) || !x || !s)
+    return op_operand_missing (ctx);
+  if (s->rank != 1 || s->ne[0] != tensor_last (x))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: scales of another length than a row.");
+  OpRecord record = { .kind = OP_SCALE, .source = { x, s }, .inplace = 0 };
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  if (!y || !y->data)
+    return y;
+  ScaleArgs args = {
+    .n = tensor_elements (x), .n_s = s->ne[0], .x = x->data, .s = s->data, .y = y->data
+  };
+  ctx_backend (ctx)->ops.scale (ctx_backend (ctx), &args);
+  return y;
+}
+
+Tensor *
 op_geglu (Ctx *ctx, const Tensor *x)
 {
   if (ctx_failed (ctx) || !x)

@@ -17,6 +17,14 @@ op_operand_missing (Ctx *ctx)
                    "Internal error: an operator was called without its operands.");
 }
 
+/* op_side_path:
+ * @h: (..., rank) the layer's input through the path's A
+ * @y: (..., N) the layer's own result, which may be overwritten
+ *
+ * Returns: y + B (scale . h) + bias
+ */
+Tensor *op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y);
+
 static inline void
 op_copy_shape (int64_t *ne, const Tensor *t)
 {

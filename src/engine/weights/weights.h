@@ -27,6 +27,8 @@ enum
   WEIGHT_MAX_RANK = 5
 };
 
+typedef struct SidePath SidePath;
+
 typedef struct
 {
   const char *name;      /* canonical */
@@ -38,7 +40,19 @@ typedef struct
   const ParamQuant *quant; /* scales and codes of quantised formats, or NULL; owned by the set */
   int64_t first;           /* as in Param: a part of a fused tensor may begin inside a block */
   bool used;               /* some model asked for it */
+  const SidePath *side;    /* NULL, or adapters that run beside the layer */
 } Weight;
+
+/* The low-rank adapters of a layer side by side: y += B (scale . (A x)) + bias.  The scales may
+ * change between runs; they are all that an adapter's weight touches. */
+struct SidePath
+{
+  const Weight *a;    /* (rank, in) or (rank, in, k, k), as the layer's own */
+  const Weight *b;    /* (out, rank) */
+  const Weight *bias; /* NULL, or (out) */
+  const float *scale; /* (rank) */
+  int64_t rank;
+};
 
 typedef struct WeightSet WeightSet;
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The same low-rank values under the names that different trainers write."""
+
+import torch
+
+import common
+import layouts
+import tiny_models
+
+
+def path(name):
+    return common.FIXTURES / "adapters" / f"{name}.safetensors"
+
+
+def write(name, tensors, metadata=None):
+    tiny_models.write_safetensors(f"adapters/{name}.safetensors", {k: v.contiguous().clone() for k, v in tensors.items()}, metadata)
+
+
+def flat(name):
+    return name.replace(".", "_")
+
+
+def ldm(layer, config):
+    """LDM's name of a U-Net's layer, by the table that writes the LDM checkpoints."""
+    names = layouts.unet({layer + ".weight": torch.zeros(1)}, config)
+    return next(iter(names)).removesuffix(".weight")
+
+
+def kohya(values, prefix, alpha, rename=flat):
+    out = {}
+    for layer, (up, down) in values.items():
+        key = prefix + flat(rename(layer))
+        out.update({f"{key}.lora_up.weight": up, f"{key}.lora_down.weight": down, f"{key}.alpha": torch.tensor(alpha)})
+    return out
+
+
+def peft(values, prefix, tail=".weight"):
+    return {f"{prefix}{k}.lora_{n}{tail}": t for k, v in values.items() for n, t in zip("BA", v)}
+
+
+def processors(values):
+    """diffusers before PEFT: attention only."""
+    out = {}
+    for layer, (up, down) in values.items():
+        if ".attn" not in layer:
+            continue
+        block, target = layer.removesuffix(".0").rsplit(".", 1)
+        key = f"unet.{block}.processor.{target}_lora"
+        out.update({f"{key}.up.weight": up, f"{key}.down.weight": down})
+    return out
+
+
+def linear_shaped(tensors):
+    """Trainers that know no 1x1 convolution write (r, in)."""
+    return {k: v[:, :, 0, 0] if v.dim() == 4 and v.shape[2] == 1 and "proj_" in k else v for k, v in tensors.items()}
+
+
+def sd15_namings(unet, text, alpha):
+    config = tiny_models.SD15_UNET
+    te = {k: v for k, v in text.items()}
+    return {
+        "sd15-kohya": {**kohya(unet, "lora_unet_", alpha), **kohya(te, "lora_te_", alpha)},
+        "sd15-kohya-ldm": kohya(unet, "lora_unet_", alpha, lambda k: ldm(k, config)),
+        "sd15-peft": {**peft(unet, "unet."), **peft(te, "text_encoder.")},
+        "sd15-peft-default": {**peft(unet, "base_model.model.", ".default.weight"), **peft(te, "base_model.model.", ".default.weight")},
+        "sd15-old": {
+            **processors(unet),
+            **{f"text_encoder.{k}.lora_linear_layer.{n}.weight": t for k, v in te.items() for n, t in zip(("up", "down"), v)},
+        },
+        "sd15-native": {**peft({ldm(k, config): v for k, v in unet.items()}, "diffusion_model."),
+                        **peft(te, "text_encoders.clip_l.transformer.")},
+        "sd15-lycoris": linear_shaped(kohya(unet, "lycoris_", alpha)),
+        "sd15-bare": peft(unet, "", ""),
+    }
+
+
+def open_clip(values):
+    """bigG as OpenCLIP has it: q, k and v are one; here only q is changed."""
+    out = {}
+    for layer, (up, down) in values.items():
+        i, rest = layer.removeprefix("text_model.encoder.layers.").split(".", 1)
+        if rest == "self_attn.q_proj":
+            up = torch.cat([up, torch.zeros_like(up), torch.zeros_like(up)])
+        rest = {"self_attn.q_proj": "attn.in_proj", "self_attn.out_proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc"}[rest]
+        out[f"transformer.resblocks.{i}.{rest}"] = (up, down)
+    return out
+
+
+def sdxl_namings(unet, one, two, alpha):
+    config = tiny_models.SDXL_UNET
+
+    def text(one_prefix, two_prefix):
+        return {**kohya(one, one_prefix, alpha), **kohya(two, two_prefix, alpha)}
+
+    in_ldm = kohya(unet, "lora_unet_", alpha, lambda k: ldm(k, config))
+    return {
+        "sdxl-kohya": {**in_ldm, **text("lora_te1_", "lora_te2_")},
+        "sdxl-kohya-diffusers": {**kohya(unet, "lora_unet_", alpha), **text("lora_te1_", "lora_te2_")},
+        "sdxl-openclip": {**in_ldm, **kohya(one, "lora_te1_", alpha), **kohya(open_clip(two), "lora_te2_", alpha)},
+        "sdxl-dotted": {
+            **{k.replace("@", "."): v for k, v in dotted(unet, "unet.", alpha).items()},
+            **dotted(one, "text_encoder.", alpha), **dotted(two, "text_encoder_2.", alpha),
+        },
+    }
+
+
+def dotted(values, prefix, alpha):
+    """PEFT's names with an alpha, as some trainers write them."""
+    out = peft(values, prefix)
+    out.update({f"{prefix}{k}.alpha": torch.tensor(alpha) for k in values})
+    return out
