@@ -74,11 +74,12 @@ digest_config (uint64_t d, const ModelConfig *c)
 }
 
 uint64_t
-run_fingerprint (Pipeline *pipeline, const PipelineJob *job)
+run_fingerprint (Pipeline *pipeline, const PipelineJob *job, const AdapterSet *adapters)
 {
   if (pipeline->model_digest == 0)
     pipeline->model_digest = model_digest (pipeline->checkpoint->weights);
   uint64_t d = digest_int (DIGEST_START, (int64_t) pipeline->model_digest);
   d = digest_config (d, &pipeline->checkpoint->config);
+  d = adapters_digest (d, adapters, job->adapters, job->n_adapters);
   return digest_pictures (digest_sampling (pipeline->family->job_digest (d, job), job), job);
 }

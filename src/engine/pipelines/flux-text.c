@@ -251,6 +251,7 @@ encode_or_find (Encoding *e, const char *text, PhasePlan *plan, Status *status)
     return encode (e, plan, status);
   note_lost_words (e, out->length - 1);
   uint64_t key = digest_int (digest_text (DIGEST_START, "flux-text"), e->job->weighting);
+  key = digest_int (key, (int64_t) e->pipeline->text_digest);
   key = digest_text (digest_int (digest_int (key, out->length), e->job->convention), text);
   EncodingCache *cache = &e->pipeline->cache;
   if (encoding_cache_get (cache, key, out->context, out->n_values))

@@ -82,6 +82,7 @@ pipeline_open (const PipelineSource *source, Backend *backend, Status *status)
       return NULL;
     }
   pipeline->backend = backend;
+  pipeline->header_only = source->header_only;
   pipeline->checkpoint = checkpoint_open (source->model_path, source->header_only, status);
   if (pipeline->checkpoint)
     pipeline->family = pipeline_family (pipeline->checkpoint->config.family);
@@ -103,6 +104,9 @@ pipeline_free (Pipeline *pipeline)
     return;
   if (pipeline->networks)
     pipeline->family->close (pipeline);
+  adapter_set_use (pipeline, NULL, NULL, 0, 1, &(Status){ 0 });
+  adapter_set_release (pipeline->last_set);
+  adapter_map_free (pipeline->adapter_map);
   encoding_cache_clear (&pipeline->cache);
   arena_clear (&pipeline->arena);
   checkpoint_free (pipeline->checkpoint);

@@ -162,8 +162,52 @@ bool encoding_cache_get (EncodingCache *cache, uint64_t key, float *values, size
 void encoding_cache_put (EncodingCache *cache, uint64_t key, const float *values, size_t n);
 void encoding_cache_clear (EncodingCache *cache);
 
+/* ---- adapters (adapters.c) ---- */
+
+/* Opened adapters on the pipeline's model; several runs may hold one set, each with weights of its
+ * own. */
+typedef struct AdapterSet AdapterSet;
+
+/* adapter_set_get:
+ *
+ * The set for these files, which are opened unless the last set had just them.
+ *
+ * Returns: release with adapter_set_release; NULL and @status: as adapter_open, adapter_fit_init
+ */
+AdapterSet *adapter_set_get (Pipeline *pipeline, const PipelineJob *job, Status *status);
+void adapter_set_release (AdapterSet *set); /* may be NULL */
+
+/* Says through the job's note which layers were left out. */
+void adapter_set_report (const AdapterSet *set, const PipelineJob *job);
+
+/* adapter_set_use:
+ * @set: NULL for the plain model
+ * @step: from 0, of @n_steps
+ *
+ * From here on the pipeline's weights are those with @adapters at that step.  When nothing but
+ * weights has moved, only scales are written.  Fails: NO_MEMORY
+ */
+bool adapter_set_use (Pipeline *pipeline,
+                      AdapterSet *set,
+                      const PipelineAdapter *adapters,
+                      int step,
+                      int n_steps,
+                      Status *status);
+
+/* Tells sets apart that would not act alike, and weights. */
+uint64_t adapters_digest (uint64_t digest,
+                          const AdapterSet *set,
+                          const PipelineAdapter *adapters,
+                          int n_adapters);
+int64_t adapter_set_bytes (const AdapterSet *set);
+
 struct Pipeline
 {
+  bool header_only;
+  AdapterMap *adapter_map; /* NULL until there are adapters */
+  AdapterSet *last_set;    /* of the last job with adapters */
+  AdapterSet *mounted;     /* NULL: the weights are the model's own */
+  uint64_t text_digest;    /* of what adapters do to text encodings now; 0: nothing */
   const PipelineFamily *family;
   Backend *backend; /* borrowed */
   Checkpoint *checkpoint;

@@ -17,6 +17,7 @@
 #include "samplers/sampler.h"
 #include "samplers/schedule.h"
 #include "text/weighting.h"
+#include "weights/adapter-map.h"
 #include "weights/checkpoint.h"
 
 typedef struct Pipeline Pipeline;
@@ -74,6 +75,27 @@ typedef enum
   MASKED_LATENT_NOTHING /* zeros in place of its latent */
 } MaskedContent;
 
+enum
+{
+  ADAPTER_MAX_POINTS = 16
+};
+
+/* A LoRA or a relative of one, and how strongly it acts. */
+typedef struct
+{
+  const char *path;
+  double weight, text_weight; /* on U-Net or transformer, and on the text encoders; 0: muted */
+  bool has_blocks;
+  double blocks[ADAPTER_BLOCK_COUNT]; /* factors on weight and text_weight, see adapter-map.h */
+  /* Instead of weight: at so much of the steps (0 .. 1, rising) that weight, linear in between. */
+  int n_points;
+  struct
+  {
+    double at, weight;
+  } points[ADAPTER_MAX_POINTS];
+  int first_step, last_step; /* from 1; 0: from the first, to the last.  Off outside of them */
+} PipelineAdapter;
+
 typedef struct
 {
   const char *prompt, *negative_prompt;
@@ -107,7 +129,9 @@ typedef struct
   const uint8_t
       *control_rgb; /* NULL, or (height, width, 3): edges or depths, as the model reads them */
   MaskedContent masked_content;
-  double denoise;            /* 0 .. 1: how much of it is painted anew */
+  double denoise;                  /* 0 .. 1: how much of it is painted anew */
+  const PipelineAdapter *adapters; /* in the order in which they are applied */
+  int n_adapters;
   const atomic_bool *cancel; /* may be NULL */
 
   /* May be NULL.  Called on the caller's thread. */
@@ -139,9 +163,10 @@ typedef struct
 {
   PhasePlan phases[PHASE_COUNT];
   size_t scratch_bytes,
-      peak_bytes;       /* peak: scratch + largest activations; weights stay in the page cache */
-  int64_t weight_bytes; /* all phases */
-  int vae_tile;         /* pixels, as chosen; 0: whole pictures */
+      peak_bytes;        /* peak: scratch + largest activations; weights stay in the page cache */
+  int64_t weight_bytes;  /* all phases */
+  int64_t adapter_bytes; /* side paths and merged copies, in peak_bytes, too */
+  int vae_tile;          /* pixels, as chosen; 0: whole pictures */
 } PipelinePlan;
 
 /* Runs every network in MEASURE mode.  Works on header-only pipelines and declared weights. */

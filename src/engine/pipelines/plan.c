@@ -102,6 +102,13 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   PipelineText *text = NULL;
   if (!pipeline_job_check (pipeline, job, status))
     return false;
+  AdapterSet *set = job->n_adapters > 0 ? adapter_set_get (pipeline, job, status) : NULL;
+  if (!status_ok (status) || !adapter_set_use (pipeline, set, job->adapters, 0, job->steps, status))
+    {
+      adapter_set_release (set);
+      return false;
+    }
+  plan->adapter_bytes = set ? adapter_set_bytes (set) : 0;
   plan->vae_tile = pipeline_vae_tile (pipeline, job, status);
   if (plan->vae_tile >= 0)
     text = family->text_encode (pipeline, job, &plan->phases[PHASE_TEXT], status);
@@ -115,6 +122,8 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
       if (plan->phases[i].activation_bytes > plan->peak_bytes)
         plan->peak_bytes = plan->phases[i].activation_bytes;
     }
-  plan->peak_bytes += plan->scratch_bytes;
+  plan->peak_bytes += plan->scratch_bytes + (size_t) plan->adapter_bytes;
+  adapter_set_use (pipeline, NULL, NULL, 0, 1, status);
+  adapter_set_release (set);
   return ok;
 }

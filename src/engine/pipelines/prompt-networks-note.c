@@ -2,6 +2,7 @@
  * prompt-networks-note.c - what becomes of <lora:...> in a prompt.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "pipelines/pipeline-private.h"
 
@@ -15,10 +16,13 @@ prompt_networks_leave (const PipelineJob *job,
     return false;
   for (int i = 0; i < networks->n && job->note; i++)
     {
+      const PromptNetwork *network = &networks->items[i];
       char note[STATUS_MESSAGE_SIZE];
+      if (!strcmp (network->kind, "lora") || !strcmp (network->kind, "lyco"))
+        continue; /* whoever made the job has put it among its adapters */
       snprintf (note, sizeof note,
-                "<%s:%s> in the prompt has no effect: adapters cannot be loaded yet.",
-                networks->items[i].kind, networks->items[i].name);
+                "<%.40s:%.200s> in the prompt has no effect: networks of this kind are not known.",
+                network->kind, network->name);
       job->note (job->data, note);
     }
   return true;

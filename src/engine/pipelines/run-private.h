@@ -23,13 +23,15 @@ struct PipelineRun
   float *x;       /* (pictures, C, h, w) in sigma space */
   float *last_x0; /* of the first picture, for previews */
   Sampler sampler;
-  Rng *rngs;        /* one a picture, so that each can be made alone */
-  Rng *rngs_before; /* as they were before the step under way */
-  int n_calls;      /* of the network in the step under way */
+  Rng *rngs;                 /* one a picture, so that each can be made alone */
+  Rng *rngs_before;          /* as they were before the step under way */
+  int n_calls;               /* of the network in the step under way */
+  AdapterSet *adapter_set;   /* NULL: none */
+  PipelineAdapter *adapters; /* the job's own copies, without paths */
   /* taken with a step, given back by pipeline_run_park */
   PipelineDenoiser *denoiser;
   Brownian *path; /* NULL: steps draw from rngs */
 };
 
 /* Tells jobs and models apart that would not make the same latents. */
-uint64_t run_fingerprint (Pipeline *pipeline, const PipelineJob *job);
+uint64_t run_fingerprint (Pipeline *pipeline, const PipelineJob *job, const AdapterSet *adapters);

@@ -216,6 +216,30 @@ forget_inputs (PipelineJob *job)
 {
   job->prompt = job->negative_prompt = NULL;
   job->init_rgb = job->mask = job->reference_rgb = job->control_rgb = NULL;
+  job->adapters = NULL;
+}
+
+/* The weights are the adapted ones from here on, for the texts first. */
+static bool
+take_adapters (PipelineRun *r, Status *status)
+{
+  const PipelineJob *job = &r->job;
+  size_t n = (size_t) job->n_adapters;
+  adapter_set_use (r->pipeline, NULL, NULL, 0, 1, status); /* the model's own are identified */
+  if (n > 0)
+    {
+      r->adapters = mem_calloc (n, sizeof *r->adapters);
+      if (!r->adapters)
+        return no_memory (status);
+      memcpy (r->adapters, job->adapters, n * sizeof *r->adapters);
+      if (!(r->adapter_set = adapter_set_get (r->pipeline, job, status)))
+        return false;
+      adapter_set_report (r->adapter_set, job);
+      for (size_t i = 0; i < n; i++)
+        r->adapters[i].path = NULL;
+    }
+  r->fingerprint = run_fingerprint (r->pipeline, job, r->adapter_set);
+  return adapter_set_use (r->pipeline, r->adapter_set, r->adapters, 0, job->steps, status);
 }
 
 PipelineRun *
@@ -231,9 +255,7 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
     }
   const VaeConfig *vae = &pipeline->checkpoint->config.vae;
   int f = vae_factor (vae);
-  *r = (PipelineRun){ .pipeline = pipeline,
-                      .job = *job,
-                      .fingerprint = run_fingerprint (pipeline, job) };
+  *r = (PipelineRun){ .pipeline = pipeline, .job = *job };
   r->info = (PipelineResult){ .n = job->batch_size,
                               .width = job->width,
                               .height = job->height,
@@ -242,8 +264,8 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
                               .latent_height = job->height / f };
   r->n_values = (int64_t) vae->latent_channels * r->info.latent_height * r->info.latent_width;
   pipeline->backend->cancel = job->cancel;
-  bool ok = allocate (r, status) && make_schedule (r, status) && make_sampler (r, status) &&
-            encode_text (r, status) && start (r, status);
+  bool ok = take_adapters (r, status) && allocate (r, status) && make_schedule (r, status) &&
+            make_sampler (r, status) && encode_text (r, status) && start (r, status);
   pipeline->backend->cancel = NULL;
   forget_inputs (&r->job);
   if (ok)
@@ -261,6 +283,8 @@ pipeline_run_free (PipelineRun *r)
   sampler_clear (&r->sampler);
   inpaint_clear (&r->inpaint);
   mem_free (r->extra);
+  adapter_set_release (r->adapter_set);
+  mem_free (r->adapters);
   r->pipeline->family->text_free (r->text);
   schedule_clear (&r->schedule);
   mem_free (r->rngs);
@@ -326,7 +350,9 @@ unpark (PipelineRun *r, Status *status)
 static bool
 step (PipelineRun *r, Status *status)
 {
-  if (!unpark (r, status))
+  if (!adapter_set_use (r->pipeline, r->adapter_set, r->adapters, r->sampler.next_step,
+                        r->schedule.n, status) ||
+      !unpark (r, status))
     return false;
   const Denoiser d = { denoise, r };
   const NoiseSource noise =

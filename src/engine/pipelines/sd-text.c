@@ -169,9 +169,9 @@ allocate (const Pipeline *pipeline, SdText *text, Status *status)
 
 /* Everything that the encodings depend on besides the model. */
 static uint64_t
-text_key (const PipelineJob *job, const SdPrompts *p)
+text_key (const Pipeline *pipeline, const PipelineJob *job, const SdPrompts *p)
 {
-  uint64_t key = digest_text (DIGEST_START, "text");
+  uint64_t key = digest_int (digest_text (DIGEST_START, "text"), (int64_t) pipeline->text_digest);
   key = digest_int (digest_int (key, job->weighting), job->clip_skip);
   for (size_t i = 0; i < p->n_texts; i++)
     key = digest_text (digest_int (key, p->texts[i].zeros), p->texts[i].source);
@@ -200,7 +200,7 @@ fill_text (
     return false;
   if (plan)
     return encode_all (pipeline, job, text, plan, status);
-  uint64_t key = text_key (job, &text->prompts);
+  uint64_t key = text_key (pipeline, job, &text->prompts);
   if (encoding_cache_get (&pipeline->cache, key, text->context, text->n_values))
     return true;
   if (!encode_all (pipeline, job, text, NULL, status))

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * adapters.c - what must hold for any adapters: weights, order, steps, warm pipelines, resuming.
+ *
+ * adapters; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "pipelines/pipeline.h"
+
+/* Two adapters at w sum the same products as one at 2 w, in another order. */
+static const double SUM_TOLERANCE = 1e-4;
+
+enum
+{
+  STEPS = 4,
+  SIDE = 48,
+  PATH_SIZE = 2048,
+  MAX_ADAPTERS = 3
+};
+
+typedef struct
+{
+  Backend *backend;
+  Pipeline *pipeline;
+  char source[1024];
+  char paths[MAX_ADAPTERS][PATH_SIZE];
+  PipelineAdapter adapters[MAX_ADAPTERS];
+  int n, n_failed, n_notes;
+} Suite;
+
+static void report (Suite *s, bool ok, const char *name, const char *format, ...)
+    __attribute__ ((format (printf, 4, 5)));
+
+static void
+report (Suite *s, bool ok, const char *name, const char *format, ...)
+{
+  char detail[512];
+  va_list args;
+  va_start (args, format);
+  vsnprintf (detail, sizeof detail, format, args);
+  va_end (args);
+  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
+  s->n_failed += !ok;
+}
+
+static void
+bail_out (const Status *status)
+{
+  printf ("Bail out! %s\n", status->message);
+  exit (EXIT_FAILURE);
+}
+
+static Pipeline *
+open_model (const Suite *s, const char *model)
+{
+  char path[PATH_SIZE], data[PATH_SIZE];
+  Status status = { 0 };
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, model);
+  snprintf (data, sizeof data, "%s/data", s->source);
+  const PipelineSource source = { .model_path = path, .tokenizers_dir = data };
+  Pipeline *p = pipeline_open (&source, s->backend, &status);
+  if (!p)
+    bail_out (&status);
+  return p;
+}
+
+static void
+count_note (void *data, const char *sentence)
+{
+  ((Suite *) data)->n_notes++;
+}
+
+static PipelineAdapter *
+adapter (Suite *s, int i, const char *name, double weight, double text_weight)
+{
+  snprintf (s->paths[i], PATH_SIZE, "%s/tests/golden/fixtures/adapters/%s.safetensors", s->source,
+            name);
+  s->adapters[i] = (PipelineAdapter){ s->paths[i], weight, text_weight };
+  return &s->adapters[i];
+}
+
+static PipelineJob
+job_with (Suite *s, int n_adapters)
+{
+  PipelineJob job;
+  pipeline_job_defaults (pipeline_checkpoint (s->pipeline), &job);
+  job.prompt = "a red apple";
+  job.width = job.height = SIDE;
+  job.steps = STEPS;
+  job.seed = 3;
+  job.compute = COMPUTE_F32;
+  job.adapters = s->adapters;
+  job.n_adapters = n_adapters;
+  job.note = count_note;
+  job.data = s;
+  return job;
+}
+
+static PipelineResult
+generate (Pipeline *p, const PipelineJob *job)
+{
+  PipelineResult r;
+  Status status = { 0 };
+  if (!pipeline_generate (p, job, &r, &status))
+    bail_out (&status);
+  return r;
+}
+
+/* The final latents with the suite's first @n adapters. */
+static PipelineResult
+draw (Suite *s, int n)
+{
+  PipelineJob job = job_with (s, n);
+  return generate (s->pipeline, &job);
+}
+
+static size_t
+n_latent (const PipelineResult *r)
+{
+  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
+}
+
+static double
+distance (const PipelineResult *a, const PipelineResult *b)
+{
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < n_latent (a); i++)
+    {
+      double d = fabs ((double) a->latents[i] - (double) b->latents[i]);
+      largest = fmax (largest, fabs ((double) a->latents[i]));
+      worst = d > worst || isnan (d) ? d : worst;
+    }
+  return worst / largest;
+}
+
+static bool
+same_bits (const PipelineResult *a, const PipelineResult *b)
+{
+  return memcmp (a->latents, b->latents, n_latent (a) * sizeof (float)) == 0;
+}
+
+static void
+test_zero_is_none (Suite *s, const char *name)
+{
+  char title[96];
+  PipelineResult none = draw (s, 0);
+  adapter (s, 0, name, 0, 0);
+  PipelineResult zero = draw (s, 1);
+  adapter (s, 0, name, 0.8, 0.8);
+  PipelineResult some = draw (s, 1);
+  snprintf (title, sizeof title, "zero-is-none/%s", name);
+  report (s, same_bits (&none, &zero) && distance (&none, &some) > 0.01, title,
+          "0.8 changes %.2f of the largest value", distance (&none, &some));
+  pipeline_result_clear (&none);
+  pipeline_result_clear (&zero);
+  pipeline_result_clear (&some);
+}
+
+static void
+test_two_are_twice (Suite *s, const char *name)
+{
+  char title[96];
+  adapter (s, 0, name, 0.5, 0.25);
+  adapter (s, 1, name, 0.5, 0.25);
+  PipelineResult two = draw (s, 2);
+  adapter (s, 0, name, 1, 0.5);
+  PipelineResult one = draw (s, 1);
+  snprintf (title, sizeof title, "two-are-twice/%s", name);
+  double off = distance (&one, &two);
+  report (s, off <= SUM_TOLERANCE, title, "%.1e off", off);
+  pipeline_result_clear (&one);
+  pipeline_result_clear (&two);
+}
+
+/* Whatever weights a pipeline had before, the next job's picture is that of a new pipeline. */
+static void
+test_warm_is_fresh (Suite *s, const char *name)
+{
+  char title[96];
+  static const double before[][2] = { { 1, 1 }, { 0, 0 }, { -0.7, 0.2 } };
+  for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+    {
+      adapter (s, 0, name, before[i][0], before[i][1]);
+      PipelineResult r = draw (s, 1);
+      pipeline_result_clear (&r);
+    }
+  adapter (s, 0, name, 0.6, 0.9);
+  PipelineResult warm = draw (s, 1);
+  Pipeline *p = open_model (s, "sd15-tiny");
+  PipelineJob job = job_with (s, 1);
+  PipelineResult fresh = generate (p, &job);
+  snprintf (title, sizeof title, "warm-is-fresh/%s", name);
+  report (s, same_bits (&warm, &fresh), title, "%.1e off", distance (&fresh, &warm));
+  pipeline_result_clear (&warm);
+  pipeline_result_clear (&fresh);
+  pipeline_free (p);
+}
+
+/* The text's weight alone moves: a cached encoding of the same words must not be taken. */
+static void
+test_text_weight_counts (Suite *s)
+{
+  adapter (s, 0, "sd15-kohya", 0, 1);
+  PipelineResult one = draw (s, 1);
+  adapter (s, 0, "sd15-kohya", 0, 0);
+  PipelineResult none = draw (s, 1);
+  report (s, distance (&one, &none) > 1e-3, "text-weight-counts", "%.1e apart",
+          distance (&one, &none));
+  pipeline_result_clear (&one);
+  pipeline_result_clear (&none);
+}
+
+static void
+test_steps (Suite *s)
+{
+  PipelineAdapter *a = adapter (s, 0, "sd15-kohya", 0.7, 0);
+  PipelineResult plain = draw (s, 1);
+  a->n_points = 2;
+  a->points[0].weight = a->points[1].weight = 0.7;
+  a->points[1].at = 1;
+  PipelineResult curve = draw (s, 1);
+  report (s, same_bits (&plain, &curve), "flat-curve-is-weight", "%s", "");
+  pipeline_result_clear (&curve);
+  a->n_points = 0;
+  a->first_step = 1;
+  a->last_step = STEPS;
+  PipelineResult whole = draw (s, 1);
+  report (s, same_bits (&plain, &whole), "all-steps-are-no-range", "%s", "");
+  pipeline_result_clear (&whole);
+  a->first_step = STEPS + 1;
+  a->last_step = 0;
+  PipelineResult late = draw (s, 1), none = draw (s, 0);
+  report (s, same_bits (&late, &none), "too-late-is-none", "%s", "");
+  a->first_step = 2;
+  PipelineResult half = draw (s, 1);
+  report (s, distance (&half, &none) > 1e-3 && distance (&half, &plain) > 1e-3,
+          "a-part-is-between", "%s", "");
+  pipeline_result_clear (&half);
+  pipeline_result_clear (&late);
+  pipeline_result_clear (&none);
+  pipeline_result_clear (&plain);
+}
+
+/* A run under way, another with other adapters in front of it, then on. */
+static void
+test_interleaved (Suite *s)
+{
+  Status status = { 0 };
+  adapter (s, 0, "sd15-kohya", 0.7, 0.7);
+  PipelineJob job = job_with (s, 1);
+  PipelineResult alone = generate (s->pipeline, &job);
+  PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
+  if (!run || !pipeline_run_advance (run, &status))
+    bail_out (&status);
+  adapter (s, 1, "loha", 1, 1);
+  PipelineJob other = job_with (s, 2);
+  other.seed = 99;
+  PipelineResult r = generate (s->pipeline, &other);
+  pipeline_result_clear (&r);
+  other.n_adapters = 0;
+  r = generate (s->pipeline, &other);
+  pipeline_result_clear (&r);
+  while (pipeline_run_step (run) < STEPS)
+    if (!pipeline_run_advance (run, &status))
+      bail_out (&status);
+  bool same = memcmp (alone.latents, pipeline_run_latents (run),
+                      n_latent (&alone) * sizeof (float)) == 0;
+  report (s, same, "interleaved-is-alone", "%s", "");
+  pipeline_run_free (run);
+  pipeline_result_clear (&alone);
+}
+
+/* A saved run goes on only with the same adapters at the same weights. */
+static void
+test_resumed (Suite *s)
+{
+  Status status = { 0 };
+  adapter (s, 0, "sd15-kohya", 0.7, 0.7);
+  PipelineJob job = job_with (s, 1);
+  PipelineResult alone = generate (s->pipeline, &job);
+  PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
+  if (!run || !pipeline_run_advance (run, &status))
+    bail_out (&status);
+  size_t n = pipeline_run_save_size (run);
+  void *state = mem_calloc (1, n);
+  pipeline_run_save (run, state);
+  pipeline_run_free (run);
+  s->adapters[0].weight = 0.6;
+  run = pipeline_run_new (s->pipeline, &job, &status);
+  bool refused = run && !pipeline_run_restore (run, state, n, &status);
+  report (s, refused && status.code == STATUS_FORMAT, "another-weight-is-another-run", "%s",
+          status.message);
+  pipeline_run_free (run);
+  status = (Status){ 0 };
+  s->adapters[0].weight = 0.7;
+  run = pipeline_run_new (s->pipeline, &job, &status);
+  if (!run || !pipeline_run_restore (run, state, n, &status))
+    bail_out (&status);
+  while (pipeline_run_step (run) < STEPS)
+    if (!pipeline_run_advance (run, &status))
+      bail_out (&status);
+  bool same = memcmp (alone.latents, pipeline_run_latents (run),
+                      n_latent (&alone) * sizeof (float)) == 0;
+  report (s, same, "resumed-is-uninterrupted", "%s", "");
+  mem_free (state);
+  pipeline_run_free (run);
+  pipeline_result_clear (&alone);
+}
+
+static void
+test_plan (Suite *s)
+{
+  Status status = { 0 };
+  PipelinePlan plain, with;
+  adapter (s, 0, "sd15-kohya", 0, 0);
+  adapter (s, 1, "loha", 0.5, 0.5);
+  PipelineJob job = job_with (s, 0), more = job_with (s, 2);
+  if (!pipeline_plan (s->pipeline, &job, &plain, &status) ||
+      !pipeline_plan (s->pipeline, &more, &with, &status))
+    bail_out (&status);
+  const PhasePlan *a = &plain.phases[PHASE_DENOISE], *b = &with.phases[PHASE_DENOISE];
+  report (s,
+          plain.adapter_bytes == 0 && with.adapter_bytes > 0 && b->flops > a->flops &&
+              b->n_ops == a->n_ops + 3 * 12,
+          "plan-counts-adapters", "%d operators, %d with 12 layers adapted", a->n_ops, b->n_ops);
+}
+
+static void
+test_wrong_file (Suite *s)
+{
+  Status status = { 0 };
+  PipelineResult r;
+  adapter (s, 0, "sd15-kohya", 1, 1);
+  adapter (s, 1, "sdxl-kohya", 1, 1);
+  PipelineJob job = job_with (s, 2);
+  bool ok = pipeline_generate (s->pipeline, &job, &r, &status);
+  report (s, !ok && strstr (status.message, "is an adapter for SDXL"), "wrong-model-is-refused",
+          "%s", status.message);
+  PipelineResult after = draw (s, 1), again = draw (s, 1);
+  report (s, same_bits (&after, &again), "and-nothing-is-harmed", "%s", "");
+  pipeline_result_clear (&after);
+  pipeline_result_clear (&again);
+}
+
+int
+main (void)
+{
+  static const char *const names[] = { "sd15-kohya", "locon-tucker", "lora-bias", "loha", "lokr-w2",
+                                       "dora-out",   "oft",          "full",      "boft-rescaled" };
+  Suite s = { 0 };
+  Status status = { 0 };
+  const char *source = getenv ("GESSO_SOURCE");
+  snprintf (s.source, sizeof s.source, "%s", source ? source : ".");
+  if (!(s.backend = backend_cpu_new (NULL, 0, &status)))
+    bail_out (&status);
+  s.pipeline = open_model (&s, "sd15-tiny");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    {
+      test_zero_is_none (&s, names[i]);
+      test_warm_is_fresh (&s, names[i]);
+    }
+  test_two_are_twice (&s, "sd15-kohya");
+  test_two_are_twice (&s, "locon-tucker");
+  test_two_are_twice (&s, "rslora");
+  test_text_weight_counts (&s);
+  test_steps (&s);
+  test_interleaved (&s);
+  test_resumed (&s);
+  test_plan (&s);
+  test_wrong_file (&s);
+  printf ("1..%d\n", s.n);
+  pipeline_free (s.pipeline);
+  backend_free (s.backend);
+  return s.n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
