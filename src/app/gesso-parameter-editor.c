@@ -361,6 +361,7 @@ new_widget (Editor *e, GessoLibrary *library)
     case PARAM_U64:
       return gesso_seed_editor_new (e->form, e->param->key);
     case PARAM_STRING:
+    case PARAM_LIST:
       return new_text (e);
     case PARAM_PATH:
       break;

@@ -125,13 +125,24 @@ write_named (const char *path, const Image *image, PngOptions *options, Status *
   return NULL;
 }
 
+static bool
+take_adapter_hashes (Generate *g, Status *status)
+{
+  char note[STATUS_MESSAGE_SIZE];
+  bool ok = job_adapters_hash (&g->options->recipe, &cli_cancel, note, status);
+  if (ok && *note)
+    g->engine.job.note (g->engine.job.data, note);
+  return ok;
+}
+
 /* Which file it was, wherever it may be moved. */
 static bool
 take_model_hash (Generate *g, Status *status)
 {
   char hash[MODEL_HASH_SIZE];
   return model_hash (g->engine.model_path, hash, &cli_cancel, status) &&
-         recipe_set (&g->options->recipe, "model_hash", hash, status);
+         recipe_set (&g->options->recipe, "model_hash", hash, status) &&
+         take_adapter_hashes (g, status);
 }
 
 /* The recipe of one picture: its own seed, a batch of one. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/inspect.h"
 #include "pipelines/pipeline.h"
 
 enum
@@ -222,6 +222,18 @@ print_json (const Checkpoint *c)
   printf ("}}\n");
 }
 
+static bool
+inspect_model (const Options *o, int operand, Status *status)
+{
+  Checkpoint *c = checkpoint_open (o->operands[operand], true, status);
+  if (!c)
+    return false;
+  pipeline_bind_report (c);
+  (o->json ? print_json : print_text) (c);
+  checkpoint_free (c);
+  return true;
+}
+
 int
 command_inspect (Options *o)
 {
@@ -235,15 +247,9 @@ command_inspect (Options *o)
   for (int i = 0; i < o->n_operands && !atomic_load (&cli_cancel); i++)
     {
       Status one = { 0 };
-      Checkpoint *c = checkpoint_open (o->operands[i], true, &one);
-      if (c)
-        {
-          pipeline_bind_report (c);
-          (o->json ? print_json : print_text) (c);
-        }
-      else
+      InspectEnd end = inspect_adapter (o->operands[i], o->recipe.model, o->json, &one);
+      if (end == INSPECT_FAILED || (end == INSPECT_OTHER && !inspect_model (o, i, &one)))
         code = cli_fail (&one, o->json);
-      checkpoint_free (c);
     }
   return code;
 }

@@ -8,6 +8,8 @@
 
 #include "cli/cli.h"
 #include "core/mem.h"
+#include "recipe/adapters.h"
+#include "recipe/text.h"
 
 /* Flags that are no recipe parameters; values above all characters and table indices. */
 enum
@@ -16,6 +18,7 @@ enum
   FLAG_OUTPUT = 2000,
   FLAG_LATENT_OUT,
   FLAG_PREVIEW,
+  FLAG_LORA,
   FLAG_JSON,
   FLAG_LEVEL,
   FLAG_THREADS,
@@ -36,6 +39,7 @@ static const struct option own_flags[] = {
   { "output", required_argument, NULL, FLAG_OUTPUT },
   { "latent-out", required_argument, NULL, FLAG_LATENT_OUT },
   { "preview", required_argument, NULL, FLAG_PREVIEW },
+  { "lora", required_argument, NULL, FLAG_LORA },
   { "json", no_argument, NULL, FLAG_JSON },
   { "level", required_argument, NULL, FLAG_LEVEL },
   { "threads", required_argument, NULL, FLAG_THREADS },
@@ -50,8 +54,9 @@ enum
 static void
 make_short_flags (FlagTable *t)
 {
-  *t = (FlagTable){ .letters = ":h", /* getopt: report a missing value as ':' */
+  *t = (FlagTable){ .letters = ":hm:", /* getopt: report a missing value as ':' */
                     .options = { { "json", no_argument, NULL, FLAG_JSON },
+                                 { "model", required_argument, NULL, 'm' },
                                  { "help", no_argument, NULL, FLAG_HELP } } };
 }
 
@@ -118,6 +123,43 @@ take_param (Options *o, int index, Status *status)
   return recipe_set (&o->recipe, p->key, optarg, status);
 }
 
+/* The number behind the last colon of @text, which is cut off there. */
+static bool
+cut_weight (char *text, double *weight)
+{
+  char *colon = strrchr (text, ':');
+  if (!colon || colon == text || !text_to_double (colon + 1, weight))
+    return false;
+  *colon = '\0';
+  return true;
+}
+
+/* NAME, NAME:WEIGHT or NAME:WEIGHT:TEXT_WEIGHT; a name may be a path. */
+static bool
+take_lora (Options *o, const char *text, Status *status)
+{
+  double last, first;
+  RecipeAdapters list = { 0 };
+  char *name = mem_strdup (text);
+  if (!name)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  bool ok = recipe_adapters_read (&list, &o->recipe, status);
+  bool one = cut_weight (name, &last), two = one && cut_weight (name, &first);
+  RecipeAdapter *item = ok ? recipe_adapters_add (&list, name, status) : NULL;
+  if (item && one)
+    {
+      item->weight = two ? first : last;
+      item->text_weight = last;
+    }
+  if (item && strchr (name, '/'))
+    ok = recipe_adapter_set (&item->path, name, status) &&
+         recipe_adapter_set (&item->name, NULL, status);
+  ok = ok && item && recipe_adapters_write (&list, &o->recipe, status);
+  recipe_adapters_clear (&list);
+  mem_free (name);
+  return ok;
+}
+
 static bool
 take_flag (Options *o, int flag, char **argv, Status *status)
 {
@@ -138,6 +180,8 @@ take_flag (Options *o, int flag, char **argv, Status *status)
       return true;
     case FLAG_FORCE:
       return o->force = true;
+    case FLAG_LORA:
+      return take_lora (o, optarg, status);
     case FLAG_JSON:
       return o->json = true;
     case FLAG_LEVEL:
@@ -221,6 +265,8 @@ options_print_help (FlagSet set)
         "      --threads N            threads; 0 for one a core\n");
   if (set != FLAGS_DRAW)
     {
+      if (set != FLAGS_CONVERT)
+        printf ("  -m, --model FILE           inspect: whether an adapter goes with this model\n");
       printf ("      --json                 JSON on standard output\n"
               "  -h, --help                 this text\n");
       return;
@@ -229,6 +275,8 @@ options_print_help (FlagSet set)
   for (int i = 0; i < recipe_table_count (); i++)
     print_param (&recipe_table ()[i]);
   printf (
+      "      --lora NAME[:W[:T]]    a LoRA of that name or path at weight W, and T on the text\n"
+      "                             encoders; may be given several times\n"
       "\nThe program:\n"
       "  -o, --output FILE          where the picture goes; a folder ends in /;\n"
       "                             default: Gesso in your Pictures folder\n"

@@ -34,6 +34,9 @@ print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate
       "mapped in the file\n",
       (double) plan->peak_bytes / MIB, (double) plan->scratch_bytes / MIB,
       (double) plan->weight_bytes / MIB);
+  if (plan->adapter_bytes > 0)
+    printf ("adapters %.0f MiB of the first, for %d of them\n", (double) plan->adapter_bytes / MIB,
+            e->job.n_adapters);
   if (plan->vae_tile > 0)
     printf ("decoded in tiles of %d px\n", plan->vae_tile);
   printf ("time     about %.0f s (%.0f GFLOP/s measured just now)\n", estimate->total_seconds,
@@ -59,11 +62,12 @@ print_json (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
               p->activation_bytes, p->bound_bytes, (long long) p->weight_bytes,
               (long long) p->once_weight_bytes, p->flops, estimate->seconds[i]);
     }
-  printf (
-      "}, \"peak_bytes\": %zu, \"scratch_bytes\": %zu, \"weight_bytes\": %lld, \"vae_tile\": %d, "
-      "\"seconds\": %.3f, \"gflops\": %.1f}\n",
-      plan->peak_bytes, plan->scratch_bytes, (long long) plan->weight_bytes, plan->vae_tile,
-      estimate->total_seconds, estimate->gflops);
+  printf ("}, \"peak_bytes\": %zu, \"scratch_bytes\": %zu, \"weight_bytes\": %lld, "
+          "\"adapter_bytes\": %lld, \"vae_tile\": %d, "
+          "\"seconds\": %.3f, \"gflops\": %.1f}\n",
+          plan->peak_bytes, plan->scratch_bytes, (long long) plan->weight_bytes,
+          (long long) plan->adapter_bytes, plan->vae_tile, estimate->total_seconds,
+          estimate->gflops);
 }
 
 int

@@ -18,20 +18,17 @@ note_node (Comfy *w, GraphNode *node)
 }
 
 static bool
-note_lora (Comfy *w, const char *name, struct json_object *strength)
+take_lora (Comfy *w, const char *name, struct json_object *strength, struct json_object *clip)
 {
-  char excerpt[TEXT_EXCERPT_SIZE], number[TEXT_EXCERPT_SIZE];
-  const char *text = strength ? json_object_get_string (strength) : NULL;
   return strcmp (name, "None") == 0 ||
-         notes_add (w->im->notes, w->im->status,
-                    "The LoRA \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",
-                    text_excerpt (excerpt, name), text_excerpt (number, text ? text : "1"));
+         import_adapter (w->im, name, strength ? json_object_get_string (strength) : NULL,
+                         clip ? json_object_get_string (clip) : NULL);
 }
 
 /* LoraLoader, and custom stacks whose inputs begin with "lora": plain names, or objects with one.
  */
 static bool
-note_loras (Comfy *w, GraphNode *node, bool *found)
+take_loras (Comfy *w, GraphNode *node, bool *found)
 {
   struct json_object_iter it;
   bool ok = true;
@@ -40,11 +37,16 @@ note_loras (Comfy *w, GraphNode *node, bool *found)
     if (!ok || !text_starts_with (it.key, "lora"))
       continue;
     const char *name = json_member_text (it.val, "lora");
-    struct json_object *strength = json_member (it.val, "strength");
+    struct json_object *strength = json_member (it.val, "strength"), *clip = NULL;
+    struct json_object *on = json_member (it.val, "on");
     if (!name && (name = graph_text (&w->graph, node, it.key)))
-      strength = graph_value (&w->graph, node, "strength_model");
+      {
+        strength = graph_value (&w->graph, node, "strength_model");
+        clip = graph_value (&w->graph, node, "strength_clip");
+      }
+    bool is_off = json_object_is_type (on, json_type_boolean) && !json_object_get_boolean (on);
     *found |= name != NULL;
-    ok = !name || note_lora (w, name, strength);
+    ok = !name || is_off || take_lora (w, name, strength, clip);
   }
   return ok;
 }
@@ -101,7 +103,7 @@ read_loader (Comfy *w, GraphNode *node, const char *name)
 {
   bool found;
   return import_set (w->im, "model", name) && comfy_set_vae (w, node) &&
-         set_clip_skip (w, node, "clip_skip") && note_loras (w, node, &found);
+         set_clip_skip (w, node, "clip_skip") && take_loras (w, node, &found);
 }
 
 static double
@@ -138,7 +140,7 @@ read_model_node (Comfy *w, GraphNode *node)
     return comfy_set (w, node, "multiplier", "guidance_rescale");
   if (comfy_class_has (node, "Reroute"))
     return true;
-  if (!note_loras (w, node, &is_lora))
+  if (!take_loras (w, node, &is_lora))
     return false;
   return is_lora || import_left_out (w->im, node->class_type);
 }
@@ -164,7 +166,7 @@ comfy_read_models (Comfy *w, const GraphNode *from)
   return notes_add (w->im->notes, w->im->status, "No model was found in the graph: choose one.");
 }
 
-/* Up to the loader; LoRAs on the way are noted with the model. */
+/* Up to the loader; LoRAs on the way are taken with the model. */
 static bool
 read_clip (Comfy *w, const GraphNode *encoder)
 {

@@ -79,7 +79,7 @@ set_model (Import *im, struct json_object *model, const char *key)
 }
 
 static bool
-note_loras (Import *im, struct json_object *loras)
+take_loras (Import *im, struct json_object *loras)
 {
   size_t n = json_object_is_type (loras, json_type_array) ? json_object_array_length (loras) : 0;
   for (size_t i = 0; i < n && i < NOTES_MAX; i++)
@@ -89,10 +89,7 @@ note_loras (Import *im, struct json_object *loras)
       struct json_object *weight = json_member (item, "weight");
       const char *name = json_member_text (model ? model : json_member (item, "lora"), "name");
       const char *text = weight ? json_object_get_string (weight) : NULL;
-      char a[TEXT_EXCERPT_SIZE], b[TEXT_EXCERPT_SIZE];
-      if (!notes_add (im->notes, im->status,
-                      "The LoRA \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",
-                      text_excerpt (a, name ? name : "?"), text_excerpt (b, text ? text : "1")))
+      if (name && !import_adapter (im, name, text, NULL))
         return false;
     }
   return true;
@@ -141,7 +138,7 @@ import_invokeai (Import *im, struct json_object *m)
             (!scheduler || set_scheduler (im, scheduler)) &&
             set_model (im, json_member (m, "model"), "model") &&
             set_model (im, json_member (m, "vae"), "vae") &&
-            note_loras (im, json_member (m, "loras"));
+            take_loras (im, json_member (m, "loras"));
   if (from_image)
     ok = ok && import_set_json (im, "denoise", json_member (m, "strength")) &&
          import_note_initial_image (im);

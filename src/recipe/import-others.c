@@ -9,7 +9,7 @@
 #include "recipe/json.h"
 
 static bool
-note_swarm_loras (Import *im, struct json_object *params)
+take_swarm_loras (Import *im, struct json_object *params)
 {
   struct json_object *loras = json_member (params, "loras");
   struct json_object *weights = json_member (params, "loraweights");
@@ -20,10 +20,7 @@ note_swarm_loras (Import *im, struct json_object *params)
       const char *name = json_object_get_string (json_object_array_get_idx (loras, i));
       struct json_object *weight = have_weights ? json_object_array_get_idx (weights, i) : NULL;
       const char *text = weight ? json_object_get_string (weight) : NULL;
-      char a[TEXT_EXCERPT_SIZE], b[TEXT_EXCERPT_SIZE];
-      if (!notes_add (im->notes, im->status,
-                      "The LoRA \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",
-                      text_excerpt (a, name ? name : "?"), text_excerpt (b, text ? text : "1")))
+      if (name && !import_adapter (im, name, text, NULL))
         return false;
     }
   return true;
@@ -98,7 +95,7 @@ import_swarmui (Import *im, struct json_object *root)
          set_swarm_sampling (im, p) &&
          set_swarm_clip_skip (im, json_member (p, "clipstopatlayer")) &&
          import_set_json (im, "denoise", creativity) &&
-         (!creativity || import_note_initial_image (im)) && note_swarm_loras (im, p) &&
+         (!creativity || import_note_initial_image (im)) && take_swarm_loras (im, p) &&
          import_note_extra_networks (im) && import_note_rest (im, p, read);
 }
 

@@ -3,10 +3,19 @@
  */
 #include "recipe/import-set.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/mem.h"
+#include "recipe/adapters.h"
 #include "recipe/json.h"
+
+enum
+{
+  ADAPTER_NAME_SIZE = 1024,
+  MAX_ADAPTER_WEIGHT = 100 /* of what a recipe takes */
+};
 
 bool
 import_set (Import *im, const char *key, const char *text)
@@ -59,10 +68,69 @@ import_unknown_name (Import *im, const char *key, const char *name)
   return ok;
 }
 
+/* Without the folders of another system and the extension. */
+static void
+adapter_name (char out[ADAPTER_NAME_SIZE], const char *name)
+{
+  static const char *const extensions[] = { ".safetensors", ".pt", ".ckpt", ".bin" };
+  snprintf (out, ADAPTER_NAME_SIZE, "%s", name);
+  for (char *p = out; *p; p++)
+    if (*p == '\\')
+      *p = '/';
+  for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
+    if (text_ends_with (out, extensions[i]))
+      out[strlen (out) - strlen (extensions[i])] = '\0';
+}
+
+static double
+adapter_weight (const char *text, double otherwise)
+{
+  double v;
+  bool ok = text && text_to_double (text, &v) && fabs (v) <= MAX_ADAPTER_WEIGHT;
+  return ok ? v : otherwise;
+}
+
+bool
+import_adapter (Import *im, const char *name, const char *weight, const char *text_weight)
+{
+  char shown[ADAPTER_NAME_SIZE];
+  RecipeAdapters list;
+  adapter_name (shown, name);
+  if (!recipe_adapters_read (&list, im->recipe, im->status))
+    return false;
+  RecipeAdapter *item =
+      list.n < PARAM_LIST_MAX_ITEMS ? recipe_adapters_add (&list, shown, im->status) : NULL;
+  if (item)
+    {
+      item->weight = adapter_weight (weight, 1);
+      item->text_weight = adapter_weight (text_weight, item->weight);
+    }
+  bool ok = status_ok (im->status) && recipe_adapters_write (&list, im->recipe, im->status);
+  recipe_adapters_clear (&list);
+  return ok;
+}
+
+bool
+import_adapter_hash (Import *im, const char *name, const char *autov3)
+{
+  RecipeAdapters list;
+  if (!recipe_adapters_read (&list, im->recipe, im->status))
+    return false;
+  RecipeAdapter *item =
+      list.n < PARAM_LIST_MAX_ITEMS ? recipe_adapters_add (&list, name, im->status) : NULL;
+  if (item)
+    item->from_prompt = true;
+  bool ok = status_ok (im->status) &&
+            (!item || recipe_adapter_set (&item->autov3, autov3, im->status)) &&
+            recipe_adapters_write (&list, im->recipe, im->status);
+  recipe_adapters_clear (&list);
+  return ok;
+}
+
 static bool
 note_networks_in (Import *im, const char *prompt)
 {
-  static const char *const kinds[] = { "<lora:", "<lyco:", "<hypernet:" };
+  static const char *const kinds[] = { "<hypernet:" };
   for (const char *p = prompt; (p = strchr (p, '<')); p++)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
       {

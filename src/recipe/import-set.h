@@ -26,7 +26,12 @@ bool import_set_choice (Import *im, const char *key, int choice);
 bool import_left_out (Import *im, const char *what);
 /* Notes the sampler or schedule @name, which Gesso does not have; the recipe keeps its own. */
 bool import_unknown_name (Import *im, const char *key, const char *name);
-/* Notes each <lora:name:weight> and its kin in the prompts. */
+/* Adds the LoRA @name, which may be a path or a file's name; @weight and @text_weight as text, NULL
+ * for 1 and for @weight. */
+bool import_adapter (Import *im, const char *name, const char *weight, const char *text_weight);
+/* Adds what is known of an adapter that a tag of the prompt names. */
+bool import_adapter_hash (Import *im, const char *name, const char *autov3);
+/* Notes each hypernetwork that the prompts name. */
 bool import_note_extra_networks (Import *im);
 /* Notes that the picture was made from another one, which is not in it. */
 bool import_note_initial_image (Import *im);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "recipe/adapters.h"
 #include "recipe/infotext.h"
 
 static void
@@ -87,6 +88,49 @@ append_hash (Text *out, const char *hash)
   append_field (out, "Model hash", whole ? shown : hash);
 }
 
+/* The list's own items as tags: A1111 knows no other place for them. */
+static void
+append_tags (Text *out, const RecipeAdapters *adapters)
+{
+  char text[TEXT_NUMBER_SIZE], network[TEXT_NUMBER_SIZE];
+  for (size_t i = 0; i < adapters->n; i++)
+    {
+      const RecipeAdapter *a = &adapters->items[i];
+      if (a->from_prompt || a->muted || !a->name)
+        continue;
+      text_from_double (text, a->text_weight);
+      text_from_double (network, a->weight);
+      text_printf (out, "%s<lora:%s:%s", out->length ? " " : "", a->name, text);
+      if (a->curve || a->weight != a->text_weight)
+        text_printf (out, ":%s", a->curve ? a->curve : network);
+      if (a->blocks)
+        text_printf (out, ":lbw=%s", a->blocks);
+      if (a->steps)
+        text_printf (out, ":step=%s", a->steps);
+      text_append (out, ">");
+    }
+}
+
+static void
+append_lora_hashes (Text *out, const RecipeAdapters *adapters)
+{
+  enum
+  {
+    DIGITS = 12 /* of AutoV3, as A1111 shows them */
+  };
+  Text value = { 0 };
+  for (size_t i = 0; i < adapters->n; i++)
+    {
+      const RecipeAdapter *a = &adapters->items[i];
+      if (a->name && a->autov3 && !a->muted)
+        text_printf (&value, "%s%s: %.*s", value.length ? ", " : "", a->name, DIGITS, a->autov3);
+    }
+  if (value.length && !value.failed)
+    append_field (out, "Lora hashes", value.data);
+  out->failed |= value.failed;
+  text_clear (&value);
+}
+
 static void
 append_sampling (Text *out, const Recipe *r)
 {
@@ -148,13 +192,19 @@ char *
 infotext_write (const Recipe *recipe, Status *status)
 {
   Text out = { 0 };
+  RecipeAdapters adapters;
+  if (!recipe_adapters_read (&adapters, recipe, status))
+    return NULL;
   text_append (&out, recipe_str (recipe->prompt));
+  append_tags (&out, &adapters);
   if (recipe->negative_prompt)
     text_printf (&out, "\nNegative prompt: %s", recipe->negative_prompt);
   text_append (&out, "\n");
   append_sampling (&out, recipe);
   append_hash (&out, recipe_str (recipe->model_hash));
   append_model (&out, recipe_str (recipe->model));
+  append_lora_hashes (&out, &adapters);
   append_rest (&out, recipe);
+  recipe_adapters_clear (&adapters);
   return text_steal (&out, status);
 }

@@ -279,6 +279,30 @@ read_zero_snr (Import *im, Pairs *pairs)
   return true;
 }
 
+/* "one: 0123, two: 4567": the names are those of tags in the prompt. */
+static bool
+read_lora_hashes (Import *im, Pairs *pairs)
+{
+  Pair *hashes = pairs_take (pairs, "Lora hashes");
+  for (char *p = hashes ? hashes->value : NULL; p && *p;)
+    {
+      char *end = strchr (p, ','), *next = end ? end + 1 : p + strlen (p);
+      if (end)
+        *end = '\0';
+      char *colon = strrchr (p, ':');
+      p += strspn (p, " ");
+      if (colon && colon > p)
+        {
+          *colon = '\0';
+          colon++;
+          if (!import_adapter_hash (im, p, colon + strspn (colon, " ")))
+            return false;
+        }
+      p = next;
+    }
+  return true;
+}
+
 static bool
 read_plain_fields (Import *im, Pairs *pairs)
 {
@@ -326,10 +350,11 @@ read_fields (Import *im, Pairs *pairs)
   Writer writer = find_writer (pairs);
   if (writer == BY_COMFYUI)
     im->recipe->convention = RECIPE_CONVENTION_COMFYUI;
-  return read_plain_fields (im, pairs) && read_sampler (im, pairs, writer) &&
-         read_size (im, pairs) && read_noise (im, pairs, writer) &&
-         read_weighting (im, pairs, writer) && read_denoise (im, pairs) && read_mask (im, pairs) &&
-         read_vae (im, pairs) && read_zero_snr (im, pairs) && note_unused (im, pairs);
+  return read_plain_fields (im, pairs) && read_lora_hashes (im, pairs) &&
+         read_sampler (im, pairs, writer) && read_size (im, pairs) &&
+         read_noise (im, pairs, writer) && read_weighting (im, pairs, writer) &&
+         read_denoise (im, pairs) && read_mask (im, pairs) && read_vae (im, pairs) &&
+         read_zero_snr (im, pairs) && note_unused (im, pairs);
 }
 
 /* The last line holds the settings when it has enough pairs; else it belongs to the prompt. */

@@ -12,12 +12,13 @@
 
 #include "core/mem.h"
 #include "core/utf8.h"
+#include "recipe/json.h"
 #include "recipe/text.h"
 
 bool
 param_is_string (const RecipeParam *param)
 {
-  return param->type == PARAM_STRING || param->type == PARAM_PATH;
+  return param->type == PARAM_STRING || param->type == PARAM_PATH || param->type == PARAM_LIST;
 }
 
 static void *
@@ -76,6 +77,34 @@ set_string (const RecipeParam *param, void *record, const char *text, Status *st
   param_clear_string (param, record);
   *(char **) field (param, record) = copy;
   return true;
+}
+
+/* Kept as it is written, so that equal lists are equal texts. */
+static bool
+set_list (const RecipeParam *param, void *record, const char *text, Status *status)
+{
+  size_t n = strlen (text);
+  if (text[strspn (text, " \t\r\n")] == '\0')
+    return set_string (param, record, "", status);
+  struct json_object *list = n <= PARAM_TEXT_MAX_BYTES
+                                 ? json_parse (text, n, PARAM_LIST_MAX_DEPTH, param->key, status)
+                                 : NULL;
+  bool ok = json_object_is_type (list, json_type_array) &&
+            json_object_array_length (list) <= PARAM_LIST_MAX_ITEMS;
+  for (size_t i = 0; ok && i < json_object_array_length (list); i++)
+    ok = json_object_is_type (json_object_array_get_idx (list, i), json_type_object);
+  if (!ok)
+    status_fail (status, STATUS_ARGUMENT, "%s has to be a JSON list of at most %d objects.",
+                 param->key, PARAM_LIST_MAX_ITEMS);
+  else if (json_object_array_length (list) == 0)
+    ok = set_string (param, record, "", status);
+  else
+    ok = set_string (param, record,
+                     json_object_to_json_string_ext (list, JSON_C_TO_STRING_PLAIN |
+                                                               JSON_C_TO_STRING_NOSLASHESCAPE),
+                     status);
+  json_object_put (list);
+  return ok;
 }
 
 static bool
@@ -171,6 +200,8 @@ param_set (const RecipeParam *param, void *record, const char *text, Status *sta
     case PARAM_STRING:
     case PARAM_PATH:
       return set_string (param, record, text, status);
+    case PARAM_LIST:
+      return set_list (param, record, text, status);
     case PARAM_INT:
       return set_int (param, record, text, status);
     case PARAM_U64:
@@ -195,6 +226,7 @@ param_get_text (const RecipeParam *param, const void *record, Status *status)
     {
     case PARAM_STRING:
     case PARAM_PATH:
+    case PARAM_LIST:
       text = param_peek_string (param, record);
       break;
     case PARAM_INT:

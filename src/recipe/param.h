@@ -15,6 +15,7 @@ typedef enum
 {
   PARAM_STRING, /* [char *] UTF-8 of any kind; NULL is the empty text */
   PARAM_PATH,   /* [char *] a file's path or name, one line; NULL is none */
+  PARAM_LIST,   /* [char *] a JSON array of objects as text; NULL is the empty list */
   PARAM_INT,    /* [int] */
   PARAM_U64,    /* [uint64_t] */
   PARAM_FLOAT,  /* [double] */
@@ -30,7 +31,9 @@ typedef enum
 
 enum
 {
-  PARAM_TEXT_MAX_BYTES = 1 << 20 /* a prompt or path longer than this is refused */
+  PARAM_TEXT_MAX_BYTES = 1 << 20, /* a prompt or path longer than this is refused */
+  PARAM_LIST_MAX_ITEMS = 64,
+  PARAM_LIST_MAX_DEPTH = 4
 };
 
 typedef struct

@@ -11,9 +11,9 @@ static const char version_key[] = "version";
 
 /* migrations[v] turns a recipe of version v into one of version v + 1, in place; NULL where only
  * parameters came, since those get their defaults.  A new version adds its migration here and a
- * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1. */
+ * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1; 4: adapters. */
 typedef bool (*Migration) (struct json_object *root, Status *status);
-static const Migration migrations[RECIPE_VERSION] = { [1] = NULL };
+static const Migration migrations[RECIPE_VERSION] = { [1] = NULL, [2] = NULL, [3] = NULL };
 
 static struct json_object *
 value_to_json (const RecipeParam *p, const char *text)
@@ -24,6 +24,8 @@ value_to_json (const RecipeParam *p, const char *text)
     case PARAM_PATH:
     case PARAM_ENUM:
       return json_object_new_string (text);
+    case PARAM_LIST:
+      return *text ? json_tokener_parse (text) : json_object_new_array ();
     case PARAM_BOOL:
       return json_object_new_boolean (strcmp (text, "true") == 0);
     case PARAM_INT:
@@ -111,6 +113,8 @@ type_fits (const RecipeParam *p, struct json_object *value)
     case PARAM_ENUM:
       return type == json_type_string &&
              strlen (json_object_get_string (value)) == (size_t) json_object_get_string_len (value);
+    case PARAM_LIST:
+      return type == json_type_array;
     case PARAM_BOOL:
       return type == json_type_boolean;
     case PARAM_INT:
@@ -129,7 +133,7 @@ set_from_json (Recipe *recipe, const RecipeParam *p, struct json_object *value, 
     [PARAM_STRING] = STATUS_MARK ("a text"),      [PARAM_PATH] = STATUS_MARK ("a text"),
     [PARAM_INT] = STATUS_MARK ("a whole number"), [PARAM_U64] = STATUS_MARK ("a whole number"),
     [PARAM_FLOAT] = STATUS_MARK ("a number"),     [PARAM_BOOL] = STATUS_MARK ("true or false"),
-    [PARAM_ENUM] = STATUS_MARK ("a text")
+    [PARAM_ENUM] = STATUS_MARK ("a text"),        [PARAM_LIST] = STATUS_MARK ("a list")
   };
   if (!type_fits (p, value))
     return status_fail (status, STATUS_ARGUMENT, "%s in the recipe has to be %s.", p->key,

@@ -14,7 +14,7 @@
 
 enum
 {
-  RECIPE_VERSION = 3,
+  RECIPE_VERSION = 4,
   RECIPE_JSON_MAX_BYTES = 16 << 20,
   RECIPE_JSON_MAX_DEPTH = 32
 };
@@ -120,6 +120,7 @@ typedef struct
 {
   char *model, *vae, *text_encoder, *text_encoder_2, *tiny_vae;
   char *prompt, *negative_prompt;
+  char *adapters; /* a JSON list: read it through adapters.h */
   uint64_t seed;
   int width, height; /* px; 0 = the model's own, as for @steps and @guidance_scale */
   int steps;

@@ -105,7 +105,11 @@ bool
 job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
 {
   *inputs = (JobInputs){ 0 };
-  if (load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status))
+  bool ok = job_adapters_load (&inputs->adapters, recipe, model->config.family, status) &&
+            load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status);
+  if (ok && !*inputs->note)
+    snprintf (inputs->note, sizeof inputs->note, "%s", inputs->adapters.note);
+  if (ok)
     return true;
   job_inputs_clear (inputs);
   return false;
@@ -213,7 +217,7 @@ give_guides (JobInputs *inputs, PipelineJob *job, Status *status)
 bool
 job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
-  if (!give_guides (inputs, job, status))
+  if (!job_adapters_give (&inputs->adapters, job, status) || !give_guides (inputs, job, status))
     return false;
   if (!inputs->source.rgb)
     return true;
@@ -255,6 +259,7 @@ job_inputs_finish (
 void
 job_inputs_clear (JobInputs *inputs)
 {
+  job_adapters_clear (&inputs->adapters);
   image_clear (&inputs->source);
   image_clear (&inputs->drawn_mask);
   mem_free (inputs->init_rgb);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * inputs.h - the pictures that a recipe names, sized as the engine takes them, and what it drew put
- * back into them.
+ * inputs.h - the files that a recipe names: pictures, sized as the engine takes them, and what it
+ * drew put back into them; adapters.
  */
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "media/mask.h"
 #include "pipelines/pipeline.h"
 #include "recipe/recipe.h"
+#include "worker/adapters.h"
 
 /* Zero-initialise. */
 typedef struct
@@ -19,6 +20,7 @@ typedef struct
   uint8_t *edge;            /* of @source's size: where the result is laid over it */
   MaskBox box;              /* what part of @source is drawn */
   Image reference, control; /* of FLUX only */
+  JobAdapters adapters;
   char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
 } JobInputs;
 
@@ -27,14 +29,15 @@ typedef struct
  *   only the masked part is drawn; without a start picture from the reference picture's
  * @model: which pictures have an effect
  *
- * Fails: as image_read; ARGUMENT for a mask without white; @inputs is empty then
+ * Fails: as image_read, job_adapters_load; ARGUMENT for a mask without white; @inputs is empty then
  */
 bool job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status);
 
 /* job_inputs_give:
  * @recipe: complete; @job: of its size
  *
- * Cuts and sizes the pictures and lets @job borrow them.  Call it once.  Fails: NO_MEMORY
+ * Cuts and sizes the pictures and lets @job borrow them, and the adapters.  Call it once.
+ * Fails: NO_MEMORY, ARGUMENT
  */
 bool job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status);
 

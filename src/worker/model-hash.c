@@ -103,15 +103,59 @@ go_on (void *data, int64_t done, int64_t total)
   return !cancel || !atomic_load (cancel);
 }
 
+static bool
+hash_from (const char *path,
+           const char *mark,
+           int64_t from,
+           char out[MODEL_HASH_SIZE],
+           const atomic_bool *cancel,
+           Status *status)
+{
+  FileIdentity id;
+  char marked[GESSO_PATH_SIZE];
+  *out = '\0';
+  if (!identify (path, &id))
+    return true;
+  FileIdentity named = id;
+  if (snprintf (marked, sizeof marked, "%s%s", mark, id.path) >= GESSO_PATH_SIZE)
+    return true;
+  memcpy (named.path, marked, sizeof marked);
+  if (remembered (&named, out))
+    return true;
+  if (!file_sha256_from (id.path, from, out, go_on, (void *) cancel, status))
+    return false;
+  remember (&named, out);
+  return true;
+}
+
 bool
 model_hash (const char *path, char out[MODEL_HASH_SIZE], const atomic_bool *cancel, Status *status)
 {
-  FileIdentity id;
-  *out = '\0';
-  if (!identify (path, &id) || remembered (&id, out))
-    return true;
-  if (!file_sha256 (id.path, out, go_on, (void *) cancel, status))
-    return false;
-  remember (&id, out);
-  return true;
+  return hash_from (path, "", 0, out, cancel, status);
+}
+
+/* Bytes in front of a safetensors file's tensors; 0 for other files. */
+static int64_t
+header_bytes (const char *path)
+{
+  unsigned char head[9];
+  FILE *f = fopen (path, "rb");
+  size_t n = f ? fread (head, 1, sizeof head, f) : 0;
+  if (f)
+    fclose (f);
+  int64_t length = 0;
+  for (int i = 7; n == sizeof head && i >= 0; i--)
+    length = length << 8 | head[i];
+  return n == sizeof head && head[8] == '{' && length > 0 ? length + 8 : 0;
+}
+
+bool
+model_tensors_hash (const char *path,
+                    char out[MODEL_HASH_SIZE],
+                    const atomic_bool *cancel,
+                    Status *status)
+{
+  int64_t from = header_bytes (path);
+  return from ? hash_from (path, "tensors:", from, out, cancel, status)
+              : model_hash (path, out, cancel, status);
 }

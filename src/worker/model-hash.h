@@ -24,3 +24,10 @@ enum
  */
 bool
 model_hash (const char *path, char out[MODEL_HASH_SIZE], const atomic_bool *cancel, Status *status);
+
+/* That of a safetensors file without its header (AutoV3: the name survives a change of metadata);
+ * of other files the whole one's. */
+bool model_tensors_hash (const char *path,
+                         char out[MODEL_HASH_SIZE],
+                         const atomic_bool *cancel,
+                         Status *status);

@@ -134,6 +134,18 @@ models_walk (ModelFunc func, void *data)
   mem_free (folders);
 }
 
+void
+model_folders_walk (bool (*func) (void *data, const char *path), void *data)
+{
+  Folders *folders = mem_calloc (1, sizeof *folders);
+  if (folders)
+    find_folders (folders);
+  for (int i = 0; folders && i < folders->n; i++)
+    if (!func (data, folders->paths[i]))
+      break;
+  mem_free (folders);
+}
+
 typedef struct
 {
   const char *wanted;

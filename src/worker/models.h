@@ -16,6 +16,9 @@ typedef bool (*ModelFunc) (void *data, const char *path, const char *name);
 /* Calls @func for each model in the known folders, by name in each. */
 void models_walk (ModelFunc func, void *data);
 
+/* Calls @func for each folder that models are looked for in, until it returns false. */
+void model_folders_walk (bool (*func) (void *data, const char *path), void *data);
+
 /* model_resolve:
  * @name: "" for the model that ships; a file, a folder, or a name as `gesso-cli models` lists it
  *

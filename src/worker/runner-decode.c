@@ -99,11 +99,28 @@ decode_one (Batch *b, int index, uint8_t *rgb, Status *status)
     }
 }
 
+/* A picture without its adapters' hashes is better than none. */
+static bool
+take_adapter_hashes (const Batch *b, Recipe *recipe, Status *status)
+{
+  Status one = { 0 };
+  char note[STATUS_MESSAGE_SIZE];
+  bool ok = job_adapters_hash (recipe, &b->spec->control->cancel, note, &one);
+  if (ok && *note)
+    batch_note (b, note);
+  if (ok || one.code == STATUS_CANCELLED)
+    return ok || status_fail (status, one.code, "%s", one.message);
+  batch_note (b, one.message);
+  return true;
+}
+
 /* A picture without its model's hash is better than none. */
 static bool
 take_hash (Batch *b, Recipe *recipe, Status *status)
 {
   Status one = { 0 };
+  if (!take_adapter_hashes (b, recipe, status))
+    return false;
   const char *hash = hasher_wait (b->runner->hasher, b->spec->control, &one);
   if (hash)
     return !*hash || recipe_set (recipe, "model_hash", hash, status);

@@ -33,6 +33,8 @@ FLAGS = {
     "tiny-vae": ([str(FIXTURES / "taesd-tiny")], []),
     "prompt": (["a cat", ""], ["\xff".encode("latin1")]),
     "negative-prompt": (["blurry", ""], [b"\xc3"]),
+    "adapters": (["[]", "", '[{"path": "%s", "weight": 0.5}]' % (FIXTURES / "adapters/loha.safetensors")],
+                 ["x", "{}", "[1]"]),
     "seed": (["0", "18446744073709551615"], ["-1", "18446744073709551616", "x", "1.5", ""]),
     "width": (["64"], ["-8", "16392", "64px", ""]),
     "height": (["64"], ["-8", "16392", "nan"]),
@@ -199,7 +201,7 @@ def test_usage_errors():
 def test_every_flag_of_the_help_is_tested():
     text = run("generate", "--help").out.decode()
     listed = {word[2:] for line in text.splitlines() for word in line.split()[:2] if word.startswith("--")}
-    own = {"output", "latent-out", "json", "help", "preview"}
+    own = {"lora", "output", "latent-out", "json", "help", "preview"}
     assert listed - own == set(FLAGS) - own, listed ^ set(FLAGS)
 
 
@@ -638,6 +640,72 @@ def test_convert_and_draw():
         assert 0 < error < allowed, (name, error)
         assert made not in seen
         seen.add(made)
+
+
+def test_inspect_adapter():
+    files = FIXTURES / "adapters"
+    fitting, other = run("inspect", "--json", "--model", MODEL, str(files / "sd15-kohya.safetensors"),
+                         str(files / "sdxl-kohya.safetensors")).lines()
+    assert fitting["type"] == "adapter" and fitting["kinds"].startswith("LoRA") and fitting["rank"] == [3, 3]
+    assert fitting["fits"] and fitting["layers_placed"] == fitting["layers"] == 15 and not fitting["unmatched"]
+    assert other["family"] == "SDXL" and not other["fits"] and "but the model is SD 1.5" in other["reason"]
+    text = run("inspect", "--model", MODEL, str(files / "lokr-tucker.safetensors")).out
+    assert b"LoKr" in text and b"3 of 3 layers placed" in text
+
+
+def adapter_header(metadata):
+    """A LoRA of one layer with @metadata."""
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    header = {"__metadata__": metadata}
+    header[layer + ".lora_up.weight"] = dict(dtype="F32", shape=[32, 1], data_offsets=[0, 128])
+    header[layer + ".lora_down.weight"] = dict(dtype="F32", shape=[1, 32], data_offsets=[128, 256])
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + struct.pack("<64f", *[0.5] * 64)
+
+
+def test_inspect_shows_trigger_words_and_settings():
+    file = HOME / "words.safetensors"
+    tags = {"10_ink": {"inkstyle": 40, "1girl": 7}, "5_more": {"inkstyle": 2, " tree": 9}}
+    file.write_bytes(adapter_header({
+        "ss_tag_frequency": json.dumps(tags), "ss_output_name": "inky", "ss_resolution": "(512, 512)",
+        "ss_base_model_version": "sd_v1", "modelspec.trigger_phrase": "inkstyle",
+    }))
+    line = run("inspect", "--json", str(file)).lines()[0]
+    assert line["family"] == "SD 1.5" and line["trigger"] == "inkstyle"
+    assert line["tags"][:2] == [dict(tag="inkstyle", count=42), dict(tag="tree", count=9)]
+    assert line["settings"]["output name"] == "inky" and line["settings"]["resolution"] == "(512, 512)"
+    assert b"trigger words: inkstyle" in run("inspect", str(file)).out
+
+
+def test_lora():
+    """By name from a folder like ComfyUI's, by what the trainer called it, by path; missing ones are named."""
+    root = HOME / "comfyui/models"
+    for name in ("loras/people", "checkpoints", "embeddings"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(FIXTURES / "adapters/sd15-kohya.safetensors", root / "loras/people/her.safetensors")
+    shutil.copy(FIXTURES / "adapters/embeddings/fruit-params.safetensors", root / "embeddings/fruit.safetensors")
+    (root / "loras/v3.safetensors").write_bytes(adapter_header({"ss_output_name": "inky"}))
+    env = {"GESSO_MODELS": str(root / "checkpoints")}
+    out = HOME / "lora.png"
+
+    def draw(*more):
+        run("generate", *SMALL, "--seed", "1", "--output", str(out), *more, **env)
+        return pixels(out)
+
+    plain, with_lora = draw("a fox"), draw("--lora", "her:0.8:0.5", "a fox")
+    assert plain != with_lora
+    assert draw("--lora", "her:0", "a fox") == plain
+    assert draw("a fox <lora:people/her:0.5:0.8>") == with_lora
+    assert draw("--lora", str(root / "loras/people/her.safetensors") + ":0.8:0.5", "a fox") == with_lora
+    assert draw("--lora", "inky", "a fox") != plain
+    assert draw("a fruit") != draw("a vegetable") and draw("a embedding:fruit") == draw("a fruit")
+    missing = run("generate", *SMALL, "--output", str(out), "a fox <lora:nowhere:1>", expect=FAILED, **env)
+    assert b'no adapter "nowhere"' in missing.err
+    missing = run("generate", *SMALL, "--output", str(out), "a embedding:nowhere", expect=FAILED, **env)
+    assert b'no embedding "nowhere"' in missing.err
+    plans = [run("plan", "--json", *SMALL, *more, "x", **env).lines()[0] for more in ([], ["--lora", "her"])]
+    assert plans[0]["adapter_bytes"] == 0 < plans[1]["adapter_bytes"]
+    assert plans[1]["phases"]["denoise"]["flops_a_pass"] > plans[0]["phases"]["denoise"]["flops_a_pass"]
 
 
 def test_models():

@@ -387,6 +387,7 @@ def export():
     sdxl_namings(cases)
     lycoris_cases(cases)
     formula_cases(cases)
+    adapter_files.embeddings()
     common.save_tensors("adapters.safetensors", cases.tensors)
     common.save_json("adapters.json", dict(cases=cases.cases))
     print(f"adapters: {len(cases.cases)} cases, {len(cases.tensors)} outputs")

@@ -109,3 +109,25 @@ def dotted(values, prefix, alpha):
     out = peft(values, prefix)
     out.update({f"{prefix}{k}.alpha": torch.tensor(alpha) for k in values})
     return out
+
+
+def embeddings():
+    """Textual inversions whose vectors are the rows of "red apple": a prompt with the name must be the prompt with the words."""
+    import conditioning
+
+    ids = conditioning.chunks("sd15-tiny/tokenizer", "red apple")[0][0]
+    words = [int(i) for i in ids[1:] if i != tiny_models.EOS]
+    rows = tiny_models.load("sd15-tiny/text_encoder").state_dict()
+    one = next(v for k, v in rows.items() if k.endswith("token_embedding.weight"))[words].half()
+    rows = tiny_models.load("sdxl-tiny/text_encoder_2").state_dict()
+    two = next(v for k, v in rows.items() if k.endswith("token_embedding.weight"))[words].half()
+    folder = common.FIXTURES / "adapters" / "embeddings"
+    folder.mkdir(parents=True, exist_ok=True)
+    a1111 = {
+        "string_to_token": {"*": 265}, "string_to_param": {"*": torch.nn.Parameter(one, requires_grad=False)},
+        "name": "fruit", "step": 100, "sd_checkpoint": None, "sd_checkpoint_name": None,
+    }
+    torch.save(a1111, folder / "fruit-a1111.pt")
+    torch.save({"<fruit>": one}, folder / "fruit-diffusers.bin")
+    write("embeddings/fruit-params", {"emb_params": one})
+    write("embeddings/fruit-xl", {"clip_l": one, "clip_g": two})

@@ -238,8 +238,8 @@ test_steps (Suite *s)
   report (s, same_bits (&late, &none), "too-late-is-none", "%s", "");
   a->first_step = 2;
   PipelineResult half = draw (s, 1);
-  report (s, distance (&half, &none) > 1e-3 && distance (&half, &plain) > 1e-3,
-          "a-part-is-between", "%s", "");
+  report (s, distance (&half, &none) > 1e-3 && distance (&half, &plain) > 1e-3, "a-part-is-between",
+          "%s", "");
   pipeline_result_clear (&half);
   pipeline_result_clear (&late);
   pipeline_result_clear (&none);
@@ -268,8 +268,8 @@ test_interleaved (Suite *s)
   while (pipeline_run_step (run) < STEPS)
     if (!pipeline_run_advance (run, &status))
       bail_out (&status);
-  bool same = memcmp (alone.latents, pipeline_run_latents (run),
-                      n_latent (&alone) * sizeof (float)) == 0;
+  bool same =
+      memcmp (alone.latents, pipeline_run_latents (run), n_latent (&alone) * sizeof (float)) == 0;
   report (s, same, "interleaved-is-alone", "%s", "");
   pipeline_run_free (run);
   pipeline_result_clear (&alone);
@@ -304,8 +304,8 @@ test_resumed (Suite *s)
   while (pipeline_run_step (run) < STEPS)
     if (!pipeline_run_advance (run, &status))
       bail_out (&status);
-  bool same = memcmp (alone.latents, pipeline_run_latents (run),
-                      n_latent (&alone) * sizeof (float)) == 0;
+  bool same =
+      memcmp (alone.latents, pipeline_run_latents (run), n_latent (&alone) * sizeof (float)) == 0;
   report (s, same, "resumed-is-uninterrupted", "%s", "");
   mem_free (state);
   pipeline_run_free (run);
@@ -347,11 +347,77 @@ test_wrong_file (Suite *s)
   pipeline_result_clear (&again);
 }
 
+/* An embedding of the words "red apple" stands for them, to the bit. */
+static void
+test_embedding (Suite *s, const char *model, const char *file, PromptWeighting weighting)
+{
+  char path[PATH_SIZE], title[160];
+  const PipelineEmbedding embedding = { "fruit", path };
+  const char *words =
+      weighting == WEIGHTING_COMFYUI ? "a embedding:fruit, on a table" : "a fruit, on a table";
+  Pipeline *p = open_model (s, model);
+  Pipeline *before = s->pipeline;
+  s->pipeline = p;
+  PipelineJob job = job_with (s, 0);
+  job.width = job.height = 16;
+  job.steps = 2;
+  job.weighting = weighting;
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/adapters/embeddings/%s", s->source, file);
+  job.prompt = "a red apple, on a table";
+  PipelineResult plain = generate (p, &job);
+  job.prompt = words;
+  PipelineResult without = generate (p, &job);
+  job.embeddings = &embedding;
+  job.n_embeddings = 1;
+  PipelineResult with = generate (p, &job);
+  snprintf (title, sizeof title, "embedding-is-its-words/%s/%s/%d", model, file, weighting);
+  report (s, same_bits (&plain, &with) && !same_bits (&plain, &without), title, "%s", "");
+  pipeline_result_clear (&plain);
+  pipeline_result_clear (&without);
+  pipeline_result_clear (&with);
+  pipeline_free (p);
+  s->pipeline = before;
+}
+
+static void
+test_embeddings (Suite *s)
+{
+  static const char *const files[] = { "fruit-a1111.pt", "fruit-diffusers.bin",
+                                       "fruit-params.safetensors" };
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    test_embedding (s, "sd15-tiny", files[i], WEIGHTING_A1111);
+  test_embedding (s, "sd15-tiny", files[0], WEIGHTING_COMFYUI);
+  test_embedding (s, "sdxl-tiny", "fruit-xl.safetensors", WEIGHTING_A1111);
+  test_embedding (s, "sdxl-tiny", "fruit-xl.safetensors", WEIGHTING_COMFYUI);
+}
+
+static void
+test_wrong_embedding (Suite *s)
+{
+  char path[PATH_SIZE];
+  Status status = { 0 };
+  PipelineResult r;
+  const PipelineEmbedding embedding = { "fruit", path };
+  Pipeline *p = open_model (s, "sdxl-tiny"), *before = s->pipeline;
+  s->pipeline = p;
+  PipelineJob job = job_with (s, 0);
+  job.embeddings = &embedding;
+  job.n_embeddings = 1;
+  snprintf (path, sizeof path,
+            "%s/tests/golden/fixtures/adapters/embeddings/fruit-params.safetensors", s->source);
+  bool ok = pipeline_generate (p, &job, &r, &status);
+  report (s, !ok && strstr (status.message, "has vectors of 32 values, which SDXL does not take"),
+          "wrong-width-is-refused", "%s", status.message);
+  s->pipeline = before;
+  pipeline_free (p);
+}
+
 int
 main (void)
 {
-  static const char *const names[] = { "sd15-kohya", "locon-tucker", "lora-bias", "loha", "lokr-w2",
-                                       "dora-out",   "oft",          "full",      "boft-rescaled" };
+  static const char *const names[] = { "sd15-kohya", "locon-tucker", "lora-bias",
+                                       "loha",       "lokr-w2",      "dora-out",
+                                       "oft",        "full",         "boft-rescaled" };
   Suite s = { 0 };
   Status status = { 0 };
   const char *source = getenv ("GESSO_SOURCE");
@@ -373,6 +439,8 @@ main (void)
   test_resumed (&s);
   test_plan (&s);
   test_wrong_file (&s);
+  test_embeddings (&s);
+  test_wrong_embedding (&s);
   printf ("1..%d\n", s.n);
   pipeline_free (s.pipeline);
   backend_free (s.backend);

@@ -211,14 +211,14 @@ test_comfyui_rich_graph (void)
   g_assert_cmpint (im.recipe.width, ==, 832);
   g_assert_cmpfloat (im.recipe.denoise, ==, 1);
   assert_note (&im, "A second pass (KSampler, denoise 0.5)");
-  assert_note (&im, "The LoRA \"ink.safetensors\" (strength 0.8)");
+  g_assert_cmpstr (im.recipe.adapters, ==, "[{\"name\":\"ink\",\"weight\":0.8,\"text_weight\":1}]");
   assert_note (&im, "The ControlNet \"canny.pth\" (strength 0.5)");
   assert_note (&im, "CLIP-L had a prompt of its own, which is left out: \"other\"");
   assert_note (&im, "Only a part of the steps was drawn by this pass (0 to 20)");
   assert_note (&im, "LatentUpscaleBy is left out");
   assert_note (&im, "ImageUpscaleWithModel is left out");
   assert_note (&im, "LoadImage is left out");
-  assert_n_notes (&im, 8);
+  assert_n_notes (&im, 7);
   done (&im);
 }
 
@@ -416,10 +416,11 @@ test_invokeai (void)
   g_assert_cmpint (im.recipe.clip_skip, ==, 2);
   g_assert_cmpfloat (im.recipe.guidance_rescale, ==, 0.5);
   g_assert_cmpint (im.recipe.convention, ==, RECIPE_CONVENTION_DIFFUSERS);
-  assert_note (&im, "The LoRA \"ink\" (strength 0.75)");
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"ink\",\"weight\":0.75,\"text_weight\":0.75}]");
   assert_note (&im, "controlnets is left out");
   assert_note (&im, "InvokeAI's prompt weights");
-  assert_n_notes (&im, 3);
+  assert_n_notes (&im, 2);
   done (&im);
 }
 
@@ -465,9 +466,10 @@ test_swarmui (void)
   g_assert_cmpstr (im.recipe.model, ==, "xl/base");
   g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
   g_assert_cmpint (im.recipe.clip_skip, ==, 2);
-  assert_note (&im, "The LoRA \"ink\" (strength 0.5)");
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"ink\",\"weight\":0.5,\"text_weight\":0.5}]");
   assert_note (&im, "refinerupscale is left out");
-  assert_n_notes (&im, 2);
+  assert_n_notes (&im, 1);
   done (&im);
 }
 

@@ -16,6 +16,7 @@ static const char *const other_values[][2] = {
   { "tiny_vae", "/models/taesd.safetensors" },
   { "prompt", "a fox, \"quoted\", 狐 🦊\nsecond line" },
   { "negative_prompt", "blurry" },
+  { "adapters", "[{\"name\":\"style\",\"weight\":0.8,\"text_weight\":0.6}]" },
   { "seed", "18446744073709551615" },
   { "width", "832" },
   { "height", "1216" },
@@ -220,6 +221,8 @@ test_bad_values_get_a_sentence (void)
       "unipc, lcm, tcd, not \"plms\"." },
     { "model", "a\nb", "model contains a line break: rename the file to a name of one line." },
     { "prompt", "\xff", "prompt is not valid UTF-8: use names and text in UTF-8." },
+    { "adapters", "{}", "adapters has to be a JSON list of at most 64 objects." },
+    { "adapters", "[1]", "adapters has to be a JSON list of at most 64 objects." },
     { "colour", "red",
       "There is no parameter \"colour\": see the list of parameters for its name." },
   };
@@ -406,7 +409,7 @@ test_unknown_keys_are_reported_and_kept (void)
   char *out = recipe_to_json (&copy, &status);
   g_assert_nonnull (strstr (out, "\"mood\""));
   g_assert_nonnull (strstr (out, "\"warm\""));
-  g_assert_nonnull (strstr (out, "\"version\":3"));
+  g_assert_nonnull (strstr (out, "\"version\":4"));
   mem_free (out);
   notes_clear (&notes);
   recipe_clear (&recipe);

@@ -90,7 +90,9 @@ clip_forward (Ctx *ctx,
       return out;
     }
   int n_run = options.eos ? c->n_layers : stop;
-  Tensor *x = op_embed (ctx, ids, n_chunks, length, clip->tokens, clip->positions);
+  Tensor *x = options.embedded
+                  ? op_view (ctx, options.embedded, options.embedded->rank, options.embedded->ne)
+                  : op_embed (ctx, ids, n_chunks, length, clip->tokens, clip->positions);
   for (int i = 0; i < n_run; i++)
     {
       if (i == stop)

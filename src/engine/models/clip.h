@@ -26,6 +26,8 @@ typedef struct
 {
   int skip_layers; /* 0: all layers run before `hidden` is taken; 1: the penultimate; ... */
   bool final_norm; /* SD 1.5 norms `hidden`; SDXL does not */
+  const Tensor
+      *embedded; /* NULL, or (n_chunks, length, dim): tokens and positions, in place of ids */
   const int32_t
       *eos; /* NULL, or per chunk the row (over all chunks) of its EOS token: pooled wanted */
   bool plain_pooled; /* FLUX: without the projection, even if the file has one */

@@ -29,6 +29,7 @@ struct AdapterSet
   AdapterStrength *strengths; /* as set last; blocks points into @blocks */
   double *blocks;             /* (n, ADAPTER_BLOCK_COUNT) */
   bool was_set;
+  uint64_t version; /* counts how often weights have moved */
 };
 
 /* ---- opening ---- */
@@ -139,7 +140,7 @@ adapter_set_get (Pipeline *pipeline, const PipelineJob *job, Status *status)
     }
   if (!make_map (pipeline, status))
     return NULL;
-  adapter_set_use (pipeline, NULL, NULL, 0, 1, status); /* fits are made on the model's own */
+  adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, status); /* fits are made on the model's own */
   set = mem_calloc (1, sizeof *set);
   if (!set)
     {
@@ -213,6 +214,7 @@ set_strengths (AdapterSet *set, const PipelineAdapter *a, int step, int n_steps,
       moved |= !is_same (&s, &set->strengths[i]);
       set->strengths[i] = s;
     }
+  set->version += moved;
   set->was_set = !moved || adapter_stack_set (set->stack, set->strengths, status);
   return set->was_set;
 }
@@ -238,9 +240,12 @@ adapter_set_use (Pipeline *pipeline,
                  const PipelineAdapter *adapters,
                  int step,
                  int n_steps,
+                 bool *moved,
                  Status *status)
 {
   AdapterSet *before = pipeline->mounted;
+  if (moved)
+    *moved = false;
   if (before != set)
     {
       if (before)
@@ -251,8 +256,12 @@ adapter_set_use (Pipeline *pipeline,
   pipeline->text_digest = 0;
   if (!set)
     return true;
+  uint64_t version = set->version;
   if (!set_strengths (set, adapters, step, n_steps, status))
     return false;
+  if (moved)
+    *moved =
+        set->version != version && adapter_stack_touches (set->stack, pipeline->family->reads_once);
   pipeline->text_digest = text_digest (set);
   if (pipeline->mounted)
     return true;

@@ -193,6 +193,7 @@ const PipelineFamily flux_family = {
   .n_encodes = flux_n_encodes,
   .make_extra = flux_make_extra,
   .denoiser_new = flux_denoiser_new,
+  .reads_once = flux_is_modulation_weight,
   .denoiser_free = flux_denoiser_free,
   .denoiser_set_step = flux_denoiser_set_step,
   .denoiser_set_extra = flux_denoiser_set_extra,

@@ -104,7 +104,7 @@ pipeline_free (Pipeline *pipeline)
     return;
   if (pipeline->networks)
     pipeline->family->close (pipeline);
-  adapter_set_use (pipeline, NULL, NULL, 0, 1, &(Status){ 0 });
+  adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, &(Status){ 0 });
   adapter_set_release (pipeline->last_set);
   adapter_map_free (pipeline->adapter_map);
   encoding_cache_clear (&pipeline->cache);

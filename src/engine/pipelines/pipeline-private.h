@@ -108,6 +108,8 @@ typedef struct
                                      const Sampler *sampler,
                                      PhasePlan *plan,
                                      Status *status);
+  /* Whether a denoiser reads the weight @name only while it is made. */
+  bool (*reads_once) (const char *name);
   void (*denoiser_free) (PipelineDenoiser *denoiser); /* may be NULL */
   /* Before each step, 1-based: for texts that change. */
   void (*denoiser_set_step) (PipelineDenoiser *denoiser, int step);
@@ -184,6 +186,8 @@ void adapter_set_report (const AdapterSet *set, const PipelineJob *job);
  * @set: NULL for the plain model
  * @step: from 0, of @n_steps
  *
+ * @moved: NULL, or receives whether a denoiser made before must be made anew
+ *
  * From here on the pipeline's weights are those with @adapters at that step.  When nothing but
  * weights has moved, only scales are written.  Fails: NO_MEMORY
  */
@@ -192,6 +196,7 @@ bool adapter_set_use (Pipeline *pipeline,
                       const PipelineAdapter *adapters,
                       int step,
                       int n_steps,
+                      bool *moved,
                       Status *status);
 
 /* Tells sets apart that would not act alike, and weights. */

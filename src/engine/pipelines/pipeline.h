@@ -96,6 +96,12 @@ typedef struct
   int first_step, last_step; /* from 1; 0: from the first, to the last.  Off outside of them */
 } PipelineAdapter;
 
+/* Textual inversion: the word @name stands for the file's vectors. */
+typedef struct
+{
+  const char *name, *path;
+} PipelineEmbedding;
+
 typedef struct
 {
   const char *prompt, *negative_prompt;
@@ -132,6 +138,8 @@ typedef struct
   double denoise;                  /* 0 .. 1: how much of it is painted anew */
   const PipelineAdapter *adapters; /* in the order in which they are applied */
   int n_adapters;
+  const PipelineEmbedding *embeddings;
+  int n_embeddings;
   const atomic_bool *cancel; /* may be NULL */
 
   /* May be NULL.  Called on the caller's thread. */

@@ -103,7 +103,8 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   if (!pipeline_job_check (pipeline, job, status))
     return false;
   AdapterSet *set = job->n_adapters > 0 ? adapter_set_get (pipeline, job, status) : NULL;
-  if (!status_ok (status) || !adapter_set_use (pipeline, set, job->adapters, 0, job->steps, status))
+  if (!status_ok (status) ||
+      !adapter_set_use (pipeline, set, job->adapters, 0, job->steps, NULL, status))
     {
       adapter_set_release (set);
       return false;
@@ -123,7 +124,7 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
         plan->peak_bytes = plan->phases[i].activation_bytes;
     }
   plan->peak_bytes += plan->scratch_bytes + (size_t) plan->adapter_bytes;
-  adapter_set_use (pipeline, NULL, NULL, 0, 1, status);
+  adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, status);
   adapter_set_release (set);
   return ok;
 }

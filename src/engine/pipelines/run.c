@@ -217,6 +217,7 @@ forget_inputs (PipelineJob *job)
   job->prompt = job->negative_prompt = NULL;
   job->init_rgb = job->mask = job->reference_rgb = job->control_rgb = NULL;
   job->adapters = NULL;
+  job->embeddings = NULL;
 }
 
 /* The weights are the adapted ones from here on, for the texts first. */
@@ -225,7 +226,8 @@ take_adapters (PipelineRun *r, Status *status)
 {
   const PipelineJob *job = &r->job;
   size_t n = (size_t) job->n_adapters;
-  adapter_set_use (r->pipeline, NULL, NULL, 0, 1, status); /* the model's own are identified */
+  adapter_set_use (r->pipeline, NULL, NULL, 0, 1, NULL,
+                   status); /* the model's own are identified */
   if (n > 0)
     {
       r->adapters = mem_calloc (n, sizeof *r->adapters);
@@ -239,7 +241,7 @@ take_adapters (PipelineRun *r, Status *status)
         r->adapters[i].path = NULL;
     }
   r->fingerprint = run_fingerprint (r->pipeline, job, r->adapter_set);
-  return adapter_set_use (r->pipeline, r->adapter_set, r->adapters, 0, job->steps, status);
+  return adapter_set_use (r->pipeline, r->adapter_set, r->adapters, 0, job->steps, NULL, status);
 }
 
 PipelineRun *
@@ -350,9 +352,16 @@ unpark (PipelineRun *r, Status *status)
 static bool
 step (PipelineRun *r, Status *status)
 {
+  bool moved;
   if (!adapter_set_use (r->pipeline, r->adapter_set, r->adapters, r->sampler.next_step,
-                        r->schedule.n, status) ||
-      !unpark (r, status))
+                        r->schedule.n, &moved, status))
+    return false;
+  if (moved && r->denoiser)
+    {
+      r->pipeline->family->denoiser_free (r->denoiser);
+      r->denoiser = NULL;
+    }
+  if (!unpark (r, status))
     return false;
   const Denoiser d = { denoise, r };
   const NoiseSource noise =

@@ -72,6 +72,8 @@ sd_job_digest (uint64_t d, const PipelineJob *job)
   d = digest_int (digest_int (d, job->weighting), job->empty_negative);
   d = digest_int (d, job->clip_skip);
   d = digest_real (digest_real (d, job->guidance_scale), job->guidance_rescale);
+  for (int i = 0; i < job->n_embeddings; i++)
+    d = digest_text (d, job->embeddings[i].name);
   const SdSizes *z = &job->sizes;
   d = digest_int (digest_int (d, z->original_width), z->original_height);
   d = digest_int (digest_int (d, z->crop_left), z->crop_top);

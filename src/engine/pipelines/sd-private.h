@@ -30,6 +30,37 @@ sd_networks (const Pipeline *pipeline)
   return pipeline->networks;
 }
 
+/* ---- textual inversion (sd-embeddings.c) ---- */
+
+/* A job's embeddings; their tokens' ids begin behind each encoder's vocabulary. */
+typedef struct
+{
+  int n;
+  int64_t n_vectors;
+  TokenEmbedding *tokens[SD_MAX_ENCODERS]; /* (n), names borrowed from the job */
+  float *vectors[SD_MAX_ENCODERS];         /* (n_vectors, dim) */
+  uint64_t digest;
+} SdEmbeddings;
+
+/* Fails: as embedding_open; UNSUPPORTED when the vectors are not as wide as the model's */
+bool sd_embeddings_load (SdEmbeddings *all,
+                         const Pipeline *pipeline,
+                         const PipelineJob *job,
+                         Status *status);
+void sd_embeddings_clear (SdEmbeddings *all);
+
+/* Whether there are vectors among @ids. */
+bool sd_embeddings_used (const ClipConfig *clip, const int32_t *ids, int64_t n_ids);
+
+/* What enters the encoder's first layer.  Returns: (@n_ids, dim), free with mem_free; NULL and
+ * NO_MEMORY */
+float *sd_embeddings_embed (const SdEmbeddings *all,
+                            const Pipeline *pipeline,
+                            int encoder,
+                            const int32_t *ids,
+                            int64_t n_ids,
+                            Status *status);
+
 /* ---- the prompt's grammar (sd-prompt.c) ---- */
 
 /* Use text @index up to and including step @end_at_step (1-based). */
@@ -62,6 +93,7 @@ typedef struct
   SdPart negative; /* n_switches 0: guidance is off */
   SdPromptText *texts;
   size_t n_texts, cap_texts;
+  SdEmbeddings embeddings;
   int n_chunks; /* of every text, after padding with empty chunks */
   int n_tokens[2];
 } SdPrompts;

@@ -146,10 +146,12 @@ parse_texts (const Pipeline *pipeline, const PipelineJob *job, SdPrompts *p, Sta
 }
 
 static ChunkOptions
-chunk_options (const Pipeline *pipeline, const PipelineJob *job, int encoder)
+chunk_options (const Pipeline *pipeline, const PipelineJob *job, const SdPrompts *p, int encoder)
 {
   bool comfyui = job->weighting == WEIGHTING_COMFYUI;
-  return (ChunkOptions){ .mode = comfyui ? CHUNKS_COMFYUI : CHUNKS_A1111,
+  return (ChunkOptions){ .embeddings = p->embeddings.tokens[encoder],
+                         .n_embeddings = p->embeddings.n,
+                         .mode = comfyui ? CHUNKS_COMFYUI : CHUNKS_A1111,
                          .comma_backtrack = CHUNK_COMMA_BACKTRACK,
                          .pad_id = encoder == 1
                                        ? 0
@@ -166,7 +168,7 @@ make_tokens (const Pipeline *pipeline, const PipelineJob *job, SdPrompts *p, Sta
     for (int e = 0; e < n_encoders; e++)
       {
         SdPromptText *t = &p->texts[i];
-        ChunkOptions options = chunk_options (pipeline, job, e);
+        ChunkOptions options = chunk_options (pipeline, job, p, e);
         if (!(t->tokens[e] =
                   token_chunks_new (sd_networks (pipeline)->bpe[e], &t->pieces, &options, status)))
           return false;
@@ -190,7 +192,8 @@ sd_prompts_parse (const Pipeline *pipeline,
                   Status *status)
 {
   *prompts = (SdPrompts){ 0 };
-  if (parse_texts (pipeline, job, prompts, status) && make_tokens (pipeline, job, prompts, status))
+  if (sd_embeddings_load (&prompts->embeddings, pipeline, job, status) &&
+      parse_texts (pipeline, job, prompts, status) && make_tokens (pipeline, job, prompts, status))
     return true;
   sd_prompts_clear (prompts);
   return false;
@@ -206,6 +209,7 @@ sd_prompts_clear (SdPrompts *p)
       for (int e = 0; e < SD_MAX_ENCODERS; e++)
         token_chunks_free (p->texts[i].tokens[e]);
     }
+  sd_embeddings_clear (&p->embeddings);
   for (int i = 0; i < p->n_positive; i++)
     mem_free (p->positive[i].switches);
   mem_free (p->positive);

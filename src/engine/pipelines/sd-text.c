@@ -18,6 +18,7 @@ typedef struct
       *ids; /* (n_rows, CHUNK_LENGTH): all chunks of all texts, then the empty prompt if needed */
   int32_t *eos; /* (n_rows): absolute rows of the end tokens */
   int n_rows;
+  float *embedded; /* (n_rows, CHUNK_LENGTH, dim) when there are vectors among the tokens */
 } Encoding;
 
 static bool
@@ -41,8 +42,12 @@ clip_options (const Encoding *e)
 static ClipOutput
 forward (Ctx *ctx, const Encoding *e)
 {
+  ClipOptions options = clip_options (e);
+  int64_t ne[3] = { e->n_rows, CHUNK_LENGTH, e->pipeline->checkpoint->config.clip[e->encoder].dim };
+  if (e->embedded)
+    options.embedded = ctx_input (ctx, DTYPE_F32, 3, ne, e->embedded);
   return clip_forward (ctx, sd_networks (e->pipeline)->clip[e->encoder], e->ids, e->n_rows,
-                       CHUNK_LENGTH, clip_options (e));
+                       CHUNK_LENGTH, options);
 }
 
 /* The empty prompt's tokens: what ComfyUI's weighting interpolates from. */
@@ -81,6 +86,17 @@ fill_ids (Encoding *e, Status *status)
       e->eos[e->n_rows - 1] = (e->n_rows - 1) * CHUNK_LENGTH + 1;
     }
   return true;
+}
+
+static bool
+embed_vectors (Encoding *e, Status *status)
+{
+  int64_t n = (int64_t) e->n_rows * CHUNK_LENGTH;
+  if (!sd_embeddings_used (&e->pipeline->checkpoint->config.clip[e->encoder], e->ids, n))
+    return true;
+  e->embedded = sd_embeddings_embed (&e->text->prompts.embeddings, e->pipeline, e->encoder, e->ids,
+                                     n, status);
+  return e->embedded != NULL;
 }
 
 /* Weights one text's encoding and puts it beside the other encoder's in the context. */
@@ -128,7 +144,7 @@ encode (Encoding *e, PhasePlan *plan, Status *status)
 {
   /* In f32 whatever the job computes in: it is run once, and every step reads its result. */
   Ctx *ctx = ctx_new (e->pipeline->backend, COMPUTE_F32, e->job->cancel, status);
-  bool ok = ctx && fill_ids (e, status);
+  bool ok = ctx && fill_ids (e, status) && embed_vectors (e, status);
   if (ok)
     {
       forward (ctx, e);
@@ -144,6 +160,7 @@ encode (Encoding *e, PhasePlan *plan, Status *status)
     ok = run (ctx, e, status);
   trace_write (ctx, phase_name (PHASE_TEXT));
   ctx_free (ctx);
+  mem_free (e->embedded);
   mem_free (e->ids);
   mem_free (e->eos);
   return ok;
@@ -173,6 +190,7 @@ text_key (const Pipeline *pipeline, const PipelineJob *job, const SdPrompts *p)
 {
   uint64_t key = digest_int (digest_text (DIGEST_START, "text"), (int64_t) pipeline->text_digest);
   key = digest_int (digest_int (key, job->weighting), job->clip_skip);
+  key = digest_int (key, (int64_t) p->embeddings.digest);
   for (size_t i = 0; i < p->n_texts; i++)
     key = digest_text (digest_int (key, p->texts[i].zeros), p->texts[i].source);
   return key;

@@ -121,6 +121,12 @@ preview_factors (const ModelConfig *c)
                            c->family == FAMILY_SDXL ? sdxl_factors : sd15_factors };
 }
 
+static bool
+reads_once (const char *name)
+{
+  return false;
+}
+
 const PipelineFamily sd_family = {
   .second_encoder = second_encoder,
   .add_companions = add_companions,
@@ -138,6 +144,7 @@ const PipelineFamily sd_family = {
   .n_encodes = sd_n_encodes,
   .make_extra = sd_make_extra,
   .denoiser_new = sd_denoiser_new,
+  .reads_once = reads_once,
   .denoiser_free = sd_denoiser_free,
   .denoiser_set_step = sd_denoiser_set_step,
   .denoiser_set_extra = sd_denoiser_set_extra,

@@ -20,8 +20,9 @@ typedef struct
   const ChunkOptions *options;
   int32_t comma_id;
   size_t id_capacity, weight_capacity, eos_capacity;
-  int n;          /* content tokens in it */
-  int last_comma; /* place in it, or NONE */
+  int n;           /* content tokens in it */
+  int last_comma;  /* place in it, or NONE */
+  TokenIds *names; /* of the options' embeddings; NULL: none */
 } Chunker;
 
 static bool
@@ -137,12 +138,48 @@ add_a1111 (Chunker *c, int32_t id, double weight, Status *status)
   return true;
 }
 
+/* Vectors of one embedding stay in one chunk. */
+static bool
+add_embedding (Chunker *c, const TokenEmbedding *e, double weight, Status *status)
+{
+  bool truncates = c->options->mode == CHUNKS_TRUNCATE;
+  if (!truncates && c->n + e->n_vectors > CHUNK_CONTENT && !next_chunk (c, status))
+    return false;
+  if (c->options->mode != CHUNKS_A1111)
+    c->out->n_tokens += e->n_vectors;
+  for (int i = 0; i < e->n_vectors && c->n < CHUNK_CONTENT; i++)
+    put (c, e->first_id + i, weight);
+  return true;
+}
+
+/* The embedding with the longest name whose tokens stand at @at. */
+static const TokenEmbedding *
+match_embedding (const Chunker *c, const TokenIds *ids, size_t at, size_t *n_matched)
+{
+  const TokenEmbedding *best = NULL;
+  *n_matched = 0;
+  for (int i = 0; i < c->options->n_embeddings; i++)
+    {
+      const TokenIds *name = &c->names[i];
+      if (name->n > *n_matched && at + name->n <= ids->n &&
+          memcmp (ids->items + at, name->items, name->n * sizeof *name->items) == 0)
+        {
+          best = &c->options->embeddings[i];
+          *n_matched = name->n;
+        }
+    }
+  return best;
+}
+
 static bool
 add_piece_a1111 (Chunker *c, const TokenIds *ids, double weight, Status *status)
 {
-  for (size_t i = 0; i < ids->n; i++)
-    if (!add_a1111 (c, ids->items[i], weight, status))
-      return false;
+  for (size_t i = 0, n; i < ids->n; i += n ? n : 1)
+    {
+      const TokenEmbedding *e = match_embedding (c, ids, i, &n);
+      if (e ? !add_embedding (c, e, weight, status) : !add_a1111 (c, ids->items[i], weight, status))
+        return false;
+    }
   return true;
 }
 
@@ -170,19 +207,95 @@ add_piece_truncate (Chunker *c, const TokenIds *ids, double weight)
 }
 
 static bool
-add_piece (Chunker *c, const ClipBpe *bpe, const PromptPiece *piece, TokenIds *ids, Status *status)
+add_words (
+    Chunker *c, const ClipBpe *bpe, const char *words, double weight, TokenIds *ids, Status *status)
 {
   ids->n = 0;
-  if (piece->is_break)
-    return c->options->mode == CHUNKS_TRUNCATE || next_chunk (c, status);
-  if (!clip_bpe_encode (bpe, piece->text, ids, status))
+  if (!clip_bpe_encode (bpe, words, ids, status))
     return false;
   if (c->options->mode == CHUNKS_A1111)
-    return add_piece_a1111 (c, ids, piece->weight, status);
+    return add_piece_a1111 (c, ids, weight, status);
   if (c->options->mode == CHUNKS_COMFYUI)
-    return add_piece_comfyui (c, ids, piece->weight, status);
-  add_piece_truncate (c, ids, piece->weight);
+    return add_piece_comfyui (c, ids, weight, status);
+  add_piece_truncate (c, ids, weight);
   return true;
+}
+
+static bool
+is_word_end (char ch)
+{
+  return ch == '\0' || strchr (" \t\r\n,()[]", ch);
+}
+
+/* "embedding:NAME" at or behind @text.  Returns: where it stands; NULL when nowhere */
+static char *
+find_marked (const Chunker *c, char *text, const TokenEmbedding **embedding, char **end)
+{
+  static const char mark[] = "embedding:";
+  for (char *p = strstr (text, mark); p; p = strstr (p + 1, mark))
+    {
+      char *name = p + sizeof mark - 1;
+      for (int i = 0; i < c->options->n_embeddings; i++)
+        {
+          size_t n = strlen (c->options->embeddings[i].name);
+          if (strncmp (name, c->options->embeddings[i].name, n) == 0 && is_word_end (name[n]))
+            {
+              *embedding = &c->options->embeddings[i];
+              *end = name + n;
+              return p;
+            }
+        }
+    }
+  return NULL;
+}
+
+static bool
+add_marked (
+    Chunker *c, const ClipBpe *bpe, char *text, double weight, TokenIds *ids, Status *status)
+{
+  const TokenEmbedding *embedding;
+  char *end, *at;
+  for (; (at = find_marked (c, text, &embedding, &end)); text = end)
+    {
+      *at = '\0';
+      if (!add_words (c, bpe, text, weight, ids, status) ||
+          !add_embedding (c, embedding, weight, status))
+        return false;
+    }
+  return add_words (c, bpe, text, weight, ids, status);
+}
+
+static bool
+add_piece (Chunker *c, const ClipBpe *bpe, const PromptPiece *piece, TokenIds *ids, Status *status)
+{
+  if (piece->is_break)
+    return c->options->mode == CHUNKS_TRUNCATE || next_chunk (c, status);
+  if (!c->options->n_embeddings)
+    return add_words (c, bpe, piece->text, piece->weight, ids, status);
+  char *copy = mem_strdup (piece->text);
+  bool ok = copy ? add_marked (c, bpe, copy, piece->weight, ids, status) : text_no_memory (status);
+  mem_free (copy);
+  return ok;
+}
+
+static void
+clear_names (Chunker *c)
+{
+  for (int i = 0; c->names && i < c->options->n_embeddings; i++)
+    token_ids_clear (&c->names[i]);
+  mem_free (c->names);
+}
+
+static bool
+make_names (Chunker *c, const ClipBpe *bpe, Status *status)
+{
+  if (!c->options->n_embeddings)
+    return true;
+  c->names = mem_calloc ((size_t) c->options->n_embeddings, sizeof *c->names);
+  bool ok = c->names || text_no_memory (status);
+  for (int i = 0; ok && i < c->options->n_embeddings; i++)
+    ok = clip_bpe_encode (bpe, c->options->embeddings[i].name, &c->names[i], status);
+  return ok;
 }
 
 static bool
@@ -222,7 +335,9 @@ token_chunks_new (const ClipBpe *bpe,
                       .eos_id = clip_bpe_eos (bpe),
                       .pad_id = options->pad_id };
   Chunker c = { .out = t, .options = options, .comma_id = clip_bpe_comma (bpe) };
-  if (build (&c, bpe, pieces, status))
+  bool ok = make_names (&c, bpe, status) && build (&c, bpe, pieces, status);
+  clear_names (&c);
+  if (ok)
     return t;
   token_chunks_free (t);
   return NULL;

@@ -24,11 +24,22 @@ typedef enum
   CHUNKS_TRUNCATE /* diffusers: one chunk, what is beyond it is lost (n_tokens tells), no BREAK */
 } ChunkMode;
 
+/* A word that vectors stand for: tokens first_id, first_id + 1, ... take its place. */
+typedef struct
+{
+  const char *name;
+  int n_vectors; /* 1 .. CHUNK_CONTENT */
+  int32_t first_id;
+} TokenEmbedding;
+
 typedef struct
 {
   ChunkMode mode;
   int comma_backtrack; /* A1111 only: tokens moved to the next chunk at most; 0: never */
   int32_t pad_id;      /* behind the first end token: CLIP-L pads with the end token, bigG with 0 */
+  /* Found as "embedding:NAME", and in CHUNKS_A1111 wherever the name's own tokens stand. */
+  const TokenEmbedding *embeddings;
+  int n_embeddings;
 } ChunkOptions;
 
 typedef struct

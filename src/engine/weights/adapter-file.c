@@ -275,13 +275,26 @@ refuse_other (const AdapterFile *a, Status *status)
                       a->label, a->source.table.n_items ? a->source.table.items[0].name : "");
 }
 
+/* FLUX checkpoints have norms that are called as some adapters call replaced ones. */
+static bool
+has_own_modules (const AdapterFile *a)
+{
+  for (size_t i = 0; i < a->n_modules; i++)
+    {
+      const FileTensor *set = a->modules[i].tensors[ROLE_SET];
+      if (a->modules[i].kind != ADAPTER_SET || strstr (set->name, ".set_weight"))
+        return true;
+    }
+  return false;
+}
+
 static bool
 read_adapter (AdapterFile *a, Status *status)
 {
   if (!source_read (&a->source, a->set, a->path, false, status) || !sort_tensors (a, status) ||
       !classify_all (a, status))
     return false;
-  if (a->n_modules == 0)
+  if (!has_own_modules (a))
     return refuse_other (a, status);
   if (!check_types (a, status) || !adapter_apply_peft (a, status))
     return false;

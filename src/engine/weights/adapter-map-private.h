@@ -12,7 +12,8 @@ enum
 {
   PART_NETWORK = 'n', /* U-Net or transformer */
   PART_CLIP_L = 'l',
-  PART_CLIP_G = 'g'
+  PART_CLIP_G = 'g',
+  PART_T5 = 't'
 };
 
 struct AdapterMap
@@ -55,3 +56,13 @@ bool adapter_map_clip_g (AdapterMap *map,
                          const char *layer,
                          const char *name,
                          Status *status);
+bool adapter_map_flux (AdapterMap *map,
+                       const ModelConfig *config,
+                       const char *layer,
+                       const char *name,
+                       Status *status);
+bool adapter_map_t5 (AdapterMap *map,
+                     const ModelConfig *config,
+                     const char *layer,
+                     const char *name,
+                     Status *status);

@@ -22,6 +22,7 @@ typedef struct
 
 #define SD15 (1u << FAMILY_SD15)
 #define SDXL (1u << FAMILY_SDXL)
+#define FLUX (1u << FAMILY_FLUX)
 
 /* Every row that fits is tried, in order. */
 static const PrefixRow prefixes[] = {
@@ -53,6 +54,12 @@ static const PrefixRow prefixes[] = {
   { "lycoris_text_encoder_", PART_CLIP_L, 0 },
   { "text_encoder_2_", PART_CLIP_G, SDXL },
   { "text_encoder_", PART_CLIP_L, 0 },
+  { "lora_te2_", PART_T5, FLUX },
+  { "lora_te3_", PART_T5, FLUX },
+  { "text_encoders_t5xxl_transformer_", PART_T5, FLUX },
+  { "t5xxl_transformer_", PART_T5, FLUX },
+  { "t5_", PART_T5, FLUX },
+  { "text_encoder_2_", PART_T5, FLUX },
   { "base_model_model_", PART_CLIP_L, SD15 },
   { "", PART_CLIP_L, SD15 },
 };
@@ -118,6 +125,8 @@ add_layer (AdapterMap *map, const ModelConfig *config, const char *layer, Status
     { "unet.", adapter_map_unet },
     { "text_encoder.", adapter_map_clip_l },
     { "text_encoder_2.", adapter_map_clip_g },
+    { "transformer.", adapter_map_flux },
+    { "t5.", adapter_map_t5 },
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     {

@@ -458,3 +458,12 @@ adapter_stack_touches_text (const AdapterStack *stack)
 {
   return stack->touches_text;
 }
+
+bool
+adapter_stack_touches (const AdapterStack *stack, bool (*func) (const char *name))
+{
+  for (size_t i = 0; i < stack->n_touched; i++)
+    if (func (stack->touched[i].original.name))
+      return true;
+  return false;
+}

@@ -53,3 +53,5 @@ int64_t adapter_stack_side_bytes (const AdapterStack *stack);
 int64_t adapter_stack_merged_bytes (const AdapterStack *stack);
 int adapter_stack_side_count (const AdapterStack *stack); /* layers with a side path */
 bool adapter_stack_touches_text (const AdapterStack *stack);
+/* Whether it changes a weight whose name @func knows. */
+bool adapter_stack_touches (const AdapterStack *stack, bool (*func) (const char *name));

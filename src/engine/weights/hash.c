@@ -73,15 +73,28 @@ hash_fd (Hasher *h, char hex[SHA256_HEX_SIZE])
 }
 
 bool
-file_sha256 (
-    const char *path, char hex[SHA256_HEX_SIZE], HashProgress progress, void *data, Status *status)
+file_sha256_from (const char *path,
+                  int64_t from,
+                  char hex[SHA256_HEX_SIZE],
+                  HashProgress progress,
+                  void *data,
+                  Status *status)
 {
   hex[0] = 0;
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return fail_errno (status, errno, STATUS_MARK ("open"), path);
   Hasher h = { .fd = fd, .path = path, .progress = progress, .data = data, .status = status };
-  bool ok = hash_fd (&h, hex);
+  bool ok = (from == 0 || lseek (fd, from, SEEK_SET) == from ||
+             fail_errno (status, errno, "read", path)) &&
+            hash_fd (&h, hex);
   close (fd);
   return ok;
+}
+
+bool
+file_sha256 (
+    const char *path, char hex[SHA256_HEX_SIZE], HashProgress progress, void *data, Status *status)
+{
+  return file_sha256_from (path, 0, hex, progress, data, status);
 }

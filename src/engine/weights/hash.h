@@ -24,3 +24,11 @@ typedef bool (*HashProgress) (void *data, int64_t done_bytes, int64_t total_byte
  */
 bool file_sha256 (
     const char *path, char hex[SHA256_HEX_SIZE], HashProgress progress, void *data, Status *status);
+
+/* The same of a file's bytes from @from on. */
+bool file_sha256_from (const char *path,
+                       int64_t from,
+                       char hex[SHA256_HEX_SIZE],
+                       HashProgress progress,
+                       void *data,
+                       Status *status);
