@@ -25,6 +25,7 @@ struct _GessoLibrary
   /* A second connection, for reading: searches do not wait for a scan's writing. */
   GessoDatabase *writer, *reader;
   char *own_trash;
+  char *folder_file; /* beside the database: the folders of models, one a line */
   GessoScanner *scanner;
   GessoWatcher *watcher;
   GessoHasher *hasher;

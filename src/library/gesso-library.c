@@ -383,6 +383,21 @@ drop_folder (GPtrArray *folders, const char *path)
     g_ptr_array_remove_index (folders, i);
 }
 
+/* A line for each folder of models, for the worker and gesso-cli: they find adapters by name there
+ * and know no database. */
+static void
+publish_folders (GessoLibrary *self)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  for (guint i = 0; i < self->folders->len; i++)
+    if (!strchr (self->folders->pdata[i], '\n'))
+      g_string_append_printf (lines, "%s\n", (const char *) self->folders->pdata[i]);
+  if (!g_file_set_contents_full (self->folder_file, lines->str, (gssize) lines->len,
+                                 G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+    g_warning ("The list of model folders could not be written: %s", error->message);
+}
+
 static void
 add_folder (GessoLibrary *self, const char *path, const char *role)
 {
@@ -395,6 +410,7 @@ add_folder (GessoLibrary *self, const char *path, const char *role)
   drop_folder (self->folders, folder);
   drop_folder (self->picture_folders, folder);
   g_ptr_array_add (folders, g_strdup (folder));
+  publish_folders (self);
   run_folder_change (self, g_steal_pointer (&folder), role);
 }
 
@@ -422,6 +438,7 @@ gesso_library_remove_folder (GessoLibrary *self, const char *path)
   g_autofree char *folder = g_canonicalize_filename (path, NULL);
   drop_folder (self->folders, folder);
   drop_folder (self->picture_folders, folder);
+  publish_folders (self);
   run_folder_change (self, g_steal_pointer (&folder), NULL);
 }
 
@@ -635,6 +652,7 @@ gesso_library_finalize (GObject *object)
     g_object_weak_unref (picture, picture_gone_cb, key);
   g_hash_table_unref (self->pictures);
   g_ptr_array_unref (self->lists);
+  g_free (self->folder_file);
   g_ptr_array_unref (self->folders);
   g_ptr_array_unref (self->picture_folders);
   g_ptr_array_unref (self->to_watch);
@@ -741,6 +759,7 @@ gesso_library_new (const char *path, const char *cache_dir, const char *bundled_
   g_autofree char *dir = g_path_get_dirname (file);
   g_autoptr (GessoLibrary) self = g_object_new (GESSO_TYPE_LIBRARY, NULL);
   self->own_trash = g_build_filename (dir, "trash", NULL);
+  self->folder_file = g_build_filename (dir, "folders", NULL);
   self->writer = gesso_database_new (file, GESSO_DATABASE_FAST, gesso_schema_migrations,
                                      gesso_schema_version, error);
   self->reader = self->writer
@@ -749,6 +768,7 @@ gesso_library_new (const char *path, const char *cache_dir, const char *bundled_
                      : NULL;
   if (!self->reader || !load (self, error))
     return NULL;
+  publish_folders (self);
   start (self, cache, bundled_dir);
   return g_steal_pointer (&self);
 }

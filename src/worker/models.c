@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * models.c - finding models by name.
  *
- * Models stay where the user keeps them: the program's own folder, $XDG_DATA_HOME/gesso/models and
- * the folders named in GESSO_MODELS (colon-separated: ComfyUI's models/checkpoints, Forge's
- * models/Stable-diffusion, ...) are searched, two levels deep.
+ * Models stay where the user keeps them: the program's own folder, $XDG_DATA_HOME/gesso/models, the
+ * folders that the window searches (listed in $XDG_DATA_HOME/gesso/folders) and those in
+ * GESSO_MODELS (colon-separated: ComfyUI's models/checkpoints, Forge's models/Stable-diffusion,
+ * ...) are searched, two levels deep.
  */
 #include "worker/models.h"
 
@@ -35,6 +36,26 @@ add_folder (Folders *f, const char *path)
     snprintf (f->paths[f->n++], GESSO_PATH_SIZE, "%s", path);
 }
 
+/* What the window's library searches, which it writes down for others. */
+static void
+add_window_folders (Folders *f)
+{
+  char path[GESSO_PATH_SIZE], line[GESSO_PATH_SIZE];
+  const char *xdg = getenv ("XDG_DATA_HOME"), *home = getenv ("HOME");
+  int n = xdg && *xdg
+              ? snprintf (path, sizeof path, "%s/gesso/folders", xdg)
+              : snprintf (path, sizeof path, "%s/.local/share/gesso/folders", home ? home : "");
+  FILE *file = n < GESSO_PATH_SIZE ? fopen (path, "re") : NULL;
+  while (file && fgets (line, sizeof line, file))
+    {
+      line[strcspn (line, "\n")] = '\0';
+      if (line[0] == '/')
+        add_folder (f, line);
+    }
+  if (file)
+    fclose (file);
+}
+
 static void
 find_folders (Folders *f)
 {
@@ -53,6 +74,7 @@ find_folders (Folders *f)
   else
     snprintf (path, sizeof path, "%s/.local/share/gesso/models", home ? home : "");
   add_folder (f, path);
+  add_window_folders (f);
   const char *list = getenv ("GESSO_MODELS");
   while (list && *list)
     {

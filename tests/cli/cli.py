@@ -708,6 +708,17 @@ def test_lora():
     assert plans[1]["phases"]["denoise"]["flops_a_pass"] > plans[0]["phases"]["denoise"]["flops_a_pass"]
 
 
+def test_folders_of_the_window_are_searched():
+    """The library writes down where it looks; a whole ComfyUI may be named."""
+    data, root = HOME / "data", HOME / "ui"
+    (root / "models/loras").mkdir(parents=True)
+    (data / "gesso").mkdir(parents=True)
+    shutil.copy(FIXTURES / "adapters/rslora.safetensors", root / "models/loras/mine.safetensors")
+    (data / "gesso/folders").write_text(f"{root}\nrelative\n/nowhere\n")
+    run("plan", *SMALL, "a fox <lora:mine:1>", XDG_DATA_HOME=str(data))
+    run("plan", *SMALL, "a fox <lora:mine:1>", expect=FAILED)
+
+
 def test_models():
     env = {"GESSO_MODELS": f"{FIXTURES}:{HOME}/nothing"}
     found = {m["name"]: m for m in run("models", "--json", **env).lines()}

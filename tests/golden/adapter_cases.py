@@ -388,6 +388,7 @@ def export():
     lycoris_cases(cases)
     formula_cases(cases)
     adapter_files.embeddings()
+    adapter_files.flux()
     common.save_tensors("adapters.safetensors", cases.tensors)
     common.save_json("adapters.json", dict(cases=cases.cases))
     print(f"adapters: {len(cases.cases)} cases, {len(cases.tensors)} outputs")

@@ -131,3 +131,42 @@ def embeddings():
     torch.save({"<fruit>": one}, folder / "fruit-diffusers.bin")
     write("embeddings/fruit-params", {"emb_params": one})
     write("embeddings/fruit-xl", {"clip_l": one, "clip_g": two})
+
+
+# diffusers' layer: (original layer, first row there)
+FLUX = {
+    "transformer_blocks.0.attn.to_q": ("double_blocks.0.img_attn.qkv", 0),
+    "transformer_blocks.0.attn.to_k": ("double_blocks.0.img_attn.qkv", 32),
+    "transformer_blocks.0.attn.to_v": ("double_blocks.0.img_attn.qkv", 64),
+    "transformer_blocks.1.ff.net.0.proj": ("double_blocks.1.img_mlp.0", 0),
+    "transformer_blocks.0.norm1.linear": ("double_blocks.0.img_mod.lin", 0),
+    "single_transformer_blocks.0.attn.to_q": ("single_blocks.0.linear1", 0),
+    "single_transformer_blocks.0.attn.to_k": ("single_blocks.0.linear1", 32),
+    "single_transformer_blocks.0.attn.to_v": ("single_blocks.0.linear1", 64),
+    "single_transformer_blocks.0.proj_mlp": ("single_blocks.0.linear1", 96),
+    "single_transformer_blocks.0.proj_out": ("single_blocks.0.linear2", 0),
+    "norm_out.linear": ("final_layer.adaLN_modulation.1", 0),
+}
+
+
+def flux():
+    """One LoRA of flux-tiny: fused in kohya's names, split in PEFT's, and as differences that torch multiplied out."""
+    from safetensors.torch import load_file
+
+    folder = common.FIXTURES / "flux-tiny/transformer"
+    shapes = {k: v.shape for k, v in load_file(str(folder / "diffusion_pytorch_model.safetensors")).items()}
+    fused, split, whole = {}, {}, {}
+    for layer, (original, first) in FLUX.items():
+        n_out, n_in = shapes[layer + ".weight"]
+        key = "lora_unet_" + flat(original)
+        down = (common.normal("flux/down/" + original, 2, n_in) / n_in**0.5).half()
+        up = (0.5 * common.normal("flux/up/" + layer, n_out, 2)).half()
+        split[f"transformer.{layer}.lora_A.weight"], split[f"transformer.{layer}.lora_B.weight"] = down, up
+        whole[f"transformer.{layer}.diff"] = up.float() @ down.float()
+        rows = torch.cat([up[n_out // 2 :], up[: n_out // 2]]) if layer == "norm_out.linear" else up
+        before = fused.get(key + ".lora_up.weight", torch.zeros(0, 2).half())
+        assert len(before) == first
+        fused[key + ".lora_up.weight"], fused[key + ".lora_down.weight"] = torch.cat([before, rows]), down
+    write("flux-kohya", fused)
+    write("flux-peft", split)
+    write("flux-diff", whole)
