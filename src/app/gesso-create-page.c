@@ -5,6 +5,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-adapter-list.h"
 #include "app/gesso-draft.h"
 #include "app/gesso-frame-link.h"
 #include "app/gesso-paths.h"
@@ -337,6 +338,7 @@ build_sidebar (GessoCreatePage *self)
   gtk_box_append (GTK_BOX (self->forms), gesso_welcome_new (self->library, self->settings));
   gtk_box_append (GTK_BOX (self->forms), self->prompt);
   gtk_box_append (GTK_BOX (self->forms), self->list);
+  gtk_box_append (GTK_BOX (self->forms), gesso_adapter_list_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->bar_place), self->bar);
 }
 

@@ -15,14 +15,16 @@ struct _GessoModelPicker
   GessoForm *form;
   GessoLibrary *library;
   GessoFileKind kind;
-  const RecipeParam *param;
-  char *search; /* case-folded, "" for all */
+  const RecipeParam *param; /* NULL: "chosen" is emitted in its place */
+  char *search;             /* case-folded, "" for all */
   GtkWidget *button, *label, *entry, *stack;
   GtkFilterListModel *filtered;
   GtkFilter *filter;
 };
 
 G_DEFINE_FINAL_TYPE (GessoModelPicker, gesso_model_picker, ADW_TYPE_BIN)
+
+static guint chosen_signal;
 
 static gboolean
 matches (gpointer item, gpointer user_data)
@@ -67,6 +69,8 @@ dup_shown_name (GessoModelPicker *self, const char *path)
 static void
 update (GessoModelPicker *self)
 {
+  if (!self->param)
+    return;
   g_autofree char *path = gesso_form_dup_text (self->form, self->param->key);
   g_autofree char *name = dup_shown_name (self, path);
   gtk_label_set_label (GTK_LABEL (self->label), name);
@@ -80,7 +84,10 @@ update (GessoModelPicker *self)
 static void
 choose (GessoModelPicker *self, const char *path)
 {
-  gesso_form_set_text (self->form, self->param->key, path, NULL);
+  if (self->param)
+    gesso_form_set_text (self->form, self->param->key, path, NULL);
+  else
+    g_signal_emit (self, chosen_signal, 0, path);
   gtk_menu_button_popdown (GTK_MENU_BUTTON (self->button));
 }
 
@@ -233,7 +240,7 @@ new_popover (GessoModelPicker *self)
   gtk_stack_add_named (GTK_STACK (self->stack), new_list (self), "list");
   gtk_stack_add_named (GTK_STACK (self->stack), new_empty (), "empty");
   gtk_box_append (GTK_BOX (box), self->stack);
-  if (self->kind != GESSO_FILE_CHECKPOINT)
+  if (self->param && self->kind != GESSO_FILE_CHECKPOINT)
     {
       GtkWidget *own = new_flat_button (_ ("_Model’s own"), NULL);
       g_signal_connect (own, "clicked", G_CALLBACK (own_clicked_cb), self);
@@ -261,6 +268,8 @@ static void
 gesso_model_picker_class_init (GessoModelPickerClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = gesso_model_picker_dispose;
+  chosen_signal = g_signal_new ("chosen", GESSO_TYPE_MODEL_PICKER, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void
@@ -296,6 +305,25 @@ gesso_model_picker_new (GessoForm *form, const char *key, GessoLibrary *library,
                            G_CONNECT_SWAPPED);
   update_empty (self);
   update (self);
+  return GTK_WIDGET (self);
+}
+
+GtkWidget *
+gesso_model_picker_new_chooser (GessoLibrary *library, GessoFileKind kind, const char *label)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (library) && label, NULL);
+  GessoModelPicker *self = g_object_new (GESSO_TYPE_MODEL_PICKER, NULL);
+  self->library = g_object_ref (library);
+  self->kind = kind;
+  self->button = gtk_menu_button_new ();
+  gtk_menu_button_set_icon_name (GTK_MENU_BUTTON (self->button), "list-add-symbolic");
+  gtk_widget_set_tooltip_text (self->button, label);
+  gesso_name (self->button, label);
+  gtk_menu_button_set_popover (GTK_MENU_BUTTON (self->button), new_popover (self));
+  adw_bin_set_child (ADW_BIN (self), self->button);
+  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (update_empty), self,
+                           G_CONNECT_SWAPPED);
+  update_empty (self);
   return GTK_WIDGET (self);
 }
 

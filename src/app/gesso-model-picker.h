@@ -18,6 +18,10 @@ GtkWidget *gesso_model_picker_new (GessoForm *form,
                                    const char *key,
                                    GessoLibrary *library,
                                    GessoFileKind kind);
+/* A button that adds: no key, the signal "chosen" (string: the path) in its place.
+ * @label: what it does */
+GtkWidget *
+gesso_model_picker_new_chooser (GessoLibrary *library, GessoFileKind kind, const char *label);
 /* The models as listed now, searched; for tests. */
 GListModel *gesso_model_picker_get_list (GessoModelPicker *self);
 void gesso_model_picker_set_search (GessoModelPicker *self, const char *text);

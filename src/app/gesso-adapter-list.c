@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-adapter-list.c - the LoRAs of the recipe: which, how strong, on or off.
+ *
+ * The form's JSON is the truth.  A change made here is written into it at once; one that comes from
+ * elsewhere makes the rows anew.
+ */
+#include "app/gesso-adapter-list.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#include "app/gesso-model-picker.h"
+#include "app/gesso-name.h"
+#include "recipe/adapters.h"
+
+#define KEY "adapters"
+#define LEAST_WEIGHT -2.0
+#define LARGEST_WEIGHT 2.0
+#define WEIGHT_STEP 0.05
+
+struct _GessoAdapterList
+{
+  AdwBin parent_instance;
+  GessoForm *form;
+  GessoLibrary *library;
+  GtkWidget *rows, *hint;
+  gboolean busy; /* a change that we make ourselves is no news */
+};
+
+G_DEFINE_FINAL_TYPE (GessoAdapterList, gesso_adapter_list, ADW_TYPE_BIN)
+
+/* ---- the list in the form ---- */
+
+static void
+clear_list (RecipeAdapters *list)
+{
+  recipe_adapters_clear (list);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RecipeAdapters, clear_list)
+
+static RecipeAdapters
+read_list (GessoAdapterList *self)
+{
+  RecipeAdapters list = { 0 };
+  Status status = { 0 };
+  recipe_adapters_read (&list, gesso_form_peek (self->form), &status);
+  return list;
+}
+
+/* The form takes texts: a recipe of its own makes one of the list. */
+static void
+write_list (GessoAdapterList *self, const RecipeAdapters *list)
+{
+  Recipe recipe;
+  Status status = { 0 };
+  recipe_init (&recipe);
+  if (recipe_adapters_write (list, &recipe, &status))
+    gesso_form_set_text (self->form, KEY, recipe.adapters ? recipe.adapters : "", NULL);
+  recipe_clear (&recipe);
+}
+
+/* ---- one row ---- */
+
+typedef struct
+{
+  GessoAdapterList *self; /* which owns the row */
+  guint index;
+  GtkAdjustment *text; /* of the same row, borrowed */
+} Place;
+
+static void
+free_place (gpointer data, GClosure *closure)
+{
+  g_free (data);
+}
+
+static void
+connect (Place place, gpointer object, const char *signal, GCallback callback)
+{
+  g_signal_connect_data (object, signal, callback, g_memdup2 (&place, sizeof place), free_place, 0);
+}
+
+static void
+change (const Place *place, void (*set) (RecipeAdapter *item, double value), double value)
+{
+  GessoAdapterList *self = place->self;
+  g_auto (RecipeAdapters) list = read_list (self);
+  if (self->busy || place->index >= list.n)
+    return;
+  set (&list.items[place->index], value);
+  self->busy = TRUE;
+  write_list (self, &list);
+  self->busy = FALSE;
+}
+
+static void
+set_weight (RecipeAdapter *item, double value)
+{
+  item->weight = value;
+}
+
+static void
+set_text_weight (RecipeAdapter *item, double value)
+{
+  item->text_weight = value;
+}
+
+static void
+set_muted (RecipeAdapter *item, double value)
+{
+  item->muted = value != 0;
+}
+
+/* The text encoder's weight follows until the two are told apart. */
+static void
+weight_cb (GtkAdjustment *adjustment, gpointer user_data)
+{
+  const Place *place = user_data;
+  g_auto (RecipeAdapters) list = read_list (place->self);
+  gboolean follows = place->index < list.n &&
+                     list.items[place->index].weight == list.items[place->index].text_weight;
+  change (place, set_weight, gtk_adjustment_get_value (adjustment));
+  if (follows)
+    gtk_adjustment_set_value (place->text, gtk_adjustment_get_value (adjustment));
+}
+
+static void
+text_weight_cb (GtkAdjustment *adjustment, gpointer user_data)
+{
+  change (user_data, set_text_weight, gtk_adjustment_get_value (adjustment));
+}
+
+static void
+on_cb (GObject *toggle, GParamSpec *pspec, gpointer user_data)
+{
+  change (user_data, set_muted, !gtk_switch_get_active (GTK_SWITCH (toggle)));
+}
+
+/* The rows are made anew once the button's signal is over. */
+static gboolean
+remove_later_cb (gpointer user_data)
+{
+  const Place *place = user_data;
+  g_auto (RecipeAdapters) list = read_list (place->self);
+  if (place->index < list.n)
+    {
+      recipe_adapters_remove (&list, place->index);
+      write_list (place->self, &list);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+free_later (gpointer data)
+{
+  Place *place = data;
+  g_object_unref (place->self);
+  g_free (place);
+}
+
+static void
+remove_cb (GtkButton *button, gpointer user_data)
+{
+  const Place *place = user_data;
+  Place *later = g_new (Place, 1);
+  *later = (Place){ g_object_ref (place->self), place->index };
+  g_idle_add_full (G_PRIORITY_DEFAULT, remove_later_cb, later, free_later);
+}
+
+/* Returns: a number with a slider before it; @adjustment: receives what both show */
+static GtkWidget *
+new_weight (double value, const char *label, const char *spoken, GtkAdjustment **adjustment)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  *adjustment =
+      gtk_adjustment_new (value, LEAST_WEIGHT, LARGEST_WEIGHT, WEIGHT_STEP, 4 * WEIGHT_STEP, 0);
+  GtkWidget *scale = gtk_scale_new (GTK_ORIENTATION_HORIZONTAL, *adjustment);
+  GtkWidget *spin = gtk_spin_button_new (*adjustment, WEIGHT_STEP, 2);
+  gtk_scale_add_mark (GTK_SCALE (scale), 1, GTK_POS_BOTTOM, NULL);
+  gtk_widget_set_hexpand (scale, TRUE);
+  gtk_editable_set_width_chars (GTK_EDITABLE (spin), 5);
+  gesso_name (scale, spoken);
+  gesso_name (spin, spoken);
+  GtkWidget *caption = gtk_label_new (label);
+  gtk_widget_add_css_class (caption, "caption");
+  gtk_label_set_xalign (GTK_LABEL (caption), 0);
+  gtk_label_set_width_chars (GTK_LABEL (caption), 6);
+  gtk_box_append (GTK_BOX (box), caption);
+  gtk_box_append (GTK_BOX (box), scale);
+  gtk_box_append (GTK_BOX (box), spin);
+  return box;
+}
+
+static char *
+dup_shown_name (const RecipeAdapter *item)
+{
+  const char *name = item->name ? item->name : item->path ? item->path : "";
+  return g_filename_display_basename (name);
+}
+
+/* What is wrong with it, before the job says so; "" when nothing is. */
+static const char *
+find_problem (GessoAdapterList *self, const RecipeAdapter *item)
+{
+  if (!item->path || g_file_test (item->path, G_FILE_TEST_EXISTS))
+    return "";
+  return gesso_library_find_model (self->library, GESSO_FILE_LORA, item->name ? item->name : "",
+                                   item->hash)
+             ? ""
+             : _ ("The file is not there any more");
+}
+
+static GtkWidget *
+new_head (Place place, const RecipeAdapter *item, const char *name)
+{
+  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8), *on = gtk_switch_new ();
+  GtkWidget *label = gtk_label_new (name);
+  GtkWidget *remove = gtk_button_new_from_icon_name ("user-trash-symbolic");
+  g_autofree char *on_name = g_strdup_printf (_ ("Use %s"), name);
+  g_autofree char *remove_name = g_strdup_printf (_ ("Take %s off the list"), name);
+  gtk_switch_set_active (GTK_SWITCH (on), !item->muted);
+  gtk_widget_set_valign (on, GTK_ALIGN_CENTER);
+  gesso_name (on, on_name);
+  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_widget_set_hexpand (label, TRUE);
+  gtk_widget_set_tooltip_text (label, item->path);
+  gtk_widget_add_css_class (remove, "flat");
+  gtk_widget_set_tooltip_text (remove, remove_name);
+  gesso_name (remove, remove_name);
+  gtk_box_append (GTK_BOX (head), on);
+  gtk_box_append (GTK_BOX (head), label);
+  gtk_box_append (GTK_BOX (head), remove);
+  connect (place, on, "notify::active", G_CALLBACK (on_cb));
+  connect (place, remove, "clicked", G_CALLBACK (remove_cb));
+  return head;
+}
+
+static GtkWidget *
+new_row (GessoAdapterList *self, const RecipeAdapter *item, guint i)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
+  g_autofree char *name = dup_shown_name (item);
+  g_autofree char *weight_name = g_strdup_printf (_ ("Weight of %s"), name);
+  g_autofree char *text_name = g_strdup_printf (_ ("Weight of %s for the text encoder"), name);
+  GtkAdjustment *weight, *text;
+  GtkWidget *weights = new_weight (item->weight, _ ("Weight"), weight_name, &weight);
+  GtkWidget *texts = new_weight (item->text_weight, _ ("Text"), text_name, &text);
+  Place place = { self, i, text };
+  gtk_widget_add_css_class (box, "adapter-row");
+  gtk_box_append (GTK_BOX (box), new_head (place, item, name));
+  gtk_box_append (GTK_BOX (box), weights);
+  gtk_box_append (GTK_BOX (box), texts);
+  const char *problem = find_problem (self, item);
+  if (problem[0])
+    {
+      GtkWidget *label = gtk_label_new (problem);
+      gtk_widget_add_css_class (label, "error");
+      gtk_widget_add_css_class (label, "caption");
+      gtk_label_set_xalign (GTK_LABEL (label), 0);
+      gtk_box_append (GTK_BOX (box), label);
+    }
+  connect (place, weight, "value-changed", G_CALLBACK (weight_cb));
+  connect (place, text, "value-changed", G_CALLBACK (text_weight_cb));
+  return box;
+}
+
+/* ---- all rows ---- */
+
+static void
+update (GessoAdapterList *self)
+{
+  if (self->busy)
+    return;
+  g_auto (RecipeAdapters) list = read_list (self);
+  GtkWidget *child;
+  while ((child = gtk_widget_get_first_child (self->rows)))
+    gtk_box_remove (GTK_BOX (self->rows), child);
+  guint n_shown = 0;
+  for (guint i = 0; i < list.n; i++)
+    if (!list.items[i].from_prompt)
+      {
+        gtk_box_append (GTK_BOX (self->rows), new_row (self, &list.items[i], i));
+        n_shown++;
+      }
+  gtk_widget_set_visible (self->hint, n_shown == 0);
+}
+
+void
+gesso_adapter_list_add (GessoAdapterList *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_ADAPTER_LIST (self) && path);
+  g_auto (RecipeAdapters) list = read_list (self);
+  for (guint i = 0; i < list.n; i++)
+    if (g_strcmp0 (list.items[i].path, path) == 0 && !list.items[i].from_prompt)
+      return;
+  g_autofree char *base = g_path_get_basename (path);
+  char *dot = strrchr (base, '.');
+  if (dot && dot != base)
+    *dot = '\0';
+  Status status = { 0 };
+  RecipeAdapter *item = recipe_adapters_add (&list, base, &status);
+  if (item && recipe_adapter_set (&item->path, path, &status))
+    write_list (self, &list);
+}
+
+static void
+chosen_cb (GessoModelPicker *picker, const char *path, gpointer user_data)
+{
+  gesso_adapter_list_add (user_data, path);
+}
+
+/* ---- making ---- */
+
+static void
+gesso_adapter_list_dispose (GObject *object)
+{
+  GessoAdapterList *self = GESSO_ADAPTER_LIST (object);
+  g_clear_object (&self->form);
+  g_clear_object (&self->library);
+  G_OBJECT_CLASS (gesso_adapter_list_parent_class)->dispose (object);
+}
+
+static void
+gesso_adapter_list_class_init (GessoAdapterListClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = gesso_adapter_list_dispose;
+}
+
+static void
+gesso_adapter_list_init (GessoAdapterList *self)
+{
+}
+
+GtkWidget *
+gesso_adapter_list_new (GessoForm *form, GessoLibrary *library)
+{
+  g_return_val_if_fail (GESSO_IS_FORM (form) && GESSO_IS_LIBRARY (library), NULL);
+  GessoAdapterList *self = g_object_new (GESSO_TYPE_ADAPTER_LIST, NULL);
+  self->form = g_object_ref (form);
+  self->library = g_object_ref (library);
+  GtkWidget *group = adw_preferences_group_new ();
+  GtkWidget *picker = gesso_model_picker_new_chooser (library, GESSO_FILE_LORA, _ ("Add a LoRA"));
+  g_signal_connect_object (picker, "chosen", G_CALLBACK (chosen_cb), self, 0);
+  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("LoRAs"));
+  adw_preferences_group_set_header_suffix (ADW_PREFERENCES_GROUP (group), picker);
+  self->hint = gtk_label_new (_ ("None. Add one here, or write <lora:name:1> in the prompt."));
+  gtk_label_set_wrap (GTK_LABEL (self->hint), TRUE);
+  gtk_label_set_xalign (GTK_LABEL (self->hint), 0);
+  gtk_widget_add_css_class (self->hint, "dim-label");
+  gtk_widget_add_css_class (self->hint, "caption");
+  self->rows = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  gtk_box_append (GTK_BOX (box), self->hint);
+  gtk_box_append (GTK_BOX (box), self->rows);
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), box);
+  adw_bin_set_child (ADW_BIN (self), group);
+  g_signal_connect_object (form, "changed::" KEY, G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  update (self);
+  return GTK_WIDGET (self);
+}
