@@ -257,10 +257,27 @@ walk_folder (GessoWalk *walk, const char *path, int depth)
   return TRUE;
 }
 
+/* A link back to a folder that this one lies in is no new folder, however long its name has grown:
+ * walks that begin inside a tree would follow it once more each time. */
+static void
+visit_parents (GessoWalk *walk, const char *path)
+{
+  struct stat info;
+  for (g_autofree char *dir = g_path_get_dirname (path); dir[1] != '\0';)
+    {
+      if (stat (dir, &info) == 0)
+        visit (walk, &info);
+      char *parent = g_path_get_dirname (dir);
+      g_free (dir);
+      dir = parent;
+    }
+}
+
 gboolean
 gesso_walk_folder (GessoWalk *walk, const char *path)
 {
   g_return_val_if_fail (walk->folders != NULL && walk->found != NULL, FALSE);
+  visit_parents (walk, path);
   if (walk->pictures || !is_model_folder (path))
     return walk_folder (walk, path, 0) && !g_cancellable_is_cancelled (walk->cancellable);
   /* the user named a model folder itself */
