@@ -106,7 +106,7 @@ static bool
 bad_item (size_t i, const char *key, const char *kind, Status *status)
 {
   return status_fail (status, STATUS_ARGUMENT, "%s of adapter %zu in the recipe has to be %s.", key,
-                      i + 1, kind);
+                      i + 1, status_text (kind));
 }
 
 static bool
@@ -117,7 +117,7 @@ read_number (struct json_object *o, size_t i, const char *key, double *out, Stat
     return true;
   double v = is_number (value) ? json_object_get_double (value) : -1e9;
   if (!(v >= -100 && v <= 100))
-    return bad_item (i, key, "a number from -100 to 100", status);
+    return bad_item (i, key, STATUS_MARK ("a number from -100 to 100"), status);
   *out = v;
   return true;
 }
@@ -127,7 +127,7 @@ read_flag (struct json_object *o, size_t i, const char *key, bool *out, Status *
 {
   struct json_object *value = json_member (o, key);
   if (value && !json_object_is_type (value, json_type_boolean))
-    return bad_item (i, key, "true or false", status);
+    return bad_item (i, key, STATUS_MARK ("true or false"), status);
   *out = value && json_object_get_boolean (value);
   return true;
 }
@@ -142,12 +142,12 @@ read_item (RecipeAdapters *list, struct json_object *o, size_t i, Status *status
     {
       const char *text = json_member_text (o, texts[k].key);
       if (json_member (o, texts[k].key) && !text)
-        return bad_item (i, texts[k].key, "a text", status);
+        return bad_item (i, texts[k].key, STATUS_MARK ("a text"), status);
       if (!recipe_adapter_set (text_field (item, k), text, status))
         return false;
     }
   if (!item->name && !item->path)
-    return bad_item (i, "name", "given, or a path", status);
+    return bad_item (i, "name", STATUS_MARK ("given, or a path"), status);
   if (!read_number (o, i, "weight", &item->weight, status))
     return false;
   item->text_weight = item->weight;

@@ -21,8 +21,6 @@ KEYWORDS = ["_", "N_", "C_:1c,2", "NC_:1c,2", "g_dcgettext:2", "g_dngettext:2,3"
 KEYWORDS += ["status_fail:3", "ctx_fail:3", "notes_add:3", "damaged:3", "status_text", "STATUS_MARK"]
 SENTENCE = re.compile(r'(?<!\w)(?:status_fail|ctx_fail|notes_add|damaged|status_text|STATUS_MARK) \([^;{]*?"')
 ENGINE = ("engine", "worker", "recipe", "media")
-FILES_MAY_LACK = 30  # new files of the engine, likewise
-ENGINE_MAY_LACK = 90  # new sentences of the engine that wait for their translation; the window's never wait
 CALL = re.compile(r"(?<![\w.>])(?:_|N_|C_|NC_|n?gettext|g_dn?gettext|g_dc?n?p?gettext2?) ?\((?!text\))")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 
@@ -53,11 +51,8 @@ def files_with_texts():
 
 def check_potfiles():
     names, present = listed("POTFILES"), set(files_with_texts())
-    missing = sorted(present - set(names))
-    waiting = [name for name in missing if name.split("/")[1] in ENGINE]
-    for name in missing:
-        if name not in waiting or len(waiting) > FILES_MAY_LACK:
-            yield f"po/POTFILES: {name} has texts to translate and is not listed"
+    for name in sorted(present - set(names)):
+        yield f"po/POTFILES: {name} has texts to translate and is not listed"
     for name in names:
         if not (ROOT / name).is_file():
             yield f"po/POTFILES: {name} is gone"
@@ -109,11 +104,6 @@ def message_ids(text):
     return [i for i in ("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', found)) for found in ids) if i]
 
 
-def only_of_the_engine(entry):
-    places = re.findall(r"(\S+):\d+", "\n".join(re.findall(r"^#:.*$", entry, re.M)))
-    return bool(places) and all(place.split("/")[1] in ENGINE for place in places)
-
-
 def check_language(language, template, merged):
     catalogue = PO / f"{language}.po"
     done = run("msgfmt", "--check", "--statistics", "-o", "/dev/null", catalogue)
@@ -125,12 +115,8 @@ def check_language(language, template, merged):
         yield f"po/{language}.po: {done.stderr.strip()}"
         return
     for kind in ("untranslated", "only-fuzzy"):
-        listed_ = run("msgattrib", f"--{kind}", "--no-obsolete", merged).stdout
-        entries = [(entry, text) for entry in listed_.split("\n\n") for text in message_ids(entry)]
-        waiting = [text for entry, text in entries if only_of_the_engine(entry)]
-        for entry, text in entries:
-            if not only_of_the_engine(entry) or len(waiting) > ENGINE_MAY_LACK:
-                yield f"po/{language}.po: {kind}: {text}"
+        for text in message_ids(run("msgattrib", f"--{kind}", "--no-obsolete", merged).stdout):
+            yield f"po/{language}.po: {kind}: {text}"
     for text in message_ids(run("msgattrib", "--only-obsolete", merged).stdout.replace("#~ ", "")):
         yield f"po/{language}.po: is no longer a text of the program: {text}"
 

@@ -38,8 +38,9 @@ find_module (char path[PATH_MAX], Status *status)
     if (find_beside (path, places[i]))
       return true;
   return status_fail (status, STATUS_UNSUPPORTED,
-                      "This build of Gesso has no CUDA module (" CUDA_MODULE_FILE "): install a "
-                      "build with CUDA to use an NVIDIA card.");
+                      "This build of Gesso has no CUDA module (%s): install a build with CUDA to "
+                      "use an NVIDIA card.",
+                      CUDA_MODULE_FILE);
 }
 
 static const CudaModule *

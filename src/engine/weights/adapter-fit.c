@@ -178,12 +178,15 @@ check_count (const AdapterFit *fit, const ModelConfig *config, Status *status)
   size_t n_lost = file->n_modules - fit->n_modules;
   if (2 * n_lost <= file->n_modules)
     return true;
-  return status_fail (status, STATUS_UNSUPPORTED,
-                      "\"%.100s\"%s%s does not fit this model: %zu of its %zu layers have no place "
-                      "in it, first %.120s. Choose an adapter for %s.",
-                      file->label, file->base == BASE_UNKNOWN ? "" : ", made for ",
-                      file->base == BASE_UNKNOWN ? "" : file->base_name, n_lost, file->n_modules,
-                      fit->n_unmatched ? fit->unmatched[0] : "", family_name (config->family));
+  return status_fail (
+      status, STATUS_UNSUPPORTED,
+      "\"%.100s\" (%s) does not fit this model: %zu of its %zu layers have no place "
+      "in it, first %.120s. Choose an adapter for %s.",
+      file->label,
+      file->base == BASE_UNKNOWN ? status_text (STATUS_MARK ("of unknown family"))
+                                 : file->base_name,
+      n_lost, file->n_modules, fit->n_unmatched ? fit->unmatched[0] : "",
+      family_name (config->family));
 }
 
 bool

@@ -50,8 +50,11 @@ read_file (EmbeddingFile *e, Status *status)
   if (n > 0 && n <= 2 * EMBEDDING_MAX_VECTORS)
     return true;
   return status_fail (status, STATUS_UNSUPPORTED,
-                      "\"%.100s\" is no textual inversion: it %s. Choose an embedding file.",
-                      e->label, n ? "has more vectors than a prompt takes" : "has no vectors");
+                      n ? STATUS_MARK ("\"%.100s\" has more vectors than a prompt takes. Choose "
+                                       "another embedding.")
+                        : STATUS_MARK ("\"%.100s\" is no textual inversion: it has no vectors. "
+                                       "Choose an embedding file."),
+                      e->label);
 }
 
 EmbeddingFile *
