@@ -6,8 +6,10 @@ the order that was asked for.
 Usage: ../xvfb.sh queue_order.py GESSO
 """
 import sys
+import time
 
-from studio import Jobs, Studio, drag_to, has_state, line, main, note, ok, pictures, recipe, screenshot, wait, xdotool
+from studio import (POLL_S, Jobs, Studio, drag_to, has_state, line, main, note, ok, pictures, recipe, screenshot, wait,
+                    xdotool)
 
 N_JOBS = 50
 
@@ -88,11 +90,20 @@ def cancel_and_duplicate(studio, order):
     return cancelled
 
 
+def at_rest(n_looks=20):
+    """Nothing runs, and not only for the moment between two jobs, before the pause has arrived."""
+    for _ in range(n_looks):
+        if Jobs.count("running"):
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
 def run_and_pause(studio, order, cancelled):
     studio.change("pause", False)
     wait("some pictures", lambda: len(pictures()) >= 3)
     studio.change("pause", True)
-    wait("the running job to park or end", lambda: Jobs.count("running") == 0)
+    wait("the running job to park or end", at_rest)
     n = len(pictures())
     ok(Jobs.count("waiting", "parked") > 0, f"paused after {n} pictures")
     studio.job("retry", Jobs.id(cancelled))
