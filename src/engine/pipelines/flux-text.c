@@ -36,22 +36,6 @@ no_memory (Status *status)
   return status_fail (status, STATUS_NO_MEMORY, "Out of memory: use a shorter prompt.");
 }
 
-static PromptSyntax
-syntax_of (const PipelineJob *job)
-{
-  switch (job->weighting)
-    {
-    case WEIGHTING_A1111:
-    case WEIGHTING_A1111_NO_NORM:
-      return PROMPT_A1111;
-    case WEIGHTING_COMFYUI:
-      return PROMPT_COMFYUI;
-    case WEIGHTING_NONE:
-      break;
-    }
-  return PROMPT_PLAIN;
-}
-
 static bool
 add_weights (Encoding *e, double weight, Status *status)
 {
@@ -68,7 +52,7 @@ static bool
 tokenize (Encoding *e, const char *text, Status *status)
 {
   const FluxNetworks *flux = flux_networks (e->pipeline);
-  if (!prompt_parse_attention (text, syntax_of (e->job), &e->pieces, status))
+  if (!prompt_parse_attention (text, pipeline_prompt_syntax (e->job), &e->pieces, status))
     return false;
   for (int i = 0; i < e->pieces.n; i++)
     {

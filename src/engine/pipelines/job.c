@@ -60,3 +60,19 @@ pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *st
                         "There is a mask but no start picture that it belongs to: choose one.");
   return pipeline->family->job_check (pipeline, job, status);
 }
+
+PromptSyntax
+pipeline_prompt_syntax (const PipelineJob *job)
+{
+  switch (job->weighting)
+    {
+    case WEIGHTING_A1111:
+    case WEIGHTING_A1111_NO_NORM:
+      return PROMPT_A1111;
+    case WEIGHTING_COMFYUI:
+      return PROMPT_COMFYUI;
+    case WEIGHTING_NONE:
+      break;
+    }
+  return PROMPT_PLAIN;
+}

@@ -321,6 +321,8 @@ bool prompt_networks_leave (const PipelineJob *job,
                             PromptNetworks *networks,
                             Status *status);
 
+/* How brackets in the job's prompts are read. */
+PromptSyntax pipeline_prompt_syntax (const PipelineJob *job);
 bool pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 
 /* Copies what a measured Ctx knows into @plan. */

@@ -12,22 +12,6 @@ no_memory (Status *status)
   return status_fail (status, STATUS_NO_MEMORY, "Out of memory: use a shorter prompt.");
 }
 
-static PromptSyntax
-syntax_of (const PipelineJob *job)
-{
-  switch (job->weighting)
-    {
-    case WEIGHTING_A1111:
-    case WEIGHTING_A1111_NO_NORM:
-      return PROMPT_A1111;
-    case WEIGHTING_COMFYUI:
-      return PROMPT_COMFYUI;
-    case WEIGHTING_NONE:
-      break;
-    }
-  return PROMPT_PLAIN;
-}
-
 /* Index of @source among the distinct texts, added when new; -1 when out of memory. */
 static int
 text_index (SdPrompts *p, const char *source, bool zeros, const PipelineJob *job, Status *status)
@@ -45,8 +29,9 @@ text_index (SdPrompts *p, const char *source, bool zeros, const PipelineJob *job
       return -1;
     }
   p->n_texts++;
-  return prompt_parse_attention (source, syntax_of (job), &t->pieces, status) ? (int) p->n_texts - 1
-                                                                              : -1;
+  return prompt_parse_attention (source, pipeline_prompt_syntax (job), &t->pieces, status)
+             ? (int) p->n_texts - 1
+             : -1;
 }
 
 /* Texts without prompt editing have one switch that holds to the end. */
@@ -62,7 +47,7 @@ parse_part (SdPrompts *p,
   const PromptPhase whole = { job->steps, text };
   const PromptPhase *phases = &whole;
   int n = 1;
-  if (syntax_of (job) == PROMPT_A1111)
+  if (pipeline_prompt_syntax (job) == PROMPT_A1111)
     {
       if (!prompt_schedule (text, &(PromptScheduleOptions){ .steps = job->steps }, &schedule,
                             status))
@@ -98,7 +83,7 @@ parse_positive (SdPrompts *p, const char *text, const PipelineJob *job, Status *
   PromptPiece whole = { .text = text, .weight = 1 };
   PromptPiece *items = &whole;
   int n = 1;
-  if (syntax_of (job) == PROMPT_A1111)
+  if (pipeline_prompt_syntax (job) == PROMPT_A1111)
     {
       if (!prompt_split_and (text, &parts, status))
         return false;
@@ -133,7 +118,7 @@ static bool
 parse_texts (const Pipeline *pipeline, const PipelineJob *job, SdPrompts *p, Status *status)
 {
   PromptNetworks positive = { 0 }, negative = { 0 };
-  bool tags = syntax_of (job) == PROMPT_A1111, guided = job->guidance_scale != 1;
+  bool tags = pipeline_prompt_syntax (job) == PROMPT_A1111, guided = job->guidance_scale != 1;
   bool ok = !tags || (prompt_networks_leave (job, job->prompt, &positive, status) &&
                       prompt_networks_leave (job, job->negative_prompt, &negative, status));
   ok = ok && parse_positive (p, tags ? positive.rest : job->prompt, job, status);

@@ -86,6 +86,19 @@ def paint(studio):
     studio.find("Inpaint", "push button")
 
 
+def show_queue(studio, folder):
+    studio.change("show-queue", True)
+    studio.change("pause", True)
+    for prompt in PROMPTS[:6]:  # they are made again
+        studio.generate(prompt)
+    n = Jobs.count("done")
+    studio.change("pause", False)
+    wait("a job", lambda: Jobs.count("done") > n)
+    take(studio, folder, "queue", moving=True)
+    wait("the rest", lambda: Jobs.count("waiting", "running", "parked") == 0)
+    studio.change("show-queue", False)
+
+
 def scenario():
     gesso, folder = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
     prompts = PROMPTS[:N_FEW] if "few" in sys.argv else PROMPTS
@@ -111,28 +124,13 @@ def scenario():
     studio.find("Back to the gallery", "push button")
     take(studio, folder, "picture")
     studio.page("create")
+    show_queue(studio, folder)
     studio.send(picture_of("a fox"))
     studio.press("_?As Start Picture.*|_?As _Start Picture.*")
     studio.find("Refine", "push button")
     paint(studio)
     studio.set_text("Prompt", "a fox with a blue hat")
     take(studio, folder, "inpaint")
-    studio.quit()
-    show_queue(gesso, folder, env)
-
-
-def show_queue(gesso, folder, env):
-    studio = Studio(gesso, env=env).open()
-    studio.can_generate()
-    studio.change("show-queue", True)
-    studio.change("pause", True)
-    for prompt in PROMPTS[:6]:  # they are made again
-        studio.generate(prompt)
-    n = Jobs.count("done")
-    studio.change("pause", False)
-    wait("a job", lambda: Jobs.count("done") > n)
-    take(studio, folder, "queue", moving=True)
-    wait("the rest", lambda: Jobs.count("waiting", "running", "parked") == 0)
     studio.quit()
 
 
