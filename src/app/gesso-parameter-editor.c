@@ -35,9 +35,12 @@ struct Editor
 static gboolean
 is_left_to_model (const RecipeParam *param)
 {
-  static const char *const keys[] = { "width",      "height",     "steps",    "guidance_scale",
-                                      "eta",        "clip_skip",  "vae_tile", "distilled_guidance",
-                                      "flow_shift", "max_tokens", NULL };
+  static const char *const keys[] = {
+    "width",      "height",           "steps",    "guidance_scale",
+    "eta",        "clip_skip",        "vae_tile", "distilled_guidance",
+    "flow_shift", "max_tokens",       "frames",   "fps",
+    "shift",      "guidance_scale_2", "boundary", NULL
+  };
   return g_strv_contains (keys, param->key);
 }
 

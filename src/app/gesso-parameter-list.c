@@ -28,10 +28,9 @@ static const char *const common_keys[] = { "model", "width",   "steps", "guidanc
 gboolean
 gesso_parameter_list_is_elsewhere (const char *key)
 {
-  static const char *const keys[] = { "prompt",      "negative_prompt",
-                                      "batch_count", "init_image",
-                                      "mask_image",  "mask",
-                                      "model_hash",  "adapters", NULL };
+  static const char *const keys[] = { "prompt",     "negative_prompt", "batch_count",
+                                      "init_image", "mask_image",      "mask",
+                                      "model_hash", "adapters",        NULL };
   return g_strv_contains (keys, key);
 }
 
@@ -91,6 +90,8 @@ families_of_model (GessoParameterList *self)
   const char *family = file ? gesso_model_file_get_family (file) : "";
   if (g_str_equal (family, "FLUX.1"))
     return PARAM_FOR_FLUX;
+  if (g_str_equal (family, "Wan"))
+    return PARAM_FOR_WAN;
   return g_str_has_prefix (family, "SD") ? PARAM_FOR_SD : ~0u;
 }
 

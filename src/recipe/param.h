@@ -26,7 +26,8 @@ typedef enum
 typedef enum
 {
   PARAM_FOR_SD = 1, /* SD 1.5 and SDXL */
-  PARAM_FOR_FLUX = 2
+  PARAM_FOR_FLUX = 2,
+  PARAM_FOR_WAN = 4 /* clips */
 } ParamFamily;
 
 enum

@@ -11,9 +11,12 @@ static const char version_key[] = "version";
 
 /* migrations[v] turns a recipe of version v into one of version v + 1, in place; NULL where only
  * parameters came, since those get their defaults.  A new version adds its migration here and a
- * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1; 4: adapters. */
+ * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1; 4: adapters; 5: clips.
+ */
 typedef bool (*Migration) (struct json_object *root, Status *status);
-static const Migration migrations[RECIPE_VERSION] = { [1] = NULL, [2] = NULL, [3] = NULL };
+static const Migration migrations[RECIPE_VERSION] = {
+  [1] = NULL, [2] = NULL, [3] = NULL, [4] = NULL
+};
 
 static struct json_object *
 value_to_json (const RecipeParam *p, const char *text)

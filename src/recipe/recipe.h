@@ -14,7 +14,7 @@
 
 enum
 {
-  RECIPE_VERSION = 4,
+  RECIPE_VERSION = 5,
   RECIPE_JSON_MAX_BYTES = 16 << 20,
   RECIPE_JSON_MAX_DEPTH = 32
 };
@@ -118,7 +118,7 @@ typedef enum
  * is NULL when empty: read it through recipe_str(). */
 typedef struct
 {
-  char *model, *vae, *text_encoder, *text_encoder_2, *tiny_vae;
+  char *model, *model_2, *vae, *text_encoder, *text_encoder_2, *tiny_vae;
   char *prompt, *negative_prompt;
   char *adapters; /* a JSON list: read it through adapters.h */
   uint64_t seed;
@@ -130,6 +130,10 @@ typedef struct
   double distilled_guidance; /* 0 = the model's own */
   double flow_shift;         /* mu; -1 = the model's own */
   int max_tokens;            /* 0 = the model's own */
+  int frames;                /* of a clip; 0 = the model's own, as for those that follow */
+  double fps, shift, guidance_scale_2;
+  double boundary; /* 0 .. 1; -1 = the model's own */
+  char *first_frame, *last_frame;
   int clip_skip;
   double denoise;
   char *init_image, *mask_image;

@@ -137,6 +137,29 @@ take_flow_numbers (Recipe *recipe, PipelineJob *job)
   job->max_tokens = recipe->max_tokens;
 }
 
+/* What only clips have; other families leave the recipe as it is. */
+static void
+take_clip (Recipe *recipe, PipelineJob *job)
+{
+  if (job->n_frames == 1)
+    return;
+  if (recipe->frames == 0)
+    recipe->frames = job->n_frames;
+  if (recipe->fps == 0)
+    recipe->fps = job->fps;
+  if (recipe->shift == 0)
+    recipe->shift = job->shift;
+  if (recipe->guidance_scale_2 == 0)
+    recipe->guidance_scale_2 = job->guidance_scale_2;
+  if (recipe->boundary < 0)
+    recipe->boundary = job->boundary;
+  job->n_frames = recipe->frames;
+  job->fps = recipe->fps;
+  job->shift = recipe->shift;
+  job->guidance_scale_2 = recipe->guidance_scale_2;
+  job->boundary = recipe->boundary;
+}
+
 /* Numbers: 0 in the recipe means the model's own, which is written back. */
 static void
 take_numbers (Recipe *recipe, PipelineJob *job)
@@ -155,6 +178,7 @@ take_numbers (Recipe *recipe, PipelineJob *job)
   job->guidance_scale = recipe->guidance_scale;
   job->guidance_rescale = recipe->guidance_rescale;
   take_flow_numbers (recipe, job);
+  take_clip (recipe, job);
   job->denoise = recipe->denoise;
   job->eta = recipe->eta;
   job->seed = recipe->seed;

@@ -27,6 +27,7 @@ CANCEL_SECONDS = 0.5
 # flag: values that are taken, values that are refused
 FLAGS = {
     "model": ([MODEL], []),
+    "model-2": ([""], []),
     "vae": ([str(FIXTURES / "sd15-tiny/vae")], []),
     "text-encoder": ([str(FIXTURES / "sd15-tiny/text_encoder")], []),
     "text-encoder-2": ([""], []),
@@ -48,6 +49,11 @@ FLAGS = {
     "distilled-guidance": (["3.5", "0"], ["-1", "101", "nan"]),
     "flow-shift": (["1.15", "-1"], ["-1.5", "11", "inf"]),
     "max-tokens": (["256", "0"], ["-1", "4097", "2.5"]),
+    "frames": (["17", "0"], ["-1", "1026", "4.5"]),
+    "fps": (["16", "23.976", "0"], ["-1", "241", "nan"]),
+    "shift": (["5", "0"], ["-1", "101", "inf"]),
+    "guidance-2": (["3.5", "0"], ["-1", "101", "nan"]),
+    "boundary": (["0.875", "-1"], ["-1.5", "1.1", "nan"]),
     "clip-skip": (["2"], ["13", "-1", "two"]),
     "denoise": (["0.5"], ["1.5", "-0.5", "NaN", "infinity"]),
     "init-image": ([str(FIXTURES / "init-48x32.png")], []),
@@ -58,6 +64,8 @@ FLAGS = {
     "inpaint-padding": (["16"], ["-1", "1025"]),
     "reference-image": ([str(FIXTURES / "init-48x32.png")], []),
     "control-image": ([str(FIXTURES / "init-48x32.png")], []),
+    "first-frame": ([str(FIXTURES / "init-48x32.png")], []),
+    "last-frame": ([str(FIXTURES / "init-48x32.png")], []),
     "batch-count": (["2"], ["0", "10001"]),
     "batch-size": (["2"], ["0", "65"]),
     "noise": (["cpu", "nv"], ["gpu"]),

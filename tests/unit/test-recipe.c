@@ -10,6 +10,7 @@
 /* A value of each parameter that is not its default, in the table's order of the fixture. */
 static const char *const other_values[][2] = {
   { "model", "/models/dreamer_8.safetensors" },
+  { "model_2", "/models/low_noise.safetensors" },
   { "vae", "/models/vae/mse.safetensors" },
   { "text_encoder", "/models/clip_l.safetensors" },
   { "text_encoder_2", "/models/t5xxl_fp16.safetensors" },
@@ -28,6 +29,11 @@ static const char *const other_values[][2] = {
   { "distilled_guidance", "3.5" },
   { "flow_shift", "0.85" },
   { "max_tokens", "512" },
+  { "frames", "81" },
+  { "fps", "23.976" },
+  { "shift", "12" },
+  { "guidance_scale_2", "3.5" },
+  { "boundary", "0.875" },
   { "clip_skip", "2" },
   { "denoise", "0.55" },
   { "init_image", "/pictures/start.png" },
@@ -38,6 +44,8 @@ static const char *const other_values[][2] = {
   { "inpaint_padding", "48" },
   { "reference_image", "/pictures/reference.png" },
   { "control_image", "/pictures/edges.png" },
+  { "first_frame", "/pictures/first.png" },
+  { "last_frame", "/pictures/last.png" },
   { "batch_count", "3" },
   { "batch_size", "4" },
   { "noise", "nv" },
@@ -409,7 +417,7 @@ test_unknown_keys_are_reported_and_kept (void)
   char *out = recipe_to_json (&copy, &status);
   g_assert_nonnull (strstr (out, "\"mood\""));
   g_assert_nonnull (strstr (out, "\"warm\""));
-  g_assert_nonnull (strstr (out, "\"version\":4"));
+  g_assert_nonnull (strstr (out, "\"version\":5"));
   mem_free (out);
   notes_clear (&notes);
   recipe_clear (&recipe);

@@ -21,6 +21,7 @@ pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
                         .sampler = SAMPLER_EULER,
                         .eta = -1,
                         .batch_size = 1,
+                        .n_frames = 1,
                         .prediction = c->prediction,
                         .zero_terminal_snr = c->zero_terminal_snr,
                         .denoise = 1 };

@@ -135,8 +135,16 @@ typedef struct
   const uint8_t
       *control_rgb; /* NULL, or (height, width, 3): edges or depths, as the model reads them */
   MaskedContent masked_content;
-  double denoise;                  /* 0 .. 1: how much of it is painted anew */
-  const PipelineAdapter *adapters; /* in the order in which they are applied */
+  double denoise; /* 0 .. 1: how much of it is painted anew */
+  /* Clips; of models that draw pictures n_frames is 1 and the rest means nothing. */
+  int n_frames;            /* one more than a multiple of the VAE's factor in time: 4 n + 1 */
+  double fps;              /* how fast the clip is shown; the network does not ask */
+  double shift;            /* of the noise levels, as in s sigma / (1 + (s - 1) sigma) */
+  double guidance_scale_2; /* of the low-noise expert, where there are two */
+  double boundary;         /* the noise level below which that expert is asked, 0 .. 1 */
+  const uint8_t *first_rgb, *last_rgb; /* NULL, or (height, width, 3): what the clip begins and ends
+                                        * with */
+  const PipelineAdapter *adapters;     /* in the order in which they are applied */
   int n_adapters;
   const PipelineEmbedding *embeddings;
   int n_embeddings;
@@ -149,6 +157,10 @@ typedef struct
   bool (*preview_wanted) (void *data);
   /* @rgb: (h, w, 3) of the first picture, valid during the call */
   void (*preview) (void *data, const uint8_t *rgb, int width, int height, int step);
+  /* May be NULL.  Called instead of preview for clips; @rgb: (n_frames, h, w, 3) of the first clip,
+   * in order, perhaps fewer than the clip has. */
+  void (*preview_clip) (
+      void *data, const uint8_t *rgb, int n_frames, int width, int height, int step);
   /* A sentence about something in the job that has no effect. */
   void (*note) (void *data, const char *sentence);
   void *data;
@@ -183,10 +195,13 @@ bool pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *pl
 typedef struct
 {
   int n, width, height;
-  uint8_t *rgb; /* (n, height, width, 3) */
-  float
-      *latents; /* (n, latent channels, height / 8, width / 8): final, as the network scales them */
-  int latent_channels, latent_height, latent_width;
+  int n_frames; /* of each; 1: pictures */
+  double fps;   /* of clips */
+  uint8_t *rgb; /* (n, n_frames, height, width, 3) */
+  /* (n, latent channels, latent frames, height / 8, width / 8): final, as the network scales them.
+   * Pictures have one latent frame. */
+  float *latents;
+  int latent_channels, latent_frames, latent_height, latent_width;
   int n_tokens[2]; /* prompt, negative prompt */
   double seconds[PHASE_COUNT];
 } PipelineResult;
@@ -220,8 +235,8 @@ void pipeline_run_free (PipelineRun *run);
 int pipeline_run_step (const PipelineRun *run);    /* steps done */
 int pipeline_run_n_steps (const PipelineRun *run); /* may differ from the job's: see Schedule */
 
-/* (pictures, latent channels, height / 8, width / 8) in sigma space, valid until the run's next
- * change; after the last step the final latents. */
+/* (pictures, latent channels, latent frames, height / 8, width / 8) in sigma space, valid until the
+ * run's next change; after the last step the final latents. */
 const float *pipeline_run_latents (const PipelineRun *run);
 
 /* What is known so far: sizes, tokens, seconds a phase; rgb is NULL, latents are the run's own. */
@@ -265,3 +280,25 @@ bool pipeline_run_restore (PipelineRun *run, const void *data, size_t size_bytes
  * Fails: NO_MEMORY: retry with smaller tiles; ARGUMENT before the last step; CANCELLED, ...
  */
 bool pipeline_run_decode (PipelineRun *run, int picture, int tile_px, uint8_t *rgb, Status *status);
+
+/* What takes a clip's frames while they are decoded. */
+typedef struct
+{
+  /* take:
+   * @rgb: (n, height, width, 3): frames @first .. @first + @n - 1, valid during the call
+   *
+   * Called in order, each frame once.  Returns: false and @status to stop
+   */
+  bool (*take) (void *data, const uint8_t *rgb, int first, int n, Status *status);
+  void *data;
+} FrameSink;
+
+/* pipeline_run_decode_clip:
+ * @clip: 0 .. batch_size - 1
+ * @tile_px: as for pipeline_run_decode
+ *
+ * The same for clips, whose frames do not have to be in memory at once; a picture is a clip of one
+ * frame.  Fails: as pipeline_run_decode; whatever the sink failed with
+ */
+bool pipeline_run_decode_clip (
+    PipelineRun *run, int clip, int tile_px, const FrameSink *sink, Status *status);

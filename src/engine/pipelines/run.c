@@ -261,6 +261,8 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
   r->info = (PipelineResult){ .n = job->batch_size,
                               .width = job->width,
                               .height = job->height,
+                              .n_frames = 1,
+                              .latent_frames = 1,
                               .latent_channels = vae->latent_channels,
                               .latent_width = job->width / f,
                               .latent_height = job->height / f };
@@ -428,6 +430,17 @@ pipeline_run_decode (PipelineRun *r, int picture, int tile_px, uint8_t *rgb, Sta
                                                  tile_px, NULL, status);
   r->pipeline->backend->cancel = NULL;
   r->info.seconds[PHASE_DECODE] += seconds_now () - t0;
+  return ok;
+}
+
+bool
+pipeline_run_decode_clip (
+    PipelineRun *r, int clip, int tile_px, const FrameSink *sink, Status *status)
+{
+  uint8_t *rgb = mem_calloc ((size_t) r->info.width * (size_t) r->info.height, 3);
+  bool ok = (rgb || no_memory (status)) && pipeline_run_decode (r, clip, tile_px, rgb, status) &&
+            sink->take (sink->data, rgb, 0, 1, status);
+  mem_free (rgb);
   return ok;
 }
 
