@@ -53,6 +53,28 @@ typedef struct
   bool has_quant_conv, has_post_quant_conv;
 } VaeConfig;
 
+enum
+{
+  WAN_MAX_LATENT_CHANNELS = 64
+};
+
+/* A causal video VAE: Wan 2.1 and 2.2. */
+typedef struct
+{
+  int patch;                    /* pixels of a side that enter as channels: 1, or 2 for 2.2 */
+  int latent_channels;          /* 16; 48 for 2.2 */
+  int encoder_dim, decoder_dim; /* channels of the finest level: 96 96; 160 256 */
+  int n_levels;
+  int mult[MAX_LEVELS];         /* a level's channels over those of the finest: 1 2 4 4 */
+  bool halves_time[MAX_LEVELS]; /* the step below a level joins frames, too: no yes yes */
+  int res_blocks;               /* encoder; the decoder has one more */
+  bool is_residual;             /* 2.2: shortcuts around whole levels, upsampling keeps channels */
+  bool has_encoder, has_decoder;
+  /* Latents are normalised with these, channel by channel. */
+  float mean[WAN_MAX_LATENT_CHANNELS], std[WAN_MAX_LATENT_CHANNELS];
+  bool has_own_statistics; /* a config file gave them; else they are the family's */
+} WanVaeConfig;
+
 typedef enum
 {
   CLIP_QUICK_GELU,
@@ -131,6 +153,8 @@ typedef struct
   T5Config t5;
   bool has_unet, has_vae, has_tiny; /* has_tiny: a TAESD decoder under "tiny." */
   bool has_flux, has_t5;
+  WanVaeConfig wan_vae; /* under "vae.", too: a model has one VAE */
+  bool has_wan_vae;
   Prediction prediction;
   bool zero_terminal_snr;
   /* scheduler_config.json, or SD's values */
