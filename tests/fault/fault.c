@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "core/mem.h"
 #include "media/png.h"
 #include "pipelines/pipeline.h"
+#include "support/tap.h"
 
 enum
 {
@@ -35,24 +35,7 @@ static const double CANCEL_SECONDS = 0.5;
 typedef struct
 {
   char fixtures[PATH_SIZE / 2], temp[PATH_SIZE / 4];
-  int n, n_failed;
 } Suite;
-
-static void report (Suite *s, bool ok, const char *name, const char *format, ...)
-    __attribute__ ((format (printf, 4, 5)));
-
-static void
-report (Suite *s, bool ok, const char *name, const char *format, ...)
-{
-  char detail[1024];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (detail, sizeof detail, format, args);
-  va_end (args);
-  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
-  s->n_failed += !ok;
-  fflush (stdout);
-}
 
 static double
 now (void)
@@ -256,7 +239,7 @@ test_every_allocation_may_fail (Suite *s, const char *model, Run r, const char *
   /* a preview that cannot be made is left out */
   bool tolerable = r.preview || t.n_tolerated <= MAX_TOLERATED + MAX_CACHED;
   snprintf (name, sizeof name, "memory/%s%s", model, what);
-  report (s, ok && t.n_wrong == 0 && tolerable && t.n_tried > 100, name,
+  tap_ok (ok && t.n_wrong == 0 && tolerable && t.n_tried > 100, name,
           "%lld failures tried, %lld tolerated, %lld wrong%s%s%s", (long long) t.n_tried,
           (long long) t.n_tolerated, (long long) t.n_wrong, t.n_wrong ? "; " : "", t.first_wrong,
           status.message);
@@ -287,7 +270,7 @@ test_cancel_at_every_report (Suite *s, const char *model)
       n_wrong += ok && r.cancel_at < STEPS + 1;
     }
   snprintf (name, sizeof name, "cancel/%s", model);
-  report (s, n_wrong == 0 && k > STEPS + 1 && slowest <= CANCEL_SECONDS, name,
+  tap_ok (n_wrong == 0 && k > STEPS + 1 && slowest <= CANCEL_SECONDS, name,
           "at %d reports, slowest %.3f s, %d wrong", k - 1, slowest, n_wrong);
 }
 
@@ -299,8 +282,8 @@ test_cancel_before_start (Suite *s)
   Run r = { .model = path, .cancel = true };
   Status status = { 0 };
   bool ok = run (&r, &status);
-  report (s, !ok && status.code == STATUS_CANCELLED && r.n_progress == 0, "cancel/before-start",
-          "%s", status.message);
+  tap_ok (!ok && status.code == STATUS_CANCELLED && r.n_progress == 0, "cancel/before-start", "%s",
+          status.message);
 }
 
 /* ---- broken model folders ---- */
@@ -435,7 +418,7 @@ test_broken_file (Suite *s, const char *path, const char *relative, void *data)
                              status.code == STATUS_UNSUPPORTED || status.code == STATUS_IO);
       snprintf (name, sizeof name, "broken/%s/%s/%s", (const char *) data, relative,
                 break_names[how]);
-      report (s, right, name, "%s", ok ? "works without" : status.message);
+      tap_ok (right, name, "%s", ok ? "works without" : status.message);
     }
   return link_file (s, path, relative, NULL);
 }
@@ -447,11 +430,11 @@ test_broken_folder (Suite *s, const char *model)
   snprintf (root, sizeof root, "%s/%s", s->fixtures, model);
   snprintf (copy, sizeof copy, "%s/model", s->temp);
   if (!for_each_file (s, root, "", link_file, NULL))
-    report (s, false, "broken", "the copy of %s could not be made", model);
+    tap_ok (false, "broken", "the copy of %s could not be made", model);
   Run r = { .model = copy };
   Status status = { 0 };
   bool whole = run (&r, &status);
-  report (s, whole, "broken/copy-works", "%s", status.message);
+  tap_ok (whole, "broken/copy-works", "%s", status.message);
   for_each_file (s, root, "", test_broken_file, (void *) (uintptr_t) model);
   for_each_file (s, copy, "", remove_file, NULL);
 }
@@ -520,7 +503,7 @@ test_full_disk (Suite *s)
                  files_in (dir) != 0;
       status = full;
     }
-  report (s, ok && n_wrong == 0, "disk/full", "%s", status.message);
+  tap_ok (ok && n_wrong == 0, "disk/full", "%s", status.message);
   rmdir (dir);
 }
 
@@ -529,7 +512,7 @@ refused (Suite *s, const char *name, const char *path, const char *says)
 {
   Status status = { 0 };
   bool written = write_gradient (path, &status);
-  report (s, !written && is_sentence (status.message) && strstr (status.message, says), name, "%s",
+  tap_ok (!written && is_sentence (status.message) && strstr (status.message, says), name, "%s",
           written ? "was written" : status.message);
 }
 
@@ -543,8 +526,8 @@ test_unwritable (Suite *s)
   if (access (dir, W_OK) != 0)
     refused (s, "disk/read-only-folder", path, "not permitted");
   else
-    printf ("ok %d - disk/read-only-folder # SKIP this user may write everywhere\n", ++s->n);
-  report (s, files_in (dir) == 0, "disk/read-only-folder-is-empty", "%s", "");
+    tap_skip ("disk/read-only-folder", "this user may write everywhere");
+  tap_ok (files_in (dir) == 0, "disk/read-only-folder-is-empty", "%s", "");
   rmdir (dir);
   refused (s, "disk/no-folder", path, "there is no such file or folder");
   refused (s, "disk/system-folder", "/proc/self/a.png", "Cannot write");
@@ -552,7 +535,7 @@ test_unwritable (Suite *s)
   refused (s, "disk/file-as-folder", path, "Cannot write");
   int n_left = 0;
   for_each_file (s, s->temp, "", count_file, &n_left);
-  report (s, n_left == 1, "disk/nothing-left", "%d files", n_left); /* out.png */
+  tap_ok (n_left == 1, "disk/nothing-left", "%d files", n_left); /* out.png */
 }
 
 /* ---- main ---- */
@@ -592,7 +575,6 @@ main (void)
   test_unwritable (&s);
   test_broken_folder (&s, "sd15-tiny");
   test_broken_folder (&s, "sdxl-tiny");
-  printf ("1..%d\n", s.n);
   snprintf (path, sizeof path, "rm -rf '%.1000s'", s.temp);
-  return system (path) != 0 || s.n_failed > 0;
+  return system (path) != 0 || tap_end () != EXIT_SUCCESS;
 }

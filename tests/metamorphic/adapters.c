@@ -4,13 +4,14 @@
  * adapters; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
  */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
 #include "pipelines/pipeline.h"
+#include "support/fixtures.h"
+#include "support/tap.h"
 
 /* Two adapters at w sum the same products as one at 2 w, in another order. */
 static const double SUM_TOLERANCE = 1e-4;
@@ -30,47 +31,10 @@ typedef struct
 {
   Backend *backend;
   Pipeline *pipeline;
-  char source[1024];
   char paths[MAX_ADAPTERS][PATH_SIZE];
   PipelineAdapter adapters[MAX_ADAPTERS];
-  int n, n_failed, n_notes, width, height;
+  int n_notes, width, height;
 } Suite;
-
-static void report (Suite *s, bool ok, const char *name, const char *format, ...)
-    __attribute__ ((format (printf, 4, 5)));
-
-static void
-report (Suite *s, bool ok, const char *name, const char *format, ...)
-{
-  char detail[512];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (detail, sizeof detail, format, args);
-  va_end (args);
-  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
-  s->n_failed += !ok;
-}
-
-static void
-bail_out (const Status *status)
-{
-  printf ("Bail out! %s\n", status->message);
-  exit (EXIT_FAILURE);
-}
-
-static Pipeline *
-open_model (const Suite *s, const char *model)
-{
-  char path[PATH_SIZE], data[PATH_SIZE];
-  Status status = { 0 };
-  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, model);
-  snprintf (data, sizeof data, "%s/data", s->source);
-  const PipelineSource source = { .model_path = path, .tokenizers_dir = data };
-  Pipeline *p = pipeline_open (&source, s->backend, &status);
-  if (!p)
-    bail_out (&status);
-  return p;
-}
 
 static void
 count_note (void *data, const char *sentence)
@@ -81,8 +45,8 @@ count_note (void *data, const char *sentence)
 static PipelineAdapter *
 adapter (Suite *s, int i, const char *name, double weight, double text_weight)
 {
-  snprintf (s->paths[i], PATH_SIZE, "%s/tests/golden/fixtures/adapters/%s.safetensors", s->source,
-            name);
+  snprintf (s->paths[i], PATH_SIZE, "%s/tests/golden/fixtures/adapters/%s.safetensors",
+            source_root (), name);
   s->adapters[i] = (PipelineAdapter){ s->paths[i], weight, text_weight };
   return &s->adapters[i];
 }
@@ -112,7 +76,7 @@ generate (Pipeline *p, const PipelineJob *job)
   PipelineResult r;
   Status status = { 0 };
   if (!pipeline_generate (p, job, &r, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   return r;
 }
 
@@ -124,23 +88,10 @@ draw (Suite *s, int n)
   return generate (s->pipeline, &job);
 }
 
-static size_t
-n_latent (const PipelineResult *r)
-{
-  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
-}
-
 static double
 distance (const PipelineResult *a, const PipelineResult *b)
 {
-  double worst = 0, largest = 0;
-  for (size_t i = 0; i < n_latent (a); i++)
-    {
-      double d = fabs ((double) a->latents[i] - (double) b->latents[i]);
-      largest = fmax (largest, fabs ((double) a->latents[i]));
-      worst = d > worst || isnan (d) ? d : worst;
-    }
-  return worst / largest;
+  return difference (a->latents, b->latents, n_latent (a));
 }
 
 static bool
@@ -159,7 +110,7 @@ test_zero_is_none (Suite *s, const char *name)
   adapter (s, 0, name, 0.8, 0.8);
   PipelineResult some = draw (s, 1);
   snprintf (title, sizeof title, "zero-is-none/%s", name);
-  report (s, same_bits (&none, &zero) && distance (&none, &some) > 0.01, title,
+  tap_ok (same_bits (&none, &zero) && distance (&none, &some) > 0.01, title,
           "0.8 changes %.2f of the largest value", distance (&none, &some));
   pipeline_result_clear (&none);
   pipeline_result_clear (&zero);
@@ -177,7 +128,7 @@ test_two_are_twice (Suite *s, const char *name)
   PipelineResult one = draw (s, 1);
   snprintf (title, sizeof title, "two-are-twice/%s", name);
   double off = distance (&one, &two);
-  report (s, off <= SUM_TOLERANCE, title, "%.1e off", off);
+  tap_ok (off <= SUM_TOLERANCE, title, "%.1e off", off);
   pipeline_result_clear (&one);
   pipeline_result_clear (&two);
 }
@@ -196,11 +147,11 @@ test_warm_is_fresh (Suite *s, const char *name)
     }
   adapter (s, 0, name, 0.6, 0.9);
   PipelineResult warm = draw (s, 1);
-  Pipeline *p = open_model (s, "sd15-tiny");
+  Pipeline *p = fixture_open_or_exit ("sd15-tiny", s->backend);
   PipelineJob job = job_with (s, 1);
   PipelineResult fresh = generate (p, &job);
   snprintf (title, sizeof title, "warm-is-fresh/%s", name);
-  report (s, same_bits (&warm, &fresh), title, "%.1e off", distance (&fresh, &warm));
+  tap_ok (same_bits (&warm, &fresh), title, "%.1e off", distance (&fresh, &warm));
   pipeline_result_clear (&warm);
   pipeline_result_clear (&fresh);
   pipeline_free (p);
@@ -214,7 +165,7 @@ test_text_weight_counts (Suite *s)
   PipelineResult one = draw (s, 1);
   adapter (s, 0, "sd15-kohya", 0, 0);
   PipelineResult none = draw (s, 1);
-  report (s, distance (&one, &none) > 1e-3, "text-weight-counts", "%.1e apart",
+  tap_ok (distance (&one, &none) > 1e-3, "text-weight-counts", "%.1e apart",
           distance (&one, &none));
   pipeline_result_clear (&one);
   pipeline_result_clear (&none);
@@ -229,21 +180,21 @@ test_steps (Suite *s)
   a->points[0].weight = a->points[1].weight = 0.7;
   a->points[1].at = 1;
   PipelineResult curve = draw (s, 1);
-  report (s, same_bits (&plain, &curve), "flat-curve-is-weight", "%s", "");
+  tap_ok (same_bits (&plain, &curve), "flat-curve-is-weight", "%s", "");
   pipeline_result_clear (&curve);
   a->n_points = 0;
   a->first_step = 1;
   a->last_step = STEPS;
   PipelineResult whole = draw (s, 1);
-  report (s, same_bits (&plain, &whole), "all-steps-are-no-range", "%s", "");
+  tap_ok (same_bits (&plain, &whole), "all-steps-are-no-range", "%s", "");
   pipeline_result_clear (&whole);
   a->first_step = STEPS + 1;
   a->last_step = 0;
   PipelineResult late = draw (s, 1), none = draw (s, 0);
-  report (s, same_bits (&late, &none), "too-late-is-none", "%s", "");
+  tap_ok (same_bits (&late, &none), "too-late-is-none", "%s", "");
   a->first_step = 2;
   PipelineResult half = draw (s, 1);
-  report (s, distance (&half, &none) > 1e-3 && distance (&half, &plain) > 1e-3, "a-part-is-between",
+  tap_ok (distance (&half, &none) > 1e-3 && distance (&half, &plain) > 1e-3, "a-part-is-between",
           "%s", "");
   pipeline_result_clear (&half);
   pipeline_result_clear (&late);
@@ -261,7 +212,7 @@ test_interleaved (Suite *s)
   PipelineResult alone = generate (s->pipeline, &job);
   PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
   if (!run || !pipeline_run_advance (run, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   adapter (s, 1, "loha", 1, 1);
   PipelineJob other = job_with (s, 2);
   other.seed = 99;
@@ -272,10 +223,10 @@ test_interleaved (Suite *s)
   pipeline_result_clear (&r);
   while (pipeline_run_step (run) < STEPS)
     if (!pipeline_run_advance (run, &status))
-      bail_out (&status);
+      tap_bail_out (&status);
   bool same =
       memcmp (alone.latents, pipeline_run_latents (run), n_latent (&alone) * sizeof (float)) == 0;
-  report (s, same, "interleaved-is-alone", "%s", "");
+  tap_ok (same, "interleaved-is-alone", "%s", "");
   pipeline_run_free (run);
   pipeline_result_clear (&alone);
 }
@@ -290,7 +241,7 @@ test_resumed (Suite *s)
   PipelineResult alone = generate (s->pipeline, &job);
   PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
   if (!run || !pipeline_run_advance (run, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   size_t n = pipeline_run_save_size (run);
   void *state = mem_calloc (1, n);
   pipeline_run_save (run, state);
@@ -298,20 +249,20 @@ test_resumed (Suite *s)
   s->adapters[0].weight = 0.6;
   run = pipeline_run_new (s->pipeline, &job, &status);
   bool refused = run && !pipeline_run_restore (run, state, n, &status);
-  report (s, refused && status.code == STATUS_FORMAT, "another-weight-is-another-run", "%s",
+  tap_ok (refused && status.code == STATUS_FORMAT, "another-weight-is-another-run", "%s",
           status.message);
   pipeline_run_free (run);
   status = (Status){ 0 };
   s->adapters[0].weight = 0.7;
   run = pipeline_run_new (s->pipeline, &job, &status);
   if (!run || !pipeline_run_restore (run, state, n, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   while (pipeline_run_step (run) < STEPS)
     if (!pipeline_run_advance (run, &status))
-      bail_out (&status);
+      tap_bail_out (&status);
   bool same =
       memcmp (alone.latents, pipeline_run_latents (run), n_latent (&alone) * sizeof (float)) == 0;
-  report (s, same, "resumed-is-uninterrupted", "%s", "");
+  tap_ok (same, "resumed-is-uninterrupted", "%s", "");
   mem_free (state);
   pipeline_run_free (run);
   pipeline_result_clear (&alone);
@@ -327,10 +278,9 @@ test_plan (Suite *s)
   PipelineJob job = job_with (s, 0), more = job_with (s, 2);
   if (!pipeline_plan (s->pipeline, &job, &plain, &status) ||
       !pipeline_plan (s->pipeline, &more, &with, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   const PhasePlan *a = &plain.phases[PHASE_DENOISE], *b = &with.phases[PHASE_DENOISE];
-  report (s,
-          plain.adapter_bytes == 0 && with.adapter_bytes > 0 && b->flops > a->flops &&
+  tap_ok (plain.adapter_bytes == 0 && with.adapter_bytes > 0 && b->flops > a->flops &&
               b->n_ops == a->n_ops + 3 * 12,
           "plan-counts-adapters", "%d operators, %d with 12 layers adapted", a->n_ops, b->n_ops);
 }
@@ -344,10 +294,10 @@ test_wrong_file (Suite *s)
   adapter (s, 1, "sdxl-kohya", 1, 1);
   PipelineJob job = job_with (s, 2);
   bool ok = pipeline_generate (s->pipeline, &job, &r, &status);
-  report (s, !ok && strstr (status.message, "is an adapter for SDXL"), "wrong-model-is-refused",
-          "%s", status.message);
+  tap_ok (!ok && strstr (status.message, "is an adapter for SDXL"), "wrong-model-is-refused", "%s",
+          status.message);
   PipelineResult after = draw (s, 1), again = draw (s, 1);
-  report (s, same_bits (&after, &again), "and-nothing-is-harmed", "%s", "");
+  tap_ok (same_bits (&after, &again), "and-nothing-is-harmed", "%s", "");
   pipeline_result_clear (&after);
   pipeline_result_clear (&again);
 }
@@ -360,14 +310,15 @@ test_embedding (Suite *s, const char *model, const char *file, PromptWeighting w
   const PipelineEmbedding embedding = { "fruit", path };
   const char *words =
       weighting == WEIGHTING_COMFYUI ? "a embedding:fruit, on a table" : "a fruit, on a table";
-  Pipeline *p = open_model (s, model);
+  Pipeline *p = fixture_open_or_exit (model, s->backend);
   Pipeline *before = s->pipeline;
   s->pipeline = p;
   PipelineJob job = job_with (s, 0);
   job.width = job.height = 16;
   job.steps = 2;
   job.weighting = weighting;
-  snprintf (path, sizeof path, "%s/tests/golden/fixtures/adapters/embeddings/%s", s->source, file);
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/adapters/embeddings/%s", source_root (),
+            file);
   job.prompt = "a red apple, on a table";
   PipelineResult plain = generate (p, &job);
   job.prompt = words;
@@ -376,7 +327,7 @@ test_embedding (Suite *s, const char *model, const char *file, PromptWeighting w
   job.n_embeddings = 1;
   PipelineResult with = generate (p, &job);
   snprintf (title, sizeof title, "embedding-is-its-words/%s/%s/%d", model, file, weighting);
-  report (s, same_bits (&plain, &with) && !same_bits (&plain, &without), title, "%s", "");
+  tap_ok (same_bits (&plain, &with) && !same_bits (&plain, &without), title, "%s", "");
   pipeline_result_clear (&plain);
   pipeline_result_clear (&without);
   pipeline_result_clear (&with);
@@ -403,15 +354,16 @@ test_wrong_embedding (Suite *s)
   Status status = { 0 };
   PipelineResult r;
   const PipelineEmbedding embedding = { "fruit", path };
-  Pipeline *p = open_model (s, "sdxl-tiny"), *before = s->pipeline;
+  Pipeline *p = fixture_open_or_exit ("sdxl-tiny", s->backend), *before = s->pipeline;
   s->pipeline = p;
   PipelineJob job = job_with (s, 0);
   job.embeddings = &embedding;
   job.n_embeddings = 1;
   snprintf (path, sizeof path,
-            "%s/tests/golden/fixtures/adapters/embeddings/fruit-params.safetensors", s->source);
+            "%s/tests/golden/fixtures/adapters/embeddings/fruit-params.safetensors",
+            source_root ());
   bool ok = pipeline_generate (p, &job, &r, &status);
-  report (s, !ok && strstr (status.message, "has vectors of 32 values, which SDXL does not take"),
+  tap_ok (!ok && strstr (status.message, "has vectors of 32 values, which SDXL does not take"),
           "wrong-width-is-refused", "%s", status.message);
   s->pipeline = before;
   pipeline_free (p);
@@ -422,22 +374,22 @@ test_wrong_embedding (Suite *s)
 static void
 test_flux (Suite *s)
 {
-  Pipeline *p = open_model (s, "flux-tiny"), *before = s->pipeline;
+  Pipeline *p = fixture_open_or_exit ("flux-tiny", s->backend), *before = s->pipeline;
   s->pipeline = p;
   s->width = s->height = 32;
   PipelineResult none = draw (s, 0);
   adapter (s, 0, "flux-kohya", 0, 0);
   PipelineResult zero = draw (s, 1);
-  report (s, same_bits (&none, &zero), "flux/zero-is-none", "%s", "");
+  tap_ok (same_bits (&none, &zero), "flux/zero-is-none", "%s", "");
   adapter (s, 0, "flux-kohya", 0.7, 0);
   PipelineResult fused = draw (s, 1);
   adapter (s, 0, "flux-peft", 0.7, 0);
   PipelineResult split = draw (s, 1);
   adapter (s, 0, "flux-diff", 0.7, 0);
   PipelineResult merged = draw (s, 1);
-  report (s, same_bits (&fused, &split) && distance (&none, &split) > 0.01, "flux/fused-is-split",
+  tap_ok (same_bits (&fused, &split) && distance (&none, &split) > 0.01, "flux/fused-is-split",
           "%.1e off, %.2f from none", distance (&fused, &split), distance (&none, &split));
-  report (s, distance (&split, &merged) <= MERGED_TOLERANCE, "flux/beside-is-merged", "%.1e off",
+  tap_ok (distance (&split, &merged) <= MERGED_TOLERANCE, "flux/beside-is-merged", "%.1e off",
           distance (&split, &merged));
   PipelineAdapter *a = adapter (s, 0, "flux-peft", 0.7, 0);
   a->n_points = 2; /* the modulation, computed for all steps at once, must follow */
@@ -449,7 +401,7 @@ test_flux (Suite *s)
   a->points[0].weight = a->points[1].weight = 0;
   s->adapters[0].points[0].weight = 0;
   PipelineResult off = draw (s, 1);
-  report (s, same_bits (&off, &none) && same_bits (&beside, &none), "flux/curve-of-zeros-is-none",
+  tap_ok (same_bits (&off, &none) && same_bits (&beside, &none), "flux/curve-of-zeros-is-none",
           "%s", "");
   pipeline_result_clear (&none);
   pipeline_result_clear (&zero);
@@ -470,11 +422,9 @@ main (void)
                                        "oft",        "full",         "boft-rescaled" };
   Suite s = { .width = SIDE, .height = SIDE };
   Status status = { 0 };
-  const char *source = getenv ("GESSO_SOURCE");
-  snprintf (s.source, sizeof s.source, "%s", source ? source : ".");
   if (!(s.backend = backend_cpu_new (NULL, 0, &status)))
-    bail_out (&status);
-  s.pipeline = open_model (&s, "sd15-tiny");
+    tap_bail_out (&status);
+  s.pipeline = fixture_open_or_exit ("sd15-tiny", s.backend);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     {
       test_zero_is_none (&s, names[i]);
@@ -492,8 +442,7 @@ main (void)
   test_embeddings (&s);
   test_wrong_embedding (&s);
   test_flux (&s);
-  printf ("1..%d\n", s.n);
   pipeline_free (s.pipeline);
   backend_free (s.backend);
-  return s.n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return tap_end ();
 }

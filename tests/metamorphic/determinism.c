@@ -6,7 +6,6 @@
  * this machine has.  What an operator is about to write, and all scratch, is filled with a pattern
  * before the operator runs: a value that is read before it was written shows in the picture.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #include "backend/cpu-gemm.h"
 #include "core/mem.h"
 #include "pipelines/pipeline.h"
+#include "support/fixtures.h"
+#include "support/tap.h"
 
 enum
 {
@@ -42,29 +43,6 @@ typedef struct
   BackendOps ops; /* the CPU's own */
   int pattern;
 } Poisoner;
-
-static int n_tests, n_failed;
-
-static void report (bool ok, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
-
-static void
-report (bool ok, const char *format, ...)
-{
-  char name[160];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (name, sizeof name, format, args);
-  va_end (args);
-  printf ("%s %d - %s\n", ok ? "ok" : "not ok", ++n_tests, name);
-  n_failed += !ok;
-}
-
-static void
-bail_out (const Status *status)
-{
-  printf ("Bail out! %s\n", status->message);
-  exit (EXIT_FAILURE);
-}
 
 /* ---- poison ---- */
 
@@ -141,7 +119,7 @@ poisoner_new (const char *level, int n_threads, int pattern)
   Status status = { 0 };
   Backend *cpu = backend_cpu_new (level, n_threads, &status);
   if (!cpu)
-    bail_out (&status);
+    tap_bail_out (&status);
   Poisoner p = { .base = *cpu, .cpu = (CpuBackend *) cpu, .ops = cpu->ops, .pattern = pattern };
   p.base.ops = poison_ops;
   return p;
@@ -153,14 +131,13 @@ static Pipeline *
 open_model (Backend *backend)
 {
   Status status = { 0 };
-  const char *source = getenv ("GESSO_SOURCE");
   char model[4096], data[4096];
-  snprintf (data, sizeof data, "%s/data", source ? source : ".");
+  snprintf (data, sizeof data, "%s/data", source_root ());
   snprintf (model, sizeof model, "%s/models/gesso-mini", data);
   const PipelineSource from = { .model_path = model, .tokenizers_dir = data };
   Pipeline *pipeline = pipeline_open (&from, backend, &status);
   if (!pipeline)
-    bail_out (&status);
+    tap_bail_out (&status);
   return pipeline;
 }
 
@@ -179,18 +156,8 @@ draw (Pipeline *pipeline, Compute compute, int size)
   job.width = sizes[size].width;
   job.height = sizes[size].height;
   if (!pipeline_generate (pipeline, &job, &result, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   return result;
-}
-
-static bool
-same (const PipelineResult *a, const PipelineResult *b)
-{
-  size_t n_pixels = (size_t) a->n * (size_t) a->width * (size_t) a->height;
-  size_t n_latent = (size_t) a->n * (size_t) a->latent_channels * (size_t) a->latent_width *
-                    (size_t) a->latent_height;
-  return memcmp (a->latents, b->latents, n_latent * sizeof *a->latents) == 0 &&
-         memcmp (a->rgb, b->rgb, n_pixels * 3) == 0;
 }
 
 /* Draws with one backend again and again.  Returns: how many pictures differ from @first, which is
@@ -210,7 +177,7 @@ compare_run (
           *first = result;
           continue;
         }
-      n_different += !same (first, &result);
+      n_different += !results_equal (first, &result);
       pipeline_result_clear (&result);
     }
   if (n_different > 0)
@@ -224,13 +191,15 @@ compare_run (
 static void
 test_case (const char *level, Compute compute, int size, int n_repeats)
 {
+  char name[96];
   PipelineResult first = { 0 };
   int n_different = 0;
   for (int run = 0; run < (int) (sizeof runs / sizeof *runs); run++)
     n_different += compare_run (level, compute, size, run, n_repeats, &first);
   pipeline_result_clear (&first);
-  report (n_different == 0, "%s %s %dx%d", level, compute == COMPUTE_BF16 ? "bf16" : "f32",
-          sizes[size].width, sizes[size].height);
+  snprintf (name, sizeof name, "%s %s %dx%d", level, compute == COMPUTE_BF16 ? "bf16" : "f32",
+            sizes[size].width, sizes[size].height);
+  tap_ok (n_different == 0, name, "%s", "");
 }
 
 int
@@ -246,8 +215,7 @@ main (int argc, char **argv)
         for (int size = 0; size < (int) (sizeof sizes / sizeof *sizes); size++)
           test_case (cpu_level_name ((CpuLevel) level), (Compute) compute, size, n_repeats);
     }
-  if (n_tests == 0)
-    report (true, "no level but the reference, which has neither threads nor scratch # SKIP");
-  printf ("1..%d\n", n_tests);
-  return n_failed > 0;
+  if (!cpu_has_level (CPU_SSE2))
+    tap_skip ("levels", "only the reference, which has neither threads nor scratch");
+  return tap_end ();
 }

@@ -4,7 +4,6 @@
  * flux; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
  */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include "core/mem.h"
 #include "models/flux.h"
 #include "pipelines/pipeline-private.h"
+#include "support/fixtures.h"
+#include "support/tap.h"
 
 /* Layers of up to 4 rows are summed in another order than those of more. */
 static const double BATCH_TOLERANCE = 1e-4;
@@ -32,41 +33,8 @@ typedef struct
 {
   Backend *backend;
   Pipeline *pipeline;
-  int n, n_failed;
   uint8_t rgb[WIDTH * HEIGHT * 3], mask[WIDTH * HEIGHT];
 } Suite;
-
-static void report (Suite *s, bool ok, const char *name, const char *format, ...)
-    __attribute__ ((format (printf, 4, 5)));
-
-static void
-report (Suite *s, bool ok, const char *name, const char *format, ...)
-{
-  char detail[512];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (detail, sizeof detail, format, args);
-  va_end (args);
-  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
-  s->n_failed += !ok;
-}
-
-static void
-bail_out (const Status *status)
-{
-  printf ("Bail out! %s\n", status->message);
-  exit (EXIT_FAILURE);
-}
-
-static Pipeline *
-open_model (const Suite *s, const char *name, Status *status)
-{
-  char path[4096];
-  const char *source = getenv ("GESSO_SOURCE");
-  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", source ? source : ".", name);
-  return pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" }, s->backend,
-                        status);
-}
 
 static PipelineJob
 small_job (const Suite *s, SamplerKind sampler, Convention convention)
@@ -93,27 +61,8 @@ generate (const Suite *s, const PipelineJob *job)
   PipelineResult r;
   Status status = { 0 };
   if (!pipeline_generate (s->pipeline, job, &r, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   return r;
-}
-
-static size_t
-n_latent (const PipelineResult *r)
-{
-  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
-}
-
-/* Largest difference, relative to the largest value. */
-static double
-difference (const float *a, const float *b, size_t n)
-{
-  double worst = 0, largest = 0;
-  for (size_t i = 0; i < n; i++)
-    {
-      worst = fmax (worst, fabs ((double) a[i] - (double) b[i]));
-      largest = fmax (largest, fabs ((double) b[i]));
-    }
-  return worst / largest;
 }
 
 static bool
@@ -146,7 +95,7 @@ test_batch (Suite *s, SamplerKind sampler, Convention convention)
   job.seed++;
   PipelineResult alone = generate (s, &job);
   double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
-  report (s, off <= BATCH_TOLERANCE && is_finite (&alone),
+  tap_ok (off <= BATCH_TOLERANCE && is_finite (&alone),
           sampler_case (name, sizeof name, "batch", sampler, convention), "differ by %.1e", off);
   pipeline_result_clear (&both);
   pipeline_result_clear (&alone);
@@ -158,7 +107,7 @@ new_run (const Suite *s, const PipelineJob *job)
   Status status = { 0 };
   PipelineRun *run = pipeline_run_new (s->pipeline, job, &status);
   if (!run)
-    bail_out (&status);
+    tap_bail_out (&status);
   return run;
 }
 
@@ -168,7 +117,7 @@ advance (PipelineRun *run, int n)
   Status status = { 0 };
   for (int i = 0; i < n; i++)
     if (!pipeline_run_advance (run, &status))
-      bail_out (&status);
+      tap_bail_out (&status);
 }
 
 /* Saved after each step and taken up by a run made anew, with guidance, so that two texts count. */
@@ -192,12 +141,12 @@ test_resume (Suite *s, SamplerKind sampler, Convention convention)
       pipeline_run_free (run);
       run = new_run (s, &job);
       if (!pipeline_run_restore (run, state, n, &status))
-        bail_out (&status);
+        tap_bail_out (&status);
       mem_free (state);
     }
   bool same =
       !memcmp (pipeline_run_latents (run), whole.latents, n_latent (&whole) * sizeof (float));
-  report (s, same, sampler_case (name, sizeof name, "resume", sampler, convention), "%s", "");
+  tap_ok (same, sampler_case (name, sizeof name, "resume", sampler, convention), "%s", "");
   pipeline_run_free (run);
   pipeline_result_clear (&whole);
 }
@@ -215,7 +164,7 @@ test_inpaint (Suite *s, SamplerKind sampler, Convention convention, const char *
   PipelineResult r = generate (s, &job);
   float *z = mem_calloc (n_latent (&r), sizeof *z);
   if (!pipeline_vae_latent (s->pipeline, &job, s->rgb, NULL, HEIGHT, WIDTH, z, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   double kept = 0, painted = 0, largest = 0;
   for (size_t i = 0; i < n_latent (&r); i++)
     {
@@ -225,7 +174,7 @@ test_inpaint (Suite *s, SamplerKind sampler, Convention convention, const char *
       *(right ? &painted : &kept) = fmax (right ? painted : kept, off);
     }
   bool unipc = sampler == SAMPLER_UNIPC || sampler == SAMPLER_UNIPC_BH2;
-  report (s, kept / largest <= (unipc ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && painted > 0.01,
+  tap_ok (kept / largest <= (unipc ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && painted > 0.01,
           sampler_case (name, sizeof name, test, sampler, convention),
           "kept part off by %.1e, painted by %.1e", kept / largest, painted / largest);
   mem_free (z);
@@ -262,18 +211,18 @@ test_guidance (Suite *s)
 {
   PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), other = job;
   other.negative_prompt = "anything else";
-  report (s, change (s, &job, &other) == 0, "guidance-1/no-negative", "%s", "");
+  tap_ok (change (s, &job, &other) == 0, "guidance-1/no-negative", "%s", "");
   other.guidance_scale = job.guidance_scale = 2;
-  report (s, change (s, &job, &other) > 1e-3, "guidance-2/negative-matters", "%s", "");
+  tap_ok (change (s, &job, &other) > 1e-3, "guidance-2/negative-matters", "%s", "");
   other = job;
   other.distilled_guidance = 30;
-  report (s, change (s, &job, &other) > 1e-3, "distilled-guidance/matters", "%s", "");
+  tap_ok (change (s, &job, &other) > 1e-3, "distilled-guidance/matters", "%s", "");
   other = job;
   other.flow_shift = 0;
-  report (s, change (s, &job, &other) > 1e-3, "shift/matters", "%s", "");
+  tap_ok (change (s, &job, &other) > 1e-3, "shift/matters", "%s", "");
   other = job;
   other.max_tokens = 32; /* T5 reads its padding */
-  report (s, change (s, &job, &other) > 1e-4, "tokens/matter", "%s", "");
+  tap_ok (change (s, &job, &other) > 1e-4, "tokens/matter", "%s", "");
 }
 
 /* ComfyUI pads to 256 tokens and lets longer prompts grow; a negative prompt keeps its own length.
@@ -288,11 +237,11 @@ test_lengths (Suite *s)
   job.max_tokens = 0;
   fixed = job;
   fixed.max_tokens = 256;
-  report (s, change (s, &job, &fixed) == 0, "tokens/comfyui-256", "%s", "");
+  tap_ok (change (s, &job, &fixed) == 0, "tokens/comfyui-256", "%s", "");
   job.prompt = prompt;
   job.guidance_scale = 2;
   PipelineResult r = generate (s, &job);
-  report (s, r.n_tokens[0] >= 300 && is_finite (&r), "tokens/grow", "%d tokens", r.n_tokens[0]);
+  tap_ok (r.n_tokens[0] >= 300 && is_finite (&r), "tokens/grow", "%d tokens", r.n_tokens[0]);
   pipeline_result_clear (&r);
 }
 
@@ -304,8 +253,8 @@ test_odd_sizes (Suite *s)
   job.width = WIDTH + 2;
   job.height = HEIGHT - 2;
   PipelineResult r = generate (s, &job);
-  report (s, r.width == job.width && r.height == job.height && is_finite (&r), "odd-size",
-          "%d x %d", r.latent_width, r.latent_height);
+  tap_ok (r.width == job.width && r.height == job.height && is_finite (&r), "odd-size", "%d x %d",
+          r.latent_width, r.latent_height);
   pipeline_result_clear (&r);
 }
 
@@ -335,14 +284,14 @@ test_reference (Suite *s)
   job.reference_rgb = s->rgb;
   job.reference_width = HEIGHT; /* of another shape than the picture */
   job.reference_height = WIDTH;
-  report (s, change (s, &job, &other) > 1e-3, "reference/matters", "%s", "");
+  tap_ok (change (s, &job, &other) > 1e-3, "reference/matters", "%s", "");
   other = job;
   other.reference_rgb = other_rgb;
-  report (s, change (s, &job, &other) > 1e-3, "reference/its-pixels-matter", "%s", "");
+  tap_ok (change (s, &job, &other) > 1e-3, "reference/its-pixels-matter", "%s", "");
   job.progress = count_cb;
   job.data = &counts;
   PipelineResult r = generate (s, &job);
-  report (s, counts.n_encode == 0, "reference/encoded-once", "%d encodings", counts.n_encode);
+  tap_ok (counts.n_encode == 0, "reference/encoded-once", "%d encodings", counts.n_encode);
   pipeline_result_clear (&r);
 }
 
@@ -365,17 +314,16 @@ test_plan (Suite *s)
   job.reference_width = WIDTH;
   job.reference_height = HEIGHT;
   if (!pipeline_plan (s->pipeline, &job, &plan, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   const PhasePlan *denoise = &plan.phases[PHASE_DENOISE];
   const WeightSet *set = pipeline_checkpoint (s->pipeline)->weights;
   int64_t all = flux_weight_bytes (set, false);
   int64_t rest = flux_weight_bytes (set, true);
-  report (s,
-          is_nearly (denoise->weight_bytes, rest) &&
+  tap_ok (is_nearly (denoise->weight_bytes, rest) &&
               is_nearly (denoise->once_weight_bytes, all - rest),
           "plan/modulation-apart", "%lld + %lld of %lld bytes", (long long) denoise->weight_bytes,
           (long long) denoise->once_weight_bytes, (long long) all);
-  report (s, denoise->n_passes == 2 * 2 * STEPS && plan.phases[PHASE_ENCODE].n_passes == 1,
+  tap_ok (denoise->n_passes == 2 * 2 * STEPS && plan.phases[PHASE_ENCODE].n_passes == 1,
           "plan/passes", "%d passes", denoise->n_passes);
 }
 
@@ -399,8 +347,7 @@ test_defaults (Suite *s)
       model.config.flux.variant = want[i].variant;
       pipeline_job_defaults (&model, &job);
       snprintf (name, sizeof name, "defaults/%s", flux_variant_name (want[i].variant));
-      report (s,
-              job.steps == want[i].steps && job.distilled_guidance == want[i].guidance &&
+      tap_ok (job.steps == want[i].steps && job.distilled_guidance == want[i].guidance &&
                   job.guidance_scale == 1 && job.width == 1024 && job.prediction == PREDICTION_FLOW,
               name, "%d steps, guidance %g", job.steps, job.distilled_guidance);
     }
@@ -421,7 +368,7 @@ test_preview (Suite *s)
   job.preview = count_pixels_cb;
   job.data = &counts;
   PipelineResult r = generate (s, &job);
-  report (s, counts.n_preview == STEPS, "preview/each-step", "%d", counts.n_preview);
+  tap_ok (counts.n_preview == STEPS, "preview/each-step", "%d", counts.n_preview);
   pipeline_result_clear (&r);
 }
 
@@ -429,13 +376,9 @@ test_preview (Suite *s)
 static void
 test_fill_keeps (Suite *s)
 {
-  Status status = { 0 };
   Suite fill = *s;
-  if (!(fill.pipeline = open_model (s, "flux-tiny-fill", &status)))
-    bail_out (&status);
+  fill.pipeline = fixture_open_or_exit ("flux-tiny-fill", s->backend);
   test_inpaint (&fill, SAMPLER_EULER, CONVENTION_COMFYUI, "fill");
-  s->n = fill.n;
-  s->n_failed = fill.n_failed;
   pipeline_free (fill.pipeline);
 }
 
@@ -444,11 +387,9 @@ refused (Suite *s, const char *model, const PipelineJob *job, const char *name, 
 {
   PipelineResult r;
   Status status = { 0 };
-  Pipeline *pipeline = model ? open_model (s, model, &status) : s->pipeline;
-  if (!pipeline)
-    bail_out (&status);
+  Pipeline *pipeline = model ? fixture_open_or_exit (model, s->backend) : s->pipeline;
   bool ok = pipeline_generate (pipeline, job, &r, &status);
-  report (s, !ok && strstr (status.message, says), name, "%s", status.message);
+  tap_ok (!ok && strstr (status.message, says), name, "%s", status.message);
   if (ok)
     pipeline_result_clear (&r);
   if (model)
@@ -488,7 +429,7 @@ test_cancel (Suite *s)
   job.prompt = "a fox nobody has encoded";
   job.cancel = &cancel;
   PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
-  report (s, !run && status.code == STATUS_CANCELLED, "cancel/text", "%s", status.message);
+  tap_ok (!run && status.code == STATUS_CANCELLED, "cancel/text", "%s", status.message);
   cancel = false;
   status = (Status){ 0 };
   run = new_run (s, &job);
@@ -498,8 +439,7 @@ test_cancel (Suite *s)
   cancel = false;
   advance (run, STEPS - 1);
   PipelineResult whole = generate (s, &job);
-  report (s,
-          stopped && !memcmp (pipeline_run_latents (run), whole.latents,
+  tap_ok (stopped && !memcmp (pipeline_run_latents (run), whole.latents,
                               n_latent (&whole) * sizeof (float)),
           "cancel/step-goes-on", "%s", "");
   pipeline_run_free (run);
@@ -518,9 +458,9 @@ main (void)
       for (int k = 0; k < 3; k++)
         s.rgb[3 * i + k] = (uint8_t) (8 * x + 60 * k + 3 * y);
     }
-  if (!(s.backend = backend_cpu_new (NULL, 0, &status)) ||
-      !(s.pipeline = open_model (&s, "flux-tiny", &status)))
-    bail_out (&status);
+  if (!(s.backend = backend_cpu_new (NULL, 0, &status)))
+    tap_bail_out (&status);
+  s.pipeline = fixture_open_or_exit ("flux-tiny", s.backend);
   test_samplers (&s);
   test_guidance (&s);
   test_lengths (&s);
@@ -532,8 +472,7 @@ main (void)
   test_fill_keeps (&s);
   test_refusals (&s);
   test_cancel (&s);
-  printf ("1..%d\n", s.n);
   pipeline_free (s.pipeline);
   backend_free (s.backend);
-  return s.n_failed > 0;
+  return tap_end ();
 }

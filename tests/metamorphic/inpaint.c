@@ -4,13 +4,14 @@
  * inpaint; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
  */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
 #include "pipelines/pipeline-private.h"
+#include "support/fixtures.h"
+#include "support/tap.h"
 
 /* Layers of up to 4 rows (the time embedding of a picture alone) are summed in another order than
  * those of more. */
@@ -31,31 +32,8 @@ typedef struct
 {
   Backend *backend;
   Pipeline *pipeline;
-  int n, n_failed;
   uint8_t rgb[SIDE * SIDE * 3], mask[SIDE * SIDE];
 } Suite;
-
-static void report (Suite *s, bool ok, const char *name, const char *format, ...)
-    __attribute__ ((format (printf, 4, 5)));
-
-static void
-report (Suite *s, bool ok, const char *name, const char *format, ...)
-{
-  char detail[512];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (detail, sizeof detail, format, args);
-  va_end (args);
-  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
-  s->n_failed += !ok;
-}
-
-static void
-bail_out (const Status *status)
-{
-  printf ("Bail out! %s\n", status->message);
-  exit (EXIT_FAILURE);
-}
 
 static PipelineJob
 masked_job (const Suite *s, SamplerKind sampler, Convention convention)
@@ -84,14 +62,8 @@ generate (const Suite *s, const PipelineJob *job)
   PipelineResult r;
   Status status = { 0 };
   if (!pipeline_generate (s->pipeline, job, &r, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   return r;
-}
-
-static size_t
-n_latent (const PipelineResult *r)
-{
-  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
 }
 
 /* White in the right half. */
@@ -114,7 +86,7 @@ off_from_start (const Suite *s, const PipelineJob *job, const PipelineResult *r,
   Status status = { 0 };
   float *z = mem_calloc (n_latent (r), sizeof *z);
   if (!pipeline_vae_encode (s->pipeline, job, s->rgb, NULL, SIDE, SIDE, z, 0, NULL, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   double worst = 0, largest = 0;
   for (size_t i = 0; i < n_latent (r); i++)
     {
@@ -144,7 +116,7 @@ test_unmasked_is_kept (Suite *s)
                   convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui");
         bool unipc = i == SAMPLER_UNIPC || i == SAMPLER_UNIPC_BH2;
         bool noise_left = unipc && convention == CONVENTION_COMFYUI;
-        report (s, kept <= (noise_left ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && anew > 0.1, name,
+        tap_ok (kept <= (noise_left ? KEPT_TOLERANCE_UNIPC : KEPT_TOLERANCE) && anew > 0.1, name,
                 "%.1e and %.1e off", kept, anew);
         pipeline_result_clear (&r);
       }
@@ -159,8 +131,7 @@ test_white_is_no_mask (Suite *s, Convention convention)
   job.mask = NULL;
   PipelineResult plain = generate (s, &job);
   bool same = !memcmp (masked.latents, plain.latents, n_latent (&plain) * sizeof (float));
-  report (s, same, convention == CONVENTION_DIFFUSERS ? "white/diffusers" : "white/comfyui", "%s",
-          "");
+  tap_ok (same, convention == CONVENTION_DIFFUSERS ? "white/diffusers" : "white/comfyui", "%s", "");
   pipeline_result_clear (&masked);
   pipeline_result_clear (&plain);
   make_pictures (s);
@@ -180,7 +151,7 @@ test_contents_differ (Suite *s)
       for (int k = 0; k < i; k++)
         differ = differ && memcmp (r[i].latents, r[k].latents, n_latent (r) * sizeof (float)) != 0;
     }
-  report (s, differ, "contents-differ", "%s", "");
+  tap_ok (differ, "contents-differ", "%s", "");
   for (int i = 0; i < 3; i++)
     pipeline_result_clear (&r[i]);
 }
@@ -204,7 +175,7 @@ test_batch (Suite *s, SamplerKind sampler)
       worst = fmax (worst, fabs ((double) second[i] - (double) alone.latents[i]));
       largest = fmax (largest, fabs ((double) alone.latents[i]));
     }
-  report (s, worst / largest <= BATCH_TOLERANCE, sampler_name (sampler), "batch differs by %.1e",
+  tap_ok (worst / largest <= BATCH_TOLERANCE, sampler_name (sampler), "batch differs by %.1e",
           worst / largest);
   pipeline_result_clear (&both);
   pipeline_result_clear (&alone);
@@ -216,7 +187,7 @@ refused (Suite *s, const PipelineJob *job, const char *name, const char *says)
   PipelineResult r;
   Status status = { 0 };
   bool ok = pipeline_generate (s->pipeline, job, &r, &status);
-  report (s, !ok && status.code == STATUS_ARGUMENT && strstr (status.message, says), name, "%s",
+  tap_ok (!ok && status.code == STATUS_ARGUMENT && strstr (status.message, says), name, "%s",
           ok ? "went on" : status.message);
 }
 
@@ -235,17 +206,11 @@ test_refused (Suite *s)
 int
 main (void)
 {
-  const char *source = getenv ("GESSO_SOURCE");
-  char path[2304];
   Status status = { 0 };
   Suite *s = mem_calloc (1, sizeof *s);
-  snprintf (path, sizeof path, "%s/tests/golden/fixtures/sd15-tiny", source ? source : ".");
-  s->backend = backend_cpu_new (NULL, 1, &status);
-  if (s->backend)
-    s->pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
-                                 s->backend, &status);
-  if (!s->pipeline)
-    bail_out (&status);
+  if (!(s->backend = backend_cpu_new (NULL, 1, &status)))
+    tap_bail_out (&status);
+  s->pipeline = fixture_open_or_exit ("sd15-tiny", s->backend);
   make_pictures (s);
   test_unmasked_is_kept (s);
   test_white_is_no_mask (s, CONVENTION_COMFYUI);
@@ -254,10 +219,8 @@ main (void)
   test_batch (s, SAMPLER_EULER_ANCESTRAL);
   test_batch (s, SAMPLER_DDIM);
   test_refused (s);
-  printf ("1..%d\n", s->n);
-  int n_failed = s->n_failed;
   pipeline_free (s->pipeline);
   backend_free (s->backend);
   mem_free (s);
-  return n_failed > 0;
+  return tap_end ();
 }

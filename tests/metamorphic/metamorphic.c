@@ -4,13 +4,14 @@
  * metamorphic; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
  */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
 #include "pipelines/pipeline-private.h"
+#include "support/fixtures.h"
+#include "support/tap.h"
 
 /* f32 sums of other order differ by about 1e-6 a layer; steps add to it. */
 static const double LEVEL_TOLERANCE = 1e-4;
@@ -26,51 +27,20 @@ enum
 
 typedef struct
 {
-  const char *source;
-  int n, n_failed;
-} Suite;
-
-typedef struct
-{
   Backend *backend;
   Pipeline *pipeline;
 } Model;
 
-static void report (Suite *s, bool ok, const char *name, const char *format, ...)
-    __attribute__ ((format (printf, 4, 5)));
-
-static void
-report (Suite *s, bool ok, const char *name, const char *format, ...)
-{
-  char detail[256];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (detail, sizeof detail, format, args);
-  va_end (args);
-  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
-  s->n_failed += !ok;
-}
-
-static void
-bail_out (const Status *status)
-{
-  printf ("Bail out! %s\n", status->message);
-  exit (EXIT_FAILURE);
-}
-
 /* A fixture that does not open leaves nothing to test. */
 static Model
-open_model (const Suite *s, const char *name, const char *level, int n_threads)
+open_model (const char *name, const char *level, int n_threads)
 {
-  char path[2304];
   Status status = { 0 };
   Model m = { .backend = backend_cpu_new (level, n_threads, &status) };
-  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, name);
   if (m.backend)
-    m.pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
-                                m.backend, &status);
+    m.pipeline = fixture_open (name, m.backend, &status);
   if (!m.pipeline && status.code != STATUS_UNSUPPORTED)
-    bail_out (&status);
+    tap_bail_out (&status);
   return m;
 }
 
@@ -105,34 +75,8 @@ generate (const Model *m, const PipelineJob *job)
   PipelineResult result;
   Status status = { 0 };
   if (!pipeline_generate (m->pipeline, job, &result, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   return result;
-}
-
-static size_t
-n_latent (const PipelineResult *r)
-{
-  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
-}
-
-static size_t
-n_rgb (const PipelineResult *r)
-{
-  return (size_t) r->width * (size_t) r->height * 3;
-}
-
-/* Largest difference relative to the largest value of @b. */
-static double
-difference (const float *a, const float *b, size_t n)
-{
-  double largest = 0, worst = 0;
-  for (size_t i = 0; i < n; i++)
-    {
-      double d = fabs ((double) a[i] - (double) b[i]);
-      largest = fmax (largest, fabs ((double) b[i]));
-      worst = d > worst || isnan (d) ? d : worst;
-    }
-  return worst / largest;
 }
 
 static bool
@@ -150,7 +94,7 @@ same_picture (const PipelineResult *a, int i, const PipelineResult *b, int k)
 /* Picture i of a batch is, bit for bit, the picture of seed + i made alone: no row's sums may
  * depend on how many other rows there are. */
 static void
-test_batch (Suite *s, const Model *m, const char *name, SamplerKind sampler, Compute compute)
+test_batch (const Model *m, const char *name, SamplerKind sampler, Compute compute)
 {
   enum
   {
@@ -173,44 +117,44 @@ test_batch (Suite *s, const Model *m, const char *name, SamplerKind sampler, Com
                                        alone.latents, n_latent (&alone)));
       pipeline_result_clear (&alone);
     }
-  report (s, distinct && same, name, "latents differ by %.1e", worst);
+  tap_ok (distinct && same, name, "latents differ by %.1e", worst);
   pipeline_result_clear (&together);
 }
 
 static void
-test_batch_on_levels (Suite *s, const char *model)
+test_batch_on_levels (const char *model)
 {
   static const char *const levels[] = { "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" };
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     for (Compute compute = COMPUTE_F32; compute <= COMPUTE_BF16; compute++)
       {
         char name[80];
-        Model m = open_model (s, model, levels[i], 1);
+        Model m = open_model (model, levels[i], 1);
         if (!m.pipeline)
           break;
         snprintf (name, sizeof name, "batch/%s/%s/%s", model, levels[i],
                   compute == COMPUTE_F32 ? "f32" : "bf16");
-        test_batch (s, &m, name, SAMPLER_EULER_ANCESTRAL, compute);
+        test_batch (&m, name, SAMPLER_EULER_ANCESTRAL, compute);
         close_model (&m);
       }
 }
 
 static void
-test_repeats (Suite *s, const Model *m, const char *name)
+test_repeats (const Model *m, const char *name)
 {
   PipelineJob job = small_job (m);
   job.sampler = SAMPLER_EULER_ANCESTRAL;
   PipelineResult a = generate (m, &job), b = generate (m, &job);
   job.seed++;
   PipelineResult c = generate (m, &job);
-  report (s, same_picture (&a, 0, &b, 0) && !same_picture (&a, 0, &c, 0), name, "%s", "");
+  tap_ok (same_picture (&a, 0, &b, 0) && !same_picture (&a, 0, &c, 0), name, "%s", "");
   pipeline_result_clear (&a);
   pipeline_result_clear (&b);
   pipeline_result_clear (&c);
 }
 
 static void
-test_threads (Suite *s, const char *model)
+test_threads (const char *model)
 {
   enum
   {
@@ -221,27 +165,27 @@ test_threads (Suite *s, const char *model)
   const int n_threads[3] = { 1, 2, MANY };
   for (int i = 0; i < 3; i++)
     {
-      Model m = open_model (s, model, NULL, n_threads[i]);
+      Model m = open_model (model, NULL, n_threads[i]);
       PipelineJob job = small_job (&m);
       r[i] = generate (&m, &job);
       close_model (&m);
     }
   snprintf (name, sizeof name, "threads/%s", model);
-  report (s, same_picture (&r[0], 0, &r[1], 0) && same_picture (&r[0], 0, &r[2], 0), name,
+  tap_ok (same_picture (&r[0], 0, &r[1], 0) && same_picture (&r[0], 0, &r[2], 0), name,
           "latents differ by %.1e", difference (r[1].latents, r[0].latents, n_latent (&r[0])));
   for (int i = 0; i < 3; i++)
     pipeline_result_clear (&r[i]);
 }
 
 static void
-test_levels (Suite *s, const char *model)
+test_levels (const char *model)
 {
   static const char *const levels[] = { "ref", "sse2", "avx2", "avx512" };
   PipelineResult ref = { 0 };
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     {
       char name[64];
-      Model m = open_model (s, model, levels[i], 1);
+      Model m = open_model (model, levels[i], 1);
       if (!m.pipeline)
         continue;
       PipelineJob job = small_job (&m);
@@ -252,7 +196,7 @@ test_levels (Suite *s, const char *model)
         {
           double off = difference (r.latents, ref.latents, n_latent (&ref));
           snprintf (name, sizeof name, "levels/%s/%s", model, levels[i]);
-          report (s, off <= LEVEL_TOLERANCE, name, "off from ref by %.1e", off);
+          tap_ok (off <= LEVEL_TOLERANCE, name, "off from ref by %.1e", off);
           pipeline_result_clear (&r);
         }
       close_model (&m);
@@ -293,7 +237,7 @@ denoise_once (const Model *m, Denoising d, size_t *n)
   if (denoiser)
     family->denoiser_set_step (denoiser, d.step);
   if (!denoiser || !family->denoise (denoiser, x, sigma, timestep, x0, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   family->denoiser_free (denoiser);
   family->text_free (text);
   mem_free (x);
@@ -301,36 +245,36 @@ denoise_once (const Model *m, Denoising d, size_t *n)
 }
 
 static void
-expect_same (Suite *s, const Model *m, const char *name, Denoising a, Denoising b, double tolerance)
+expect_same (const Model *m, const char *name, Denoising a, Denoising b, double tolerance)
 {
   size_t n;
   float *x = denoise_once (m, a, &n), *y = denoise_once (m, b, &n);
   double off = difference (x, y, n);
-  report (s, off <= tolerance, name, "differ by %.1e", off);
+  tap_ok (off <= tolerance, name, "differ by %.1e", off);
   mem_free (x);
   mem_free (y);
 }
 
 static void
-test_prompt_editing (Suite *s, const Model *m)
+test_prompt_editing (const Model *m)
 {
   const Denoising cat = { "a cat", 5, 1 }, dog = { "a dog", 5, 1 };
   size_t n;
-  expect_same (s, m, "editing/before", (Denoising){ "a [cat:dog:0.5]", 5, 2 }, cat, 0);
-  expect_same (s, m, "editing/after", (Denoising){ "a [cat:dog:0.5]", 5, 3 }, dog, 0);
-  expect_same (s, m, "editing/last", (Denoising){ "a [cat:dog:0.5]", 5, STEPS }, dog, 0);
-  expect_same (s, m, "editing/at-once", (Denoising){ "a [cat:dog:0]", 5, 1 }, dog, 0);
-  expect_same (s, m, "editing/alternating", (Denoising){ "a [cat|dog]", 5, 4 }, dog, 0);
+  expect_same (m, "editing/before", (Denoising){ "a [cat:dog:0.5]", 5, 2 }, cat, 0);
+  expect_same (m, "editing/after", (Denoising){ "a [cat:dog:0.5]", 5, 3 }, dog, 0);
+  expect_same (m, "editing/last", (Denoising){ "a [cat:dog:0.5]", 5, STEPS }, dog, 0);
+  expect_same (m, "editing/at-once", (Denoising){ "a [cat:dog:0]", 5, 1 }, dog, 0);
+  expect_same (m, "editing/alternating", (Denoising){ "a [cat|dog]", 5, 4 }, dog, 0);
   float *x = denoise_once (m, cat, &n), *y = denoise_once (m, dog, &n);
   double off = difference (x, y, n);
-  report (s, off > 1e-3, "editing/words-matter", "cat and dog differ by %.1e", off);
+  tap_ok (off > 1e-3, "editing/words-matter", "cat and dog differ by %.1e", off);
   mem_free (x);
   mem_free (y);
 }
 
 /* x0 (a AND b :w) = x0 (a) + w (x0 (b) - u), where u, of guidance 0, is the negative alone. */
 static void
-test_and (Suite *s, const Model *m)
+test_and (const Model *m)
 {
   const double weight = 0.7;
   size_t n;
@@ -341,17 +285,17 @@ test_and (Suite *s, const Model *m)
   for (size_t i = 0; i < n; i++)
     a[i] += (float) (weight * ((double) b[i] - (double) u[i]));
   double off = difference (both, a, n);
-  report (s, off <= COMPOSE_TOLERANCE, "and/weights", "differ by %.1e", off);
+  tap_ok (off <= COMPOSE_TOLERANCE, "and/weights", "differ by %.1e", off);
   mem_free (both);
   mem_free (a);
   mem_free (b);
   mem_free (u);
-  expect_same (s, m, "and/halves", (Denoising){ "a cat :0.5 AND a cat :0.5", 5, 1 },
+  expect_same (m, "and/halves", (Denoising){ "a cat :0.5 AND a cat :0.5", 5, 1 },
                (Denoising){ "a cat", 5, 1 }, COMPOSE_TOLERANCE);
 }
 
 static void
-test_guidance_one (Suite *s, const Model *m)
+test_guidance_one (const Model *m)
 {
   PipelineJob job = small_job (m);
   job.guidance_scale = 1;
@@ -362,8 +306,8 @@ test_guidance_one (Suite *s, const Model *m)
   PipelineResult c = generate (m, &job);
   job.negative_prompt = "blurry";
   PipelineResult d = generate (m, &job);
-  report (s, same_picture (&a, 0, &b, 0) && a.n_tokens[1] == 0, "guidance-1/no-negative", "%s", "");
-  report (s, !same_picture (&c, 0, &d, 0), "guidance-2/negative-matters", "%s", "");
+  tap_ok (same_picture (&a, 0, &b, 0) && a.n_tokens[1] == 0, "guidance-1/no-negative", "%s", "");
+  tap_ok (!same_picture (&c, 0, &d, 0), "guidance-2/negative-matters", "%s", "");
   pipeline_result_clear (&a);
   pipeline_result_clear (&b);
   pipeline_result_clear (&c);
@@ -448,11 +392,11 @@ enum
 static const double TILE_DB = 18, SEAM_LIMIT = 2.2;
 
 static void
-report_tiles (Suite *s, const char *what, const char *model, int tile, TileError e)
+report_tiles (const char *what, const char *model, int tile, TileError e)
 {
   char name[96];
   snprintf (name, sizeof name, "tiles/%s/%s/%d-px", what, model, tile);
-  report (s, e.db >= TILE_DB && e.seam <= SEAM_LIMIT, name,
+  tap_ok (e.db >= TILE_DB && e.seam <= SEAM_LIMIT, name,
           "%.1f dB from untiled, strongest line %.2f times the median", e.db, e.seam);
 }
 
@@ -482,7 +426,7 @@ smooth_latent (int channels)
 }
 
 static void
-test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
+test_tiled_decode (const Model *m, const char *model, int tile)
 {
   PipelineJob job = tiled_job (m);
   Status status = { 0 };
@@ -494,11 +438,11 @@ test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
     {
       if (!pipeline_vae_decode (m->pipeline, &job, z, TILED_H, TILED_W, rgb[i], i ? tile : 0, NULL,
                                 &status))
-        bail_out (&status);
+        tap_bail_out (&status);
       for (size_t p = 0; p < n; p++)
         green[i][p] = rgb[i][3 * p + 1];
     }
-  report_tiles (s, "decode", model, tile, tile_error (green[1], green[0], job.height, job.width));
+  report_tiles ("decode", model, tile, tile_error (green[1], green[0], job.height, job.width));
   for (int i = 0; i < 2; i++)
     {
       mem_free (rgb[i]);
@@ -508,7 +452,7 @@ test_tiled_decode (Suite *s, const Model *m, const char *model, int tile)
 }
 
 static void
-test_tiled_encode (Suite *s, const Model *m, const char *model, int tile)
+test_tiled_encode (const Model *m, const char *model, int tile)
 {
   PipelineJob job = tiled_job (m);
   Status status = { 0 };
@@ -527,9 +471,9 @@ test_tiled_encode (Suite *s, const Model *m, const char *model, int tile)
       z[i] = mem_calloc (4 * TILED_H * TILED_W, sizeof (float));
       if (!pipeline_vae_encode (m->pipeline, &job, rgb, NULL, job.height, job.width, z[i],
                                 i ? tile : 0, NULL, &status))
-        bail_out (&status);
+        tap_bail_out (&status);
     }
-  report_tiles (s, "encode", model, tile, tile_error (z[1], z[0], TILED_H, TILED_W));
+  report_tiles ("encode", model, tile, tile_error (z[1], z[0], TILED_H, TILED_W));
   mem_free (z[0]);
   mem_free (z[1]);
   mem_free (rgb);
@@ -545,7 +489,7 @@ blend_tiles (TileAxis y, TileAxis x, bool odd)
   double worst = 0;
   float *tile = mem_calloc ((size_t) (y.size * x.size), sizeof *tile);
   if (!tile_blend_init (&b, y.total, x.total, 1, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   for (int i = 0; i < y.n * x.n; i++)
     {
       int iy = i / x.n, ix = i % x.n;
@@ -573,7 +517,7 @@ blend_tiles (TileAxis y, TileAxis x, bool odd)
 /* Tiles that agree give the picture back; from one tile to another that does not, the blend takes
  * the whole overlap: an even ramp jumps by 1 / (overlap + 1) from a pixel to the next. */
 static void
-test_blend (Suite *s)
+test_blend (void)
 {
   static const struct
   {
@@ -589,14 +533,13 @@ test_blend (Suite *s)
         ramp = fmax (ramp, blend_tiles (y, x, false));
         jump = fmax (jump, blend_tiles (y, x, true) * least);
       }
-  report (s, ramp <= 1e-4, "tiles/blend/agreeing", "off by %.1e", ramp);
-  report (s, jump <= 1.5, "tiles/blend/continuous", "jumps %.2f times as far as an even ramp",
-          jump);
+  tap_ok (ramp <= 1e-4, "tiles/blend/agreeing", "off by %.1e", ramp);
+  tap_ok (jump <= 1.5, "tiles/blend/continuous", "jumps %.2f times as far as an even ramp", jump);
 }
 
 /* The whole pipeline takes the tile from the job and changes nothing but the decoding. */
 static void
-test_tile_of_job (Suite *s, const Model *m)
+test_tile_of_job (const Model *m)
 {
   PipelineJob job = tiled_job (m);
   job.steps = 1;
@@ -609,8 +552,8 @@ test_tile_of_job (Suite *s, const Model *m)
       !memcmp (whole.latents, tiled.latents, n_latent (&whole) * sizeof *whole.latents);
   bool planned = pipeline_plan (m->pipeline, &job, &plan, &status) && plan.vae_tile == 96 &&
                  plan.phases[PHASE_DECODE].n_passes > 1;
-  report (s, same_latent && planned && memcmp (whole.rgb, tiled.rgb, n_rgb (&whole)) != 0,
-          "tiles/job", "%d tiles", plan.phases[PHASE_DECODE].n_passes);
+  tap_ok (same_latent && planned && memcmp (whole.rgb, tiled.rgb, n_rgb (&whole)) != 0, "tiles/job",
+          "%d tiles", plan.phases[PHASE_DECODE].n_passes);
   pipeline_result_clear (&whole);
   pipeline_result_clear (&tiled);
 }
@@ -642,21 +585,21 @@ reset_high_water (void)
 
 /* What the process grows by while it draws is what the plan said, plus the pictures themselves. */
 static void
-test_memory_keeps_to_the_plan (Suite *s, const char *model)
+test_memory_keeps_to_the_plan (const char *model)
 {
   enum
   {
     SIDE = 384
   };
   const double mib = 1 << 20;
-  Model m = open_model (s, model, NULL, 1);
+  Model m = open_model (model, NULL, 1);
   PipelineJob job = small_job (&m);
   job.width = job.height = SIDE;
   job.steps = 1;
   PipelinePlan plan;
   Status status = { 0 };
   if (!pipeline_plan (m.pipeline, &job, &plan, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   size_t before = proc_status ("VmRSS");
   bool measurable = before > 0 && reset_high_water ();
 #if defined(__SANITIZE_ADDRESS__)
@@ -671,13 +614,12 @@ test_memory_keeps_to_the_plan (Suite *s, const char *model)
   double slack = (double) plan.weight_bytes + 3 * mib;
   double largest = (double) (plan.peak_bytes - plan.scratch_bytes);
   if (measurable)
-    report (s,
-            grown <= (double) plan.peak_bytes + pictures + slack && grown >= 0.8 * largest &&
+    tap_ok (grown <= (double) plan.peak_bytes + pictures + slack && grown >= 0.8 * largest &&
                 largest > 8 * mib,
             "memory/keeps-to-the-plan", "grew by %.1f MiB, planned %.1f and %.1f of pictures",
             grown / mib, (double) plan.peak_bytes / mib, pictures / mib);
   else
-    printf ("ok %d - memory/keeps-to-the-plan # SKIP no high-water mark here\n", ++s->n);
+    tap_skip ("memory/keeps-to-the-plan", "no high-water mark here");
   pipeline_result_clear (&result);
   close_model (&m);
 }
@@ -685,41 +627,38 @@ test_memory_keeps_to_the_plan (Suite *s, const char *model)
 /* ---- main ---- */
 
 static void
-test_model (Suite *s, const char *model)
+test_model (const char *model)
 {
   char name[64];
-  Model m = open_model (s, model, NULL, 1);
+  Model m = open_model (model, NULL, 1);
   snprintf (name, sizeof name, "batch/%s/euler", model);
-  test_batch (s, &m, name, SAMPLER_EULER, COMPUTE_F32);
+  test_batch (&m, name, SAMPLER_EULER, COMPUTE_F32);
   snprintf (name, sizeof name, "repeats/%s", model);
-  test_repeats (s, &m, name);
-  test_prompt_editing (s, &m);
-  test_and (s, &m);
-  test_guidance_one (s, &m);
+  test_repeats (&m, name);
+  test_prompt_editing (&m);
+  test_and (&m);
+  test_guidance_one (&m);
   int f = vae_factor (&pipeline_checkpoint (m.pipeline)->config.vae);
   for (int tile = 24 * f; tile <= 25 * f; tile += f) /* the second has an odd half */
     {
-      test_tiled_decode (s, &m, model, tile);
-      test_tiled_encode (s, &m, model, tile);
+      test_tiled_decode (&m, model, tile);
+      test_tiled_encode (&m, model, tile);
     }
   close_model (&m);
-  test_batch_on_levels (s, model);
-  test_threads (s, model);
-  test_levels (s, model);
+  test_batch_on_levels (model);
+  test_threads (model);
+  test_levels (model);
 }
 
 int
 main (void)
 {
-  const char *source = getenv ("GESSO_SOURCE");
-  Suite s = { .source = source ? source : "." };
-  test_memory_keeps_to_the_plan (&s, "sd15-tiny");
-  test_blend (&s);
-  test_model (&s, "sd15-tiny");
-  test_model (&s, "sdxl-tiny");
-  Model m = open_model (&s, "sd15-tiny", NULL, 1);
-  test_tile_of_job (&s, &m);
+  test_memory_keeps_to_the_plan ("sd15-tiny");
+  test_blend ();
+  test_model ("sd15-tiny");
+  test_model ("sdxl-tiny");
+  Model m = open_model ("sd15-tiny", NULL, 1);
+  test_tile_of_job (&m);
   close_model (&m);
-  printf ("1..%d\n", s.n);
-  return s.n_failed > 0;
+  return tap_end ();
 }

@@ -4,7 +4,6 @@
  * resume; GESSO_SOURCE names the source tree.  Small models with random weights, f32.
  */
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #include "core/mem.h"
 #include "pipelines/digest.h"
 #include "pipelines/pipeline.h"
+#include "support/fixtures.h"
+#include "support/tap.h"
 
 enum
 {
@@ -29,50 +30,18 @@ enum
 
 typedef struct
 {
-  const char *source;
-  int n, n_failed;
-} Suite;
-
-typedef struct
-{
   Backend *backend;
   Pipeline *pipeline;
 } Model;
 
-static void report (Suite *s, bool ok, const char *name, const char *format, ...)
-    __attribute__ ((format (printf, 4, 5)));
-
-static void
-report (Suite *s, bool ok, const char *name, const char *format, ...)
-{
-  char detail[512];
-  va_list args;
-  va_start (args, format);
-  vsnprintf (detail, sizeof detail, format, args);
-  va_end (args);
-  printf ("%s %d - %s%s%s\n", ok ? "ok" : "not ok", ++s->n, name, *detail ? ": " : "", detail);
-  s->n_failed += !ok;
-}
-
-static void
-bail_out (const Status *status)
-{
-  printf ("Bail out! %s\n", status->message);
-  exit (EXIT_FAILURE);
-}
-
 static Model
-open_model (const Suite *s, const char *name)
+open_model (const char *name)
 {
-  char path[2304];
   Status status = { 0 };
   Model m = { .backend = backend_cpu_new (NULL, 1, &status) };
-  snprintf (path, sizeof path, "%s/tests/golden/fixtures/%s", s->source, name);
-  if (m.backend)
-    m.pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = "" },
-                                m.backend, &status);
-  if (!m.pipeline)
-    bail_out (&status);
+  if (!m.backend)
+    tap_bail_out (&status);
+  m.pipeline = fixture_open_or_exit (name, m.backend);
   return m;
 }
 
@@ -129,7 +98,7 @@ new_run (const Model *m, const PipelineJob *job)
   Status status = { 0 };
   PipelineRun *run = pipeline_run_new (m->pipeline, job, &status);
   if (!run)
-    bail_out (&status);
+    tap_bail_out (&status);
   return run;
 }
 
@@ -139,7 +108,7 @@ advance (PipelineRun *run, int n)
   Status status = { 0 };
   for (int i = 0; i < n; i++)
     if (!pipeline_run_advance (run, &status))
-      bail_out (&status);
+      tap_bail_out (&status);
 }
 
 /* To the end and decoded, in the form of pipeline_generate's; frees the run. */
@@ -157,7 +126,7 @@ finish (PipelineRun *run)
   memcpy (r.latents, pipeline_run_latents (run), n * sizeof *r.latents);
   for (int i = 0; i < r.n; i++)
     if (!pipeline_run_decode (run, i, -1, r.rgb + (size_t) i * bytes, &status))
-      bail_out (&status);
+      tap_bail_out (&status);
   pipeline_run_free (run);
   return r;
 }
@@ -168,7 +137,7 @@ generate (const Model *m, const PipelineJob *job)
   PipelineResult r;
   Status status = { 0 };
   if (!pipeline_generate (m->pipeline, job, &r, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
   return r;
 }
 
@@ -176,11 +145,7 @@ generate (const Model *m, const PipelineJob *job)
 static bool
 same (const PipelineResult *a, PipelineResult b)
 {
-  size_t n = (size_t) a->n * (size_t) a->latent_channels * (size_t) a->latent_width *
-             (size_t) a->latent_height;
-  bool equal = a->n == b.n && a->width == b.width && a->height == b.height &&
-               !memcmp (a->latents, b.latents, n * sizeof *a->latents) &&
-               !memcmp (a->rgb, b.rgb, (size_t) a->n * (size_t) a->width * (size_t) a->height * 3);
+  bool equal = results_equal (a, &b);
   pipeline_result_clear (&b);
   return equal;
 }
@@ -205,22 +170,22 @@ restore (PipelineRun *run, const Blob *b)
 {
   Status status = { 0 };
   if (!pipeline_run_restore (run, b->data, b->size, &status))
-    bail_out (&status);
+    tap_bail_out (&status);
 }
 
 /* ---- stopped after each step ---- */
 
 /* After step @k saved and freed with its pipeline, then restored in another. */
 static PipelineResult
-interrupted (const Suite *s, const char *model, const PipelineJob *like, int k, bool *ok)
+interrupted (const char *model, const PipelineJob *like, int k, bool *ok)
 {
-  Model m = open_model (s, model);
+  Model m = open_model (model);
   PipelineRun *run = new_run (&m, like);
   advance (run, k);
   Blob b = save (run);
   pipeline_run_free (run);
   close_model (&m);
-  m = open_model (s, model);
+  m = open_model (model);
   run = new_run (&m, like);
   restore (run, &b);
   *ok = *ok && pipeline_run_step (run) == k;
@@ -231,48 +196,48 @@ interrupted (const Suite *s, const char *model, const PipelineJob *like, int k, 
 }
 
 static void
-test_stopped (Suite *s, const char *model, const PipelineJob *job, const char *what)
+test_stopped (const char *model, const PipelineJob *job, const char *what)
 {
   char name[160];
-  Model m = open_model (s, model);
+  Model m = open_model (model);
   PipelineResult whole = generate (&m, job);
   PipelineRun *run = new_run (&m, job);
   int n = pipeline_run_n_steps (run), n_wrong = 0;
   bool ok = same (&whole, finish (run));
   close_model (&m);
   for (int k = 0; k <= n; k++)
-    n_wrong += !same (&whole, interrupted (s, model, job, k, &ok));
+    n_wrong += !same (&whole, interrupted (model, job, k, &ok));
   snprintf (name, sizeof name, "stopped/%s/%s/%s/%s%s", model, sampler_name (job->sampler),
             job->convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui",
             job->noise == RNG_NV ? "nv" : "cpu", what);
-  report (s, ok && n_wrong == 0, name, "%d of %d differ", n_wrong, n + 1);
+  tap_ok (ok && n_wrong == 0, name, "%d of %d differ", n_wrong, n + 1);
   pipeline_result_clear (&whole);
 }
 
 static void
-test_samplers (Suite *s, const char *model)
+test_samplers (const char *model)
 {
   for (int i = 0; i < SAMPLER_COUNT; i++)
     for (int variant = 0; variant < 4; variant++)
       {
-        Model m = open_model (s, model);
+        Model m = open_model (model);
         PipelineJob job = small_job (&m);
         close_model (&m);
         Convention convention = variant & 1 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
         job.noise = variant & 2 ? RNG_NV : RNG_CPU;
         use_sampler (&job, (SamplerKind) i, convention);
         if (job.sampler != SAMPLER_DPMPP_2M_SDE_HEUN || convention == CONVENTION_COMFYUI)
-          test_stopped (s, model, &job, "");
+          test_stopped (model, &job, "");
       }
 }
 
 static void
-test_pictures (Suite *s, const char *model)
+test_pictures (const char *model)
 {
   for (int variant = 0; variant < 6; variant++)
     {
       static const char *const names[] = { "/from-image", "/masked", "/masked-noise" };
-      Model m = open_model (s, model);
+      Model m = open_model (model);
       PipelineJob job = small_job (&m);
       close_model (&m);
       use_sampler (&job, SAMPLER_DPMPP_SDE,
@@ -281,7 +246,7 @@ test_pictures (Suite *s, const char *model)
       job.denoise = 0.7;
       job.mask = variant / 2 > 0 ? start_mask : NULL;
       job.masked_content = variant / 2 > 1 ? MASKED_LATENT_NOISE : MASKED_ORIGINAL;
-      test_stopped (s, model, &job, names[variant / 2]);
+      test_stopped (model, &job, names[variant / 2]);
     }
 }
 
@@ -307,10 +272,10 @@ sign (Blob *b)
 }
 
 static void
-test_damage (Suite *s, SamplerKind sampler)
+test_damage (SamplerKind sampler)
 {
   char name[96];
-  Model m = open_model (s, "sdxl-tiny");
+  Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   use_sampler (&job, sampler, CONVENTION_COMFYUI);
   PipelineResult whole = generate (&m, &job);
@@ -342,7 +307,7 @@ test_damage (Suite *s, SamplerKind sampler)
   restore (other, &b);
   bool equal = same (&whole, finish (other));
   snprintf (name, sizeof name, "damaged/%s", sampler_name (sampler));
-  report (s, n_accepted == 0 && n_signed == 0 && equal, name,
+  tap_ok (n_accepted == 0 && n_signed == 0 && equal, name,
           "%zu bytes; %zu damaged and %zu signed ones accepted%s", b.size, n_accepted, n_signed,
           equal ? "" : "; the whole one was not taken up");
   mem_free (b.data);
@@ -352,9 +317,9 @@ test_damage (Suite *s, SamplerKind sampler)
 
 /* With a right checksum, whatever the bytes are: no crash, and nothing out of bounds. */
 static void
-test_signed_rubbish (Suite *s)
+test_signed_rubbish (void)
 {
-  Model m = open_model (s, "sd15-tiny");
+  Model m = open_model ("sd15-tiny");
   PipelineJob job = small_job (&m);
   use_sampler (&job, SAMPLER_UNIPC, CONVENTION_COMFYUI);
   job.batch_size = 1;
@@ -388,7 +353,7 @@ test_signed_rubbish (Suite *s)
         n_wrong += !pipeline_run_advance (run, &status);
       mem_free (c.data);
     }
-  report (s, n_wrong == 0, "damaged/signed-rubbish", "%d of 400 refused", n_refused);
+  tap_ok (n_wrong == 0, "damaged/signed-rubbish", "%d of 400 refused", n_refused);
   mem_free (b.data);
   pipeline_run_free (run);
   close_model (&m);
@@ -501,7 +466,7 @@ write_tuned (const char *from, const char *to)
 
 /* A model of the same shapes, as fine-tuned ones are of each other. */
 static void
-test_other_weights (Suite *s, const PipelineJob *job, const Blob *b)
+test_other_weights (const PipelineJob *job, const Blob *b)
 {
   static const char *const parts[] = {
     "model_index.json", "scheduler",   "text_encoder", "text_encoder_2",
@@ -513,7 +478,7 @@ test_other_weights (Suite *s, const PipelineJob *job, const Blob *b)
   };
   const char *file = "unet/diffusion_pytorch_model.safetensors", *tmp = getenv ("TMPDIR");
   char root[PATH_MAX], folder[256], from[PATH_MAX + 512], to[512], unet[512];
-  snprintf (from, sizeof from, "%s/tests/golden/fixtures/sdxl-tiny", s->source);
+  snprintf (from, sizeof from, "%s/tests/golden/fixtures/sdxl-tiny", source_root ());
   snprintf (folder, sizeof folder, "%.200s/gesso-resume-XXXXXX", tmp ? tmp : "/tmp");
   bool ok = realpath (from, root) && mkdtemp (folder);
   snprintf (unet, sizeof unet, "%s/unet", folder);
@@ -529,9 +494,9 @@ test_other_weights (Suite *s, const PipelineJob *job, const Blob *b)
   m.pipeline = pipeline_open (&(PipelineSource){ .model_path = folder, .tokenizers_dir = "" },
                               m.backend, &status);
   if (!m.pipeline)
-    bail_out (&status);
+    tap_bail_out (&status);
   PipelineRun *run = new_run (&m, job);
-  report (s, ok && refuses (run, b->data, b->size), "foreign/model", "%s", "");
+  tap_ok (ok && refuses (run, b->data, b->size), "foreign/model", "%s", "");
   pipeline_run_free (run);
   close_model (&m);
   for (int i = 0; i <= N_PARTS; i++)
@@ -544,7 +509,7 @@ test_other_weights (Suite *s, const PipelineJob *job, const Blob *b)
 }
 
 static void
-test_foreign (Suite *s)
+test_foreign (void)
 {
   static const struct
   {
@@ -564,7 +529,7 @@ test_foreign (Suite *s)
                   { "denoise", other_denoise },
                   { "content", other_content },
                   { "sizes", other_sizes } };
-  Model m = open_model (s, "sdxl-tiny");
+  Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   use_sampler (&job, SAMPLER_EULER_ANCESTRAL, CONVENTION_COMFYUI);
   job.init_rgb = start_rgb;
@@ -581,11 +546,11 @@ test_foreign (Suite *s)
       changes[i].change (&changed);
       run = new_run (&m, &changed);
       snprintf (name, sizeof name, "foreign/%s", changes[i].name);
-      report (s, refuses (run, b.data, b.size), name, "%s", "");
+      tap_ok (refuses (run, b.data, b.size), name, "%s", "");
       pipeline_run_free (run);
     }
   close_model (&m);
-  test_other_weights (s, &job, &b);
+  test_other_weights (&job, &b);
   mem_free (b.data);
 }
 
@@ -627,10 +592,10 @@ watch (Backend *b)
 
 /* Cancelled every few convolutions and gone on each time. */
 static void
-test_cancelled (Suite *s, SamplerKind sampler)
+test_cancelled (SamplerKind sampler)
 {
   char name[96];
-  Model m = open_model (s, "sdxl-tiny");
+  Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   use_sampler (&job, sampler, CONVENTION_COMFYUI);
   PipelineResult whole = generate (&m, &job);
@@ -654,7 +619,7 @@ test_cancelled (Suite *s, SamplerKind sampler)
     }
   bool equal = same (&whole, finish (run));
   snprintf (name, sizeof name, "cancelled/%s", sampler_name (sampler));
-  report (s, equal && n_wrong == 0 && n_cancelled > STEPS, name, "%d times, %d wrong", n_cancelled,
+  tap_ok (equal && n_wrong == 0 && n_cancelled > STEPS, name, "%d times, %d wrong", n_cancelled,
           n_wrong);
   pipeline_result_clear (&whole);
   close_model (&m);
@@ -663,10 +628,10 @@ test_cancelled (Suite *s, SamplerKind sampler)
 /* ---- several on one pipeline ---- */
 
 static void
-test_parked (Suite *s, const char *model)
+test_parked (const char *model)
 {
   char name[96];
-  Model m = open_model (s, model);
+  Model m = open_model (model);
   PipelineJob large = small_job (&m), small = small_job (&m);
   use_sampler (&large, SAMPLER_DPMPP_2M_SDE, CONVENTION_COMFYUI);
   small.prompt = "a horse";
@@ -682,16 +647,16 @@ test_parked (Suite *s, const char *model)
   bool ok = same (&want_small, finish (second));
   ok = same (&want_large, finish (first)) && ok;
   snprintf (name, sizeof name, "parked/%s", model);
-  report (s, ok, name, "%s", "");
+  tap_ok (ok, name, "%s", "");
   pipeline_result_clear (&want_large);
   pipeline_result_clear (&want_small);
   close_model (&m);
 }
 
 static void
-test_order_of_calls (Suite *s)
+test_order_of_calls (void)
 {
-  Model m = open_model (s, "sdxl-tiny");
+  Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   PipelineRun *run = new_run (&m, &job);
   uint8_t *rgb = mem_calloc (SIDE * SIDE, 3);
@@ -700,7 +665,7 @@ test_order_of_calls (Suite *s)
   advance (run, pipeline_run_n_steps (run));
   ok = ok && !pipeline_run_advance (run, &late) && late.code == STATUS_ARGUMENT;
   ok = ok && !pipeline_run_decode (run, BATCH, -1, rgb, &none) && none.code == STATUS_ARGUMENT;
-  report (s, ok, "order-of-calls", "%s", early.message);
+  tap_ok (ok, "order-of-calls", "%s", early.message);
   mem_free (rgb);
   pipeline_run_free (run);
   close_model (&m);
@@ -708,9 +673,9 @@ test_order_of_calls (Suite *s)
 
 /* The next job with the same prompt or picture encodes neither again. */
 static void
-test_cache (Suite *s)
+test_cache (void)
 {
-  Model m = open_model (s, "sdxl-tiny");
+  Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   watch (m.backend);
   job.init_rgb = start_rgb;
@@ -719,13 +684,13 @@ test_cache (Suite *s)
   int n_embeds = spy.n_embeds, n_convs = spy.n_convs;
   PipelineRun *run = new_run (&m, &job);
   bool ok = n_embeds > 0 && spy.n_embeds == n_embeds && spy.n_convs == n_convs;
-  report (s, same (&first, finish (run)) && ok, "cache/same-job", "%s", "");
+  tap_ok (same (&first, finish (run)) && ok, "cache/same-job", "%s", "");
   PipelineJob other = job;
   other.seed++;
   other.steps++;
   other.prompt = "a dog";
   pipeline_run_free (new_run (&m, &other));
-  report (s, spy.n_embeds > n_embeds, "cache/other-prompt", "%s", "");
+  tap_ok (spy.n_embeds > n_embeds, "cache/other-prompt", "%s", "");
   for (int i = 0; i < 20; i++) /* more than it holds */
     {
       char prompt[32];
@@ -735,7 +700,7 @@ test_cache (Suite *s)
     }
   n_embeds = spy.n_embeds;
   run = new_run (&m, &job);
-  report (s, same (&first, finish (run)) && spy.n_embeds > n_embeds, "cache/evicted", "%s", "");
+  tap_ok (same (&first, finish (run)) && spy.n_embeds > n_embeds, "cache/evicted", "%s", "");
   pipeline_result_clear (&first);
   close_model (&m);
 }
@@ -743,25 +708,21 @@ test_cache (Suite *s)
 int
 main (void)
 {
-  Suite s = { .source = getenv ("GESSO_SOURCE") };
-  if (!s.source)
-    s.source = ".";
   make_pictures ();
-  test_samplers (&s, "sdxl-tiny");
-  test_pictures (&s, "sdxl-tiny");
-  test_pictures (&s, "sd15-tiny");
-  test_damage (&s, SAMPLER_EULER_ANCESTRAL);
-  test_damage (&s, SAMPLER_UNIPC);
-  test_signed_rubbish (&s);
-  test_foreign (&s);
-  test_cancelled (&s, SAMPLER_EULER_ANCESTRAL);
-  test_cancelled (&s, SAMPLER_HEUN);
-  test_cancelled (&s, SAMPLER_DPMPP_SDE);
-  test_cancelled (&s, SAMPLER_LCM);
-  test_parked (&s, "sdxl-tiny");
-  test_parked (&s, "sd15-tiny");
-  test_order_of_calls (&s);
-  test_cache (&s);
-  printf ("1..%d\n", s.n);
-  return s.n_failed > 0;
+  test_samplers ("sdxl-tiny");
+  test_pictures ("sdxl-tiny");
+  test_pictures ("sd15-tiny");
+  test_damage (SAMPLER_EULER_ANCESTRAL);
+  test_damage (SAMPLER_UNIPC);
+  test_signed_rubbish ();
+  test_foreign ();
+  test_cancelled (SAMPLER_EULER_ANCESTRAL);
+  test_cancelled (SAMPLER_HEUN);
+  test_cancelled (SAMPLER_DPMPP_SDE);
+  test_cancelled (SAMPLER_LCM);
+  test_parked ("sdxl-tiny");
+  test_parked ("sd15-tiny");
+  test_order_of_calls ();
+  test_cache ();
+  return tap_end ();
 }
