@@ -6,15 +6,12 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "core/mem.h"
-#include "media/video/video.h"
+#include "media/video/film-copy.h"
 
 typedef struct
 {
   const char *input, *output;
-  FilmOptions film;
-  FrameLimits limits;
-  FrameRate fps; /* 0/1 when none was named */
+  FilmCopyOptions copy;
   bool has_format, json, help;
 } Export;
 
@@ -64,8 +61,8 @@ print_help (const char *usage)
 static bool
 parse_chroma (Export *e, const char *text, Status *status)
 {
-  e->film.full_chroma = strcmp (text, "444") == 0;
-  return e->film.full_chroma || strcmp (text, "420") == 0 ||
+  e->copy.film.full_chroma = strcmp (text, "444") == 0;
+  return e->copy.film.full_chroma || strcmp (text, "420") == 0 ||
          status_fail (status, STATUS_ARGUMENT, "--chroma takes 420 or 444, not %.40s.", text);
 }
 
@@ -76,15 +73,15 @@ take_flag (Export *e, int flag, char **argv, Status *status)
     {
     case FLAG_FORMAT:
       e->has_format = true;
-      return film_format_parse (&e->film.format, optarg, status);
+      return film_format_parse (&e->copy.film.format, optarg, status);
     case FLAG_QUALITY:
-      return film_quality_parse (&e->film.quality, optarg, status);
+      return film_quality_parse (&e->copy.film.quality, optarg, status);
     case FLAG_CHROMA:
       return parse_chroma (e, optarg, status);
     case FLAG_FPS:
-      return frame_rate_parse (&e->fps, optarg, status);
+      return frame_rate_parse (&e->copy.rate, optarg, status);
     case FLAG_OVERWRITE:
-      return e->film.overwrite = true;
+      return e->copy.film.overwrite = true;
     case FLAG_JSON:
       return e->json = true;
     case 'h':
@@ -102,9 +99,9 @@ static bool
 parse (Export *e, int argc, char **argv, Status *status)
 {
   int flag;
-  *e = (Export){ .film = { .quality = FILM_STANDARD, .cancel = &cli_cancel },
-                 .limits = { .cancel = &cli_cancel },
-                 .fps = { 0, 1 } };
+  *e = (Export){ .copy = { .film = { .quality = FILM_STANDARD, .cancel = &cli_cancel },
+                           .limits = { .cancel = &cli_cancel },
+                           .rate = { 0, 1 } } };
   opterr = 0;
   while ((flag = getopt_long (argc, argv, ":h", flags, NULL)) != -1)
     if (!take_flag (e, flag, argv, status))
@@ -117,101 +114,35 @@ parse (Export *e, int argc, char **argv, Status *status)
                         "film.mp4.");
   e->input = argv[optind];
   e->output = argv[optind + 1];
-  return e->has_format || film_format_of_path (&e->film.format, e->output, status);
+  return e->has_format || film_format_of_path (&e->copy.film.format, e->output, status);
 }
 
 /* ---- */
 
-typedef struct
-{
-  const Export *e;
-  FrameSource *source;
-  FilmWriter *writer;
-  Progress progress;
-  uint8_t *rgb; /* a frame */
-} Run;
-
 static void
-report_frame (Run *r, int done)
+report_result (const Export *e, const FilmCopied *film)
 {
-  int n = r->source->info.n_frames >= 0 ? r->source->info.n_frames : r->source->n_expected;
-  FrameRate from = r->source->info.rate, to = r->writer->info.rate;
-  int total = n;
-  if (frame_rate_is_valid (from) && frame_rate_is_valid (to))
-    total = (int) ((int64_t) n * from.den * to.num / ((int64_t) from.num * to.den));
-  total = total > done ? total : done;
-  progress_named (&r->progress, "export", done, total);
-}
-
-static bool
-copy_frames (Run *r, Status *status)
-{
-  FrameRate from = r->source->info.rate, to = r->writer->info.rate;
-  bool convert = frame_rate_is_valid (from) && frame_rate_is_valid (to) &&
-                 (int64_t) from.num * to.den != (int64_t) to.num * from.den;
-  for (int k = 0;; k++)
+  if (*film->note && !e->json)
+    fprintf (stderr, "gesso-cli: %s\n", film->note);
+  if (!e->json)
     {
-      bool end = false;
-      int n = convert ? (int) frame_rate_convert (from, to, k) : k;
-      if (!frames_get (r->source, n, r->rgb, &end, status))
-        return false;
-      if (end)
-        return true;
-      if (!film_writer_add (r->writer, r->rgb, status))
-        return false;
-      report_frame (r, k + 1);
-    }
-}
-
-static bool
-choose_rate (const Export *e, const FrameSource *source, FilmInfo *info, Status *status)
-{
-  *info = source->info;
-  if (frame_rate_is_valid (e->fps))
-    info->rate = e->fps;
-  return frame_rate_is_valid (info->rate) || e->film.format == FILM_PNG ||
-         status_fail (status, STATUS_ARGUMENT,
-                      "The %s \"%.300s\" has no frame rate: name one with --fps.",
-                      source->description, e->input);
-}
-
-static bool
-run (Run *r, FilmOptions *options, Status *status)
-{
-  FilmInfo info;
-  r->source = film_open (r->e->input, &r->e->limits, status);
-  if (!r->source || !choose_rate (r->e, r->source, &info, status))
-    return false;
-  options->recipe = media_texts_find (&r->source->texts, "gesso");
-  options->parameters = media_texts_find (&r->source->texts, "parameters");
-  if (!options->parameters)
-    options->parameters = media_texts_find (&r->source->texts, "UserComment");
-  r->rgb = mem_calloc (frames_size_bytes (&info), 1);
-  if (!r->rgb)
-    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
-  r->writer = film_writer_open (r->e->output, &info, options, status);
-  return r->writer && copy_frames (r, status) && film_writer_finish (r->writer, status);
-}
-
-static void
-report_result (const Run *r)
-{
-  const FilmWriter *w = r->writer;
-  if (*w->note && !r->e->json)
-    fprintf (stderr, "gesso-cli: %s\n", w->note);
-  if (!r->e->json)
-    {
-      printf ("%s\n", r->e->output);
+      printf ("%s\n", e->output);
       return;
     }
   printf ("{\"event\": \"result\", \"file\": ");
-  json_print_string (r->e->output);
+  json_print_string (e->output);
   printf (", \"format\": \"%s\", \"encoder\": \"%s\", \"frames\": %d, \"width\": %d, "
           "\"height\": %d, \"rate\": \"%d/%d\", \"note\": ",
-          film_format_info (r->e->film.format)->name, w->encoder, w->info.n_frames, w->info.width,
-          w->info.height, w->info.rate.num, w->info.rate.den);
-  json_print_string (w->note);
+          film_format_info (e->copy.film.format)->name, film->encoder, film->info.n_frames,
+          film->info.width, film->info.height, film->info.rate.num, film->info.rate.den);
+  json_print_string (film->note);
   printf ("}\n");
+}
+
+static void
+report_frame (void *data, int n_done, int n_expected)
+{
+  progress_named (data, "export", n_done, n_expected);
 }
 
 int
@@ -226,19 +157,22 @@ command_export (int argc, char **argv, const char *usage)
       print_help (usage);
       return EXIT_DONE;
     }
-  Run r = { .e = &e };
-  progress_init (&r.progress, e.json, 1);
-  bool ok = run (&r, &e.film, &status);
-  progress_clear_line (&r.progress);
+  Progress progress;
+  FilmCopied film;
+  progress_init (&progress, e.json, 1);
+  e.copy.progress = report_frame;
+  e.copy.data = &progress;
+  bool ok = film_copy (e.input, e.output, &e.copy, &film, &status);
+  progress_clear_line (&progress);
   if (ok)
-    report_result (&r);
-  else if (status.code == STATUS_CANCELLED)
+    {
+      report_result (&e, &film);
+      return EXIT_DONE;
+    }
+  if (status.code == STATUS_CANCELLED)
     {
       status = (Status){ 0 };
       status_fail (&status, STATUS_CANCELLED, "Cancelled; nothing was written.");
     }
-  film_writer_close (r.writer);
-  frames_close (r.source);
-  mem_free (r.rgb);
-  return ok ? EXIT_DONE : cli_fail (&status, e.json);
+  return cli_fail (&status, e.json);
 }
