@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-compat.h"
+#include "app/gesso-export-actions.h"
 #include "app/gesso-grid-dialog.h"
 #include "app/gesso-job-actions.h"
 #include "app/gesso-paths.h"
@@ -329,6 +330,9 @@ gesso_window_actions_add (GessoWindow *window)
   g_action_map_add_action_entries (G_ACTION_MAP (window), entries, G_N_ELEMENTS (entries), window);
   add_setting_actions (window);
   gesso_job_actions_add (G_ACTION_MAP (window), queue_of (window));
+#if GESSO_VIDEO
+  gesso_export_actions_add (window);
+#endif
   add_filmstrip_menu (window);
   GessoCreatePage *page = gesso_window_get_create_page (window);
   g_signal_connect_object (page, "notify::can-generate", G_CALLBACK (update_can_generate), window,

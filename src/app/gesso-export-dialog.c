@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-export-dialog.c - a clip, a film or pictures as a film of another format.
+ *
+ * A form and a page with the progress in one window.  The window stays until the file is there or
+ * the user gives up; what went wrong is said above the form, which keeps what was chosen.
+ */
+#include "app/gesso-export-dialog.h"
+
+#include <glib/gi18n.h>
+
+#include "app/gesso-compat.h"
+#include "app/gesso-exporter.h"
+#include "app/gesso-name.h"
+
+enum
+{
+  LONGEST_ENDING = 6 /* ".gclip"; what is longer belongs to the name */
+};
+
+#define KEY_FORMAT "export-format"
+#define KEY_QUALITY "export-quality"
+#define KEY_FULL_CHROMA "export-full-chroma"
+
+struct _GessoExportDialog
+{
+  AdwWindow parent_instance;
+  GessoWindow *window;
+  char *source, *target;
+  gboolean may_replace; /* the file chooser asked */
+  gboolean target_chosen;
+  int n_done;
+  FilmInfo info;            /* n_frames 0 until the source was looked at */
+  GCancellable *look, *run; /* @run: NULL while nothing is written */
+  GtkWidget *stack, *export, *cancel, *problem, *facts;
+  GtkWidget *format, *quality, *chroma, *chroma_switch, *rate, *rate_entry, *file;
+  GtkWidget *bar, *count;
+};
+
+G_DEFINE_FINAL_TYPE (GessoExportDialog, gesso_export_dialog, ADW_TYPE_WINDOW)
+
+static const char *const format_labels[FILM_N_FORMATS] = {
+  [FILM_H264] = N_ ("MP4, H.264 (plays everywhere)"),
+  [FILM_H265] = N_ ("MP4, H.265"),
+  [FILM_AV1] = N_ ("MP4, AV1"),
+  [FILM_VP9] = N_ ("WebM, VP9"),
+  [FILM_WEBM] = N_ ("WebM, AV1"),
+  [FILM_FFV1] = N_ ("MKV, FFV1 (lossless)"),
+  [FILM_PRORES] = N_ ("MOV, ProRes (for editing)"),
+  [FILM_WEBP] = N_ ("Moving WebP"),
+  [FILM_GIF] = N_ ("GIF"),
+  [FILM_PNG] = N_ ("Folder of PNG pictures"),
+  [FILM_CLIP] = N_ ("Clip of Gesso (lossless)"),
+};
+static const char *const quality_labels[FILM_N_QUALITIES] = { N_ ("Draft"), N_ ("Standard"),
+                                                              N_ ("High") };
+
+/* ---- what was chosen ---- */
+
+static FilmFormat
+chosen_format (GessoExportDialog *self)
+{
+  return (FilmFormat) adw_combo_row_get_selected (ADW_COMBO_ROW (self->format));
+}
+
+static gboolean
+has_quality (FilmFormat format)
+{
+  return format != FILM_FFV1 && format != FILM_GIF && format != FILM_PNG && format != FILM_CLIP;
+}
+
+static gboolean
+has_chroma (FilmFormat format)
+{
+  return film_format_info (format)->needs_gstreamer && format != FILM_FFV1;
+}
+
+static const char *
+rate_text (GessoExportDialog *self)
+{
+  return gtk_editable_get_text (GTK_EDITABLE (self->rate_entry));
+}
+
+/* @base with another ending; where that name is taken, with a number, too. */
+static char *
+propose_target (const char *base, FilmFormat format)
+{
+  g_autofree char *stem = g_strdup (base);
+  char *slash = strrchr (stem, G_DIR_SEPARATOR), *dot = strrchr (stem, '.');
+  if (dot && dot > slash + 1 && strlen (dot) <= LONGEST_ENDING)
+    *dot = '\0';
+  const char *ending = film_format_info (format)->extension;
+  char *path = g_strconcat (stem, ending, NULL);
+  for (int i = 2; g_file_test (path, G_FILE_TEST_EXISTS); i++)
+    {
+      g_free (path);
+      path = g_strdup_printf ("%s %d%s", stem, i, ending);
+    }
+  return path;
+}
+
+/* ---- what is shown ---- */
+
+/* Returns: the caller's; NULL when all is well */
+static char *
+find_problem (GessoExportDialog *self)
+{
+  FrameRate rate;
+  Status status = { 0 };
+  const char *package = NULL;
+  if (!film_can_write (chosen_format (self), &package))
+    return g_strdup_printf (_ ("This format needs the package %s."), package);
+  if (!frame_rate_parse (&rate, rate_text (self), &status))
+    return g_strdup (status.message);
+  return NULL;
+}
+
+static void
+say_problem (GessoExportDialog *self, const char *text)
+{
+  gtk_label_set_label (GTK_LABEL (self->problem), text);
+  gtk_widget_set_visible (self->problem, *text != '\0');
+  if (*text)
+    gesso_compat_announce (self->problem, text);
+}
+
+static void
+show_target (GessoExportDialog *self)
+{
+  g_autofree char *shown = g_filename_display_name (self->target);
+  g_autofree char *escaped = g_markup_escape_text (shown, -1);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->file), escaped);
+}
+
+static void
+update (GessoExportDialog *self)
+{
+  FilmFormat format = chosen_format (self);
+  gtk_widget_set_visible (self->quality, has_quality (format));
+  gtk_widget_set_visible (self->chroma, has_chroma (format));
+  if (self->info.n_frames == 0)
+    return;
+  g_autofree char *problem = find_problem (self);
+  say_problem (self, problem ? problem : "");
+  gtk_widget_set_sensitive (self->export, !problem);
+}
+
+/* A file that was chosen keeps its folder and name, but for the ending. */
+static void
+format_changed (GessoExportDialog *self)
+{
+  g_autofree char *before = g_steal_pointer (&self->target);
+  self->target = propose_target (self->target_chosen ? before : self->source, chosen_format (self));
+  self->may_replace = FALSE;
+  show_target (self);
+  update (self);
+}
+
+static void
+show_facts (GessoExportDialog *self, const char *text)
+{
+  gtk_label_set_label (GTK_LABEL (self->facts), text);
+}
+
+static void
+show_info (GessoExportDialog *self)
+{
+  const FilmInfo *info = &self->info;
+  g_autofree char *name = g_path_get_basename (self->source);
+  g_autofree char *shown = g_filename_display_name (name);
+  g_autofree char *frames =
+      g_strdup_printf (ngettext ("%d frame", "%d frames", (gulong) info->n_frames), info->n_frames);
+  g_autoptr (GString) text = g_string_new (shown);
+  g_string_append_printf (text, "\n%s · %d × %d", frames, info->width, info->height);
+  if (frame_rate_is_valid (info->rate))
+    g_string_append_printf (text, _ (" · %.1f s"),
+                            (double) info->n_frames * info->rate.den / info->rate.num);
+  show_facts (self, text->str);
+}
+
+/* "30000/1001" or "16". */
+static void
+show_rate (GessoExportDialog *self)
+{
+  FrameRate rate = frame_rate_is_valid (self->info.rate) ? self->info.rate : (FrameRate){ 16, 1 };
+  g_autofree char *text = rate.den == 1 ? g_strdup_printf ("%d", rate.num)
+                                        : g_strdup_printf ("%d/%d", rate.num, rate.den);
+  gtk_editable_set_text (GTK_EDITABLE (self->rate_entry), text);
+}
+
+static void
+looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoExportDialog) self = user_data;
+  g_autoptr (GError) error = NULL;
+  FilmInfo info;
+  gboolean ok = gesso_exporter_read_info_finish (result, &info, &error);
+  if (!self->window || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  if (!ok)
+    {
+      show_facts (self, "");
+      say_problem (self, error->message);
+      return;
+    }
+  self->info = info;
+  self->info.n_frames = MAX (info.n_frames, 1);
+  show_info (self);
+  show_rate (self);
+  update (self);
+}
+
+/* ---- writing ---- */
+
+static void
+set_running (GessoExportDialog *self, gboolean running)
+{
+  gtk_stack_set_visible_child_name (GTK_STACK (self->stack), running ? "progress" : "form");
+  gtk_widget_set_visible (self->export, !running);
+  gtk_widget_grab_focus (running ? self->cancel : self->export);
+}
+
+static void
+progress_cb (int n_done, int n_expected, gpointer user_data)
+{
+  GessoExportDialog *self = user_data;
+  if (!self->run)
+    return;
+  self->n_done = n_done;
+  g_autofree char *text = g_strdup_printf (_ ("Frame %d of %d"), n_done, n_expected);
+  gtk_label_set_label (GTK_LABEL (self->count), text);
+  gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (self->bar), (double) n_done / n_expected);
+}
+
+static void
+say_done (GessoExportDialog *self, const FilmCopied *film)
+{
+  g_autofree char *name = g_path_get_basename (self->target);
+  g_autofree char *shown = g_filename_display_name (name);
+  g_autofree char *text = g_strdup_printf (_ ("%s is written."), shown);
+  g_autofree char *all =
+      *film->note ? g_strdup_printf ("%s %s", text, film->note) : g_strdup (text);
+  gesso_window_say (self->window, all);
+}
+
+static void
+done_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoExportDialog) self = user_data;
+  g_autoptr (GError) error = NULL;
+  FilmCopied film;
+  gboolean ok = gesso_exporter_run_finish (result, &film, &error);
+  g_clear_object (&self->run);
+  if (!self->window) /* closed meanwhile, which cancelled it */
+    return;
+  if (ok)
+    {
+      say_done (self, &film);
+      gtk_window_close (GTK_WINDOW (self));
+      return;
+    }
+  set_running (self, FALSE);
+  update (self);
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    say_problem (self, error->message);
+}
+
+static void
+keep_choices (GessoExportDialog *self)
+{
+  GSettings *settings = gesso_window_get_settings (self->window);
+  g_settings_set_string (settings, KEY_FORMAT, film_format_info (chosen_format (self))->name);
+  g_settings_set_string (
+      settings, KEY_QUALITY,
+      film_quality_name ((FilmQuality) adw_combo_row_get_selected (ADW_COMBO_ROW (self->quality))));
+  g_settings_set_boolean (settings, KEY_FULL_CHROMA,
+                          gtk_switch_get_active (GTK_SWITCH (self->chroma_switch)));
+}
+
+void
+gesso_export_dialog_export (GessoExportDialog *self)
+{
+  g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
+  if (self->run || !gesso_export_dialog_is_ready (self))
+    return;
+  Status status = { 0 };
+  FilmFormat format = chosen_format (self);
+  FilmCopyOptions options = {
+    .film = { .format = format,
+              .quality = (FilmQuality) adw_combo_row_get_selected (ADW_COMBO_ROW (self->quality)),
+              .full_chroma =
+                  has_chroma (format) && gtk_switch_get_active (GTK_SWITCH (self->chroma_switch)),
+              .overwrite = self->may_replace },
+  };
+  if (!frame_rate_parse (&options.rate, rate_text (self), &status))
+    return;
+  keep_choices (self);
+  self->run = g_cancellable_new ();
+  self->n_done = 0;
+  gtk_label_set_label (GTK_LABEL (self->count), _ ("Starting…"));
+  gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (self->bar), 0);
+  set_running (self, TRUE);
+  gesso_exporter_run_async (self->source, self->target, &options, progress_cb, self->run, done_cb,
+                            g_object_ref (self));
+}
+
+void
+gesso_export_dialog_cancel (GessoExportDialog *self)
+{
+  g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
+  if (self->run)
+    g_cancellable_cancel (self->run);
+  else
+    gtk_window_close (GTK_WINDOW (self));
+}
+
+static gboolean
+cancel_key_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
+{
+  gesso_export_dialog_cancel (GESSO_EXPORT_DIALOG (widget));
+  return TRUE;
+}
+
+/* ---- the file ---- */
+
+static void
+target_chosen_cb (GFile *file, gpointer user_data)
+{
+  g_autoptr (GessoExportDialog) self = user_data;
+  const char *path = file ? g_file_peek_path (file) : NULL;
+  if (path && self->window)
+    gesso_export_dialog_set_target (self, path, TRUE);
+}
+
+static void
+choose_cb (GessoExportDialog *self)
+{
+  g_autofree char *name = g_path_get_basename (self->target);
+  gesso_compat_choose (GTK_WINDOW (self), GESSO_CHOOSE_SAVE, _ ("Export To"), NULL, name,
+                       target_chosen_cb, g_object_ref (self));
+}
+
+/* A name without the format's ending gets it, and then may be another file than was asked about. */
+void
+gesso_export_dialog_set_target (GessoExportDialog *self, const char *path, gboolean replace)
+{
+  g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self) && path != NULL);
+  const char *ending = film_format_info (chosen_format (self))->extension;
+  gboolean whole = g_str_has_suffix (path, ending);
+  g_free (self->target);
+  self->target = whole ? g_strdup (path) : g_strconcat (path, ending, NULL);
+  self->may_replace = replace && whole;
+  self->target_chosen = TRUE;
+  show_target (self);
+  update (self);
+}
+
+/* ---- building ---- */
+
+static GtkWidget *
+new_combo (const char *title, const char *const *labels, int n)
+{
+  GtkWidget *row = adw_combo_row_new ();
+  g_autoptr (GtkStringList) model = gtk_string_list_new (NULL);
+  for (int i = 0; i < n; i++)
+    gtk_string_list_append (model, _ (labels[i]));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (model));
+  return row;
+}
+
+static GtkWidget *
+new_row (const char *title, const char *subtitle, GtkWidget *suffix)
+{
+  GtkWidget *row = adw_action_row_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
+  gtk_widget_set_valign (suffix, GTK_ALIGN_CENTER);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), suffix);
+  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (row), suffix);
+  gesso_name (suffix, title);
+  return row;
+}
+
+static GtkWidget *
+new_label (const char *css_class)
+{
+  GtkWidget *label = gtk_label_new (NULL);
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_widget_add_css_class (label, css_class);
+  return label;
+}
+
+static GtkWidget *
+new_choices (GessoExportDialog *self)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  AdwPreferencesGroup *rows = ADW_PREFERENCES_GROUP (group);
+  self->format = new_combo (_ ("Format"), format_labels, FILM_N_FORMATS);
+  self->quality = new_combo (_ ("Quality"), quality_labels, FILM_N_QUALITIES);
+  self->chroma_switch = gtk_switch_new ();
+  self->chroma = new_row (_ ("Full colour resolution"),
+                          _ ("Keeps fine coloured lines (4:4:4); fewer programs play it."),
+                          self->chroma_switch);
+  self->rate_entry = gtk_entry_new ();
+  gtk_editable_set_max_width_chars (GTK_EDITABLE (self->rate_entry), 10);
+  gtk_editable_set_width_chars (GTK_EDITABLE (self->rate_entry), 10);
+  self->rate = new_row (_ ("Frames per second"), "", self->rate_entry);
+  GtkWidget *choose = gesso_name_new_button (_ ("C_hoose…"));
+  self->file = new_row (_ ("File"), "", choose);
+  gesso_name (choose, _ ("Choose the file"));
+  adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (self->file), 3);
+  GtkWidget *const all[] = { self->format, self->quality, self->chroma, self->rate, self->file };
+  for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
+    adw_preferences_group_add (rows, all[i]);
+  g_signal_connect_swapped (choose, "clicked", G_CALLBACK (choose_cb), self);
+  g_signal_connect_swapped (self->rate_entry, "changed", G_CALLBACK (update), self);
+  g_signal_connect_swapped (self->rate_entry, "activate", G_CALLBACK (gesso_export_dialog_export),
+                            self);
+  return group;
+}
+
+static GtkWidget *
+new_form (GessoExportDialog *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12);
+  gtk_widget_add_css_class (box, "dialog-body");
+  self->facts = new_label ("dim-label");
+  self->problem = new_label ("error");
+  gtk_widget_set_visible (self->problem, FALSE);
+  gtk_box_append (GTK_BOX (box), self->facts);
+  gtk_box_append (GTK_BOX (box), self->problem);
+  gtk_box_append (GTK_BOX (box), new_choices (self));
+  return box;
+}
+
+/* The form grows when it has something to say. */
+static GtkWidget *
+new_scroll (GtkWidget *child)
+{
+  GtkWidget *scroll = gtk_scrolled_window_new ();
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroll), child);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroll), GTK_POLICY_NEVER,
+                                  GTK_POLICY_AUTOMATIC);
+  gtk_widget_set_vexpand (scroll, TRUE);
+  return scroll;
+}
+
+static GtkWidget *
+new_progress (GessoExportDialog *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12);
+  gtk_widget_add_css_class (box, "dialog-body");
+  gtk_widget_set_valign (box, GTK_ALIGN_CENTER);
+  self->bar = gtk_progress_bar_new ();
+  gesso_name (self->bar, _ ("Export"));
+  self->count = new_label ("numeric");
+  gtk_box_append (GTK_BOX (box), self->bar);
+  gtk_box_append (GTK_BOX (box), self->count);
+  return box;
+}
+
+static GtkWidget *
+new_header (GessoExportDialog *self)
+{
+  GtkWidget *bar = adw_header_bar_new ();
+  adw_header_bar_set_show_start_title_buttons (ADW_HEADER_BAR (bar), FALSE);
+  adw_header_bar_set_show_end_title_buttons (ADW_HEADER_BAR (bar), FALSE);
+  self->cancel = gesso_name_new_button (_ ("_Cancel"));
+  self->export = gesso_name_new_button (_ ("_Export"));
+  gtk_widget_add_css_class (self->export, "suggested-action");
+  gtk_widget_set_sensitive (self->export, FALSE);
+  adw_header_bar_pack_start (ADW_HEADER_BAR (bar), self->cancel);
+  adw_header_bar_pack_end (ADW_HEADER_BAR (bar), self->export);
+  g_signal_connect_swapped (self->cancel, "clicked", G_CALLBACK (gesso_export_dialog_cancel), self);
+  g_signal_connect_swapped (self->export, "clicked", G_CALLBACK (gesso_export_dialog_export), self);
+  return bar;
+}
+
+/* Closed, by whomever: not in dispose, since what runs holds a reference. */
+static void
+gesso_export_dialog_unrealize (GtkWidget *widget)
+{
+  GessoExportDialog *self = GESSO_EXPORT_DIALOG (widget);
+  if (self->run)
+    g_cancellable_cancel (self->run);
+  g_cancellable_cancel (self->look);
+  g_clear_object (&self->window);
+  GTK_WIDGET_CLASS (gesso_export_dialog_parent_class)->unrealize (widget);
+}
+
+static void
+gesso_export_dialog_finalize (GObject *object)
+{
+  GessoExportDialog *self = GESSO_EXPORT_DIALOG (object);
+  g_clear_object (&self->window);
+  g_clear_object (&self->look);
+  g_clear_object (&self->run);
+  g_free (self->source);
+  g_free (self->target);
+  G_OBJECT_CLASS (gesso_export_dialog_parent_class)->finalize (object);
+}
+
+static void
+gesso_export_dialog_class_init (GessoExportDialogClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = gesso_export_dialog_finalize;
+  GTK_WIDGET_CLASS (klass)->unrealize = gesso_export_dialog_unrealize;
+  gtk_widget_class_add_binding (GTK_WIDGET_CLASS (klass), GDK_KEY_Escape, 0, cancel_key_cb, NULL);
+}
+
+static void
+gesso_export_dialog_init (GessoExportDialog *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  self->stack = gtk_stack_new ();
+  gtk_stack_add_named (GTK_STACK (self->stack), new_scroll (new_form (self)), "form");
+  gtk_stack_add_named (GTK_STACK (self->stack), new_progress (self), "progress");
+  gtk_box_append (GTK_BOX (box), new_header (self));
+  gtk_box_append (GTK_BOX (box), self->stack);
+  adw_window_set_content (ADW_WINDOW (self), box);
+  gtk_window_set_title (GTK_WINDOW (self), _ ("Export Film"));
+  gtk_window_set_modal (GTK_WINDOW (self), TRUE);
+  gtk_window_set_default_size (GTK_WINDOW (self), 500, 480);
+}
+
+static void
+recall_choices (GessoExportDialog *self)
+{
+  Status status = { 0 };
+  FilmFormat format = FILM_H264;
+  FilmQuality quality = FILM_STANDARD;
+  GSettings *settings = gesso_window_get_settings (self->window);
+  g_autofree char *format_name = g_settings_get_string (settings, KEY_FORMAT);
+  g_autofree char *quality_name = g_settings_get_string (settings, KEY_QUALITY);
+  if (!film_format_parse (&format, format_name, &status))
+    format = FILM_H264; /* a setting from another version */
+  status = (Status){ 0 };
+  if (!film_quality_parse (&quality, quality_name, &status))
+    quality = FILM_STANDARD;
+  adw_combo_row_set_selected (ADW_COMBO_ROW (self->format), format);
+  adw_combo_row_set_selected (ADW_COMBO_ROW (self->quality), quality);
+  gtk_switch_set_active (GTK_SWITCH (self->chroma_switch),
+                         g_settings_get_boolean (settings, KEY_FULL_CHROMA));
+}
+
+GtkWidget *
+gesso_export_dialog_new (GessoWindow *parent, const char *path)
+{
+  g_return_val_if_fail (GESSO_IS_WINDOW (parent) && path != NULL, NULL);
+  GessoExportDialog *self = g_object_new (GESSO_TYPE_EXPORT_DIALOG, "transient-for", parent, NULL);
+  self->window = g_object_ref (parent);
+  self->source = g_canonicalize_filename (path, NULL);
+  self->look = g_cancellable_new ();
+  recall_choices (self);
+  g_signal_connect_swapped (self->format, "notify::selected", G_CALLBACK (format_changed), self);
+  format_changed (self);
+  show_facts (self, _ ("Looking at the film…"));
+  gesso_exporter_read_info_async (self->source, self->look, looked_cb, g_object_ref (self));
+  return GTK_WIDGET (self);
+}
+
+/* ---- for whoever drives it ---- */
+
+void
+gesso_export_dialog_set_format (GessoExportDialog *self, FilmFormat format)
+{
+  g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
+  adw_combo_row_set_selected (ADW_COMBO_ROW (self->format), format);
+}
+
+void
+gesso_export_dialog_set_rate (GessoExportDialog *self, const char *text)
+{
+  g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
+  gtk_editable_set_text (GTK_EDITABLE (self->rate_entry), text);
+}
+
+const char *
+gesso_export_dialog_get_target (GessoExportDialog *self)
+{
+  g_return_val_if_fail (GESSO_IS_EXPORT_DIALOG (self), NULL);
+  return self->target;
+}
+
+const char *
+gesso_export_dialog_get_problem (GessoExportDialog *self)
+{
+  g_return_val_if_fail (GESSO_IS_EXPORT_DIALOG (self), NULL);
+  return gtk_label_get_label (GTK_LABEL (self->problem));
+}
+
+gboolean
+gesso_export_dialog_is_ready (GessoExportDialog *self)
+{
+  g_return_val_if_fail (GESSO_IS_EXPORT_DIALOG (self), FALSE);
+  return gtk_widget_get_sensitive (self->export);
+}
+
+gboolean
+gesso_export_dialog_is_running (GessoExportDialog *self)
+{
+  g_return_val_if_fail (GESSO_IS_EXPORT_DIALOG (self), FALSE);
+  return self->run != NULL;
+}
+
+int
+gesso_export_dialog_get_n_done (GessoExportDialog *self)
+{
+  g_return_val_if_fail (GESSO_IS_EXPORT_DIALOG (self), 0);
+  return self->n_done;
+}
