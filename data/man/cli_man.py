@@ -33,6 +33,9 @@ Where the program's own data is, when it was moved.
 .B GESSO_MODELS
 Folders to search for models, besides the program's own; colons between them.
 .TP
+.B GESSO_FOLDERS
+The window's list of model folders, when it works with data of its own (gesso --data-dir): its file "folders" there.
+.TP
 .B GESSO_CUDA_MODULE
 The CUDA module (libgesso-cuda.so) to load instead of the installed one.
 .TP

@@ -52,16 +52,21 @@ size_changed_cb (GessoFrameLink *self)
   self->busy = FALSE;
 }
 
+/* A frame that comes out of a file comes with the form that was saved beside it. */
 static void
 frame_changed_cb (GessoFrameLink *self)
 {
-  if (self->busy)
+  if (self->busy || gesso_document_is_restoring (self->document))
     return;
   GessoRect frame = gesso_document_get_frame (self->document);
   int width = frame.width, height = frame.height;
   double share = self->native ? sqrt ((double) width * height) / self->native : 1;
   if (share < LEAST_SHARE || share > LARGEST_SHARE)
     gesso_shape_fit ((double) width / height, self->native, &width, &height);
+  int old_width, old_height;
+  gesso_generate_get_size (self->form, &old_width, &old_height);
+  if (width == old_width && height == old_height)
+    return; /* the model's own size, when it is in force, stays the model's */
   self->busy = TRUE;
   set_number (self->form, "width", width);
   set_number (self->form, "height", height);

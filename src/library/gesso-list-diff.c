@@ -10,8 +10,9 @@
 
 enum
 {
-  MAX_RUNS = 64,   /* beyond that one large change is cheaper for those who listen */
-  FIRST_ADDED = 64 /* of an answer that comes at once: about what a window shows */
+  MAX_RUNS = 64,  /* beyond that one large change is cheaper for those who listen */
+  PIECE = 64,     /* rows of one emission while a grid may make widgets for them: 0.05 ms each */
+  MAX_PIECES = 8, /* then the rest at once: a grid makes widgets for about 400 rows, and no more */
 };
 
 static GHashTable *
@@ -58,6 +59,22 @@ find_runs (const guint64 *old,
   return TRUE;
 }
 
+/* In pieces where many come: the first is applied first, so it stands last. */
+static void
+append_in_pieces (GArray *runs, GessoListRun run)
+{
+  guint n = MIN ((run.n_added + PIECE - 1) / PIECE, MAX_PIECES);
+  for (guint i = n; i-- > 1;)
+    {
+      guint begin = i * PIECE, end = i + 1 < n ? begin + PIECE : run.n_added;
+      GessoListRun piece = { run.position + begin, 0, end - begin, run.from + begin };
+      g_array_append_val (runs, piece);
+    }
+  if (n > 1)
+    run.n_added = PIECE;
+  g_array_append_val (runs, run);
+}
+
 GArray *
 gesso_list_diff_find (GArray *items, const guint64 *wanted, guint n_wanted, gboolean at_once)
 {
@@ -74,17 +91,15 @@ gesso_list_diff_find (GArray *items, const guint64 *wanted, guint n_wanted, gboo
   GessoListRun whole = { head, n_removed, n_added, head };
   if (!n_removed && !n_added)
     return runs;
-  if (!at_once && n_removed && n_added &&
-      find_runs (old + head, n_removed, wanted + head, n_added, head, runs))
-    return runs;
-  g_array_set_size (runs, 0);
-  if (at_once && n_added > FIRST_ADDED)
+  g_autoptr (GArray) scattered = g_array_new (FALSE, FALSE, sizeof (GessoListRun));
+  if (at_once || !n_removed || !n_added ||
+      !find_runs (old + head, n_removed, wanted + head, n_added, head, scattered))
     {
-      GessoListRun rest = { head + FIRST_ADDED, 0, n_added - FIRST_ADDED, head + FIRST_ADDED };
-      g_array_append_val (runs, rest);
-      whole.n_added = FIRST_ADDED;
+      g_array_set_size (scattered, 0);
+      g_array_append_val (scattered, whole);
     }
-  g_array_append_val (runs, whole);
+  for (guint i = 0; i < scattered->len; i++)
+    append_in_pieces (runs, g_array_index (scattered, GessoListRun, i));
   return runs;
 }
 

@@ -26,8 +26,10 @@ void gesso_list_diff (GListModel *list, GArray *items, const guint64 *wanted, gu
 
 /* The same a run at a time, for lists whose listeners have much to do: gesso_list_diff_apply_last()
  * is called until @runs is empty, with the same @wanted.  The last run comes first, so that the
- * positions of the others stay true; in between the list is whole, and partly new.  @at_once: one
- * run. Returns: GessoListRun, the caller's; empty when nothing changed */
+ * positions of the others stay true; in between the list is whole, and partly new.  Many new rows
+ * in one place come in a few runs.  @at_once: what went and came is not looked for in between; the
+ * beginning is exchanged for the new one at once.  Returns: GessoListRun, the caller's; empty when
+ * nothing changed */
 GArray *
 gesso_list_diff_find (GArray *items, const guint64 *wanted, guint n_wanted, gboolean at_once);
 void

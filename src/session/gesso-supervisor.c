@@ -193,6 +193,9 @@ spawn (GessoSupervisor *self, int fd, int lock, GError **error)
       G_SUBPROCESS_FLAGS_STDERR_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
   g_subprocess_launcher_take_fd (launcher, fd, GESSO_IPC_WORKER_FD);
   g_subprocess_launcher_take_fd (launcher, lock, LOCK_FD);
+  /* the library of these data writes it (gesso-library.h); models and adapters are found there */
+  g_autofree char *folders = g_build_filename (self->data_dir, "folders", NULL);
+  g_subprocess_launcher_setenv (launcher, "GESSO_FOLDERS", folders, TRUE);
   const char *argv[] = { self->program, self->backend ? "--backend" : NULL, self->backend, NULL };
   return g_subprocess_launcher_spawnv (launcher, argv, error);
 }

@@ -2,7 +2,8 @@
  * models.c - finding models by name.
  *
  * Models stay where the user keeps them: the program's own folder, $XDG_DATA_HOME/gesso/models, the
- * folders that the window searches (listed in $XDG_DATA_HOME/gesso/folders) and those in
+ * folders that the window searches (listed in $XDG_DATA_HOME/gesso/folders, or in the file that
+ * GESSO_FOLDERS names: a window with data of its own has a list of its own) and those in
  * GESSO_MODELS (colon-separated: ComfyUI's models/checkpoints, Forge's models/Stable-diffusion,
  * ...) are searched, two levels deep.
  */
@@ -36,16 +37,25 @@ add_folder (Folders *f, const char *path)
     snprintf (f->paths[f->n++], GESSO_PATH_SIZE, "%s", path);
 }
 
+static FILE *
+open_folder_list (void)
+{
+  char path[GESSO_PATH_SIZE];
+  const char *own = getenv ("GESSO_FOLDERS"), *xdg = getenv ("XDG_DATA_HOME");
+  const char *home = getenv ("HOME");
+  int n = own && *own ? snprintf (path, sizeof path, "%s", own)
+          : xdg && *xdg
+              ? snprintf (path, sizeof path, "%s/gesso/folders", xdg)
+              : snprintf (path, sizeof path, "%s/.local/share/gesso/folders", home ? home : "");
+  return n < GESSO_PATH_SIZE ? fopen (path, "re") : NULL;
+}
+
 /* What the window's library searches, which it writes down for others. */
 static void
 add_window_folders (Folders *f)
 {
-  char path[GESSO_PATH_SIZE], line[GESSO_PATH_SIZE];
-  const char *xdg = getenv ("XDG_DATA_HOME"), *home = getenv ("HOME");
-  int n = xdg && *xdg
-              ? snprintf (path, sizeof path, "%s/gesso/folders", xdg)
-              : snprintf (path, sizeof path, "%s/.local/share/gesso/folders", home ? home : "");
-  FILE *file = n < GESSO_PATH_SIZE ? fopen (path, "re") : NULL;
+  char line[GESSO_PATH_SIZE];
+  FILE *file = open_folder_list ();
   while (file && fgets (line, sizeof line, file))
     {
       line[strcspn (line, "\n")] = '\0';

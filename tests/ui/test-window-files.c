@@ -7,6 +7,7 @@
  */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <utime.h>
 
 #include "app/gesso-inputs.h"
@@ -313,6 +314,23 @@ test_zoom_is_said_when_room_changes (Fixture *f, gconstpointer unused)
   WAIT (f, zoom_is_said);
 }
 
+/* The list of folders lay where only a worker of the desktop's own session looked for it. */
+static void
+test_worker_finds_models_of_this_library (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *folder = g_build_filename (f->dir, "mine", NULL);
+  g_autofree char *own = g_build_filename (folder, "my own name", NULL);
+  g_autofree char *shipped =
+      g_build_filename (g_getenv ("GESSO_DATA"), "models", "gesso-mini", NULL);
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  g_assert_cmpint (symlink (shipped, own), ==, 0);
+  gesso_form_set_text (f->form, "model", "my own name", NULL);
+  WAIT (f, refused);
+  gesso_library_add_folder (gesso_window_get_library (f->window), folder);
+  gesso_form_set_text (f->form, "steps", "3", NULL); /* so that it is asked again */
+  WAIT (f, allowed);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -324,6 +342,7 @@ main (int argc, char **argv)
   ADD ("drop/folder-on-canvas-says-so", test_drop_folder_on_canvas_says_so);
   ADD ("drop/folder-on-sidebar-says-so", test_drop_folder_on_sidebar_says_so);
   ADD ("folders/pictures-change-at-once", test_pictures_folder_changes_at_once);
+  ADD ("folders/worker-finds-models-of-this-library", test_worker_finds_models_of_this_library);
   ADD ("folders/model-name-must-be-utf8", test_model_name_must_be_utf8);
   ADD ("inputs/swept-but-for-jobs", test_inputs_are_swept_but_for_jobs);
   ADD ("restart/result-goes-to-its-place", test_result_goes_to_its_place_after_a_restart);

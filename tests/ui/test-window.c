@@ -37,6 +37,39 @@ test_first_run_makes_a_picture (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (prompts[0], ==, "a red apple");
 }
 
+static gboolean
+canvas_has_picture (Fixture *f)
+{
+  GessoCanvas *canvas = gesso_stage_get_canvas (gesso_create_page_get_stage (f->page));
+  return gesso_document_has_picture (gesso_canvas_get_document (canvas));
+}
+
+static void
+assert_own_shape (Fixture *f)
+{
+  g_assert_true (gesso_form_is_default (f->form, "width"));
+  g_assert_true (gesso_form_is_default (f->form, "height"));
+}
+
+/* After a restart its frame came before the model's own size, and passed for the user's choice. */
+static void
+test_first_run_picture_leaves_the_shape_alone (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  WAIT (f, has_result);
+  GtkWidget *strip = GTK_WIDGET (gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page)));
+  g_assert_true (gtk_widget_activate_action (strip, "filmstrip.keep", NULL));
+  WAIT (f, canvas_has_picture);
+  assert_own_shape (f);
+  stop (f);
+  start_in (f, f->dir);
+  WAIT (f, canvas_has_picture);
+  WAIT (f, planned);
+  assert_own_shape (f);
+}
+
 /* The window said 5 where the model's own page says 4. */
 static void
 test_first_run_proposes_what_the_model_is_meant_for (Fixture *f, gconstpointer unused)
@@ -684,6 +717,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   gtk_init ();
   ADD ("first-run/makes-a-picture", test_first_run_makes_a_picture);
+  ADD ("first-run/picture-leaves-the-shape-alone", test_first_run_picture_leaves_the_shape_alone);
   ADD ("first-run/proposes-what-the-model-is-meant-for",
        test_first_run_proposes_what_the_model_is_meant_for);
   ADD ("first-run/card-can-be-closed", test_first_run_card_can_be_closed);

@@ -23,6 +23,7 @@ struct _GessoDocument
   guint spill_id;
 
   GessoMaskBrush *stroke;
+  gboolean restoring;                                 /* while its signals are emitted */
   gboolean can_undo, can_redo, has_picture, has_mask; /* as last notified */
 };
 
@@ -308,7 +309,16 @@ gesso_document_take_state (GessoDocument *self, GessoState *state)
   g_free (state);
   gesso_history_clear (self->history);
   g_clear_pointer (&self->before, gesso_plane_free);
+  self->restoring = TRUE;
   tell (self, &(GessoChanges){ { all, all }, TRUE, TRUE });
+  self->restoring = FALSE;
+}
+
+gboolean
+gesso_document_is_restoring (GessoDocument *self)
+{
+  g_return_val_if_fail (GESSO_IS_DOCUMENT (self), FALSE);
+  return self->restoring;
 }
 
 const GessoState *

@@ -170,5 +170,7 @@ void gesso_document_restore_async (GessoDocument *self,
                                    gpointer user_data);
 gboolean gesso_document_restore_finish (GessoDocument *self, GAsyncResult *result, GError **error);
 gboolean gesso_document_restore (GessoDocument *self, GBytes *bytes, GError **error);
+/* Whether the signals that come now tell of that, and of nothing that a user did. */
+gboolean gesso_document_is_restoring (GessoDocument *self);
 
 G_END_DECLS

@@ -109,11 +109,14 @@ class WindowQueue(session.Queue):
 
 
 def torment(queue, rng, counts, n):
-    """Kills until @n were made or the queue has run out."""
+    """Kills until @n were made or the queue has run out.  A window needs a second until it has a worker: without
+    waiting for that nearly all kills would strike windows that have done nothing yet."""
     alive = False
     while sum(counts.values()) < n and not queue.ran_out():
         if not alive:
             queue.begin()
+        if rng.random() < 0.9:
+            wait("a worker", lambda: queue.worker_pid() or queue.ran_out(), session.LONGEST_S)
         if rng.random() < 0.6:
             session.wait_for_write(queue, 1)
             time.sleep(rng.random() ** 2 * 0.02)  # the moment is what is tested, not the time
