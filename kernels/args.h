@@ -2,8 +2,10 @@
  * args.h - what operators hand to kernels: raw pointers, counts and strides, nothing else.
  *
  * Shared by every backend.  Layouts: tokens (N, L, C) and images (N, H, W, C), channels contiguous.
- * Strides count elements.  Activations are f32 on the CPU backend; parameters (weights, biases,
- * norm scales) stay as the checkpoint stores them, quantised or not, possibly unaligned, mapped.
+ * Strides count elements.  Activations are f32 on the CPU backend, as the fields say; a device that
+ * computes in 16 bits (core/device.h) is given pointers to its own memory in the same fields and
+ * reads them as its type, but for those marked "f32 always".  Parameters (weights, biases, norm
+ * scales) stay as the checkpoint stores them, quantised or not, possibly unaligned, mapped.
  * Outputs never overlap inputs unless a field says "may equal".
  */
 #pragma once
@@ -100,9 +102,11 @@ typedef struct
   float *y;                             /* (n, len_q, n_heads * head_dim), contiguous */
   float scale;
   bool causal; /* query i sees keys 0 .. i */
-  /* NULL, or (len_q + len_k - 1, n_heads): query i takes row j - i + len_q - 1 for key j (T5). */
+  /* NULL, or (len_q + len_k - 1, n_heads): query i takes row j - i + len_q - 1 for key j (T5); f32
+   * always. */
   const float *relative_bias;
-  /* NULL, or (n, len_k): one for each key; -INFINITY hides it.  Every query must see a key. */
+  /* NULL, or (n, len_k): one for each key; -INFINITY hides it.  Every query must see a key; f32
+   * always. */
   const float *key_bias;
   Compute compute;
 } AttentionArgs;
@@ -155,8 +159,8 @@ typedef struct
  * x (n, len, n_heads * head_dim), tokens x_stride apart, an entry len * x_stride; head_dim even.
  * Each head is divided by sqrt (mean (x^2) + eps) and multiplied by norm (head_dim), unless there
  * is none.  Then columns 2 j and 2 j + 1 turn: with c, s = table[token][2 j], table[token][2 j +
- * 1], y = (x0 c - x1 s, x1 c + x0 s). table (len, head_dim), shared by all entries and heads; NULL:
- * nothing turns. y: tokens n_heads * head_dim apart, entries y_entry. */
+ * 1], y = (x0 c - x1 s, x1 c + x0 s). table (len, head_dim), f32 always, shared by all entries and
+ * heads; NULL: nothing turns. y: tokens n_heads * head_dim apart, entries y_entry. */
 typedef struct
 {
   int64_t n, len, n_heads, head_dim;
@@ -205,9 +209,8 @@ typedef struct
   float *y;
 } AddArgs;
 
-/* y[i] = s[i % n_s] == 0 ? 0 : x[i] * s[i % n_s]: what is off stays off whatever x is; y may equal
- * x.
- */
+/* y[i] = s[i % n_s] == 0 ? 0 : x[i] * s[i % n_s]: what is off stays off whatever x is; s is
+ * f32 always; y may equal x. */
 typedef struct
 {
   int64_t n, n_s;
@@ -225,12 +228,14 @@ typedef struct
 
 /* y[r] = table[ids[r]] + positions[r % n_positions]; table (n_table, dim), positions
  * (n_positions, dim).
- * ids were checked by the operator. */
+ * ids were checked by the operator and lie in the program's memory. */
 typedef struct
 {
   int64_t n_rows, dim, n_positions;
   const int32_t *ids;
   Param table, positions; /* positions.data may be NULL */
+  bool of_activations;    /* table is what an operator made, without positions */
+  bool in_f32;            /* y is f32 always */
   float *y;
 } EmbedArgs;
 
@@ -261,7 +266,7 @@ typedef struct
 } ResizeArgs;
 
 /* y (n, dim): [cos (t f), sin (t f)], f_i = exp (-ln 10000 * i / (dim / 2)); the angles in f64.
- * times: what t is multiplied by first, in f32 (FLUX: 1000); 0 counts as 1. */
+ * t is f32 always; times: what it is multiplied by first, in f32 (FLUX: 1000); 0 counts as 1. */
 typedef struct
 {
   int64_t n, dim;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-// attention.cu - picks attention-D.cu by the head dimension.
+// attention.cu - picks attention-D.cu by the head dimension; attention-any.cu takes the others.
 #include "common/gk.cuh"
 
 extern "C" int
 gk_attention (const GkAttention *a, void *stream)
 {
-  switch (a->head_dim)
+  bool fits = a->q_stride % 8 == 0 && a->k_stride % 8 == 0 && a->v_stride % 8 == 0;
+  switch (fits ? a->head_dim : 0)
     {
     case 40:
       return gk_attention_40 (a, stream);
@@ -18,6 +19,6 @@ gk_attention (const GkAttention *a, void *stream)
     case 160:
       return gk_attention_160 (a, stream);
     default:
-      return GK_INVALID;
+      return gk_attention_any (a, stream);
     }
 }

@@ -57,6 +57,17 @@ typedef struct
 } GkAdd;
 int gk_add (const GkAdd *a, void *stream);
 
+/* y[i] = s[i % n_s] == 0 ? 0 : x[i] * s[i % n_s]; n a multiple of n_s */
+typedef struct
+{
+  GkType type;
+  int64_t n, n_s;
+  const void *x;
+  const float *s;
+  void *y; /* may equal x */
+} GkScale;
+int gk_scale (const GkScale *a, void *stream);
+
 /* y = x + gate * b; x, b, y (n, n_rows, dim), gate (n, dim), rows gate_stride apart. */
 typedef struct
 {
@@ -317,25 +328,27 @@ typedef struct
 } GkConv;
 int gk_conv (const GkConv *a, void *stream);
 
-/* --- attention.cuh --- */
+/* --- attention.cuh, attention-any.cu --- */
 
 typedef struct
 {
   GkType type;
   int64_t n, n_heads, head_dim, len_q, len_k;
   const void *q, *k, *v;
-  int64_t q_stride, k_stride, v_stride; /* from token to token; multiples of 8 */
+  int64_t q_stride, k_stride, v_stride; /* from token to token */
   void *y;                              /* (n, len_q, n_heads * head_dim) */
   float scale;
   bool causal;
   const float *relative_bias; /* NULL, or (len_q + len_k - 1, n_heads): row j - i + len_q - 1 */
   const float *key_bias;      /* NULL, or (n, len_k) */
 } GkAttention;
-int gk_attention (const GkAttention *a, void *stream); /* head_dim 40, 64, 80, 128 or 160 */
+int gk_attention (const GkAttention *a, void *stream); /* head_dim even, at most 512 */
+/* Strides are multiples of 8. */
 int gk_attention_40 (const GkAttention *a, void *stream);
 int gk_attention_64 (const GkAttention *a, void *stream);
 int gk_attention_80 (const GkAttention *a, void *stream);
 int gk_attention_128 (const GkAttention *a, void *stream);
 int gk_attention_160 (const GkAttention *a, void *stream);
+int gk_attention_any (const GkAttention *a, void *stream); /* any strides */
 
 GK_C_END

@@ -169,6 +169,46 @@ gk_gated (const GkGated *u, void *stream)
   return launch (u->type, a, stream);
 }
 
+// --- rows times a row of f32 ---
+
+struct Scale
+{
+  GkScale u;
+  bool wide;
+};
+
+template <class T> GK_KERNEL (N_THREADS, 1) scale (const GK_CONST Scale a)
+{
+  int64_t per_row = (a.u.n_s + 7) / 8;
+  int64_t piece = (int64_t) gk_block_x () * N_THREADS + gk_thread ();
+  if (!gk_within (piece < a.u.n / a.u.n_s * per_row))
+    return;
+  int64_t column = piece % per_row * 8, at = piece / per_row * a.u.n_s + column;
+  float v[8];
+  gk_read8<T> (v, (const uint16_t *) a.u.x + at, a.u.n_s - column, a.wide);
+  GK_UNROLL
+  for (int i = 0; i < 8; i++)
+    {
+      float s = gk_within (column + i < a.u.n_s) ? a.u.s[column + i] : 0;
+      v[i] = s == 0 ? 0 : v[i] * s;
+    }
+  gk_write8<T> ((uint16_t *) a.u.y + at, v, a.u.n_s - column, a.wide);
+}
+
+extern "C" int
+gk_scale (const GkScale *u, void *stream)
+{
+  Scale a = { *u, gk_is_wide (u->x, u->n_s) && gk_is_wide (u->y, u->n_s) };
+  if (u->n_s <= 0 || u->n % u->n_s)
+    return GK_INVALID;
+  dim3 grid ((uint32_t) gk_ceil_div (u->n / u->n_s * gk_ceil_div (u->n_s, 8), N_THREADS));
+  if (u->n <= 0)
+    return GK_OK;
+  return u->type == GK_TYPE_BF16
+             ? GK_LAUNCH (scale<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a)
+             : GK_LAUNCH (scale<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+}
+
 // --- conversion ---
 
 GK_DEV float

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "backend/cuda-module.h"
-#include "driver.h"
+#include "cuda.h"
 
 enum
 {
@@ -34,7 +34,7 @@ describe (const Driver *d, int device, CudaDevice *out, Status *status)
 /* Finds the @i-th device that has kernels, or counts them all when @i is
  * negative. */
 static int
-find_device (const Driver *d, int i, CudaDevice *out, Status *status)
+find_device (const Driver *d, int i, CudaDevice *out, int *number, Status *status)
 {
   int n = 0, n_usable = 0, device = 0, error = d->count (&n);
   CudaDevice seen = { 0 };
@@ -49,7 +49,10 @@ find_device (const Driver *d, int i, CudaDevice *out, Status *status)
       if (seen.capability < MIN_CAPABILITY)
         continue;
       if (n_usable++ == i)
-        *out = seen;
+        {
+          *out = seen;
+          *number = device;
+        }
     }
   if (!n_usable && status_ok (status))
     status_fail (status, STATUS_UNSUPPORTED,
@@ -66,22 +69,42 @@ count_devices (Status *status)
 {
   CudaDevice unused;
   Status first = { 0 };
+  int number;
   const Driver *d = driver_start (status);
-  int n = d ? find_device (d, -1, &unused, &first) : 0;
+  int n = d ? find_device (d, -1, &unused, &number, &first) : 0;
   if (d && !n)
     status_fail (status, first.code, "%s", first.message);
   return n;
 }
 
 static bool
-describe_device (int i, CudaDevice *device, Status *status)
+take_device (int i, CudaDevice *device, int *number, Status *status)
 {
   Status first = { 0 };
   const Driver *d = driver_start (status);
   if (!d)
     return false;
-  return find_device (d, i, device, &first) > i ||
-         status_fail (status, STATUS_NOT_FOUND, "There is no NVIDIA card %d.", i);
+  int n = find_device (d, i, device, number, &first);
+  if (n == 0)
+    return status_fail (status, first.code, "%s", first.message);
+  return n > i || status_fail (status, STATUS_NOT_FOUND, "There is no NVIDIA card %d.", i);
+}
+
+static bool
+describe_device (int i, CudaDevice *device, Status *status)
+{
+  int number;
+  return take_device (i, device, &number, status);
+}
+
+static Backend *
+new_backend (int i, const CudaOptions *options, Status *status)
+{
+  CudaDevice device;
+  int number;
+  if (!take_device (i, &device, &number, status))
+    return NULL;
+  return cuda_backend_new (driver_start (status), number, options, status);
 }
 
 const CudaModule *gesso_cuda_module (void);
@@ -89,6 +112,7 @@ const CudaModule *gesso_cuda_module (void);
 __attribute__ ((visibility ("default"))) const CudaModule *
 gesso_cuda_module (void)
 {
-  static const CudaModule module = { CUDA_MODULE_ABI, count_devices, describe_device };
+  static const CudaModule module = { CUDA_MODULE_ABI, status_set_translate, count_devices,
+                                     describe_device, new_backend };
   return &module;
 }

@@ -40,15 +40,13 @@ print_cuda_device (const CudaDevice *d, bool json)
 {
   if (!json)
     {
-      printf ("%-5s %s, %.1f GiB, compute capability %d.%d; pictures are still "
-              "made by the CPU\n",
-              "cuda", d->name, (double) d->memory_bytes / (1 << 30), d->capability / 10,
-              d->capability % 10);
+      printf ("%-5s %s, %.1f GiB, compute capability %d.%d\n", "cuda", d->name,
+              (double) d->memory_bytes / (1 << 30), d->capability / 10, d->capability % 10);
       return;
     }
   printf ("{\"kind\": \"cuda\", \"name\": ");
   json_print_string (d->name);
-  printf (", \"memory_bytes\": %lld, \"capability\": %d, \"usable\": false}\n",
+  printf (", \"memory_bytes\": %lld, \"capability\": %d, \"usable\": true}\n",
           (long long) d->memory_bytes, d->capability);
 }
 

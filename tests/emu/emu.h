@@ -77,6 +77,15 @@ void emu_free (void *p);
 /* Back to what emu_alloc gave (@initial NULL), or to these bytes, written by the host. */
 void emu_reset (void *p, const void *initial);
 
+/* Memory that somebody else has made and unmakes, which nothing has written yet, as part of what
+ * kernels may use; and bytes of it that did not come from a kernel. */
+void emu_adopt (void *p, size_t size_bytes, const char *name);
+void emu_abandon (void *p);
+void emu_host_wrote (void *p, size_t size_bytes);
+
+/* Called before each launch (1), whose error it may answer in its place, and after it (0). */
+void emu_set_around (int (*around) (int begins));
+
 /* Fills a GkTensorMap (wrappers.h; less than 256 bytes) of 16-bit elements with a swizzle of 128
  * bytes.  Strides in elements, of dimensions 1 and up. */
 bool emu_tensor_map (void *map,

@@ -301,10 +301,34 @@ shared_limit (int arch)
   return (uint32_t) (arch == 80 ? 163 : arch >= 90 && arch < 120 ? 227 : 99) << 10;
 }
 
+static int (*around) (int begins);
+
+extern "C" void
+emu_set_around (int (*function) (int begins))
+{
+  around = function;
+}
+
+static void
+run_blocks (const EmuLaunch *launch)
+{
+  static uint32_t next_block = 2;
+  machine.launch_first_block = next_block;
+  for (machine.block_z = 0; machine.block_z < launch->grid.z; machine.block_z++)
+    for (machine.block_y = 0; machine.block_y < launch->grid.y; machine.block_y++)
+      for (machine.block_x = 0; machine.block_x < launch->grid.x; machine.block_x++)
+        {
+          machine.block = next_block++;
+          run_block ();
+        }
+}
+
 extern "C" int
 emu_launch (const EmuLaunch *launch)
 {
-  static uint32_t next_block = 2;
+  int error = around ? around (1) : 0;
+  if (error)
+    return error;
   if (!machine.stacks)
     make_machine ();
   machine.launch = launch;
@@ -315,15 +339,8 @@ emu_launch (const EmuLaunch *launch)
               launch->shared_bytes, launch->block.x);
       return 1;
     }
-  machine.launch_first_block = next_block;
-  for (machine.block_z = 0; machine.block_z < launch->grid.z; machine.block_z++)
-    for (machine.block_y = 0; machine.block_y < launch->grid.y; machine.block_y++)
-      for (machine.block_x = 0; machine.block_x < launch->grid.x; machine.block_x++)
-        {
-          machine.block = next_block++;
-          run_block ();
-        }
-  return 0;
+  run_blocks (launch);
+  return around ? around (0) : 0;
 }
 
 extern "C" unsigned char *

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "internal.h"
 
 enum
@@ -74,6 +76,31 @@ emu_reset (void *p, const void *initial)
       }
 }
 
+extern "C" void
+emu_adopt (void *p, size_t size_bytes, const char *name)
+{
+  enum
+  {
+    GRANULE = 2
+  };
+  size_t n = emu_options.check ? size_bytes / GRANULE + 1 : 0;
+  buffers.push_back (new Buffer{ (uintptr_t) p, (uintptr_t) p + size_bytes, NULL, 0, name, GRANULE,
+                                 std::vector<uint32_t> (n, UNWRITTEN),
+                                 std::vector<uint32_t> (n, 0) });
+}
+
+extern "C" void
+emu_abandon (void *p)
+{
+  for (size_t i = 0; i < buffers.size (); i++)
+    if (buffers[i]->from == (uintptr_t) p)
+      {
+        delete buffers[i];
+        buffers.erase (buffers.begin () + (long) i);
+        return;
+      }
+}
+
 static Buffer *
 find_buffer (uintptr_t at)
 {
@@ -86,16 +113,30 @@ find_buffer (uintptr_t at)
   return NULL;
 }
 
-// Constants of the program and the launch's own arguments may be read.
+extern "C" void
+emu_host_wrote (void *p, size_t size_bytes)
+{
+  Buffer *b = find_buffer ((uintptr_t) p);
+  if (!b || b->writer.empty ())
+    return;
+  size_t from = ((uintptr_t) p - b->from) / b->granule_bytes;
+  size_t n = (size_bytes + b->granule_bytes - 1) / b->granule_bytes;
+  std::fill_n (b->writer.begin () + (long) from, n, HOST);
+  std::fill_n (b->reader.begin () + (long) from, n, 0);
+}
+
+// Constants of the program or library that kernels are in, and the launch's own arguments, may be
+// read.
 static bool
 is_constant (uintptr_t at, Access access)
 {
-  extern char __executable_start, end;
+  extern char __ehdr_start __attribute__ ((visibility ("hidden")));
+  extern char end __attribute__ ((visibility ("hidden")));
   uintptr_t arguments = (uintptr_t) machine.launch->arguments;
   if (access != READ)
     return false;
   return at - arguments < machine.launch->arguments_bytes ||
-         (at >= (uintptr_t) &__executable_start && at < (uintptr_t) &end);
+         (at >= (uintptr_t) &__ehdr_start && at < (uintptr_t) &end);
 }
 
 static bool

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * golden.c - whole generations with small models against diffusers' own (cases.json).
  *
- * golden [--level NAME] [--precision f32|bf16] [--case NAME] [--every N] [--family flux];
- * GESSO_SOURCE names the source tree.  --every 5 runs each fifth case: the scalar reference is
- * slow.  --family flux runs flux-cases.json.
+ * golden [--level NAME | --cuda bf16|f16] [--precision f32|bf16] [--case NAME] [--every N]
+ * [--family flux]; GESSO_SOURCE names the source tree.  --every 5 runs each fifth case: the scalar
+ * reference is slow.  --case may come several times.  --family flux runs flux-cases.json.  --cuda
+ * computes on the card, or on what GESSO_CUDA_MODULE offers in its place, in 16 bits.
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -32,6 +33,11 @@ static const double LATENT_TOLERANCE_BF16 = 0.6;
 /* Of the decoded picture against the reference's, in dB. */
 static const double PICTURE_DB_F32 = 50, PICTURE_DB_BF16 = 35;
 
+enum
+{
+  MAX_NAMED = 32
+};
+
 typedef struct
 {
   char fixtures[2048];
@@ -39,7 +45,8 @@ typedef struct
   TensorTable expected;
   Backend *backend;
   Compute compute;
-  const char *only;
+  const char *only[MAX_NAMED];
+  int n_only;
   size_t every;
   int n_passed, n_failed;
   double worst;
@@ -397,6 +404,15 @@ run_case (Golden *g, const Case *c)
   pipeline_free (pipeline);
 }
 
+static bool
+is_wanted (const Golden *g, const char *name)
+{
+  for (int i = 0; i < g->n_only; i++)
+    if (!strcmp (g->only[i], name))
+      return true;
+  return g->n_only == 0;
+}
+
 static void
 run_all (Golden *g, json_object *cases)
 {
@@ -404,7 +420,7 @@ run_all (Golden *g, json_object *cases)
     {
       Case c = { .o = json_object_array_get_idx (cases, i) };
       c.name = text (&c, "name");
-      if (!g->only || !strcmp (g->only, c.name))
+      if (is_wanted (g, c.name))
         run_case (g, &c);
     }
 }
@@ -414,7 +430,7 @@ main (int argc, char **argv)
 {
   Golden g = { .compute = COMPUTE_F32, .every = 1 };
   Status status = { 0 };
-  const char *level = NULL, *source = getenv ("GESSO_SOURCE"), *family = "";
+  const char *level = NULL, *source = getenv ("GESSO_SOURCE"), *family = "", *cuda = NULL;
   char path[2304];
   for (int i = 1; i + 1 < argc; i += 2)
     if (!strcmp (argv[i], "--level"))
@@ -425,13 +441,18 @@ main (int argc, char **argv)
       g.every = (size_t) atoi (argv[i + 1]) + (atoi (argv[i + 1]) < 1);
     else if (!strcmp (argv[i], "--family"))
       family = strcmp (argv[i + 1], "flux") ? "" : "flux-";
-    else if (!strcmp (argv[i], "--case"))
-      g.only = argv[i + 1];
+    else if (!strcmp (argv[i], "--case") && g.n_only < MAX_NAMED)
+      g.only[g.n_only++] = argv[i + 1];
+    else if (!strcmp (argv[i], "--cuda"))
+      cuda = argv[i + 1];
   snprintf (g.fixtures, sizeof g.fixtures, "%s/tests/golden/fixtures", source ? source : ".");
   snprintf (path, sizeof path, "%s/%scases.json", g.fixtures, family);
   json_object *root = json_object_from_file (path), *cases = NULL;
   snprintf (path, sizeof path, "%s/%slatents.safetensors", g.fixtures, family);
-  g.backend = backend_cpu_new (level, 0, &status);
+  if (cuda)
+    g.compute = COMPUTE_BF16;
+  DType type = cuda && !strcmp (cuda, "f16") ? DTYPE_F16 : DTYPE_BF16;
+  g.backend = cuda ? backend_cuda_new (0, 0, type, &status) : backend_cpu_new (level, 0, &status);
   MappedFile file = { 0 };
   table_init (&g.expected, &g.pool);
   bool ok = g.backend && mapped_open (&file, path, &status) &&

@@ -20,7 +20,7 @@ KEYWORDS = ["_", "N_", "C_:1c,2", "NC_:1c,2", "g_dcgettext:2", "g_dngettext:2,3"
 # Of the engine, in which a Status is told in the user's language; as in po/meson.build.
 KEYWORDS += ["status_fail:3", "ctx_fail:3", "notes_add:3", "damaged:3", "status_text", "STATUS_MARK"]
 SENTENCE = re.compile(r'(?<!\w)(?:status_fail|ctx_fail|notes_add|damaged|status_text|STATUS_MARK) \([^;{]*?"')
-ENGINE = ("engine", "worker", "recipe", "media")
+ENGINE = ("backend-cuda", "engine", "worker", "recipe", "media")
 CALL = re.compile(r"(?<![\w.>])(?:_|N_|C_|NC_|n?gettext|g_dn?gettext|g_dc?n?p?gettext2?) ?\((?!text\))")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 

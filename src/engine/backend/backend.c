@@ -9,3 +9,10 @@ backend_free (Backend *b)
   if (b)
     b->free (b);
 }
+
+void
+backend_forget (Backend *b)
+{
+  if (b && b->device.memory)
+    b->device.memory->forget (&b->device);
+}

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "core/device.h"
 #include "core/status.h"
 #include "kernels/args.h"
 
@@ -38,6 +39,7 @@ typedef struct
 /* Backends embed this as their first member. */
 struct Backend
 {
+  Device device; /* first: the Ctx knows no more of a backend */
   BackendOps ops;
   const char *name;          /* "cpu" */
   const char *level;         /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" */
@@ -56,7 +58,20 @@ struct Backend
  */
 Backend *backend_cpu_new (const char *level, int n_threads, Status *status);
 
+/* backend_cuda_new:
+ * @device: of the cards that have kernels, from 0
+ * @memory_limit_bytes: what it may take of the card's memory; 0: what is free, less a reserve
+ * @activation: BF16 or F16
+ *
+ * Fails: what is missing, in one sentence: the module, the driver, a card, memory
+ */
+Backend *
+backend_cuda_new (int device, int64_t memory_limit_bytes, DType activation, Status *status);
+
 /* Shapes only, computes nothing: for planning and for tests of what stands above. */
 Backend *backend_null_new (Status *status);
+
+/* To be called before parameters change or are freed: a device may hold copies of them. */
+void backend_forget (Backend *b);
 
 void backend_free (Backend *b);

@@ -8,11 +8,12 @@
 
 #include <stdint.h>
 
+#include "core/dtype.h"
 #include "core/status.h"
 
 enum
 {
-  CUDA_MODULE_ABI = 1, /* grows when anything here or in backend.h changes */
+  CUDA_MODULE_ABI = 2, /* grows when anything here or in backend.h changes */
   CUDA_NAME_SIZE = 128
 };
 
@@ -25,12 +26,24 @@ typedef struct
 
 typedef struct
 {
+  int64_t memory_limit_bytes; /* 0: what is free, less a reserve */
+  DType activation;           /* BF16 or F16 */
+} CudaOptions;
+
+struct Backend; /* backend/backend.h */
+
+typedef struct
+{
   int abi;
+  /* The module has a status.c of its own: it is given the program's translation. */
+  void (*set_translate) (StatusTranslate translate);
   /* Starts the driver, once.  Returns: how many devices this build has kernels
    * for; 0 and @status says why there is none */
   int (*count_devices) (Status *status);
   /* Device @i of those counted. */
   bool (*describe_device) (int i, CudaDevice *device, Status *status);
+  /* A backend on device @i.  Returns: free with backend_free; NULL and @status */
+  struct Backend *(*new_backend) (int i, const CudaOptions *options, Status *status);
 } CudaModule;
 
 typedef const CudaModule *(*CudaModuleEntry) (void);

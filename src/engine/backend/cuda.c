@@ -3,6 +3,8 @@
  */
 #include "backend/cuda.h"
 
+#include "backend/backend.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
@@ -56,7 +58,10 @@ open_module (const char *path, Status *status)
   CudaModuleEntry entry = (CudaModuleEntry) dlsym (library, CUDA_MODULE_ENTRY);
   const CudaModule *module = entry ? entry () : NULL;
   if (module && module->abi == CUDA_MODULE_ABI)
-    return module;
+    {
+      module->set_translate (status_text);
+      return module;
+    }
   status_fail (status, STATUS_UNSUPPORTED,
                "The CUDA module %s belongs to another version of Gesso: install "
                "both from one "
@@ -74,4 +79,12 @@ cuda_module_load (Status *status)
   if (!module && find_module (path, status))
     module = open_module (path, status);
   return module;
+}
+
+Backend *
+backend_cuda_new (int device, int64_t memory_limit_bytes, DType activation, Status *status)
+{
+  const CudaModule *module = cuda_module_load (status);
+  CudaOptions options = { memory_limit_bytes, activation };
+  return module ? module->new_backend (device, &options, status) : NULL;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/arena.h"
+#include "core/device.h"
 #include "core/guard.h"
 #include "core/mem.h"
 #include "core/plan.h"
@@ -71,6 +72,25 @@ tensor_bytes (const Tensor *t)
   return (size_t) tensor_elements (t) * dtype_size (t->dtype);
 }
 
+void *
+tensor_at (const Tensor *t, int64_t i)
+{
+  return (char *) t->data + i * (int64_t) dtype_size (t->dtype);
+}
+
+/* NULL: the program's own memory is the device's. */
+static const DeviceMemory *
+memory_of (const Ctx *ctx)
+{
+  return ctx->backend ? ((Device *) ctx->backend)->memory : NULL;
+}
+
+DType
+ctx_activation (const Ctx *ctx)
+{
+  return ctx->backend ? ((Device *) ctx->backend)->activation : DTYPE_F32;
+}
+
 Ctx *
 ctx_new (Backend *backend, Compute compute, const atomic_bool *cancel, Status *status)
 {
@@ -91,7 +111,10 @@ ctx_free (Ctx *ctx)
 {
   if (!ctx)
     return;
-  mem_unmap (ctx->memory, ctx->peak_bytes);
+  if (!memory_of (ctx))
+    mem_unmap (ctx->memory, ctx->peak_bytes);
+  else if (ctx->memory)
+    memory_of (ctx)->give_back ((Device *) ctx->backend, ctx->memory);
   arena_clear (&ctx->measured);
   arena_clear (&ctx->running);
   mem_free (ctx->ops);
@@ -120,17 +143,6 @@ new_tensor (Ctx *ctx, DType dtype, int rank, const int64_t *ne)
     return NULL;
   *t = (Tensor){ .dtype = dtype, .rank = rank, .buffer = -1 };
   memcpy (t->ne, ne, (size_t) rank * sizeof *ne);
-  return t;
-}
-
-Tensor *
-ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *data)
-{
-  if (ctx_failed (ctx))
-    return NULL;
-  Tensor *t = new_tensor (ctx, dtype, rank, ne);
-  if (t)
-    t->data = data;
   return t;
 }
 
@@ -233,6 +245,41 @@ ctx_emit (Ctx *ctx, OpRecord record, DType dtype, int rank, const int64_t *ne)
   return ctx->mode == CTX_RUN ? emit_running (ctx, &record, out) : emit_measured (ctx, record, out);
 }
 
+/* On the device's side: a buffer like any other, filled when the operators before it are done. */
+static Tensor *
+copy_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, const float *data)
+{
+  Tensor *t = ctx_emit (ctx, (OpRecord){ .kind = OP_INPUT, .inplace = -1 }, dtype, rank, ne);
+  if (t && t->data)
+    memory_of (ctx)->upload ((Device *) ctx->backend, t->data, dtype, data, tensor_elements (t));
+  return t;
+}
+
+Tensor *
+ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *data)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  if (memory_of (ctx))
+    return copy_input (ctx, dtype, rank, ne, data);
+  Tensor *t = new_tensor (ctx, dtype, rank, ne);
+  if (t)
+    t->data = data;
+  return t;
+}
+
+float *
+ctx_read (Ctx *ctx, const Tensor *t)
+{
+  if (!t || !memory_of (ctx))
+    return t ? t->data : NULL;
+  int64_t n = tensor_elements (t);
+  float *values = arena_alloc (&ctx->running, (size_t) n * sizeof *values, &ctx->status);
+  bool ok = values && memory_of (ctx)->download ((Device *) ctx->backend, values, t->data, t->dtype,
+                                                 n, &ctx->status);
+  return ok ? values : NULL;
+}
+
 void
 ctx_keep (Ctx *ctx, const Tensor *t)
 {
@@ -252,6 +299,19 @@ ctx_plan (Ctx *ctx)
   return ctx->planned;
 }
 
+static bool
+take_memory (Ctx *ctx)
+{
+  if (memory_of (ctx))
+    ctx->memory = memory_of (ctx)->take ((Device *) ctx->backend, ctx->peak_bytes, &ctx->status);
+  else if (!(ctx->memory = mem_map (ctx->peak_bytes)))
+    ctx_fail (
+        ctx, STATUS_NO_MEMORY,
+        "Not enough memory: this step needs %.0f MiB; choose a smaller size or close programs.",
+        (double) ctx->peak_bytes / (1 << 20));
+  return ctx->memory != NULL;
+}
+
 bool
 ctx_begin_run (Ctx *ctx)
 {
@@ -262,14 +322,8 @@ ctx_begin_run (Ctx *ctx)
       ctx_fail (ctx, STATUS_PLAN, "Internal error: a run was started before its plan.");
       return false;
     }
-  if (!ctx->memory && !(ctx->memory = mem_map (ctx->peak_bytes)))
-    {
-      ctx_fail (
-          ctx, STATUS_NO_MEMORY,
-          "Not enough memory: this step needs %.0f MiB; choose a smaller size or close programs.",
-          (double) ctx->peak_bytes / (1 << 20));
-      return false;
-    }
+  if (!ctx->memory && !take_memory (ctx))
+    return false;
   ctx->mode = CTX_RUN;
   ctx->cursor = 0;
   arena_reset (&ctx->running);
@@ -279,6 +333,9 @@ ctx_begin_run (Ctx *ctx)
 bool
 ctx_end_run (Ctx *ctx)
 {
+  Status device = { 0 };
+  if (memory_of (ctx) && !memory_of (ctx)->finish ((Device *) ctx->backend, &device))
+    ctx_fail (ctx, device.code, "%s", device.message);
   if (ctx_failed (ctx))
     return false;
   if (ctx->cancel && atomic_load (ctx->cancel))
@@ -381,6 +438,7 @@ op_kind_name (OpKind kind)
     [OP_RESIZE] = "resize",
     [OP_SINUSOID] = "sinusoid",
     [OP_SCALE] = "scale",
+    [OP_INPUT] = "input",
   };
   return names[kind];
 }

@@ -27,7 +27,7 @@ enum
   OP_MAX_SOURCES = 5
 };
 
-typedef struct Backend Backend; /* backend/backend.h */
+typedef struct Backend Backend; /* backend/backend.h; begins with a Device */
 typedef struct Ctx Ctx;
 
 typedef enum
@@ -57,6 +57,7 @@ typedef enum
   OP_RESIZE,
   OP_SINUSOID,
   OP_SCALE,
+  OP_INPUT, /* on devices with memory of their own: a copy of what the caller gave */
   OP_KIND_COUNT
 } OpKind;
 
@@ -66,7 +67,7 @@ typedef struct
   DType dtype;
   int rank;
   int64_t ne[TENSOR_MAX_RANK];
-  void *data;    /* NULL while measuring */
+  void *data;    /* on the device; NULL while measuring */
   int buffer;    /* index in the plan; -1 for inputs, which belong to the caller */
   size_t offset; /* of a view inside its buffer, bytes */
 } Tensor;
@@ -118,6 +119,18 @@ bool ctx_end_run (Ctx *ctx);
 /* The result outlives the operators that read it (a second output of a model). */
 void ctx_keep (Ctx *ctx, const Tensor *t);
 
+/* ctx_read:
+ *
+ * The values of a result after ctx_end_run, in the program's memory.
+ *
+ * Returns: owned by @ctx until the next run, may be written to; NULL when @t is NULL or the device
+ * has failed (the Ctx's status)
+ */
+float *ctx_read (Ctx *ctx, const Tensor *t);
+
+/* The type of what operators make: F32, or 16 bits on devices that compute in them. */
+DType ctx_activation (const Ctx *ctx);
+
 const Status *ctx_status (const Ctx *ctx);
 Status *ctx_status_mutable (Ctx *ctx);
 bool ctx_failed (const Ctx *ctx);
@@ -147,7 +160,9 @@ Tensor *ctx_emit (Ctx *ctx, OpRecord record, DType dtype, int rank, const int64_
 Tensor *ctx_fail (Ctx *ctx, StatusCode code, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
-/* A tensor over memory of the caller (NULL data is fine while measuring). */
+/* A tensor over f32 memory of the caller (NULL data is fine while measuring), which stays valid
+ * until the run ends.  @dtype: F32, or ctx_activation for what operators take in the device's own
+ * type. */
 Tensor *ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *data);
 
 /* The same bytes under another shape, or a part of them; @offset in bytes. */
@@ -157,3 +172,5 @@ int64_t tensor_elements (const Tensor *t);
 int64_t tensor_rows (const Tensor *t); /* elements / last dimension */
 int64_t tensor_last (const Tensor *t);
 size_t tensor_bytes (const Tensor *t);
+/* Where element @i lies. */
+void *tensor_at (const Tensor *t, int64_t i);

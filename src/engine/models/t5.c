@@ -98,8 +98,7 @@ static Tensor *
 relative_bias (Ctx *ctx, const T5 *t5, const Weight *table, int64_t length)
 {
   int64_t n = 2 * length - 1;
-  Tensor *bias = op_embed (ctx, t5->buckets + T5_MAX_LENGTH - length, 1, n, table, NULL);
-  return op_view (ctx, bias, 2, (int64_t[]){ n, t5->config.n_heads });
+  return op_lookup (ctx, t5->buckets + T5_MAX_LENGTH - length, n, table);
 }
 
 static Tensor *

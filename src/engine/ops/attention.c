@@ -36,7 +36,7 @@ op_attention_biased (Ctx *ctx,
                       .source = { q, k, v, options.relative_bias, options.key_bias },
                       .inplace = -1,
                       .flops = 4.0 * (double) (q->ne[0] * q->ne[1]) * (double) (k->ne[1] * dim) };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, q->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 3, q->ne);
   if (!y || !y->data)
     return y;
   AttentionArgs args = {

@@ -57,7 +57,7 @@ base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
   if (c && (c->rank != 2 || c->ne[0] != args.n || c->ne[1] != args.c_out))
     return ctx_fail (ctx, STATUS_SHAPE, "What is added to the channels of %s does not fit.",
                      w->name);
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 4, ne);
   if (!y || !y->data)
     return y;
   args.x = x->data;

@@ -24,7 +24,7 @@ base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
                       .inplace = add ? 1 : -1,
                       .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in };
   op_record_weight (&record, w);
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, ne);
   if (!y || !y->data)
     return y;
   LinearArgs args = { .n_rows = n_rows,

@@ -21,7 +21,7 @@ op_group_norm (Ctx *ctx, const Tensor *x, Layer norm, int n_groups, float eps, b
                       .source = { x },
                       .inplace = 0,
                       .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   GroupNormArgs args = { .n = x->ne[0],
@@ -51,7 +51,7 @@ op_layer_norm (Ctx *ctx, const Tensor *x, Layer norm, float eps)
                       .source = { x },
                       .inplace = 0,
                       .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   LayerNormArgs args = { .n_rows = tensor_rows (x),
@@ -77,7 +77,7 @@ op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps)
                       .source = { x },
                       .inplace = 0,
                       .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   RmsNormArgs args = { .n_rows = tensor_rows (x),
@@ -104,7 +104,7 @@ op_norm_modulate (
                       .source = { x, modulation },
                       .inplace = 0,
                       .flops = FLOPS_PER_NORMED * (double) tensor_elements (x) };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   NormModulateArgs args = { .n = n,
@@ -112,8 +112,8 @@ op_norm_modulate (
                             .dim = dim,
                             .eps = eps,
                             .x = x->data,
-                            .scale = (const float *) modulation->data + scale,
-                            .shift = (const float *) modulation->data + shift,
+                            .scale = tensor_at (modulation, scale),
+                            .shift = tensor_at (modulation, shift),
                             .modulation_stride = tensor_last (modulation),
                             .y = y->data };
   ctx_backend (ctx)->ops.norm_modulate (ctx_backend (ctx), &args);

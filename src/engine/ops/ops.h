@@ -2,9 +2,9 @@
  * ops.h - the operators models are written in.
  *
  * Each checks shapes, passes through ctx_emit and, when running, hands raw pointers to the backend.
- * All return a tensor owned by the Ctx, f32; NULL once the Ctx has failed, so that model code needs
- * no `if` after every line; a NULL operand means the same.  Failures: SHAPE, CANCELLED, NO_MEMORY,
- * PLAN.
+ * All return a tensor owned by the Ctx, of ctx_activation's type; NULL once the Ctx has failed, so
+ * that model code needs no `if` after every line; a NULL operand means the same.  Failures: SHAPE,
+ * CANCELLED, NO_MEMORY, PLAN.
  */
 #pragma once
 
@@ -56,10 +56,10 @@ Tensor *op_attention (
 typedef struct
 {
   bool causal;
-  float scale; /* of the scores; 0: 1 / sqrt (head size) */
-  const Tensor
-      *relative_bias; /* NULL, or (Lq + Lk - 1, n_heads): row j - i + Lq - 1 for query i, key j */
-  const Tensor *key_bias; /* NULL, or (N, Lk): added for each key; -INFINITY hides it */
+  float scale;                 /* of the scores; 0: 1 / sqrt (head size) */
+  const Tensor *relative_bias; /* NULL, or (Lq + Lk - 1, n_heads) f32: row j - i + Lq - 1 for query
+                                * i, key j */
+  const Tensor *key_bias;      /* NULL, or (N, Lk) f32: added for each key; -INFINITY hides it */
 } AttentionOptions;
 
 /* The same with biases on the scores and a scale of one's own. */
@@ -98,8 +98,8 @@ typedef struct
 
 /* op_rope:
  * @a, @b: joined along tokens in this order; b.x may be NULL
- * @positions: (La + Lb, D / n_heads): for each pair of a head's columns the cosine and sine of the
- *             angle that it turns by; NULL: nothing turns
+ * @positions: (La + Lb, D / n_heads): f32; for each pair of a head's columns the cosine and sine of
+ *             the angle that it turns by; NULL: nothing turns
  *
  * RMSNorm of each head, then rotary positions.  Returns: (N, La + Lb, D)
  */
@@ -118,7 +118,7 @@ op_add_gated (Ctx *ctx, const Tensor *x, const Tensor *y, const Tensor *modulati
 /* @gate: shaped as @x.  Returns: x * f (gate) */
 Tensor *op_gated (Ctx *ctx, UnaryKind kind, const Tensor *x, const Tensor *gate);
 
-/* @s: (C), as many as @x's last dimension.  Returns: x s; 0 where s is 0 */
+/* @s: (C) f32, as many as @x's last dimension.  Returns: x s; 0 where s is 0 */
 Tensor *op_scale (Ctx *ctx, const Tensor *x, const Tensor *s);
 
 /* @x: (..., 2 D) = [a | g].  Returns: (..., D) = a * gelu (g), gelu by erf */
@@ -136,6 +136,9 @@ Tensor *op_embed (Ctx *ctx,
                   int64_t length,
                   const Weight *table,
                   const Weight *positions);
+
+/* Rows of a small table of numbers, which stay f32.  Returns: (n, D) */
+Tensor *op_lookup (Ctx *ctx, const int32_t *ids, int64_t n, const Weight *table);
 
 /* Rows of @x (..., D), counted over all leading dimensions.  Returns: (n, D) */
 Tensor *op_rows (Ctx *ctx, const Tensor *x, const int32_t *rows, int64_t n);
@@ -155,7 +158,7 @@ Tensor *op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);
 /* Nearest-neighbour resize of (N, H, W, C). */
 Tensor *op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w);
 
-/* @t: (N), multiplied by @times first.  Returns: (N, dim), cosines first */
+/* @t: (N) f32, multiplied by @times first.  Returns: (N, dim), cosines first */
 Tensor *op_sinusoid (Ctx *ctx, const Tensor *t, float times, int64_t dim);
 
 /* The same elements under another shape. */

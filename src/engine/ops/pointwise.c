@@ -9,7 +9,7 @@ op_unary (Ctx *ctx, UnaryKind kind, const Tensor *x)
   if (ctx_failed (ctx) || !x)
     return op_operand_missing (ctx);
   OpRecord record = { .kind = OP_UNARY, .source = { x }, .inplace = 0 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   UnaryArgs args = { .kind = kind, .n = tensor_elements (x), .x = x->data, .y = y->data };
@@ -36,7 +36,7 @@ op_add (Ctx *ctx, const Tensor *x, const Tensor *b)
   if (!is_suffix (x, b))
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: the terms of a sum differ in shape.");
   OpRecord record = { .kind = OP_ADD, .source = { x, b }, .inplace = 0 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   AddArgs args = {
@@ -56,7 +56,7 @@ op_add_gated (Ctx *ctx, const Tensor *x, const Tensor *y, const Tensor *modulati
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: the terms of a gated sum do not fit.");
   /* The second is what was just computed, and dies here; the first may live on as a residual. */
   OpRecord record = { .kind = OP_ADD_GATED, .source = { x, y, modulation }, .inplace = 1 };
-  Tensor *sum = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *sum = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!sum || !sum->data)
     return sum;
   AddGatedArgs args = { .n = n,
@@ -64,7 +64,7 @@ op_add_gated (Ctx *ctx, const Tensor *x, const Tensor *y, const Tensor *modulati
                         .dim = dim,
                         .x = x->data,
                         .b = y->data,
-                        .gate = (const float *) modulation->data + gate,
+                        .gate = tensor_at (modulation, gate),
                         .gate_stride = tensor_last (modulation),
                         .y = sum->data };
   ctx_backend (ctx)->ops.add_gated (ctx_backend (ctx), &args);
@@ -79,7 +79,7 @@ op_gated (Ctx *ctx, UnaryKind kind, const Tensor *x, const Tensor *gate)
   if (!op_same_shape (x, gate))
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a gate and its values differ in shape.");
   OpRecord record = { .kind = OP_GATED, .source = { x, gate }, .inplace = 0 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   GatedArgs args = {
@@ -97,7 +97,7 @@ op_scale (Ctx *ctx, const Tensor *x, const Tensor *s)
   if (s->rank != 1 || s->ne[0] != tensor_last (x))
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: scales of another length than a row.");
   OpRecord record = { .kind = OP_SCALE, .source = { x, s }, .inplace = 0 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, x->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, x->ne);
   if (!y || !y->data)
     return y;
   ScaleArgs args = {
@@ -118,7 +118,7 @@ op_geglu (Ctx *ctx, const Tensor *x)
   op_copy_shape (ne, x);
   ne[x->rank - 1] /= 2;
   OpRecord record = { .kind = OP_GEGLU, .source = { x }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, ne);
   if (!y || !y->data)
     return y;
   GegluArgs args = {

@@ -38,10 +38,10 @@ turn (Ctx *ctx,
                     .x_stride = dim,
                     .norm = weight_param (h->norm),
                     .eps = eps,
-                    .y = (float *) y->data + first * dim,
+                    .y = tensor_at (y, first * dim),
                     .y_entry = y->ne[1] * dim };
   if (positions)
-    args.table = (const float *) positions->data + first * head_dim;
+    args.table = tensor_at (positions, first * head_dim);
   ctx_backend (ctx)->ops.rope (ctx_backend (ctx), &args);
 }
 
@@ -62,7 +62,7 @@ op_rope (Ctx *ctx, Heads a, Heads b, int n_heads, float eps, const Tensor *posit
                       .source = { a.x, b.x, positions },
                       .inplace = -1,
                       .flops = FLOPS_PER_TURNED * (double) (ne[0] * ne[1] * ne[2]) };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 3, ne);
   if (!y || !y->data)
     return y;
   turn (ctx, &a, n_heads, eps, positions, y, 0);

@@ -5,13 +5,14 @@
 #include "ops/ops.h"
 #include "ops/private.h"
 
-Tensor *
-op_embed (Ctx *ctx,
-          const int32_t *ids,
-          int64_t n_rows,
-          int64_t length,
-          const Weight *table,
-          const Weight *positions)
+static Tensor *
+emit_embed (Ctx *ctx,
+            DType dtype,
+            const int32_t *ids,
+            int64_t n_rows,
+            int64_t length,
+            const Weight *table,
+            const Weight *positions)
 {
   if (ctx_failed (ctx) || !table)
     return op_operand_missing (ctx);
@@ -26,7 +27,7 @@ op_embed (Ctx *ctx,
   int64_t ne[3] = { n_rows, length, table->ne[1] };
   OpRecord record = { .kind = OP_EMBED, .inplace = -1 };
   op_record_weight (&record, table);
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, ne);
+  Tensor *y = ctx_emit (ctx, record, dtype, 3, ne);
   if (!y || !y->data)
     return y;
   EmbedArgs args = { .n_rows = n_rows * length,
@@ -35,9 +36,28 @@ op_embed (Ctx *ctx,
                      .ids = ids,
                      .table = weight_param (table),
                      .positions = weight_param (positions),
+                     .in_f32 = dtype == DTYPE_F32,
                      .y = y->data };
   ctx_backend (ctx)->ops.embed (ctx_backend (ctx), &args);
   return y;
+}
+
+Tensor *
+op_embed (Ctx *ctx,
+          const int32_t *ids,
+          int64_t n_rows,
+          int64_t length,
+          const Weight *table,
+          const Weight *positions)
+{
+  return emit_embed (ctx, ctx_activation (ctx), ids, n_rows, length, table, positions);
+}
+
+Tensor *
+op_lookup (Ctx *ctx, const int32_t *ids, int64_t n, const Weight *table)
+{
+  Tensor *y = emit_embed (ctx, DTYPE_F32, ids, 1, n, table, NULL);
+  return y ? ctx_view (ctx, y, 2, (int64_t[]){ n, tensor_last (y) }, 0) : NULL;
 }
 
 Tensor *
@@ -51,14 +71,15 @@ op_rows (Ctx *ctx, const Tensor *x, const int32_t *rows, int64_t n)
                        (long long) tensor_rows (x));
   int64_t ne[2] = { n, tensor_last (x) };
   OpRecord record = { .kind = OP_EMBED, .source = { x }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 2, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 2, ne);
   if (!y || !y->data)
     return y;
   EmbedArgs args = { .n_rows = n,
                      .dim = ne[1],
                      .n_positions = 1,
                      .ids = rows,
-                     .table = { .data = x->data, .dtype = DTYPE_F32 },
+                     .table = { .data = x->data, .dtype = (int) x->dtype },
+                     .of_activations = true,
                      .y = y->data };
   ctx_backend (ctx)->ops.embed (ctx_backend (ctx), &args);
   return y;
@@ -75,7 +96,7 @@ op_concat (Ctx *ctx, const Tensor *a, const Tensor *b)
   op_copy_shape (ne, a);
   ne[a->rank - 1] += tensor_last (b);
   OpRecord record = { .kind = OP_CONCAT, .source = { a, b }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, a->rank, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), a->rank, ne);
   if (!y || !y->data)
     return y;
   ConcatArgs args = { .n_rows = tensor_rows (a),
@@ -98,7 +119,7 @@ op_join (Ctx *ctx, const Tensor *a, const Tensor *b)
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: joined tokens differ in width.");
   int64_t ne[3] = { a->ne[0], a->ne[1] + b->ne[1], a->ne[2] };
   OpRecord record = { .kind = OP_CONCAT, .source = { a, b }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 3, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 3, ne);
   if (!y || !y->data)
     return y;
   ConcatArgs args = { .n_rows = ne[0],
@@ -116,10 +137,10 @@ static Tensor *
 emit_copy (Ctx *ctx, const Tensor *x, int64_t first, int64_t stride, CopyArgs args, int64_t *ne)
 {
   OpRecord record = { .kind = OP_COPY, .source = { x }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, x->rank, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, ne);
   if (!y || !y->data)
     return y;
-  args.x = (const float *) x->data + first;
+  args.x = tensor_at (x, first);
   args.x_stride = stride;
   args.y = y->data;
   args.y_stride = args.width;
@@ -137,7 +158,7 @@ op_tokens (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
                      (long long) first, (long long) (first + n), (long long) x->ne[1]);
   int64_t dim = x->ne[2], ne[3] = { x->ne[0], n, dim };
   if (ne[0] == 1)
-    return ctx_view (ctx, x, 3, ne, (size_t) (first * dim) * sizeof (float));
+    return ctx_view (ctx, x, 3, ne, (size_t) (first * dim) * dtype_size (x->dtype));
   return emit_copy (ctx, x, first * dim, x->ne[1] * dim,
                     (CopyArgs){ .n_rows = ne[0], .width = n * dim }, ne);
 }
@@ -167,7 +188,7 @@ op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w)
                      (long long) h);
   int64_t ne[4] = { x->ne[0], h, w, x->ne[3] };
   OpRecord record = { .kind = OP_RESIZE, .source = { x }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 4, ne);
   if (!y || !y->data)
     return y;
   ResizeArgs args = { .n = x->ne[0],
@@ -189,7 +210,7 @@ op_sinusoid (Ctx *ctx, const Tensor *t, float times, int64_t dim)
     return op_operand_missing (ctx);
   int64_t ne[2] = { tensor_elements (t), dim };
   OpRecord record = { .kind = OP_SINUSOID, .source = { t }, .inplace = -1 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 2, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 2, ne);
   if (!y || !y->data)
     return y;
   SinusoidArgs args = { .n = ne[0], .dim = dim, .t = t->data, .times = times, .y = y->data };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backend/backend.h"
 #include "core/mem.h"
 #include "pipelines/digest.h"
 #include "pipelines/pipeline-private.h"
@@ -204,7 +205,12 @@ is_same (const AdapterStrength *a, const AdapterStrength *b)
 }
 
 static bool
-set_strengths (AdapterSet *set, const PipelineAdapter *a, int step, int n_steps, Status *status)
+set_strengths (Pipeline *pipeline,
+               AdapterSet *set,
+               const PipelineAdapter *a,
+               int step,
+               int n_steps,
+               Status *status)
 {
   bool moved = !set->was_set;
   for (int i = 0; i < set->n; i++)
@@ -214,6 +220,8 @@ set_strengths (AdapterSet *set, const PipelineAdapter *a, int step, int n_steps,
       moved |= !is_same (&s, &set->strengths[i]);
       set->strengths[i] = s;
     }
+  if (moved && adapter_stack_merged_bytes (set->stack))
+    backend_forget (pipeline->backend);
   set->version += moved;
   set->was_set = !moved || adapter_stack_set (set->stack, set->strengths, status);
   return set->was_set;
@@ -248,6 +256,7 @@ adapter_set_use (Pipeline *pipeline,
     *moved = false;
   if (before != set)
     {
+      backend_forget (pipeline->backend);
       if (before)
         adapter_stack_unmount (before->stack);
       pipeline->mounted = NULL;
@@ -257,7 +266,7 @@ adapter_set_use (Pipeline *pipeline,
   if (!set)
     return true;
   uint64_t version = set->version;
-  if (!set_strengths (set, adapters, step, n_steps, status))
+  if (!set_strengths (pipeline, set, adapters, step, n_steps, status))
     return false;
   if (moved)
     *moved =

@@ -55,12 +55,11 @@ forward (FluxDenoiser *d, int text, float *modulation)
   Ctx *ctx = d->ctx[text];
   int64_t n = d->base.n_pictures, length = d->text->texts[text].length, rows;
   rows = length + d->shape.n_image;
+  DType type = ctx_activation (ctx);
   const FluxInputs in = {
-    .img = ctx_input (ctx, DTYPE_F32, 3, (int64_t[]){ n, d->shape.n_image, c->in_channels },
-                      d->tokens),
-    .txt =
-        ctx_input (ctx, DTYPE_F32, 3, (int64_t[]){ n, length, c->context_dim }, d->context[text]),
-    .modulation = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ 1, d->modulation_size }, modulation),
+    .img = ctx_input (ctx, type, 3, (int64_t[]){ n, d->shape.n_image, c->in_channels }, d->tokens),
+    .txt = ctx_input (ctx, type, 3, (int64_t[]){ n, length, c->context_dim }, d->context[text]),
+    .modulation = ctx_input (ctx, type, 2, (int64_t[]){ 1, d->modulation_size }, modulation),
     .positions =
         ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ rows, c->head_dim }, d->positions[text]),
     .n_target = d->shape.n_target,
@@ -83,7 +82,8 @@ modulate (Ctx *ctx, const FluxDenoiser *d, const ModulationInputs *in)
   Tensor *t = ctx_input (ctx, DTYPE_F32, 1, &in->n, in->t), *guidance = NULL;
   if (c->has_guidance)
     guidance = ctx_input (ctx, DTYPE_F32, 1, &in->n, in->guidance);
-  Tensor *pooled = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ in->n, c->pooled_dim }, in->pooled);
+  Tensor *pooled =
+      ctx_input (ctx, ctx_activation (ctx), 2, (int64_t[]){ in->n, c->pooled_dim }, in->pooled);
   return flux_modulation (ctx, flux_networks (d->base.pipeline)->flux, t, guidance, pooled);
 }
 
@@ -124,9 +124,10 @@ make_modulation (FluxDenoiser *d, PhasePlan *plan, Status *status)
   else if (ok)
     {
       Tensor *out = ctx_begin_run (ctx) ? modulate (ctx, d, &in) : NULL;
-      ok = ctx_end_run (ctx) || copy_ctx_status (ctx, status);
+      const float *values = ctx_end_run (ctx) ? ctx_read (ctx, out) : NULL;
+      ok = values || copy_ctx_status (ctx, status);
       if (ok)
-        memcpy (d->modulation, out->data,
+        memcpy (d->modulation, values,
                 (size_t) (in.n * d->modulation_size) * sizeof *d->modulation);
     }
   trace_write (ctx, "modulation");
@@ -377,9 +378,9 @@ ask (FluxDenoiser *d,
     return status_fail (status, STATUS_PLAN,
                         "The sampler asked for a time that it had not listed.");
   Tensor *answer = ctx_begin_run (d->ctx[text]) ? forward (d, text, modulation) : NULL;
-  if (!ctx_end_run (d->ctx[text]))
+  const float *tokens = ctx_end_run (d->ctx[text]) ? ctx_read (d->ctx[text], answer) : NULL;
+  if (!tokens)
     return copy_ctx_status (d->ctx[text], status);
-  const float *tokens = answer->data;
   for (int64_t p = 0; p < d->base.n_pictures; p++)
     {
       if (!flux_from_tokens (d->velocity, tokens + p * n_out, d->base.channels, d->base.h,

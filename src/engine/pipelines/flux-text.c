@@ -148,9 +148,10 @@ run (const Encoding *e, Forward forward, PhasePlan *plan, float *out, size_t n, 
   else if (ok)
     {
       Tensor *t = ctx_begin_run (ctx) ? forward (ctx, e) : NULL;
-      ok = ctx_end_run (ctx) || copy_ctx_status (ctx, status);
+      const float *values = ctx_end_run (ctx) ? ctx_read (ctx, t) : NULL;
+      ok = values || copy_ctx_status (ctx, status);
       if (ok)
-        memcpy (out, t->data, n * sizeof *out);
+        memcpy (out, values, n * sizeof *out);
     }
   trace_write (ctx, phase_name (PHASE_TEXT));
   ctx_free (ctx);

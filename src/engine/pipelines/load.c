@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "core/mem.h"
 #include "pipelines/pipeline-private.h"
 
@@ -104,6 +105,7 @@ pipeline_free (Pipeline *pipeline)
     return;
   if (pipeline->networks)
     pipeline->family->close (pipeline);
+  backend_forget (pipeline->backend);
   adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, &(Status){ 0 });
   adapter_set_release (pipeline->last_set);
   adapter_map_free (pipeline->adapter_map);

@@ -25,9 +25,14 @@ linear_preview (const Pipeline *pipeline, const float *x0, int64_t n, uint8_t *r
 /* Returns the decoded (f h, f w, 3) in a new Ctx's arena, or NULL: a preview may fail in silence,
  * because the picture itself does not depend on it. */
 static Ctx *
-tiny_preview (
-    Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, Tensor **out)
+tiny_preview (Pipeline *pipeline,
+              const PipelineJob *job,
+              const float *x0,
+              int64_t h,
+              int64_t w,
+              const float **out)
 {
+  Tensor *decoded = NULL;
   Status status = { 0 };
   int64_t c = tiny_decoder_channels (pipeline->tiny);
   float *z = mem_calloc ((size_t) (c * h * w), sizeof *z);
@@ -38,13 +43,12 @@ tiny_preview (
       nchw_to_nhwc (z, x0, 1, c, h, w);
       for (int pass = 0; pass < 2; pass++)
         {
-          Tensor *in = ctx_input (ctx, DTYPE_F32, 4, (int64_t[]){ 1, h, w, c }, z);
-          *out = tiny_decode (ctx, pipeline->tiny, in);
+          Tensor *in = ctx_input (ctx, ctx_activation (ctx), 4, (int64_t[]){ 1, h, w, c }, z);
+          decoded = tiny_decode (ctx, pipeline->tiny, in);
           if (pass == 0 && !(ctx_plan (ctx) && ctx_begin_run (ctx)))
             break;
         }
-      if (!ctx_end_run (ctx))
-        *out = NULL;
+      *out = ctx_end_run (ctx) ? ctx_read (ctx, decoded) : NULL;
     }
   mem_free (z);
   return ctx;
@@ -55,7 +59,7 @@ pipeline_preview (
     Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, int step)
 {
   int f = 1;
-  Tensor *decoded = NULL;
+  const float *decoded = NULL;
   Ctx *ctx = NULL;
   if (pipeline->tiny)
     {
@@ -66,7 +70,7 @@ pipeline_preview (
   if (rgb)
     {
       for (int64_t i = 0; decoded && i < h * f * w * f * 3; i++)
-        rgb[i] = unit_to_byte (((const float *) decoded->data)[i]);
+        rgb[i] = unit_to_byte (decoded[i]);
       if (!decoded)
         linear_preview (pipeline, x0, h * w, rgb);
       job->preview (job->data, rgb, (int) w * f, (int) h * f, step);

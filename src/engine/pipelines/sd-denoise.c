@@ -42,14 +42,15 @@ forward (SdDenoiser *d)
   const UnetConfig *c = &d->base.pipeline->checkpoint->config.unet;
   int64_t n = d->base.n_pictures * d->n_rows;
   Ctx *ctx = d->base.ctx;
+  DType type = ctx_activation (ctx);
   Tensor *x =
-      ctx_input (ctx, DTYPE_F32, 4, (int64_t[]){ n, d->base.h, d->base.w, c->in_channels }, d->x);
+      ctx_input (ctx, type, 4, (int64_t[]){ n, d->base.h, d->base.w, c->in_channels }, d->x);
   Tensor *t = ctx_input (ctx, DTYPE_F32, 1, &n, d->t);
   Tensor *context =
-      ctx_input (ctx, DTYPE_F32, 3, (int64_t[]){ n, d->text->length, c->context_dim }, d->context);
+      ctx_input (ctx, type, 3, (int64_t[]){ n, d->text->length, c->context_dim }, d->context);
   Tensor *vector = NULL;
   if (c->adm_dim > 0)
-    vector = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, d->vector);
+    vector = ctx_input (ctx, type, 2, (int64_t[]){ n, c->adm_dim }, d->vector);
   return unet_forward (ctx, sd_networks (d->base.pipeline)->unet, x, t, context, vector);
 }
 
@@ -299,9 +300,10 @@ sd_denoise (PipelineDenoiser *denoiser,
   int64_t n = latent_size (d), n_rows = d->base.n_pictures * d->n_rows;
   fill_input (d, x, sigma, timestep);
   Tensor *out = ctx_begin_run (d->base.ctx) ? forward (d) : NULL;
-  if (!ctx_end_run (d->base.ctx))
+  const float *answer = ctx_end_run (d->base.ctx) ? ctx_read (d->base.ctx, out) : NULL;
+  if (!answer)
     return copy_ctx_status (d->base.ctx, status);
-  nhwc_to_nchw (d->out, out->data, n_rows, d->base.channels, d->base.h, d->base.w);
+  nhwc_to_nchw (d->out, answer, n_rows, d->base.channels, d->base.h, d->base.w);
   for (int64_t row = 0; row < n_rows; row++)
     prediction_to_x0 (d->base.job->prediction, d->out + row * n, x + row / d->n_rows * n,
                       d->out + row * n, sigma, n);

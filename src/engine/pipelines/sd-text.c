@@ -45,7 +45,7 @@ forward (Ctx *ctx, const Encoding *e)
   ClipOptions options = clip_options (e);
   int64_t ne[3] = { e->n_rows, CHUNK_LENGTH, e->pipeline->checkpoint->config.clip[e->encoder].dim };
   if (e->embedded)
-    options.embedded = ctx_input (ctx, DTYPE_F32, 3, ne, e->embedded);
+    options.embedded = ctx_input (ctx, ctx_activation (ctx), 3, ne, e->embedded);
   return clip_forward (ctx, sd_networks (e->pipeline)->clip[e->encoder], e->ids, e->n_rows,
                        CHUNK_LENGTH, options);
 }
@@ -131,10 +131,12 @@ run (Ctx *ctx, const Encoding *e, Status *status)
   ClipOutput out = { 0 };
   if (ctx_begin_run (ctx))
     out = forward (ctx, e);
-  if (!ctx_end_run (ctx))
+  float *hidden = ctx_end_run (ctx) ? ctx_read (ctx, out.hidden) : NULL;
+  const float *pooled = hidden ? ctx_read (ctx, out.pooled) : NULL;
+  if (ctx_failed (ctx))
     return copy_ctx_status (ctx, status);
   for (size_t i = 0; i < e->text->prompts.n_texts; i++)
-    if (!store_text (e, i, out.hidden->data, out.pooled ? out.pooled->data : NULL, status))
+    if (!store_text (e, i, hidden, pooled, status))
       return false;
   return true;
 }

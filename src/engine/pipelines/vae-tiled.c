@@ -46,7 +46,7 @@ static Tensor *
 forward (VaePass *p, float *input)
 {
   int64_t ne[4] = { 1, p->y.size, p->x.size, p->c_in };
-  Tensor *in = ctx_input (p->ctx, DTYPE_F32, 4, ne, input);
+  Tensor *in = ctx_input (p->ctx, ctx_activation (p->ctx), 4, ne, input);
   Tensor *out = p->direction == DECODE ? vae_decode (p->ctx, p->pipeline->vae, in)
                                        : vae_encode (p->ctx, p->pipeline->vae, in);
   return out;
@@ -75,12 +75,13 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
       {
         copy_tile (p, tile, input, iy, ix);
         Tensor *out = ctx_begin_run (p->ctx) ? forward (p, tile) : NULL;
-        if (!ctx_end_run (p->ctx))
+        const float *values = ctx_end_run (p->ctx) ? ctx_read (p->ctx, out) : NULL;
+        if (!values)
           {
             copy_ctx_status (p->ctx, status);
             break;
           }
-        tile_blend_add (blend, &out_y, iy, &out_x, ix, out->data);
+        tile_blend_add (blend, &out_y, iy, &out_x, ix, values);
         if (p->job->progress)
           p->job->progress (p->job->data, phase, ++done, n_tiles);
       }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
- * attention.c - cases of kernels/cuda/attention.cuh, for every head dimension.
+ * attention.c - cases of kernels/cuda/attention.cuh for every head dimension, and of
+ * attention-any.cu.
  */
 #include "check.h"
+
+enum
+{
+  MAX_DIM = 512
+};
 
 typedef struct
 {
@@ -58,7 +64,7 @@ score (const Exact *e, int64_t batch, int64_t head, int64_t i, int64_t j)
 }
 
 /* Query @index of all entries and heads.  Weights are rounded to 16 bits: an error is relative to
- * the sum of |weight value|; and no f16 weight is more exact than 2^-25. */
+ * the sum of |weight value|; and no f16 weight is more exact than 2^-25, none at all than 2^-126. */
 static void
 attend_exactly (const Exact *e, int64_t index, Output *o)
 {
@@ -66,7 +72,7 @@ attend_exactly (const Exact *e, int64_t index, Output *o)
   int64_t batch = index / s->len_q / s->n_heads, head = index / s->len_q % s->n_heads;
   int64_t i = index % s->len_q, width = s->n_heads * e->head_dim;
   int64_t at = (batch * s->len_q + i) * width + head * e->head_dim;
-  double maximum = -INFINITY, total = 0, sum[160] = { 0 }, size[160] = { 0 };
+  double maximum = -INFINITY, total = 0, sum[MAX_DIM] = { 0 }, size[MAX_DIM] = { 0 };
   for (int64_t j = 0; j < s->len_k; j++)
     maximum = fmax (maximum, score (e, batch, head, i, j));
   for (int64_t j = 0; j < s->len_k; j++)
@@ -77,7 +83,7 @@ attend_exactly (const Exact *e, int64_t index, Output *o)
       for (int64_t d = 0; d < e->head_dim; d++)
         {
           sum[d] += weight * v[d];
-          size[d] += (weight + (o->type == OUT_F16 ? 512 * 0x1p-25 : 0)) * fabs (v[d]);
+          size[d] += (weight + (o->type == OUT_F16 ? 512 * 0x1p-25 : 64 * 0x1p-126)) * fabs (v[d]);
         }
     }
   for (int64_t d = 0; d < e->head_dim; d++)
@@ -90,7 +96,8 @@ attend_exactly (const Exact *e, int64_t index, Output *o)
 static void
 check_one (Check *c, GkType type, int64_t head_dim, const Shape *s)
 {
-  int64_t width = s->n_heads * head_dim, kv_stride = 2 * width, q_stride = width + 8;
+  int64_t width = s->n_heads * head_dim, kv_stride = 2 * width;
+  int64_t q_stride = width + (head_dim % 8 ? 2 : 8);
   if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lldx%lld%s%s%s%s", check_type_name (type),
                     (long long) s->n, (long long) s->n_heads, (long long) s->len_q,
                     (long long) s->len_k, (long long) head_dim, s->causal ? "/causal" : "",
@@ -138,6 +145,7 @@ void
 check_attention (Check *c)
 {
   static const int64_t head_dims[] = { 40, 64, 80, 128, 160 };
+  static const int64_t other_dims[] = { 12, 96, 512 };
   static const Shape shapes[] = {
     { 1, 2, 70, 77, false, false, false, 1 },
     { 2, 1, 33, 130, false, true, true, 1 },
@@ -148,4 +156,8 @@ check_attention (Check *c)
     for (int d = 0; d < COUNT (head_dims); d++)
       for (int i = 0; i < (check_is_full (c) ? COUNT (shapes) : d == 1 ? COUNT (shapes) : 2); i++)
         check_one (c, (GkType) type, head_dims[d], &shapes[i]);
+  for (int type = 0; type <= GK_TYPE_F16; type++)
+    for (int d = 0; d < COUNT (other_dims); d++)
+      for (int i = 0; i < (d < 2 ? COUNT (shapes) : 1); i++)
+        check_one (c, (GkType) type, other_dims[d], &shapes[i]);
 }

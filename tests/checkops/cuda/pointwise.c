@@ -24,6 +24,12 @@ run_add (const void *args, void *stream)
 }
 
 static int
+run_scale (const void *args, void *stream)
+{
+  return gk_scale (args, stream);
+}
+
+static int
 run_add_gated (const void *args, void *stream)
 {
   return gk_add_gated (args, stream);
@@ -93,6 +99,22 @@ check_add_gated (Check *c, GkType type, int64_t n, int64_t n_rows, int64_t dim)
 }
 
 static void
+check_scale (Check *c, GkType type, int64_t n, int64_t n_s)
+{
+  if (!check_begin (c, "scale/%s/%lldby%lld", check_type_name (type), (long long) n,
+                    (long long) n_s))
+    return;
+  Values x = check_values (c, type, n, 1, 0), s = check_floats (c, n_s, 1, 0);
+  for (int64_t i = 0; i < n_s; i += 3)
+    s.host[i] = 0;
+  s.device = check_upload (c, s.host, (size_t) n_s * sizeof *s.host, "s");
+  Output y = check_output (c, (OutType) type, n, NULL);
+  ref_scale (&(ScaleArgs){ .n = n, .n_s = n_s, .x = x.host, .s = s.host, .y = y.exact });
+  GkScale args = { type, n, n_s, x.device, s.device, y.device };
+  check_end (c, run_scale, &args, &y);
+}
+
+static void
 check_gated (Check *c, GkType type, int64_t n_rows, int64_t dim)
 {
   if (!check_begin (c, "geglu/%s/%lldx%lld", check_type_name (type), (long long) n_rows,
@@ -138,6 +160,8 @@ check_pointwise (Check *c)
       check_add (c, (GkType) type, 320, 320);
       check_add (c, (GkType) type, 13 * 77, 77);
       check_add (c, (GkType) type, 40 * 72, 72);
+      check_scale (c, (GkType) type, 5 * 64, 64);
+      check_scale (c, (GkType) type, 700 * 9, 9);
       check_add_gated (c, (GkType) type, 2, 5, 64);
       check_add_gated (c, (GkType) type, 3, 2, 37);
       check_gated (c, (GkType) type, 9, 40);

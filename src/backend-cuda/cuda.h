@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * cuda.h - the CUDA backend's insides.  Private to this folder.
+ *
+ * Everything is queued on one stream, `compute`; parameters come by another, `copies`, and events
+ * order the two.  The first failure is kept in `status`: from then on nothing is queued, and the
+ * Ctx hears of it at its next finish or download.
+ */
+#pragma once
+
+#include "backend/backend.h"
+#include "backend/cuda-module.h"
+#include "driver.h"
+#include "kernels/cuda/launch.h"
+
+/* Physical memory under a range of addresses of its own. */
+typedef struct
+{
+  DriverPointer address; /* 0: there is none */
+  DriverPage *pages;
+  size_t n_pages, n_mapped;
+} CudaBlock;
+
+enum
+{
+  STAGING_BUFFERS = 4,
+  STAGING_BYTES = 4 << 20, /* each; pinned memory in all: 16 MiB */
+  MAX_ARENAS = 16          /* of the Ctx that are alive at once */
+};
+
+/* Pinned memory through which all bytes pass; a buffer is free once its copy is done. */
+typedef struct
+{
+  void *memory;
+  DriverEvent done;
+  bool in_flight;
+} CudaStaging;
+
+typedef struct CudaWeights CudaWeights;
+
+typedef struct
+{
+  Backend base; /* first */
+  const Driver *driver;
+  int device; /* the driver's number */
+  DriverContext context;
+  DriverStream compute, copies;
+  GkType type; /* of activations */
+  Status status;
+
+  /* memory.c */
+  size_t page_bytes, max_pages, n_pages; /* n_pages: made and not freed */
+  DriverPage *free_pages;
+  size_t n_free, free_capacity;
+  CudaBlock arenas[MAX_ARENAS];
+  CudaBlock scratch;
+  size_t scratch_bytes;
+
+  CudaStaging staging[STAGING_BUFFERS];
+  int next_staging;
+
+  CudaWeights *weights;
+} CudaBackend;
+
+/* Whether work can be queued still; records what the driver answered otherwise.  @doing: ends the
+ * sentence "... while ..." and is given to status_text. */
+bool cuda_works (CudaBackend *b, int error, const char *doing);
+static inline bool
+cuda_failed (const CudaBackend *b)
+{
+  return b->status.code != STATUS_OK;
+}
+
+/* --- memory.c --- */
+
+bool cuda_memory_open (CudaBackend *b, int64_t limit_bytes, Status *status);
+void cuda_memory_close (CudaBackend *b);
+/* Reserves addresses and puts pages under them; parameters make room when there are too few.
+ * Fails: NO_MEMORY, with a sentence for the user */
+bool cuda_map (CudaBackend *b, CudaBlock *block, size_t size_bytes, Status *status);
+/* Its pages can be used again; nothing that is queued may read it still. */
+void cuda_unmap (CudaBackend *b, CudaBlock *block);
+/* Whether a block of that size could be mapped without moving anything else. */
+bool cuda_has_room (const CudaBackend *b, size_t size_bytes);
+/* Memory for the length of one operator; NULL after failure. */
+void *cuda_scratch (CudaBackend *b, size_t size_bytes);
+
+/* --- staging.c --- */
+
+bool cuda_staging_open (CudaBackend *b, Status *status);
+void cuda_staging_close (CudaBackend *b);
+/* Fills @n bytes that begin @offset bytes behind the copy's first. */
+typedef void (*CudaFill) (void *data, void *out, size_t offset_bytes, size_t n_bytes);
+/* Queues a copy to the device in pieces of at most STAGING_BYTES, @unit_bytes never cut. */
+bool cuda_copy_in (CudaBackend *b,
+                   DriverStream stream,
+                   DriverPointer to,
+                   size_t size_bytes,
+                   size_t unit_bytes,
+                   CudaFill fill,
+                   void *data);
+bool cuda_copy_out (CudaBackend *b, void *to, DriverPointer from, size_t size_bytes);
+
+/* --- weights.c --- */
+
+typedef enum
+{
+  CUDA_ROWS,     /* elements in order, in the activations' type */
+  CUDA_F32,      /* elements in order, f32 */
+  CUDA_CONV,     /* (c_out, kernel, kernel, ceil8 (c_in)), in the activations' type */
+  CUDA_BLOCKS,   /* as the file has them */
+  CUDA_SCALES_64 /* a scale for each 64 elements, f32 */
+} CudaLayout;
+
+typedef struct
+{
+  CudaLayout layout;
+  int64_t n; /* elements */
+  int64_t c_out, c_in;
+  int kernel; /* CUDA_CONV */
+} CudaShape;
+
+bool cuda_weights_open (CudaBackend *b, Status *status);
+void cuda_weights_close (CudaBackend *b);
+/* cuda_weight:
+ * @p: where the parameter lies in the program's memory; data NULL: there is none
+ *
+ * Brings it to the device unless it is there, in its place in the order of use.
+ *
+ * Returns: valid for what is queued until cuda_weights_used; NULL without data or after failure
+ */
+const void *cuda_weight (CudaBackend *b, const Param *p, CudaShape shape);
+/* All that reads the parameters asked for since the last call has been queued. */
+void cuda_weights_used (CudaBackend *b);
+/* Frees one resident piece.  Returns: false when all that is left is in use */
+bool cuda_weights_make_room (CudaBackend *b);
+void cuda_weights_forget (CudaBackend *b);
+
+/* --- ops.c --- */
+
+extern const BackendOps cuda_ops;
+
+/* --- backend.c --- */
+
+Backend *
+cuda_backend_new (const Driver *driver, int device, const CudaOptions *options, Status *status);

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * ops.c - the table of operators: each finds its parameters on the card and launches a kernel.
+ *
+ * Factors and activations have 16 bits and sums are f32, whatever Compute says.
+ */
+#include "core/blocks.h"
+#include "core/mem.h"
+#include "cuda.h"
+
+/* Ends an operator: what it read may be replaced behind it. */
+static void
+launched (CudaBackend *b, int error)
+{
+  cuda_works (b, error, STATUS_MARK ("it computed"));
+  cuda_weights_used (b);
+}
+
+static const float *
+floats_of (CudaBackend *b, const Param *p, int64_t n)
+{
+  return cuda_weight (b, p, (CudaShape){ .layout = CUDA_F32, .n = n });
+}
+
+/* ---- products ---- */
+
+/* Whether a kernel decodes rows of @p on the fly; else they are kept in 16 bits. */
+static GkWeightFormat
+format_of (const Param *p, int64_t n_in)
+{
+  enum
+  {
+    SCALE_RUN = 64
+  };
+  int64_t block = dtype_block_elements ((DType) p->dtype);
+  bool whole = n_in % block == 0 && p->first % block == 0;
+  const ParamQuant *q = p->quant;
+  if (p->dtype == DTYPE_Q8_0 && whole && !q)
+    return GK_WEIGHT_Q8_0;
+  if (p->dtype == DTYPE_Q4_K && whole && !q)
+    return GK_WEIGHT_Q4_K;
+  bool codes = q && q->code_book && q->scales && q->scale_run == SCALE_RUN;
+  return codes && n_in % SCALE_RUN == 0 && p->first % SCALE_RUN == 0 ? GK_WEIGHT_NF4 : GK_WEIGHT_16;
+}
+
+static void
+take_factors (CudaBackend *b, const LinearArgs *a, GkGemm *g)
+{
+  int64_t n = a->n_out * a->n_in;
+  g->format = format_of (&a->w, a->n_in);
+  CudaLayout layout = g->format == GK_WEIGHT_16 ? CUDA_ROWS : CUDA_BLOCKS;
+  g->w = cuda_weight (b, &a->w, (CudaShape){ .layout = layout, .n = n });
+  if (g->format != GK_WEIGHT_NF4)
+    return;
+  Param book = { .data = a->w.quant->code_book, .dtype = DTYPE_F32 };
+  g->w_scales = cuda_weight (b, &a->w, (CudaShape){ .layout = CUDA_SCALES_64, .n = n });
+  g->w_book = floats_of (b, &book, 1 << 4);
+}
+
+static void
+cuda_linear (Backend *base, const LinearArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkGemm g = {
+    .type = b->type,
+    .n_rows = a->n_rows,
+    .n_out = a->n_out,
+    .n_in = a->n_in,
+    .x = a->x,
+    .x_stride = a->x_stride,
+    .epilogue = { .add = a->add, .rows_per_entry = a->n_rows, .y = a->y, .y_stride = a->y_stride }
+  };
+  take_factors (b, a, &g);
+  g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
+  if (cuda_failed (b))
+    return;
+  launched (b,
+            g.format == GK_WEIGHT_16 ? gk_gemm (&g, b->compute) : gk_gemm_quant (&g, b->compute));
+}
+
+static void
+cuda_conv2d (Backend *base, const ConvArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  CudaShape shape = { .layout = CUDA_CONV,
+                      .n = a->c_out * a->c_in * a->kernel * a->kernel,
+                      .c_out = a->c_out,
+                      .c_in = a->c_in,
+                      .kernel = a->kernel };
+  GkConv g = { .type = b->type,
+               .n = a->n,
+               .h_in = a->h_in,
+               .w_in = a->w_in,
+               .c_in = a->c_in,
+               .h_out = a->h_out,
+               .w_out = a->w_out,
+               .c_out = a->c_out,
+               .kernel = a->kernel,
+               .stride = a->stride,
+               .pad_top = a->pad_top,
+               .pad_left = a->pad_left,
+               .upsample2 = a->upsample2,
+               .x = a->x,
+               .w = cuda_weight (b, &a->w, shape),
+               .epilogue = { .bias = floats_of (b, &a->bias, a->c_out),
+                             .entry_add = a->channel_add,
+                             .add = a->add,
+                             .rows_per_entry = a->h_out * a->w_out,
+                             .y = a->y,
+                             .y_stride = a->c_out } };
+  if (!cuda_failed (b))
+    launched (b, gk_conv (&g, b->compute));
+}
+
+static void
+cuda_attention (Backend *base, const AttentionArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkAttention g = { .type = b->type,
+                    .n = a->n,
+                    .n_heads = a->n_heads,
+                    .head_dim = a->head_dim,
+                    .len_q = a->len_q,
+                    .len_k = a->len_k,
+                    .q = a->q,
+                    .k = a->k,
+                    .v = a->v,
+                    .q_stride = a->q_stride,
+                    .k_stride = a->k_stride,
+                    .v_stride = a->v_stride,
+                    .y = a->y,
+                    .scale = a->scale,
+                    .causal = a->causal,
+                    .relative_bias = a->relative_bias,
+                    .key_bias = a->key_bias };
+  if (!cuda_failed (b))
+    launched (b, gk_attention (&g, b->compute));
+}
+
+/* ---- norms ---- */
+
+static void
+cuda_group_norm (Backend *base, const GroupNormArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  int64_t n_partial = a->n * GK_GROUP_CHUNKS * a->n_groups * 2;
+  float *scratch =
+      cuda_scratch (b, (size_t) (n_partial + a->n * a->n_channels * 2) * sizeof *scratch);
+  GkGroupStatistics s = { .type = b->type,
+                          .n = a->n,
+                          .n_pixels = a->n_pixels,
+                          .n_channels = a->n_channels,
+                          .n_groups = a->n_groups,
+                          .eps = a->eps,
+                          .x = a->x,
+                          .weight = floats_of (b, &a->weight, a->n_channels),
+                          .bias = floats_of (b, &a->bias, a->n_channels),
+                          .partial = scratch };
+  if (cuda_failed (b))
+    return;
+  s.affine = scratch + n_partial;
+  GkGroupApply y = { .type = b->type,
+                     .n = a->n,
+                     .n_pixels = a->n_pixels,
+                     .n_channels = a->n_channels,
+                     .silu = a->silu,
+                     .x = a->x,
+                     .affine = s.affine,
+                     .y = a->y };
+  int error = gk_group_statistics (&s, b->compute);
+  launched (b, error ? error : gk_group_apply (&y, b->compute));
+}
+
+static void
+norm_rows (CudaBackend *b, GkNormRow g, const Param *weight, const Param *bias)
+{
+  g.type = b->type;
+  g.weight = weight ? floats_of (b, weight, g.dim) : NULL;
+  g.bias = bias ? floats_of (b, bias, g.dim) : NULL;
+  if (!cuda_failed (b))
+    launched (b, gk_norm_row (&g, b->compute));
+}
+
+static void
+cuda_layer_norm (Backend *base, const LayerNormArgs *a)
+{
+  GkNormRow g = { .n = 1, .n_rows = a->n_rows, .dim = a->dim, .eps = a->eps, .x = a->x, .y = a->y };
+  norm_rows ((CudaBackend *) base, g, &a->weight, &a->bias);
+}
+
+static void
+cuda_rms_norm (Backend *base, const RmsNormArgs *a)
+{
+  GkNormRow g = {
+    .n = 1, .n_rows = a->n_rows, .dim = a->dim, .eps = a->eps, .rms = true, .x = a->x, .y = a->y
+  };
+  norm_rows ((CudaBackend *) base, g, &a->weight, NULL);
+}
+
+static void
+cuda_norm_modulate (Backend *base, const NormModulateArgs *a)
+{
+  GkNormRow g = { .n = a->n,
+                  .n_rows = a->n_rows,
+                  .dim = a->dim,
+                  .eps = a->eps,
+                  .x = a->x,
+                  .scale = a->scale,
+                  .shift = a->shift,
+                  .modulation_stride = a->modulation_stride,
+                  .y = a->y };
+  norm_rows ((CudaBackend *) base, g, NULL, NULL);
+}
+
+static void
+cuda_rope (Backend *base, const RopeArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkRope g = { .type = b->type,
+               .n = a->n,
+               .len = a->len,
+               .n_heads = a->n_heads,
+               .head_dim = a->head_dim,
+               .x = a->x,
+               .x_stride = a->x_stride,
+               .norm = floats_of (b, &a->norm, a->head_dim),
+               .eps = a->eps,
+               .table = a->table,
+               .y = a->y,
+               .y_stride = a->n_heads * a->head_dim,
+               .y_entry = a->y_entry };
+  if (!cuda_failed (b))
+    launched (b, gk_rope (&g, b->compute));
+}
+
+/* ---- element by element ---- */
+
+static void
+cuda_unary (Backend *base, const UnaryArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkUnary g = { b->type, a->kind, a->n, a->x, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_unary (&g, b->compute));
+}
+
+static void
+cuda_add (Backend *base, const AddArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkAdd g = { b->type, a->n, a->n_b, a->x, a->b, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_add (&g, b->compute));
+}
+
+static void
+cuda_add_gated (Backend *base, const AddGatedArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkAddGated g = { b->type, a->n, a->n_rows, a->dim, a->x, a->b, a->gate, a->gate_stride, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_add_gated (&g, b->compute));
+}
+
+static void
+cuda_gated (Backend *base, const GatedArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkGated g = { b->type, a->kind, 1, a->n, a->n, a->x, a->gate, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_gated (&g, b->compute));
+}
+
+static void
+cuda_scale (Backend *base, const ScaleArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkScale g = { b->type, a->n, a->n_s, a->x, a->s, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_scale (&g, b->compute));
+}
+
+static void
+cuda_geglu (Backend *base, const GegluArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  const uint16_t *x = (const void *) a->x;
+  GkGated g = { b->type, UNARY_GELU, a->n_rows, a->dim, 2 * a->dim, x, x + a->dim, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_gated (&g, b->compute));
+}
+
+/* ---- rows ---- */
+
+static void
+fill_ids (void *data, void *out, size_t offset_bytes, size_t n_bytes)
+{
+  const EmbedArgs *a = data;
+  for (size_t i = 0; i < n_bytes / sizeof *a->ids; i++)
+    ((int32_t *) out)[i] = a->ids[offset_bytes / sizeof *a->ids + i];
+}
+
+static void
+pick_rows (CudaBackend *b, const EmbedArgs *a)
+{
+  size_t size_bytes = (size_t) a->n_rows * sizeof *a->ids;
+  int32_t *ids = cuda_scratch (b, size_bytes);
+  EmbedArgs args = *a;
+  GkEmbed g = { b->type, a->n_rows, a->dim, a->n_positions, ids, a->table.data, NULL, a->y };
+  if (ids &&
+      cuda_copy_in (b, b->compute, (uintptr_t) ids, size_bytes, sizeof *ids, fill_ids, &args))
+    launched (b, gk_embed (&g, b->compute));
+}
+
+typedef struct
+{
+  const EmbedArgs *args;
+  float *row, *position; /* (dim) */
+  GkType type;
+} Lookup;
+
+static void
+look_up (const Lookup *l, int64_t row)
+{
+  const EmbedArgs *a = l->args;
+  param_to_f32 (l->row, &a->table, a->ids[row] * a->dim, a->dim);
+  if (!a->positions.data)
+    return;
+  param_to_f32 (l->position, &a->positions, row % a->n_positions * a->dim, a->dim);
+  for (int64_t i = 0; i < a->dim; i++)
+    l->row[i] += l->position[i];
+}
+
+static void
+fill_lookup (void *data, void *out, size_t offset_bytes, size_t n_bytes)
+{
+  const Lookup *l = data;
+  int64_t dim = l->args->dim;
+  size_t size = l->args->in_f32 ? sizeof (float) : sizeof (uint16_t);
+  int64_t first = (int64_t) (offset_bytes / size) / dim, n = (int64_t) (n_bytes / size) / dim;
+  for (int64_t r = 0; r < n; r++)
+    {
+      look_up (l, first + r);
+      for (int64_t i = 0; i < dim; i++)
+        if (l->args->in_f32)
+          ((float *) out)[r * dim + i] = l->row[i];
+        else
+          ((uint16_t *) out)[r * dim + i] =
+              l->type == GK_TYPE_BF16 ? f32_to_bf16 (l->row[i]) : f32_to_f16 (l->row[i]);
+    }
+}
+
+/* Tables stay in the program's memory: a text reads a few rows of tens of thousands. */
+static void
+cuda_embed (Backend *base, const EmbedArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  if (a->of_activations)
+    {
+      pick_rows (b, a);
+      return;
+    }
+  Lookup l = { .args = a, .row = mem_calloc ((size_t) a->dim * 2, sizeof *l.row), .type = b->type };
+  size_t row_bytes = (size_t) a->dim * (a->in_f32 ? sizeof (float) : sizeof (uint16_t));
+  l.position = l.row + a->dim;
+  if (!l.row)
+    status_fail (&b->status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  else
+    cuda_copy_in (b, b->compute, (uintptr_t) a->y, (size_t) a->n_rows * row_bytes, row_bytes,
+                  fill_lookup, &l);
+  mem_free (l.row);
+}
+
+static void
+cuda_concat (Backend *base, const ConcatArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  int64_t width = a->dim_a + a->dim_b;
+  uint16_t *y = (void *) a->y;
+  GkCopy left = { a->n_rows, a->dim_a, a->a, a->dim_a, y, width };
+  GkCopy right = { a->n_rows, a->dim_b, a->b, a->dim_b, y + a->dim_a, width };
+  if (cuda_failed (b))
+    return;
+  int error = gk_copy (&left, b->compute);
+  launched (b, error ? error : gk_copy (&right, b->compute));
+}
+
+static void
+cuda_copy (Backend *base, const CopyArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkCopy g = { a->n_rows, a->width, a->x, a->x_stride, a->y, a->y_stride };
+  if (!cuda_failed (b))
+    launched (b, gk_copy (&g, b->compute));
+}
+
+static void
+cuda_resize (Backend *base, const ResizeArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkResize g = { a->n, a->h_in, a->w_in, a->h_out, a->w_out, a->n_channels, a->x, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_resize (&g, b->compute));
+}
+
+static void
+cuda_sinusoid (Backend *base, const SinusoidArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkSinusoid g = { b->type, a->n, a->dim, a->t, a->times, a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_sinusoid (&g, b->compute));
+}
+
+const BackendOps cuda_ops = {
+  .linear = cuda_linear,
+  .conv2d = cuda_conv2d,
+  .attention = cuda_attention,
+  .group_norm = cuda_group_norm,
+  .layer_norm = cuda_layer_norm,
+  .rms_norm = cuda_rms_norm,
+  .norm_modulate = cuda_norm_modulate,
+  .rope = cuda_rope,
+  .unary = cuda_unary,
+  .add = cuda_add,
+  .add_gated = cuda_add_gated,
+  .gated = cuda_gated,
+  .scale = cuda_scale,
+  .geglu = cuda_geglu,
+  .embed = cuda_embed,
+  .concat = cuda_concat,
+  .copy = cuda_copy,
+  .resize = cuda_resize,
+  .sinusoid = cuda_sinusoid,
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * device.h - what a Ctx needs to know of the device behind its backend.
+ *
+ * A device either works in the program's own memory, as the CPU does, or has memory of its own.
+ * Then tensors lie there: what the caller gives is copied to it (ctx_input), what the caller reads
+ * is copied back (ctx_read), and operators between make 16-bit values if the device wants them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/dtype.h"
+#include "core/status.h"
+
+typedef struct Device Device;
+
+/* Work is queued and done in order; a failure is remembered, and what follows does nothing. */
+typedef struct
+{
+  /* Memory for the activations of a Ctx, from its first run to its end; its address stays. */
+  void *(*take) (Device *d, size_t size_bytes, Status *status);
+  void (*give_back) (Device *d, void *memory);
+  /* Queues @n values of @from, rounded to @dtype (f32, f16 or bf16).  @from may change at once. */
+  void (*upload) (Device *d, void *to, DType dtype, const float *from, int64_t n);
+  /* Waits for all that is queued. */
+  bool (*download) (Device *d, float *to, const void *from, DType dtype, int64_t n, Status *status);
+  /* Waits, and says what has failed since the last call. */
+  bool (*finish) (Device *d, Status *status);
+  /* Parameters in the program's memory are about to change or to go: no copy of them is valid. */
+  void (*forget) (Device *d);
+} DeviceMemory;
+
+struct Device
+{
+  DType activation;           /* of what operators read and make */
+  const DeviceMemory *memory; /* NULL: the program's own */
+};

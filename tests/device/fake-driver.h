@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * fake-driver.h - what a test sees of the driver that is none.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct
+{
+  int64_t n_calls; /* of the driver, launches among them, since a test set it to 0 */
+  int64_t fail_at; /* the call of that number fails, once; 0: none */
+  int error;       /* with this */
+  size_t memory_bytes, used_bytes, most_used_bytes;
+  /* Made and not freed. */
+  int n_contexts, n_streams, n_events, n_pages, n_ranges, n_mapped, n_host;
+  int n_misuses; /* of memory that is not mapped, handles that are none */
+} FakeCuda;
+
+/* Exported by the fake libcuda.so.1. */
+typedef FakeCuda *(*FakeCudaEntry) (void);
+#define FAKE_CUDA_ENTRY "fake_cuda"

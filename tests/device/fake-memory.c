@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * fake-memory.c - the rest of the fake driver: contexts, streams, and memory in pages.
+ *
+ * The card's memory is a file without a name, a page of it a piece of the file, and to map one is
+ * to map that piece: contents stay with pages, not with addresses.  Between calls all of it is
+ * unreadable, so that a program that takes the card's addresses for its own stops at once.  Streams
+ * do their work when it is queued.  Linked with the emulator, kernels run on this memory.
+ *
+ * FAKE_CUDA_MEMORY (24 GiB), FAKE_CUDA_PAGE (65536 bytes), FAKE_CUDA_FAIL_AT (number of a call,
+ * from 1) and FAKE_CUDA_ERROR (700); with FAKE_CUDA_REPORT the counts go to stderr at the end.
+ */
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fake-driver.h"
+
+#define EXPORT __attribute__ ((visibility ("default")))
+
+enum
+{
+  OK = 0,
+  INVALID_VALUE = 1,
+  OUT_OF_MEMORY = 2,
+  ILLEGAL_ADDRESS = 700,
+  MAX_RANGES = 4096,
+  MAX_PAGES = 1 << 16
+};
+
+static const size_t ADDRESSES = (size_t) 1 << 40;
+
+typedef struct
+{
+  char *from;
+  size_t size_bytes;
+} Range;
+
+static FakeCuda fake;
+static char *space; /* all addresses that the card has */
+static size_t space_used;
+static int file = -1;
+static bool page_used[MAX_PAGES];
+static Range mapped[MAX_RANGES];
+static int n_mapped;
+
+/* The emulator, when it is there. */
+__attribute__ ((weak)) void emu_adopt (void *p, size_t size_bytes, const char *name);
+__attribute__ ((weak)) void emu_abandon (void *p);
+__attribute__ ((weak)) void emu_host_wrote (void *p, size_t size_bytes);
+__attribute__ ((weak)) void emu_set_around (int (*around) (int begins));
+__attribute__ ((weak)) const char *emu_first_report (void);
+__attribute__ ((weak)) unsigned emu_take_reports (void);
+
+static size_t
+setting (const char *name, size_t otherwise)
+{
+  const char *text = getenv (name);
+  return text && *text ? strtoull (text, NULL, 10) : otherwise;
+}
+
+static void
+report (void)
+{
+  fprintf (stderr,
+           "fake driver: %lld calls, most %zu KiB; left: %d contexts, %d streams, %d events, %d "
+           "pages, %d ranges, %d mapped, %d host, %d misuses\n",
+           (long long) fake.n_calls, fake.most_used_bytes >> 10, fake.n_contexts, fake.n_streams,
+           fake.n_events, fake.n_pages, fake.n_ranges, fake.n_mapped, fake.n_host, fake.n_misuses);
+}
+
+static void
+open_all (bool readable)
+{
+  for (int i = 0; i < n_mapped; i++)
+    mprotect (mapped[i].from, mapped[i].size_bytes, readable ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+static int
+call (void)
+{
+  return ++fake.n_calls == fake.fail_at ? fake.error : OK;
+}
+
+static int
+misuse (void)
+{
+  fake.n_misuses++;
+  return INVALID_VALUE;
+}
+
+static int
+around_launch (int begins)
+{
+  int error = begins ? call () : OK;
+  if (!error)
+    open_all (begins);
+  return error;
+}
+
+static void
+start (void)
+{
+  fake.memory_bytes = setting ("FAKE_CUDA_MEMORY", (size_t) 24 << 30);
+  fake.fail_at = (int64_t) setting ("FAKE_CUDA_FAIL_AT", 0);
+  fake.error = (int) setting ("FAKE_CUDA_ERROR", ILLEGAL_ADDRESS);
+  file = memfd_create ("fake-cuda", 0);
+  space = mmap (NULL, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (emu_set_around)
+    emu_set_around (around_launch);
+  if (getenv ("FAKE_CUDA_REPORT"))
+    atexit (report);
+}
+
+FakeCuda *fake_cuda (void);
+
+EXPORT FakeCuda *
+fake_cuda (void)
+{
+  if (file < 0)
+    start ();
+  return &fake;
+}
+
+static size_t
+page_bytes (void)
+{
+  return setting ("FAKE_CUDA_PAGE", 65536);
+}
+
+/* ---- contexts, streams, events: numbers ---- */
+
+static int
+new_thing (void **out, int *n_left)
+{
+  static uintptr_t last;
+  int error = call ();
+  if (error)
+    return error;
+  *out = (void *) ++last;
+  ++*n_left;
+  return OK;
+}
+
+/* Freeing is counted as a call that may fail, and frees all the same, as the driver does. */
+static int
+free_thing (void *thing, int *n_left)
+{
+  if (!thing || *n_left <= 0)
+    return misuse ();
+  --*n_left;
+  return call ();
+}
+
+int cuDevicePrimaryCtxRetain (void **context, int device);
+int cuDevicePrimaryCtxRelease_v2 (int device);
+int cuCtxSetCurrent (void *context);
+int cuMemGetInfo_v2 (size_t *free_bytes, size_t *total_bytes);
+int cuStreamCreate (void **stream, unsigned flags);
+int cuStreamDestroy_v2 (void *stream);
+int cuStreamSynchronize (void *stream);
+int cuStreamWaitEvent (void *stream, void *event, unsigned flags);
+int cuEventCreate (void **event, unsigned flags);
+int cuEventDestroy_v2 (void *event);
+int cuEventRecord (void *event, void *stream);
+int cuEventSynchronize (void *event);
+int cuMemGetAllocationGranularity (size_t *size_bytes, const void *memory, int option);
+int cuMemCreate (uint64_t *page, size_t size_bytes, const void *memory, unsigned long long flags);
+int cuMemRelease (uint64_t page);
+int cuMemAddressReserve (uint64_t *address,
+                         size_t size_bytes,
+                         size_t alignment,
+                         uint64_t hint,
+                         unsigned long long flags);
+int cuMemAddressFree (uint64_t address, size_t size_bytes);
+int cuMemMap (
+    uint64_t address, size_t size_bytes, size_t offset, uint64_t page, unsigned long long flags);
+int cuMemUnmap (uint64_t address, size_t size_bytes);
+int cuMemSetAccess (uint64_t address, size_t size_bytes, const void *access, size_t n);
+int cuMemHostAlloc (void **memory, size_t size_bytes, unsigned flags);
+int cuMemFreeHost (void *memory);
+int cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *stream);
+int cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream);
+
+EXPORT int
+cuDevicePrimaryCtxRetain (void **context, int device)
+{
+  fake_cuda ();
+  return new_thing (context, &fake.n_contexts);
+}
+
+EXPORT int
+cuDevicePrimaryCtxRelease_v2 (int device)
+{
+  return free_thing (&fake, &fake.n_contexts);
+}
+
+EXPORT int
+cuCtxSetCurrent (void *context)
+{
+  return context ? call () : misuse ();
+}
+
+EXPORT int
+cuMemGetInfo_v2 (size_t *free_bytes, size_t *total_bytes)
+{
+  *free_bytes = fake.memory_bytes - fake.used_bytes;
+  *total_bytes = fake.memory_bytes;
+  return call ();
+}
+
+EXPORT int
+cuStreamCreate (void **stream, unsigned flags)
+{
+  return new_thing (stream, &fake.n_streams);
+}
+
+EXPORT int
+cuStreamDestroy_v2 (void *stream)
+{
+  return free_thing (stream, &fake.n_streams);
+}
+
+/* What a kernel did wrong is told here, as on a card. */
+EXPORT int
+cuStreamSynchronize (void *stream)
+{
+  int error = stream ? call () : misuse ();
+  if (error || !emu_take_reports)
+    return error;
+  const char *text = emu_first_report ();
+  if (!emu_take_reports ())
+    return OK;
+  fprintf (stderr, "emulator: %s\n", text);
+  return ILLEGAL_ADDRESS;
+}
+
+EXPORT int
+cuStreamWaitEvent (void *stream, void *event, unsigned flags)
+{
+  return stream && event ? call () : misuse ();
+}
+
+EXPORT int
+cuEventCreate (void **event, unsigned flags)
+{
+  return new_thing (event, &fake.n_events);
+}
+
+EXPORT int
+cuEventDestroy_v2 (void *event)
+{
+  return free_thing (event, &fake.n_events);
+}
+
+EXPORT int
+cuEventRecord (void *event, void *stream)
+{
+  return stream && event ? call () : misuse ();
+}
+
+EXPORT int
+cuEventSynchronize (void *event)
+{
+  return event ? call () : misuse ();
+}
+
+/* ---- memory ---- */
+
+EXPORT int
+cuMemGetAllocationGranularity (size_t *size_bytes, const void *memory, int option)
+{
+  *size_bytes = page_bytes ();
+  return call ();
+}
+
+EXPORT int
+cuMemCreate (uint64_t *page, size_t size_bytes, const void *memory, unsigned long long flags)
+{
+  int error = call (), i = 0;
+  if (error)
+    return error;
+  while (i < MAX_PAGES && page_used[i])
+    i++;
+  if (size_bytes != page_bytes ())
+    return misuse ();
+  if (fake.used_bytes + size_bytes > fake.memory_bytes || i == MAX_PAGES)
+    return OUT_OF_MEMORY;
+  if (ftruncate (file, (off_t) ((size_t) MAX_PAGES * size_bytes)) != 0)
+    return OUT_OF_MEMORY;
+  page_used[i] = true;
+  *page = (uint64_t) i + 1;
+  fake.n_pages++;
+  fake.used_bytes += size_bytes;
+  if (fake.used_bytes > fake.most_used_bytes)
+    fake.most_used_bytes = fake.used_bytes;
+  return OK;
+}
+
+EXPORT int
+cuMemRelease (uint64_t page)
+{
+  if (page < 1 || page > MAX_PAGES || !page_used[page - 1])
+    return misuse ();
+  page_used[page - 1] = false;
+  fake.n_pages--;
+  fake.used_bytes -= page_bytes ();
+  return call ();
+}
+
+/* Addresses are used once: what points to freed ones finds nothing there. */
+EXPORT int
+cuMemAddressReserve (
+    uint64_t *address, size_t size_bytes, size_t alignment, uint64_t hint, unsigned long long flags)
+{
+  int error = call ();
+  if (error)
+    return error;
+  if (size_bytes % page_bytes () || space_used + size_bytes + page_bytes () > ADDRESSES)
+    return misuse ();
+  *address = (uint64_t) (uintptr_t) (space + space_used);
+  space_used += size_bytes + page_bytes (); /* one that is never there */
+  fake.n_ranges++;
+  return OK;
+}
+
+EXPORT int
+cuMemAddressFree (uint64_t address, size_t size_bytes)
+{
+  fake.n_ranges--;
+  return call ();
+}
+
+EXPORT int
+cuMemMap (
+    uint64_t address, size_t size_bytes, size_t offset, uint64_t page, unsigned long long flags)
+{
+  int error = call ();
+  char *from = (char *) (uintptr_t) address;
+  if (error)
+    return error;
+  if (page < 1 || page > MAX_PAGES || !page_used[page - 1] || n_mapped == MAX_RANGES)
+    return misuse ();
+  if (mmap (from, size_bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, file,
+            (off_t) ((page - 1) * size_bytes)) == MAP_FAILED)
+    return OUT_OF_MEMORY;
+  mapped[n_mapped++] = (Range){ from, size_bytes };
+  fake.n_mapped++;
+  return OK;
+}
+
+static void
+unmap_one (int i)
+{
+  mmap (mapped[i].from, mapped[i].size_bytes, PROT_NONE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  mapped[i] = mapped[--n_mapped];
+  fake.n_mapped--;
+}
+
+EXPORT int
+cuMemUnmap (uint64_t address, size_t size_bytes)
+{
+  char *from = (char *) (uintptr_t) address;
+  if (emu_abandon)
+    emu_abandon (from);
+  for (int i = n_mapped - 1; i >= 0; i--)
+    if (mapped[i].from >= from && mapped[i].from < from + size_bytes)
+      unmap_one (i);
+  return call ();
+}
+
+/* A block is whole now: fresh memory has every bit set, a NaN in every format. */
+EXPORT int
+cuMemSetAccess (uint64_t address, size_t size_bytes, const void *access, size_t n)
+{
+  char *from = (char *) (uintptr_t) address;
+  int error = call ();
+  if (error)
+    return error;
+  open_all (true);
+  memset (from, 0xff, size_bytes);
+  open_all (false);
+  if (emu_adopt)
+    emu_adopt (from, size_bytes, "the card's memory");
+  return OK;
+}
+
+EXPORT int
+cuMemHostAlloc (void **memory, size_t size_bytes, unsigned flags)
+{
+  int error = call ();
+  if (error)
+    return error;
+  *memory = malloc (size_bytes);
+  fake.n_host += *memory != NULL;
+  return *memory ? OK : OUT_OF_MEMORY;
+}
+
+EXPORT int
+cuMemFreeHost (void *memory)
+{
+  free (memory);
+  fake.n_host--;
+  return call ();
+}
+
+/* Whether pages are under all of it. */
+static bool
+is_mapped (uint64_t address, size_t size_bytes)
+{
+  char *at = (char *) (uintptr_t) address, *end = at + size_bytes;
+  for (bool found = true; at < end && found;)
+    {
+      found = false;
+      for (int i = 0; i < n_mapped && !found; i++)
+        if (at >= mapped[i].from && at < mapped[i].from + mapped[i].size_bytes)
+          {
+            at = mapped[i].from + mapped[i].size_bytes;
+            found = true;
+          }
+      if (!found)
+        return false;
+    }
+  return true;
+}
+
+EXPORT int
+cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *stream)
+{
+  int error = call ();
+  if (error)
+    return error;
+  if (!is_mapped (to, size_bytes))
+    return misuse ();
+  open_all (true);
+  memcpy ((void *) (uintptr_t) to, from, size_bytes);
+  open_all (false);
+  if (emu_host_wrote)
+    emu_host_wrote ((void *) (uintptr_t) to, size_bytes);
+  return OK;
+}
+
+EXPORT int
+cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream)
+{
+  int error = call ();
+  if (error)
+    return error;
+  if (!is_mapped (from, size_bytes))
+    return misuse ();
+  open_all (true);
+  memcpy (to, (const void *) (uintptr_t) from, size_bytes);
+  open_all (false);
+  return OK;
+}
