@@ -59,6 +59,18 @@ typedef enum
   UNARY_COUNT
 } UnaryKind;
 
+/* What adapters add to a weight: W + up diag (scale) down, and to its bias.  The sum is formed in
+ * f32 and is not rounded for COMPUTE_BF16.  Only for levels whose Backend.folds
+ * says so: the reference, which is to be read, goes beside the layer. */
+typedef struct
+{
+  int64_t rank;       /* 0: nothing is added */
+  Param down;         /* (rank, ...), rows as W's; f32, f16 or bf16 as up */
+  Param up;           /* (n_out, rank) */
+  Param bias;         /* none, or (n_out) */
+  const float *scale; /* (rank); what has 0 adds nothing whatever its factors hold */
+} LowRank;
+
 /* y = x W^T + bias + add.  x (n_rows, n_in), w (n_out, n_in) row-major, y (n_rows, n_out). */
 typedef struct
 {
@@ -66,6 +78,7 @@ typedef struct
   const float *x;
   int64_t x_stride; /* from row to row, at least n_in */
   Param w, bias;
+  LowRank fold;
   const float *add; /* NULL, or (n_rows, n_out) with stride y_stride; may equal y */
   float *y;
   int64_t y_stride; /* at least n_out */
@@ -85,6 +98,7 @@ typedef struct
   bool upsample2;
   const float *x;
   Param w, bias;
+  LowRank fold;
   const float *channel_add; /* NULL, or (n, c_out): added to every pixel (time embedding) */
   const float *add;         /* NULL, or shaped as y (residual); may equal y */
   float *y;

@@ -3,10 +3,11 @@
  *
  *   bench-adapters [--level NAME] [--threads N] [--rounds N] [--precision f32|bf16]
  *
- * Step: the linear layers and the attention of one transformer block of SDXL (1024 tokens, 1280
- * wide: where 60 of its 70 blocks are) and of one double block of FLUX.1 (1024 + 256 tokens, 3072
- * wide), without adapters and with eight of them at a total rank of 128 and 256, in turns; the
- * least CPU time of each counts, so that neighbours disturb the ratio little.
+ * Step: the linear layers and the attention of one transformer block of SDXL at 1024 x 1024 with
+ * guidance (2 x 1024 tokens, 1280 wide: where 60 of its 70 blocks are) and of one double block of
+ * FLUX.1 at 1024 x 1024 (4096 + 512 tokens, 3072 wide), without adapters and with eight of them at
+ * a total rank of 128 and 256, in turns; the least CPU time of each counts, so that neighbours
+ * disturb the ratio little.
  *
  * Weight: from eight LoRAs of rank 32 on all 722 layers that kohya's trainer adapts in SDXL's U-Net
  * to adapter_stack_set's return, after which the next step runs.
@@ -43,7 +44,7 @@ typedef struct
 typedef struct
 {
   const char *name;
-  int64_t n_tokens, dim;
+  int64_t n_pictures, n_tokens, dim;
   int n_heads, n_layers;
   Shape layers[MAX_LAYERS];
   bool has_attention[2]; /* self, over the text's 77 tokens */
@@ -51,6 +52,7 @@ typedef struct
 
 static const Block blocks[] = {
   { "sdxl-block-1280",
+    2,
     1024,
     1280,
     20,
@@ -67,22 +69,23 @@ static const Block blocks[] = {
       { 1024, 5120, 1280 } },
     { true, true } },
   { "flux-double-3072",
-    1280,
+    1,
+    4608,
     3072,
     24,
     12,
-    { { 1024, 3072, 3072 },
-      { 1024, 3072, 3072 },
-      { 1024, 3072, 3072 },
-      { 1024, 3072, 3072 },
-      { 1024, 3072, 12288 },
-      { 1024, 12288, 3072 },
-      { 256, 3072, 3072 },
-      { 256, 3072, 3072 },
-      { 256, 3072, 3072 },
-      { 256, 3072, 3072 },
-      { 256, 3072, 12288 },
-      { 256, 12288, 3072 } },
+    { { 4096, 3072, 3072 },
+      { 4096, 3072, 3072 },
+      { 4096, 3072, 3072 },
+      { 4096, 3072, 3072 },
+      { 4096, 3072, 12288 },
+      { 4096, 12288, 3072 },
+      { 512, 3072, 3072 },
+      { 512, 3072, 3072 },
+      { 512, 3072, 3072 },
+      { 512, 3072, 3072 },
+      { 512, 3072, 12288 },
+      { 512, 12288, 3072 } },
     { true, false } },
 };
 
@@ -153,10 +156,10 @@ forward (Ctx *ctx, const Setup *s)
   const Block *b = s->block;
   for (int i = 0; i < b->n_layers; i++)
     {
-      int64_t ne[3] = { 1, b->layers[i].n_rows, b->layers[i].n_in };
+      int64_t ne[3] = { b->n_pictures, b->layers[i].n_rows, b->layers[i].n_in };
       op_linear (ctx, ctx_input (ctx, DTYPE_F32, 3, ne, s->x), (Layer){ &s->w[i], NULL }, NULL);
     }
-  int64_t q[3] = { 1, b->n_tokens, b->dim }, text[3] = { 1, 77, b->dim };
+  int64_t n = b->n_pictures, q[3] = { n, b->n_tokens, b->dim }, text[3] = { n, 77, b->dim };
   Tensor *x = ctx_input (ctx, DTYPE_F32, 3, q, s->x),
          *k = ctx_input (ctx, DTYPE_F32, 3, text, s->x);
   if (b->has_attention[0])
@@ -194,6 +197,7 @@ bench_block (Backend *backend, Compute compute, const Block *block, int rounds)
       rows = l->n_rows * l->n_in > rows ? l->n_rows * l->n_in : rows;
     }
   rows = block->n_tokens * block->dim > rows ? block->n_tokens * block->dim : rows;
+  rows *= block->n_pictures;
   float *data = filled (most), *x = filled (rows), *scale = filled (ranks[N_RANKS - 1]);
   double best[N_RANKS] = { 1e9, 1e9, 1e9 };
   Setup s;

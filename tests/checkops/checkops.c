@@ -355,6 +355,8 @@ check_end (Checker *c, const Case *k)
   for (int i = 0; i < c->n_backends; i++)
     {
       Backend *b = c->backends[i];
+      if (k->takes && !k->takes (b, k->args))
+        continue;
       snprintf (running, sizeof running, "%s/%s", c->name, b->level);
       memset (memory, GUARD_PATTERN, size + (size_t) 2 * GUARD_BYTES);
       for (int64_t e = 0; e < o->n; e++)
@@ -438,6 +440,7 @@ static void
 run_all (Checker *c)
 {
   check_linear (c);
+  check_fold (c);
   check_conv2d (c);
   check_attention (c);
   check_norms (c);

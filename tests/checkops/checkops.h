@@ -62,6 +62,7 @@ typedef struct
   const float *initial; /* what y holds before the call (an input that y may equal); NULL: NaN */
   const void *args;
   void (*run) (Backend *b, const void *args, float *y);
+  bool (*takes) (const Backend *b, const void *args); /* NULL: every level has to */
 } Case;
 
 /* Starts a case; @name is "linear/bf16/33x65x77".  False when it is not wanted (or only listed). */
@@ -99,6 +100,7 @@ void guarded_free_all (Guarded **list);
 
 /* One for each family of slots. */
 void check_linear (Checker *c);
+void check_fold (Checker *c);
 void check_conv2d (Checker *c);
 void check_attention (Checker *c);
 void check_norms (Checker *c);

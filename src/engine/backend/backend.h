@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/device.h"
@@ -45,7 +46,11 @@ struct Backend
   const char *level;         /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" */
   Compute fastest;           /* what --precision auto picks on this device */
   const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */
-  size_t scratch_bytes;      /* packing buffers and the like, allocated once by the constructor */
+  /* Whether a product takes the low-rank part of its weights (LowRank) into them rather than beside
+   * it, from its shape alone; NULL: never.  @n_rows: of one picture, so that a picture is made
+   * alike alone and in a batch; @n_in: elements of a row of the weight */
+  bool (*folds) (const Backend *b, Compute compute, int64_t n_rows, int64_t n_out, int64_t n_in);
+  size_t scratch_bytes; /* packing buffers and the like, allocated once by the constructor */
   void (*free) (Backend *b);
 };
 

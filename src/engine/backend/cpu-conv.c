@@ -74,6 +74,7 @@ convolve (CpuBackend *b, const ConvArgs *a)
                   .add = a->add,
                   .c = a->y,
                   .c_stride = a->c_out };
+  gemm_fold_init (&job, &a->fold);
   gemm_run (&job);
 }
 

@@ -168,8 +168,10 @@ shared_block (const GemmJob *job, int64_t panel, int64_t block)
 static void
 pack_panel_block (const GemmJob *job, void *dst, int64_t panel, const Block *block)
 {
-  job->kernels->pack_b (dst, panel_width (job, panel), &job->w, job->col0 + panel_col (job, panel),
-                        panel_cols (job, panel), block->c0, block->nc, block->units);
+  /* what is folded is added before any rounding */
+  const GemmKernels *k = job->fold.low_rank ? job->cpu->gemm->f32 : job->kernels;
+  k->pack_b (dst, panel_width (job, panel), &job->w, job->col0 + panel_col (job, panel),
+             panel_cols (job, panel), block->c0, block->nc, block->units);
 }
 
 static char *
@@ -344,10 +346,32 @@ static void
 pack_task (void *data, int64_t panel, int thread)
 {
   const GemmJob *job = data;
+  const Fold *f = &job->fold;
+  int width = panel_width (job, panel);
+  float *up = (float *) thread_scratch (job->cpu, thread);
+  if (f->low_rank)
+    gemm_fold_up (job, up, width, panel_col (job, panel), panel_cols (job, panel));
   for (int64_t b = 0; b < job->n_blocks; b++)
     {
       Block block = block_at (job, b);
-      pack_panel_block (job, shared_block (job, panel, b), panel, &block);
+      char *out = shared_block (job, panel, b);
+      if (f->rank0 == 0)
+        pack_panel_block (job, out, panel, &block);
+      if (f->low_rank)
+        gemm_fold_add (job, (float *) (void *) out, width, up, block.c0 * job->w.taps, block.units);
+    }
+}
+
+/* Packs the pass's panels and adds what is folded into them, as many ranks at a time as fit. */
+static void
+pack_shared (GemmJob *job)
+{
+  int64_t n_ranks = job->fold.low_rank ? job->fold.low_rank->rank : 1;
+  for (int64_t r = 0; r < n_ranks; r = gemm_fold_next (job))
+    {
+      if (job->fold.low_rank)
+        gemm_fold_begin (job, r, job->block_channels);
+      threads_run (job->cpu->threads, job->n_panels, pack_task, job, job->cpu->base.cancel);
     }
 }
 
@@ -356,7 +380,7 @@ void
 gemm_gather_biases (GemmJob *job)
 {
   job->pass_biases = NULL;
-  if (!job->bias.data && !job->channel_add)
+  if (!job->bias.data && !job->more_bias.data && !job->channel_add)
     return;
   float *out = job->cpu->gemm->biases;
   int64_t n_pictures = job->n_rows / job->rows_per_picture;
@@ -366,6 +390,12 @@ gemm_gather_biases (GemmJob *job)
         param_to_f32 (out, &job->bias, job->col0, job->n_cols);
       else
         memset (out, 0, (size_t) job->n_cols * sizeof *out);
+      for (int64_t j = 0; job->more_bias.data && j < job->n_cols; j++)
+        {
+          float more;
+          param_to_f32 (&more, &job->more_bias, job->col0 + j, 1);
+          out[j] += more;
+        }
       if (job->channel_add)
         for (int64_t j = 0; j < job->n_cols; j++)
           out[j] += job->channel_add[p * job->n_out + job->col0 + j];
@@ -433,7 +463,7 @@ run_pass (GemmJob *job)
   gemm_gather_biases (job);
   cut_tasks (job);
   if (!job->pack_in_task)
-    threads_run (job->cpu->threads, job->n_panels, pack_task, job, cancel);
+    pack_shared (job);
   int64_t n_slices = ceil_div (job->n_panels, job->slice_panels);
   threads_run (job->cpu->threads, job->n_tiles * n_slices, run_task, job, cancel);
 }
@@ -447,9 +477,10 @@ gemm_run (GemmJob *job)
   job->broad = k->broad > 0 && job->n_out >= k->broad;
   int width = job->broad ? k->broad : k->nr;
   cut_blocks (job);
-  int64_t panels = SHARED_BYTES / (job->panel_units * width * 4);
+  int64_t panels = (SHARED_BYTES - fold_bytes (job)) / (job->panel_units * width * 4);
   int64_t n_pictures = job->n_rows / job->rows_per_picture;
-  job->pack_in_task = job->n_rows <= 2 * rows_of_a_task (job) || panels == 0;
+  job->pack_in_task =
+      !job->fold.low_rank && (job->n_rows <= 2 * rows_of_a_task (job) || panels == 0);
   if (job->pack_in_task)
     panels = job->n_out;
   panels = max_i64 (1, min_i64 (panels, BIAS_FLOATS / n_pictures / width));

@@ -15,6 +15,7 @@ enum
   MAX_TILE_ROWS = 512, /* of C that one task makes */
   SHARED_BYTES = 48 << 20,
   BIAS_FLOATS = 1 << 18,
+  FOLD_MOST_RANK = GEMM_BLOCK_UNITS, /* that is folded at a time */
   A_BYTES = 1 << 20,     /* packed A of a task: what shares a second level cache with B and C */
   THREAD_BYTES = 8 << 20 /* what a tile of Winograd's convolution needs */
 };
@@ -33,6 +34,15 @@ typedef struct GemmJob GemmJob;
 /* Fills @table[n][taps]: where the rows row0 .. row0 + n - 1 of A lie; NULL reads as zeros. */
 typedef void (*RowPointers) (const GemmJob *job, int64_t row0, int n, const float **table);
 
+/* What is added to the weights while they are packed (cpu-fold.c). */
+typedef struct
+{
+  const LowRank *low_rank; /* NULL: nothing */
+  int64_t rank0;           /* of those that are added now */
+  int64_t block_channels;  /* that are packed together */
+  bool is_ready;           /* factors from rank0 on are transposed */
+} Fold;
+
 struct GemmJob
 {
   CpuBackend *cpu;
@@ -40,7 +50,8 @@ struct GemmJob
   RowPointers row_pointers;
   const void *source; /* LinearArgs or ConvArgs, for row_pointers */
   GemmWeights w;
-  Param bias;
+  Param bias, more_bias; /* both are added */
+  Fold fold;
   int64_t n_rows, n_out, n_channels; /* of C; K = n_channels * taps */
   int64_t rows_per_picture;          /* rows that share a channel_add */
   const float *dense_rows; /* A where its rows of n_channels floats lie without gaps, or NULL */
@@ -71,6 +82,24 @@ void winograd_convolve (CpuBackend *b, const ConvArgs *a);
 
 /* Where input pixel (y, x) of the (doubled) picture lies; NULL outside. */
 const float *conv_pixel (const ConvArgs *a, int64_t picture, int64_t y, int64_t x);
+
+/* gemm_fold_*: the order is begin, then for each panel up and, block by block, add; then again from
+ * rank gemm_fold_next () on, up to the end. */
+void gemm_fold_init (GemmJob *job, const LowRank *low_rank);
+
+/* Transposes the factors from rank @rank0 on, unless they are. */
+void gemm_fold_begin (GemmJob *job, int64_t rank0, int64_t block_channels);
+int64_t gemm_fold_next (const GemmJob *job);
+
+/* @up: room for GEMM_BLOCK_UNITS * @width; receives columns @col .. @col + @n_cols - 1 of the pass
+ */
+void gemm_fold_up (const GemmJob *job, float *up, int width, int64_t col, int n_cols);
+
+/* @panel: (@n, @width) floats, units from @unit0 on as they are packed */
+void
+gemm_fold_add (const GemmJob *job, float *panel, int width, const float *up, int64_t unit0, int n);
+
+bool cpu_folds (const Backend *base, Compute compute, int64_t n_rows, int64_t n_out, int64_t n_in);
 
 const GemmKernels *gemm_kernels (const CpuBackend *b, Compute compute);
 
@@ -109,6 +138,13 @@ static inline int
 elements_per_unit (const GemmKernels *k)
 {
   return k->format == GEMM_PAIRS ? 2 : 1;
+}
+
+/* Of the shared scratch, at its end: the transposed factors of what is folded. */
+static inline int64_t
+fold_bytes (const GemmJob *job)
+{
+  return job->fold.low_rank ? (job->n_channels * job->w.taps + GEMM_MAX_MR) * GEMM_A_STRIDE : 0;
 }
 
 /* Makes bf16 products with VDPBF16PS, whatever the processor: for tests and measurements.  The

@@ -30,5 +30,6 @@ cpu_linear (Backend *base, const LinearArgs *a)
                   .add = a->add,
                   .c = a->y,
                   .c_stride = a->y_stride };
+  gemm_fold_init (&job, &a->fold);
   gemm_run (&job);
 }

@@ -52,6 +52,8 @@ typedef struct
 bool
 winograd_applies (const GemmKernels *k, const ConvArgs *a)
 {
+  if (a->fold.rank > FOLD_MOST_RANK) /* transformed weights cannot be added to a second time */
+    return false;
   return k->winograd && a->kernel == 3 && a->stride == 1 && a->c_in % WHOLE_CHANNELS == 0 &&
          a->c_out % WHOLE_CHANNELS == 0 && a->c_in >= LEAST_CHANNELS && a->c_in <= MOST_CHANNELS &&
          a->c_out >= LEAST_CHANNELS &&
@@ -78,12 +80,17 @@ filter_task (void *data, int64_t panel, int thread)
   const GemmJob *g = &job->gemm;
   const GemmKernels *k = g->kernels;
   float *taps = (float *) thread_scratch (g->cpu, thread);
+  float *up = taps + GEMM_BLOCK_UNITS * GEMM_MAX_NR;
   int width = panel_width (g, panel);
   int64_t n0 = panel * k->nr, step = g->n_panels * job->panel_bytes;
+  if (g->fold.low_rank)
+    gemm_fold_up (g, up, width, n0, width);
   for (int64_t c = 0; c < g->n_channels; c += FILTER_CHANNELS)
     {
       int n = (int) min_i64 (FILTER_CHANNELS, g->n_channels - c);
       k->pack_b (taps, width, &g->w, g->col0 + n0, width, c, n, n * TAPS);
+      if (g->fold.low_rank)
+        gemm_fold_add (g, taps, width, up, c * TAPS, n * TAPS);
       k->winograd->filter (weights_of (job, 0, panel) + c * width * 4, step, taps, n * width);
     }
 }
@@ -255,8 +262,11 @@ winograd_convolve (CpuBackend *b, const ConvArgs *a)
   int nr = g->kernels->nr;
   if (g->n_rows <= 0)
     return;
+  gemm_fold_init (g, &a->fold);
   cut (&job);
-  int64_t panels = SHARED_BYTES / (ELEMENTS * job.panel_bytes);
+  int64_t panels = (SHARED_BYTES - fold_bytes (g)) / (ELEMENTS * job.panel_bytes);
+  if (g->fold.low_rank)
+    gemm_fold_begin (g, 0, FILTER_CHANNELS);
   panels = max_i64 (1, min_i64 (panels, BIAS_FLOATS / a->n / nr));
   for (g->col0 = 0; g->col0 < a->c_out; g->col0 += panels * nr)
     {

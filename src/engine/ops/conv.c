@@ -33,7 +33,7 @@ conv_fits (const Tensor *x, const Weight *w)
 }
 
 static Tensor *
-base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
+base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options, const SidePath *fold)
 {
   const Weight *w = layer.weight;
   if (ctx_failed (ctx) || !x || !w)
@@ -48,7 +48,8 @@ base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
   OpRecord record = { .kind = OP_CONV2D,
                       .source = { x, options.channel_add, options.add },
                       .inplace = options.add ? 2 : -1,
-                      .flops = 2 * products };
+                      .flops = 2 * products +
+                               op_fold_flops (fold, args.c_in * args.kernel * args.kernel) };
   op_record_weight (&record, w);
   if (options.add && (options.add->rank != 4 || memcmp (options.add->ne, ne, sizeof ne) != 0))
     return ctx_fail (ctx, STATUS_SHAPE, "The residual of %s has another shape than its result.",
@@ -63,6 +64,7 @@ base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
   args.x = x->data;
   args.w = weight_param (w);
   args.bias = weight_param (layer.bias);
+  args.fold = op_low_rank (fold);
   args.channel_add = options.channel_add ? options.channel_add->data : NULL;
   args.add = options.add ? options.add->data : NULL;
   args.y = y->data;
@@ -75,10 +77,14 @@ Tensor *
 op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
 {
   const SidePath *side = layer.weight ? layer.weight->side : NULL;
-  Tensor *y = base_conv2d (ctx, x, layer, options);
-  if (!side)
+  bool fits = side && x && conv_fits (x, layer.weight);
+  ConvArgs shape = fits ? conv_geometry (x, layer.weight, options) : (ConvArgs){ 0 };
+  bool folds = fits && op_folds (ctx, side, shape.h_out * shape.w_out);
+  Tensor *y = base_conv2d (ctx, x, layer, options, folds ? side : NULL);
+  if (!side || folds)
     return y;
   ConvOptions plain = options;
   plain.add = plain.channel_add = NULL;
-  return op_side_path (ctx, base_conv2d (ctx, x, (Layer){ side->a, NULL }, plain), side, y);
+  Tensor *h = base_conv2d (ctx, x, (Layer){ side->a, NULL }, plain, NULL);
+  return op_side_path (ctx, h, side, y);
 }

@@ -4,7 +4,7 @@
 #include "ops/private.h"
 
 static Tensor *
-base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
+base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add, const SidePath *fold)
 {
   if (ctx_failed (ctx) || !x || !layer.weight)
     return op_operand_missing (ctx);
@@ -22,7 +22,8 @@ base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
   OpRecord record = { .kind = OP_LINEAR,
                       .source = { x, add },
                       .inplace = add ? 1 : -1,
-                      .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in };
+                      .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in +
+                               op_fold_flops (fold, n_in) };
   op_record_weight (&record, w);
   Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, ne);
   if (!y || !y->data)
@@ -34,12 +35,25 @@ base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
                       .x_stride = n_in,
                       .w = weight_param (w),
                       .bias = weight_param (layer.bias),
+                      .fold = op_low_rank (fold),
                       .add = add ? add->data : NULL,
                       .y = y->data,
                       .y_stride = n_out,
                       .compute = ctx_compute (ctx) };
   ctx_backend (ctx)->ops.linear (ctx_backend (ctx), &args);
   return y;
+}
+
+/* ---- adapters ---- */
+
+bool
+op_folds (Ctx *ctx, const SidePath *side, int64_t n_rows)
+{
+  const Backend *b = ctx_backend (ctx);
+  if (!side || !b->folds)
+    return false;
+  int64_t n_in = weight_elements (side->a) / side->rank;
+  return b->folds (b, ctx_compute (ctx), n_rows, side->b->ne[0], n_in);
 }
 
 Tensor *
@@ -49,15 +63,18 @@ op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y)
     return NULL;
   /* never written to: the Ctx has one kind of tensor for what it reads and what it makes */
   Tensor *scale = ctx_input (ctx, DTYPE_F32, 1, &side->rank, (void *) side->scale);
-  return base_linear (ctx, op_scale (ctx, h, scale), (Layer){ side->b, side->bias }, y);
+  return base_linear (ctx, op_scale (ctx, h, scale), (Layer){ side->b, side->bias }, y, NULL);
 }
 
 Tensor *
 op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
 {
   const SidePath *side = layer.weight ? layer.weight->side : NULL;
-  Tensor *y = base_linear (ctx, x, layer, add);
-  if (!side)
+  int64_t n_rows = x && x->rank > 2 ? tensor_rows (x) / x->ne[0] : 1;
+  bool folds = op_folds (ctx, side, n_rows);
+  Tensor *y = base_linear (ctx, x, layer, add, folds ? side : NULL);
+  if (!side || folds)
     return y;
-  return op_side_path (ctx, base_linear (ctx, x, (Layer){ side->a, NULL }, NULL), side, y);
+  Tensor *h = base_linear (ctx, x, (Layer){ side->a, NULL }, NULL, NULL);
+  return op_side_path (ctx, h, side, y);
 }

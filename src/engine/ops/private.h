@@ -25,6 +25,10 @@ op_operand_missing (Ctx *ctx)
  */
 Tensor *op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y);
 
+/* Whether the device takes @side (NULL: there is none) into a layer's weights when it has @n_rows
+ * rows a picture. */
+bool op_folds (Ctx *ctx, const SidePath *side, int64_t n_rows);
+
 static inline void
 op_copy_shape (int64_t *ne, const Tensor *t)
 {
@@ -44,6 +48,25 @@ weight_elements (const Weight *w)
   for (int i = 0; i < w->rank; i++)
     n *= w->ne[i];
   return n;
+}
+
+/* @side NULL: nothing is folded */
+static inline LowRank
+op_low_rank (const SidePath *side)
+{
+  if (!side)
+    return (LowRank){ 0 };
+  return (LowRank){ .rank = side->rank,
+                    .down = weight_param (side->a),
+                    .up = weight_param (side->b),
+                    .bias = weight_param (side->bias),
+                    .scale = side->scale };
+}
+
+static inline double
+op_fold_flops (const SidePath *side, int64_t n_in)
+{
+  return side ? 2.0 * (double) side->rank * (double) side->b->ne[0] * (double) n_in : 0;
 }
 
 static inline void
