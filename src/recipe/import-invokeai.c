@@ -95,6 +95,24 @@ take_loras (Import *im, struct json_object *loras)
   return true;
 }
 
+/* FLUX.1's metadata (6.14's window) have no guidance by a negative prompt unless it was used. */
+static bool
+set_flux_defaults (Import *im, struct json_object *m)
+{
+  const char *mode = json_member_text (m, "generation_mode");
+  if (!mode || !text_starts_with (mode, "flux_") || json_member (m, "cfg_scale"))
+    return true;
+  return import_set (im, "guidance_scale", "1");
+}
+
+/* Positions stretched for large pictures. */
+static bool
+note_dype (Import *im, struct json_object *m)
+{
+  const char *preset = json_member_text (m, "dype_preset");
+  return !preset || strcmp (preset, "off") == 0 || import_left_out (im, "dype_preset");
+}
+
 bool
 import_invokeai (Import *im, struct json_object *m)
 {
@@ -108,26 +126,14 @@ import_invokeai (Import *im, struct json_object *m)
                                            { "steps", "steps" },
                                            { "cfg_rescale_multiplier", "guidance_rescale" },
                                            { "clip_skip", "clip_skip" } };
-  static const char *const read[] = { "positive_prompt",
-                                      "negative_prompt",
-                                      "width",
-                                      "height",
-                                      "seed",
-                                      "cfg_scale",
-                                      "guidance",
-                                      "steps",
-                                      "cfg_rescale_multiplier",
-                                      "clip_skip",
-                                      "scheduler",
-                                      "model",
-                                      "vae",
-                                      "loras",
-                                      "strength",
-                                      "init_image",
-                                      "rand_device",
+  static const char *const read[] = { "positive_prompt", "negative_prompt", "width", "height",
+                                      "seed", "cfg_scale", "guidance", "steps",
+                                      "cfg_rescale_multiplier", "clip_skip", "scheduler", "model",
+                                      "vae", "loras", "strength", "init_image", "rand_device",
                                       "generation_mode",
-                                      "app_version",
-                                      NULL };
+                                      /* FLUX.1's encoders are found beside the model */
+                                      "t5_encoder", "clip_embed_model", "dype_preset", "dype_scale",
+                                      "dype_exponent", "app_version", NULL };
   const char *scheduler = json_member_text (m, "scheduler");
   const char *device = json_member_text (m, "rand_device");
   set_conventions (im);
@@ -138,7 +144,8 @@ import_invokeai (Import *im, struct json_object *m)
             (!scheduler || set_scheduler (im, scheduler)) &&
             set_model (im, json_member (m, "model"), "model") &&
             set_model (im, json_member (m, "vae"), "vae") &&
-            take_loras (im, json_member (m, "loras"));
+            take_loras (im, json_member (m, "loras")) && set_flux_defaults (im, m) &&
+            note_dype (im, m);
   if (from_image)
     ok = ok && import_set_json (im, "denoise", json_member (m, "strength")) &&
          import_note_initial_image (im);

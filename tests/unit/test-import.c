@@ -424,6 +424,42 @@ test_invokeai (void)
   done (&im);
 }
 
+/* The fields that InvokeAI 6.14's window writes for FLUX.1. */
+static void
+test_invokeai_flux (void)
+{
+  Imported im = import_text (
+      "invokeai_metadata",
+      "{\"generation_mode\": \"flux_txt2img\", \"positive_prompt\": \"fox\", \"width\": 1024, "
+      "\"height\": 768, \"seed\": 5, \"guidance\": 3.25, \"steps\": 28, \"scheduler\": \"heun\", "
+      "\"dype_preset\": \"off\", \"model\": {\"key\": \"1\", \"hash\": \"blake3:cd34\", \"name\": "
+      "\"FLUX.1 dev\", \"base\": \"flux\", \"type\": \"main\"}, \"vae\": {\"name\": "
+      "\"FLUX.1-schnell_ae\"}, "
+      "\"t5_encoder\": {\"name\": \"t5_bnb_int8_quantized_encoder\"}, \"clip_embed_model\": "
+      "{\"name\": "
+      "\"clip-vit-large-patch14\"}, \"loras\": [{\"model\": {\"name\": \"ink\"}, \"weight\": "
+      "0.75}], "
+      "\"app_version\": \"6.14.2\"}");
+  g_assert_cmpstr (im.recipe.model, ==, "FLUX.1 dev");
+  g_assert_cmpstr (im.recipe.vae, ==, "FLUX.1-schnell_ae");
+  g_assert_cmpfloat (im.recipe.distilled_guidance, ==, 3.25);
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_HEUN);
+  g_assert_cmpint (im.recipe.steps, ==, 28);
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"ink\",\"weight\":0.75,\"text_weight\":0.75}]");
+  assert_n_notes (&im, 0);
+  done (&im);
+  im = import_text ("invokeai_metadata",
+                    "{\"generation_mode\": \"flux_img2img\", \"positive_prompt\": \"fox\", "
+                    "\"cfg_scale\": 2, \"dype_preset\": \"4k\", \"ref_images\": [{\"id\": 1}]}");
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 2);
+  assert_note (&im, "dype_preset is left out");
+  assert_note (&im, "ref_images is left out");
+  assert_n_notes (&im, 2);
+  done (&im);
+}
+
 static void
 test_invokeai_older (void)
 {
@@ -554,6 +590,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/gesso", test_gesso_recipe_wins_and_is_exact);
   g_test_add_func ("/recipe/import/user-comment", test_user_comment_replaces_parameters);
   g_test_add_func ("/recipe/import/invokeai", test_invokeai);
+  g_test_add_func ("/recipe/import/invokeai-flux", test_invokeai_flux);
   g_test_add_func ("/recipe/import/invokeai-older", test_invokeai_older);
   g_test_add_func ("/recipe/import/swarmui", test_swarmui);
   g_test_add_func ("/recipe/import/novelai", test_novelai);
