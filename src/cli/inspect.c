@@ -127,12 +127,42 @@ unused_at (const Checkpoint *c, int wanted)
   return "";
 }
 
+/* A file of one network, as ComfyUI keeps them in folders of their own: which, and for whom.
+ * Returns: false when it holds several, or none */
+static bool
+describe_alone (const Checkpoint *c, char *out, size_t size)
+{
+  const ModelConfig *m = &c->config;
+  bool has_clip[2] = { m->clip[0].vocab > 0, m->clip[1].vocab > 0 };
+  if (m->has_unet + m->has_vae + m->has_tiny + m->has_flux + m->has_t5 + has_clip[0] +
+          has_clip[1] !=
+      1)
+    return false;
+  const ClipConfig *clip = &m->clip[has_clip[1]];
+  if (m->has_t5)
+    snprintf (out, size, "%s text encoder, %d layers of %d",
+              m->t5.has_layer_bias ? "umT5" : "T5 v1.1", m->t5.n_layers, m->t5.dim);
+  else if (has_clip[0] || has_clip[1])
+    snprintf (out, size, "CLIP text encoder, %d layers of %d", clip->n_layers, clip->dim);
+  else if (m->has_vae)
+    snprintf (out, size, "VAE, %d latent channels", m->vae.latent_channels);
+  else if (m->has_tiny)
+    snprintf (out, size, "preview decoder");
+  else
+    snprintf (out, size, "%s of %s, without text encoders and VAE",
+              m->has_flux ? "transformer" : "U-Net", family_name (m->family));
+  return true;
+}
+
 static void
 print_text (const Checkpoint *c)
 {
+  char alone[MAX_VALUE_SHOWN];
   const ModelConfig *m = &c->config;
   printf ("%s\n  %s, %s layout, %s, %.1f MB\n", c->path, family_name (m->family),
           layout_name (c->layout), c->container, (double) c->file_bytes / 1e6);
+  if (describe_alone (c, alone, sizeof alone))
+    printf ("  one network: %s\n", alone);
   if (m->has_flux)
     printf ("  %s: %d double and %d single blocks, %d input channels\n",
             flux_variant_name (m->flux.variant), m->flux.n_double, m->flux.n_single,
@@ -185,6 +215,7 @@ print_json (const Checkpoint *c)
           "\"prediction\": \"%s\", \"zero_terminal_snr\": %s, \"parts\": {",
           family_name (m->family), layout_name (c->layout), c->container, (long long) c->file_bytes,
           m->prediction == PREDICTION_V ? "v" : "epsilon", m->zero_terminal_snr ? "true" : "false");
+  char alone[MAX_VALUE_SHOWN];
   bool first = true;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     {
@@ -208,6 +239,11 @@ print_json (const Checkpoint *c)
       first = false;
     }
   printf ("}");
+  if (describe_alone (c, alone, sizeof alone))
+    {
+      printf (", \"alone\": ");
+      json_print_string (alone);
+    }
   print_json_list ("missing", weights_problem_count (c->weights), problem_at, c);
   print_json_list ("left_over", count_unused (c->weights), unused_at, c);
   print_json_list ("unknown", c->n_unknown, unknown_at, c);

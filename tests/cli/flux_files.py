@@ -207,7 +207,20 @@ def test_layouts(folder):
         **t5("text_encoders.t5xxl.transformer."), **ae("vae."),
     }
     parts = {"transformer": DEV, "T5 text encoder": T5_XXL, "text encoder": CLIP_L, "VAE": AE}
-    inspect("all in one", write(folder / "all.safetensors", whole, "F8_E4M3"), parts)
+    told = inspect("all in one", write(folder / "all.safetensors", whole, "F8_E4M3"), parts)
+    check("all in one is no part", "alone" not in told, told)
+
+
+def test_parts(folder):
+    """One network a file: each is named, nothing of it is left over."""
+    for name, tensors, parts, what in (
+        ("t5xxl_fp16", t5(), {"T5 text encoder": T5_XXL}, "T5 v1.1 text encoder, 24 layers of 4096"),
+        ("clip_l", clip_l(), {"text encoder": CLIP_L}, "CLIP text encoder, 12 layers of 768"),
+        ("ae", ae(), {"VAE": AE}, "VAE, 16 latent channels"),
+        ("flux1-dev", bfl(), {"transformer": DEV}, "transformer of FLUX.1, without text encoders and VAE"),
+    ):
+        told = inspect(f"{name} alone", write(folder / f"{name}.safetensors", tensors), parts)
+        check(f"{name} is named", told.get("alone") == what, told)
 
 
 def write_folder(folder):
@@ -284,6 +297,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="gesso-flux-") as temporary:
         folder = pathlib.Path(temporary)
         test_layouts(folder / "layouts")
+        test_parts(folder / "parts")
         test_folder(folder / "folder")
         test_damage(folder / "damage")
         test_plan(folder / "plan")

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "core/mem.h"
+#include "models/t5.h"
 #include "pipelines/pipeline-private.h"
 
 enum
@@ -128,6 +129,8 @@ pipeline_bind_report (Checkpoint *c)
   Arena arena = { 0 };
   Binder b = { c->weights, &arena, &ignored };
   pipeline_family (c->config.family)->report (&b, &c->config);
+  if (c->config.family == FAMILY_UNKNOWN && c->config.has_t5) /* a file of its own */
+    t5_bind (&b, &c->config.t5);
   if (c->config.has_vae)
     vae_bind (&b, &c->config.vae, VAE_DECODER | VAE_ENCODER);
   arena_clear (&arena);
