@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "bench/lora.h"
 #include "core/mem.h"
 #include "models/unet.h"
 #include "ops/ops.h"
@@ -218,73 +219,6 @@ bench_block (Backend *backend, Compute compute, const Block *block, int rounds)
 
 /* ---- moving a weight ---- */
 
-static const UnetConfig sdxl = {
-  .in_channels = 4,
-  .out_channels = 4,
-  .n_levels = 3,
-  .channels = { 320, 640, 1280 },
-  .res_blocks = { 2, 2, 2 },
-  .depth_down = { 0, 2, 10 },
-  .depth_up = { 10, 2, 0 },
-  .depth_mid = 10,
-  .heads = { 5, 10, 20 },
-  .context_dim = 2048,
-  .time_dim = 1280,
-  .norm_groups = 32,
-  .adm_dim = 2816,
-  .adm_time_dim = 256,
-  .linear_projection = true,
-};
-
-static bool
-is_adapted (const Weight *w)
-{
-  return w->rank == 2 && strstr (w->name, "attentions") && strstr (w->name, ".weight") &&
-         !strstr (w->name, "norm");
-}
-
-/* A LoRA on all of @set's layers, a sparse file of zeros.  Returns: layers in it */
-static int
-write_lora (const WeightSet *set, const char *path)
-{
-  char *text = NULL;
-  size_t size = 0;
-  FILE *header = open_memstream (&text, &size);
-  uint64_t at = 0;
-  int n = 0;
-  fputc ('{', header);
-  for (int i = 0; i < weights_count (set); i++)
-    {
-      const Weight *w = weights_at (set, i);
-      if (!is_adapted (w))
-        continue;
-      int length = (int) strlen (w->name) - (int) sizeof ".weight" + 1;
-      for (int up = 0; up < 2; up++)
-        {
-          int64_t a = up ? w->ne[0] : RANK_EACH, b = up ? RANK_EACH : w->ne[1];
-          uint64_t end = at + (uint64_t) (2 * a * b);
-          fprintf (header,
-                   "%s\"%.*s.lora_%s.weight\":{\"dtype\":\"F16\",\"shape\":[%lld,%lld],"
-                   "\"data_offsets\":[%llu,%llu]}",
-                   n || up ? "," : "", length, w->name, up ? "B" : "A", (long long) a,
-                   (long long) b, (unsigned long long) at, (unsigned long long) end);
-          at = end;
-        }
-      n++;
-    }
-  fputc ('}', header);
-  fclose (header);
-  FILE *f = fopen (path, "wb");
-  uint64_t length = size;
-  if (!f || fwrite (&length, 1, sizeof length, f) != sizeof length ||
-      fwrite (text, 1, size, f) != size || fflush (f) != 0 ||
-      ftruncate (fileno (f), (off_t) (sizeof length + size + at)) != 0)
-    exit (EXIT_FAILURE);
-  fclose (f);
-  free (text);
-  return n;
-}
-
 static void
 bench_weight (int rounds)
 {
@@ -293,10 +227,10 @@ bench_weight (int rounds)
   Arena arena = { 0 };
   WeightSet *set = weights_new_declared (&status);
   Binder binder = { set, &arena, &status };
-  ModelConfig config = { .family = FAMILY_SDXL, .unet = sdxl };
-  unet_bind (&binder, &sdxl);
+  ModelConfig config = { .family = FAMILY_SDXL, .unet = bench_sdxl };
+  unet_bind (&binder, &bench_sdxl);
   close (mkstemp (path));
-  int n_layers = write_lora (set, path);
+  int n_layers = bench_write_lora (set, path, RANK_EACH);
   AdapterMap *map = adapter_map_new (set, &config, &status);
   AdapterFile *file = map ? adapter_open (path, &status) : NULL;
   AdapterFit fit = { 0 };
