@@ -153,7 +153,8 @@ read_item (RecipeAdapters *list, struct json_object *o, size_t i, Status *status
   item->text_weight = item->weight;
   return read_number (o, i, "text_weight", &item->text_weight, status) &&
          read_flag (o, i, "muted", &item->muted, status) &&
-         read_flag (o, i, "from_prompt", &item->from_prompt, status);
+         read_flag (o, i, "from_prompt", &item->from_prompt, status) &&
+         read_flag (o, i, "embedding", &item->is_embedding, status);
 }
 
 bool
@@ -203,7 +204,8 @@ item_to_json (const RecipeAdapter *item)
   ok = ok && add (o, "weight", number (item->weight)) &&
        add (o, "text_weight", number (item->text_weight)) &&
        (!item->muted || add (o, "muted", json_object_new_boolean (true))) &&
-       (!item->from_prompt || add (o, "from_prompt", json_object_new_boolean (true)));
+       (!item->from_prompt || add (o, "from_prompt", json_object_new_boolean (true))) &&
+       (!item->is_embedding || add (o, "embedding", json_object_new_boolean (true)));
   if (ok)
     return o;
   json_object_put (o);

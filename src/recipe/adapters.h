@@ -17,7 +17,8 @@ typedef struct
   char *curve;  /* "0@0,1@0.5": instead of weight */
   char *steps;  /* "5-15": off outside of these */
   bool muted;
-  bool from_prompt; /* a tag of the prompt brought it: this only says which file that was */
+  bool from_prompt;  /* a tag of the prompt brought it: this only says which file that was */
+  bool is_embedding; /* the same of a word of the prompt that stands for vectors */
 } RecipeAdapter;
 
 /* Zero-initialise; end with recipe_adapters_clear. */

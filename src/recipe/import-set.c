@@ -110,8 +110,9 @@ import_adapter (Import *im, const char *name, const char *weight, const char *te
   return ok;
 }
 
-bool
-import_adapter_hash (Import *im, const char *name, const char *autov3)
+static bool
+add_from_prompt (
+    Import *im, const char *name, const char *hash, const char *autov3, bool is_embedding)
 {
   RecipeAdapters list;
   if (!recipe_adapters_read (&list, im->recipe, im->status))
@@ -119,12 +120,28 @@ import_adapter_hash (Import *im, const char *name, const char *autov3)
   RecipeAdapter *item =
       list.n < PARAM_LIST_MAX_ITEMS ? recipe_adapters_add (&list, name, im->status) : NULL;
   if (item)
-    item->from_prompt = true;
+    {
+      item->from_prompt = true;
+      item->is_embedding = is_embedding;
+    }
   bool ok = status_ok (im->status) &&
-            (!item || recipe_adapter_set (&item->autov3, autov3, im->status)) &&
+            (!item || (recipe_adapter_set (&item->autov3, autov3, im->status) &&
+                       recipe_adapter_set (&item->hash, hash, im->status))) &&
             recipe_adapters_write (&list, im->recipe, im->status);
   recipe_adapters_clear (&list);
   return ok;
+}
+
+bool
+import_adapter_hash (Import *im, const char *name, const char *autov3)
+{
+  return add_from_prompt (im, name, NULL, autov3, false);
+}
+
+bool
+import_embedding_hash (Import *im, const char *name, const char *hash)
+{
+  return add_from_prompt (im, name, hash, NULL, true);
 }
 
 static bool

@@ -31,6 +31,8 @@ bool import_unknown_name (Import *im, const char *key, const char *name);
 bool import_adapter (Import *im, const char *name, const char *weight, const char *text_weight);
 /* Adds what is known of an adapter that a tag of the prompt names. */
 bool import_adapter_hash (Import *im, const char *name, const char *autov3);
+/* The same of an embedding; @hash: the first digits of its file's SHA-256 */
+bool import_embedding_hash (Import *im, const char *name, const char *hash);
 /* Notes each hypernetwork that the prompts name. */
 bool import_note_extra_networks (Import *im);
 /* Notes that the picture was made from another one, which is not in it. */

@@ -111,22 +111,24 @@ append_tags (Text *out, const RecipeAdapters *adapters)
     }
 }
 
+/* A1111 knows LoRAs by their tensors, embeddings by their whole file. */
 static void
-append_lora_hashes (Text *out, const RecipeAdapters *adapters)
+append_hashes (Text *out, const char *field, const RecipeAdapters *adapters, bool of_embeddings)
 {
   enum
   {
-    DIGITS = 12 /* of AutoV3, as A1111 shows them */
+    DIGITS = 12 /* as A1111 shows them */
   };
   Text value = { 0 };
   for (size_t i = 0; i < adapters->n; i++)
     {
       const RecipeAdapter *a = &adapters->items[i];
-      if (a->name && a->autov3 && !a->muted)
-        text_printf (&value, "%s%s: %.*s", value.length ? ", " : "", a->name, DIGITS, a->autov3);
+      const char *hash = of_embeddings ? a->hash : a->autov3;
+      if (a->name && hash && !a->muted && a->is_embedding == of_embeddings)
+        text_printf (&value, "%s%s: %.*s", value.length ? ", " : "", a->name, DIGITS, hash);
     }
   if (value.length && !value.failed)
-    append_field (out, "Lora hashes", value.data);
+    append_field (out, field, value.data);
   out->failed |= value.failed;
   text_clear (&value);
 }
@@ -203,7 +205,8 @@ infotext_write (const Recipe *recipe, Status *status)
   append_sampling (&out, recipe);
   append_hash (&out, recipe_str (recipe->model_hash));
   append_model (&out, recipe_str (recipe->model));
-  append_lora_hashes (&out, &adapters);
+  append_hashes (&out, "Lora hashes", &adapters, false);
+  append_hashes (&out, "TI hashes", &adapters, true);
   append_rest (&out, recipe);
   recipe_adapters_clear (&adapters);
   return text_steal (&out, status);

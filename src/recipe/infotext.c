@@ -279,11 +279,14 @@ read_zero_snr (Import *im, Pairs *pairs)
   return true;
 }
 
-/* "one: 0123, two: 4567": the names are those of tags in the prompt. */
+/* "one: 0123, two: 4567": the names are those of tags and words in the prompt. */
 static bool
-read_lora_hashes (Import *im, Pairs *pairs)
+read_hashes (Import *im,
+             Pairs *pairs,
+             const char *field,
+             bool (*add) (Import *im, const char *name, const char *hash))
 {
-  Pair *hashes = pairs_take (pairs, "Lora hashes");
+  Pair *hashes = pairs_take (pairs, field);
   for (char *p = hashes ? hashes->value : NULL; p && *p;)
     {
       char *end = strchr (p, ','), *next = end ? end + 1 : p + strlen (p);
@@ -295,7 +298,7 @@ read_lora_hashes (Import *im, Pairs *pairs)
         {
           *colon = '\0';
           colon++;
-          if (!import_adapter_hash (im, p, colon + strspn (colon, " ")))
+          if (!add (im, p, colon + strspn (colon, " ")))
             return false;
         }
       p = next;
@@ -350,7 +353,9 @@ read_fields (Import *im, Pairs *pairs)
   Writer writer = find_writer (pairs);
   if (writer == BY_COMFYUI)
     im->recipe->convention = RECIPE_CONVENTION_COMFYUI;
-  return read_plain_fields (im, pairs) && read_lora_hashes (im, pairs) &&
+  return read_plain_fields (im, pairs) &&
+         read_hashes (im, pairs, "Lora hashes", import_adapter_hash) &&
+         read_hashes (im, pairs, "TI hashes", import_embedding_hash) &&
          read_sampler (im, pairs, writer) && read_size (im, pairs) &&
          read_noise (im, pairs, writer) && read_weighting (im, pairs, writer) &&
          read_denoise (im, pairs) && read_mask (im, pairs) && read_vae (im, pairs) &&

@@ -10,6 +10,8 @@
 
 #include "core/mem.h"
 #include "text/prompt-grammar.h"
+#include "weights/adapter.h"
+#include "weights/embedding.h"
 #include "worker/adapter-args.h"
 #include "worker/adapter-find.h"
 #include "worker/model-hash.h"
@@ -94,7 +96,8 @@ static const RecipeAdapter *
 known_tag (const RecipeAdapters *old, const char *name)
 {
   for (size_t i = 0; i < old->n; i++)
-    if (old->items[i].from_prompt && old->items[i].name && !strcmp (old->items[i].name, name))
+    if (old->items[i].from_prompt && !old->items[i].is_embedding && old->items[i].name &&
+        !strcmp (old->items[i].name, name))
       return &old->items[i];
   return NULL;
 }
@@ -192,6 +195,14 @@ take_own (JobAdapters *a, RecipeAdapters *old, Status *status)
 
 /* ---- embeddings ---- */
 
+typedef struct
+{
+  JobAdapters *adapters;
+  const RecipeAdapters *old;
+  const Recipe *recipe;
+  Status *status;
+} EmbeddingSearch;
+
 static bool
 has_embedding (const JobAdapters *a, const char *name)
 {
@@ -201,12 +212,36 @@ has_embedding (const JobAdapters *a, const char *name)
   return false;
 }
 
+/* A file of its own is written into the recipe; a LoRA's bundle is there with the LoRA. */
 static bool
-add_embedding (JobAdapters *a, const char *name, const char *path, Status *status)
+note_embedding (const EmbeddingSearch *s, const char *name, const char *path)
 {
+  JobAdapters *a = s->adapters;
+  const RecipeAdapter *known = NULL;
+  for (size_t i = 0; i < s->old->n; i++)
+    if (s->old->items[i].is_embedding && !strcmp (recipe_str (s->old->items[i].name), name))
+      known = &s->old->items[i];
+  if (a->list.n >= PARAM_LIST_MAX_ITEMS)
+    return true;
+  RecipeAdapter *item = recipe_adapters_add (&a->list, name, s->status);
+  if (!item)
+    return false;
+  item->from_prompt = item->is_embedding = true;
+  return recipe_adapter_set (&item->path, path, s->status) &&
+         (!known || recipe_adapter_set (&item->hash, known->hash, s->status));
+}
+
+/* @bundle: whether @path is a LoRA that carries it */
+static bool
+add_embedding (const EmbeddingSearch *s, const char *name, const char *path, bool bundle)
+{
+  JobAdapters *a = s->adapters;
+  Status *status = s->status;
   size_t n = a->n_embeddings;
   if (has_embedding (a, name))
     return true;
+  if (!bundle && !note_embedding (s, name, path))
+    return false;
   if (!mem_grow (&a->embeddings, &a->embedding_capacity, n + 1, sizeof *a->embeddings, status) ||
       !mem_grow (&a->embedding_texts, &a->text_capacity, 2 * n + 2, sizeof *a->embedding_texts,
                  status))
@@ -220,14 +255,14 @@ add_embedding (JobAdapters *a, const char *name, const char *path, Status *statu
     }
   a->embedding_texts[2 * n] = own_name;
   a->embedding_texts[2 * n + 1] = own_path;
-  a->embeddings[n] = (PipelineEmbedding){ own_name, own_path };
+  a->embeddings[n] = (PipelineEmbedding){ own_name, own_path, bundle ? own_name : NULL };
   a->n_embeddings++;
   return true;
 }
 
 /* Each "embedding:NAME" of @prompt. */
 static bool
-add_marked (JobAdapters *a, const char *prompt, Status *status)
+add_marked (const EmbeddingSearch *s, const char *prompt)
 {
   static const char mark[] = "embedding:";
   for (const char *p = prompt; (p = strstr (p, mark)); p++)
@@ -243,38 +278,77 @@ add_marked (JobAdapters *a, const char *prompt, Status *status)
       char *weight = strrchr (name, ':'); /* (embedding:NAME:1.2) */
       if (weight)
         *weight = '\0';
+      if (has_embedding (s->adapters, name))
+        continue;
       if (!adapter_find (FIND_EMBEDDING, name, "", path))
-        return status_fail (status, STATUS_NOT_FOUND,
+        return status_fail (s->status, STATUS_NOT_FOUND,
                             "There is no embedding \"%.200s\" in the folders of embeddings: put it "
                             "into one, name its folder in GESSO_MODELS, or take it out.",
                             name);
-      if (!add_embedding (a, name, path, status))
+      if (!add_embedding (s, name, path, false))
         return false;
     }
   return true;
 }
 
-typedef struct
-{
-  JobAdapters *adapters;
-  const Recipe *recipe;
-  Status *status;
-} StemSearch;
-
-/* Whether the name's tokens stand there is decided where the prompt is cut into tokens. */
 static bool
-match_stem (void *data, const char *path, const char *stem)
+is_word_part (char c)
 {
-  StemSearch *s = data;
-  bool named = strcasestr (recipe_str (s->recipe->prompt), stem) ||
-               strcasestr (recipe_str (s->recipe->negative_prompt), stem);
-  return !named || add_embedding (s->adapters, stem, path, s->status);
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* A word by itself; whether its tokens stand there is decided where the prompt is cut into them. */
+static bool
+names_it (const char *prompt, const char *name)
+{
+  size_t n = strlen (name);
+  for (const char *p = prompt; n > 0 && (p = strcasestr (p, name)); p++)
+    if ((p == prompt || !is_word_part (p[-1])) && !is_word_part (p[n]))
+      return true;
+  return false;
 }
 
 static bool
-add_embeddings (JobAdapters *a, const Recipe *recipe, Family family, Status *status)
+is_named (const EmbeddingSearch *s, const char *name)
 {
-  StemSearch s = { a, recipe, status };
+  return names_it (recipe_str (s->recipe->prompt), name) ||
+         names_it (recipe_str (s->recipe->negative_prompt), name);
+}
+
+static bool
+match_stem (void *data, const char *path, const char *stem)
+{
+  EmbeddingSearch *s = data;
+  return !is_named (s, stem) || add_embedding (s, stem, path, false);
+}
+
+/* Those that the job's LoRAs carry. */
+static bool
+add_bundles (const EmbeddingSearch *s)
+{
+  for (size_t i = 0; i < s->adapters->list.n; i++)
+    {
+      char name[EMBEDDING_PREFIX_SIZE];
+      const char *path = s->adapters->list.items[i].path;
+      bool counts = path && !s->adapters->list.items[i].is_embedding;
+      AdapterFile *file = counts ? adapter_open (path, &(Status){ 0 }) : NULL;
+      bool ok = true; /* a file that cannot be read is told where it is put on the model */
+      for (size_t t = 0; file && ok && t < file->source.table.n_items; t++)
+        if (embedding_bundled (file->source.table.items[t].name, name, sizeof name) &&
+            is_named (s, name))
+          ok = add_embedding (s, name, path, true);
+      adapter_close (file);
+      if (!ok)
+        return false;
+    }
+  return true;
+}
+
+static bool
+add_embeddings (
+    JobAdapters *a, const RecipeAdapters *old, const Recipe *recipe, Family family, Status *status)
+{
+  EmbeddingSearch s = { a, old, recipe, status };
   if (family == FAMILY_FLUX)
     {
       if (strstr (recipe_str (recipe->prompt), "embedding:") && !*a->note)
@@ -282,8 +356,8 @@ add_embeddings (JobAdapters *a, const Recipe *recipe, Family family, Status *sta
                   "Embeddings have no effect on FLUX.1: there are none for it.");
       return true;
     }
-  if (!add_marked (a, recipe_str (recipe->prompt), status) ||
-      !add_marked (a, recipe_str (recipe->negative_prompt), status))
+  if (!add_bundles (&s) || !add_marked (&s, recipe_str (recipe->prompt)) ||
+      !add_marked (&s, recipe_str (recipe->negative_prompt)))
     return false;
   if (reads_a1111 (recipe) && (recipe->prompt || recipe->negative_prompt))
     embeddings_walk (match_stem, &s);
@@ -297,10 +371,10 @@ job_adapters_load (JobAdapters *a, Recipe *recipe, Family family, Status *status
   *a = (JobAdapters){ 0 };
   if (!recipe_adapters_read (&old, recipe, status))
     return false;
-  bool ok = add_tags (a, &old, recipe, family, status) && take_own (a, &old, status) &&
-            add_embeddings (a, recipe, family, status);
+  bool ok = add_tags (a, &old, recipe, family, status) && take_own (a, &old, status);
   for (size_t i = 0; ok && i < a->list.n; i++)
     ok = find_file (&a->list.items[i], status);
+  ok = ok && add_embeddings (a, &old, recipe, family, status);
   ok = ok && (a->list.n + old.n == 0 || recipe_adapters_write (&a->list, recipe, status));
   recipe_adapters_clear (&old);
   if (!ok)
@@ -333,7 +407,8 @@ job_adapters_give (JobAdapters *a, PipelineJob *job, Status *status)
   if (!a->items)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: use fewer adapters.");
   for (size_t i = 0; i < a->list.n; i++)
-    if (a->list.items[i].path && access (a->list.items[i].path, R_OK) == 0 &&
+    if (!a->list.items[i].is_embedding && a->list.items[i].path &&
+        access (a->list.items[i].path, R_OK) == 0 &&
         !fill (&a->items[n++], &a->list.items[i], job->steps, status))
       return false;
   job->adapters = a->items;
@@ -362,8 +437,9 @@ hash_item (RecipeAdapter *item, const atomic_bool *cancel, char *note, Status *s
   char hash[MODEL_HASH_SIZE], tensors[MODEL_HASH_SIZE];
   if (!item->path)
     return true;
+  *tensors = '\0';
   if (!model_hash (item->path, hash, cancel, status) ||
-      !model_tensors_hash (item->path, tensors, cancel, status))
+      (!item->is_embedding && !model_tensors_hash (item->path, tensors, cancel, status)))
     return false;
   size_t n = strlen (recipe_str (item->hash)), m = strlen (recipe_str (item->autov3));
   bool same = (n == 0 || strncmp (hash, item->hash, n) == 0) &&

@@ -129,8 +129,17 @@ def embeddings():
     }
     torch.save(a1111, folder / "fruit-a1111.pt")
     torch.save({"<fruit>": one}, folder / "fruit-diffusers.bin")
+    torch.save([one[:1].clone(), {"more": one[1:].clone()}], folder / "fruit-list.pt")
     write("embeddings/fruit-params", {"emb_params": one})
     write("embeddings/fruit-xl", {"clip_l": one, "clip_g": two})
+    # a LoRA that does nothing and carries the word
+    key = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    vectors = {"sd15": {"string_to_param.*": one}, "sdxl": {"clip_l": one, "clip_g": two}}
+    for model, bundle in vectors.items():
+        layer = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"
+        n = len(tiny_models.load(f"{model}-tiny/unet").state_dict()[layer])
+        nothing = {f"{key}.lora_down.weight": torch.zeros(1, n).half(), f"{key}.lora_up.weight": torch.zeros(n, 1).half()}
+        write(f"embeddings/bundle-{model}", {**nothing, **{f"bundle_emb.fruit.{k}": v for k, v in bundle.items()}})
 
 
 # diffusers' layer: (original layer, first row there)

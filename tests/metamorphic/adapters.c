@@ -308,7 +308,8 @@ static void
 test_embedding (Suite *s, const char *model, const char *file, PromptWeighting weighting)
 {
   char path[PATH_SIZE], title[160];
-  const PipelineEmbedding embedding = { "fruit", path };
+  const char *bundle = strstr (file, "bundle") ? "fruit" : NULL;
+  const PipelineEmbedding embedding = { "fruit", path, bundle };
   const char *words =
       weighting == WEIGHTING_COMFYUI ? "a embedding:fruit, on a table" : "a fruit, on a table";
   Pipeline *p = fixture_open_or_exit (model, s->backend);
@@ -340,11 +341,13 @@ static void
 test_embeddings (Suite *s)
 {
   static const char *const files[] = { "fruit-a1111.pt", "fruit-diffusers.bin",
-                                       "fruit-params.safetensors" };
+                                       "fruit-params.safetensors", "fruit-list.pt",
+                                       "bundle-sd15.safetensors" };
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     test_embedding (s, "sd15-tiny", files[i], WEIGHTING_A1111);
   test_embedding (s, "sd15-tiny", files[0], WEIGHTING_COMFYUI);
   test_embedding (s, "sdxl-tiny", "fruit-xl.safetensors", WEIGHTING_A1111);
+  test_embedding (s, "sdxl-tiny", "bundle-sdxl.safetensors", WEIGHTING_A1111);
   test_embedding (s, "sdxl-tiny", "fruit-xl.safetensors", WEIGHTING_COMFYUI);
 }
 
@@ -354,7 +357,7 @@ test_wrong_embedding (Suite *s)
   char path[PATH_SIZE];
   Status status = { 0 };
   PipelineResult r;
-  const PipelineEmbedding embedding = { "fruit", path };
+  const PipelineEmbedding embedding = { "fruit", path, NULL };
   Pipeline *p = fixture_open_or_exit ("sdxl-tiny", s->backend), *before = s->pipeline;
   s->pipeline = p;
   PipelineJob job = job_with (s, 0);

@@ -20,10 +20,10 @@ typedef struct
 } Fixture;
 
 static char *
-copy_fixture (const char *folder, const char *to)
+copy_file (const char *name, const char *folder, const char *to)
 {
-  char *from = g_build_filename (g_getenv ("GESSO_SOURCE"),
-                                 "tests/golden/fixtures/adapters/sd15-kohya.safetensors", NULL);
+  char *from =
+      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/golden/fixtures/adapters", name, NULL);
   char *path = g_build_filename (folder, to, NULL), *data;
   gsize n;
   g_assert_true (g_file_get_contents (from, &data, &n, NULL));
@@ -31,6 +31,12 @@ copy_fixture (const char *folder, const char *to)
   g_free (data);
   g_free (from);
   return path;
+}
+
+static char *
+copy_fixture (const char *folder, const char *to)
+{
+  return copy_file ("sd15-kohya.safetensors", folder, to);
 }
 
 static void
@@ -166,6 +172,74 @@ test_infotext_round_trip (Fixture *f, gconstpointer data)
   mem_free (text);
 }
 
+/* A1111 names the embeddings of a prompt with the first digits of their files. */
+static void
+test_embeddings (Fixture *f, gconstpointer data)
+{
+  char note[STATUS_MESSAGE_SIZE];
+  char *folder = g_build_filename (f->root, "embeddings", NULL);
+  g_mkdir_with_parents (folder, 0700);
+  char *path = copy_file ("embeddings/fruit-params.safetensors", folder, "fruit.safetensors");
+  g_assert_true (load (f, "some fruits", ""));
+  g_assert_cmpuint (f->adapters.n_embeddings, ==, 0);
+  g_assert_true (load (f, "some fruit <lora:style:0.5>", ""));
+  g_assert_cmpuint (f->adapters.n_embeddings, ==, 1);
+  PipelineJob job = { .steps = 20 };
+  g_assert_true (job_adapters_give (&f->adapters, &job, &f->status));
+  g_assert_cmpint (job.n_adapters, ==, 1);
+  g_assert_true (job_adapters_hash (&f->recipe, NULL, note, &f->status));
+  char *text = infotext_write (&f->recipe, &f->status);
+  char *hash = NULL, *bytes;
+  gsize n;
+  g_assert_true (g_file_get_contents (path, &bytes, &n, NULL));
+  hash = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) bytes, n);
+  char *expected = g_strdup_printf ("TI hashes: \"fruit: %.12s\"", hash);
+  g_assert_nonnull (strstr (text, expected));
+  g_assert_nonnull (strstr (text, "Lora hashes: \"style: 5083f8c5af9d\""));
+  Recipe read;
+  Notes notes = { 0 };
+  recipe_init (&read);
+  g_assert_true (infotext_parse (&read, text, &notes, &f->status));
+  g_assert_cmpint (notes.n, ==, 0);
+  g_assert_true (load (f, read.prompt, read.adapters));
+  g_assert_cmpint ((int) f->adapters.list.n, ==, 2);
+  g_assert_true (job_adapters_hash (&f->recipe, NULL, note, &f->status));
+  g_assert_cmpstr (note, ==, "");
+  g_unlink (path);
+  char *another = copy_file ("embeddings/fruit-list.pt", folder, "fruit.pt");
+  g_assert_true (load (f, read.prompt, read.adapters));
+  g_assert_true (job_adapters_hash (&f->recipe, NULL, note, &f->status));
+  g_assert_nonnull (strstr (note, "\"fruit\" is another file"));
+  recipe_clear (&read);
+  mem_free (text);
+  g_free (expected);
+  g_free (hash);
+  g_free (bytes);
+  g_unlink (another);
+  g_rmdir (folder);
+  g_free (another);
+  g_free (path);
+  g_free (folder);
+}
+
+/* A LoRA brings the words that it was trained with. */
+static void
+test_bundled_embedding (Fixture *f, gconstpointer data)
+{
+  char *path = copy_file ("embeddings/bundle-sd15.safetensors", f->loras, "bundle.safetensors");
+  g_assert_true (load (f, "a fruit", "[{\"name\":\"bundle\"}]"));
+  g_assert_cmpuint (f->adapters.n_embeddings, ==, 1);
+  g_assert_cmpstr (f->adapters.embeddings[0].bundle, ==, "fruit");
+  g_assert_cmpint ((int) f->adapters.list.n, ==, 1); /* the LoRA stands for it */
+  g_assert_true (load (f, "a pear", "[{\"name\":\"bundle\"}]"));
+  g_assert_cmpuint (f->adapters.n_embeddings, ==, 0);
+  f->recipe.weighting = RECIPE_WEIGHTING_COMFYUI;
+  g_assert_true (load (f, "a (embedding:fruit:1.2)", "[{\"name\":\"bundle\"}]"));
+  g_assert_cmpuint (f->adapters.n_embeddings, ==, 1);
+  g_unlink (path);
+  g_free (path);
+}
+
 /* The same name, but another file: said, not refused. */
 static void
 test_another_file_is_said (Fixture *f, gconstpointer data)
@@ -214,6 +288,8 @@ main (int argc, char **argv)
   ADD ("/job-adapters/tags", test_tags);
   ADD ("/job-adapters/tags-are-not-counted-twice", test_tags_are_not_counted_twice);
   ADD ("/job-adapters/infotext-round-trip", test_infotext_round_trip);
+  ADD ("/job-adapters/embeddings", test_embeddings);
+  ADD ("/job-adapters/bundled-embedding", test_bundled_embedding);
   ADD ("/job-adapters/another-file-is-said", test_another_file_is_said);
   g_test_add_func ("/job-adapters/args", test_args);
   return g_test_run ();

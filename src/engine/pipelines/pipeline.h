@@ -100,6 +100,7 @@ typedef struct
 typedef struct
 {
   const char *name, *path;
+  const char *bundle; /* NULL, or the name under which a LoRA file carries it */
 } PipelineEmbedding;
 
 typedef struct

@@ -89,7 +89,8 @@ sd_embeddings_load (SdEmbeddings *all,
     }
   for (int i = 0; ok && i < job->n_embeddings; i++)
     {
-      EmbeddingFile *file = embedding_open (job->embeddings[i].path, status);
+      const PipelineEmbedding *e = &job->embeddings[i];
+      EmbeddingFile *file = embedding_open (e->path, e->bundle, status);
       ok = file && add_file (all, c, file, job->embeddings[i].name, status);
       embedding_close (file);
     }

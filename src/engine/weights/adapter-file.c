@@ -8,6 +8,7 @@
 
 #include "core/mem.h"
 #include "weights/adapter-private.h"
+#include "weights/embedding.h"
 #include "weights/refuse.h"
 
 static const char peft_file[] = "adapter_model.safetensors";
@@ -66,6 +67,8 @@ add_plain (AdapterFile *a, const NameIndex *index, const FileTensor *t, Status *
 {
   static const char tail[] = ".weight";
   char layer[ADAPTER_KEY_SIZE];
+  if (embedding_bundled (t->name, layer, sizeof layer))
+    return true; /* embedding.c reads it */
   int n = snprintf (layer, sizeof layer, "%s", t->name) - (int) sizeof tail + 1;
   if (n > 0 && strcmp (layer + n, tail) == 0)
     {

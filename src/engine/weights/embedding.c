@@ -22,10 +22,11 @@ rows (const FileTensor *t)
 
 /* Vectors, not a step count or a model's matrix. */
 static bool
-is_vectors (const FileTensor *t)
+is_vectors (const EmbeddingFile *e, const FileTensor *t)
 {
-  return t->data && t->dtype != DTYPE_COUNT && t->dtype != DTYPE_I64 &&
-         (t->rank == 1 || t->rank == 2) && width (t) > 1 && rows (t) >= 1;
+  return strncmp (t->name, e->prefix, strlen (e->prefix)) == 0 && t->data &&
+         t->dtype != DTYPE_COUNT && t->dtype != DTYPE_I64 && (t->rank == 1 || t->rank == 2) &&
+         width (t) > 1 && rows (t) >= 1;
 }
 
 /* -1: the name does not say for which encoder */
@@ -45,7 +46,7 @@ read_file (EmbeddingFile *e, Status *status)
     return false;
   int64_t n = 0;
   for (size_t i = 0; i < e->source.table.n_items; i++)
-    if (is_vectors (&e->source.table.items[i]))
+    if (is_vectors (e, &e->source.table.items[i]))
       n += rows (&e->source.table.items[i]);
   if (n > 0 && n <= 2 * EMBEDDING_MAX_VECTORS)
     return true;
@@ -57,8 +58,26 @@ read_file (EmbeddingFile *e, Status *status)
                       e->label);
 }
 
+static const char bundle_head[] = "bundle_emb.";
+
+bool
+embedding_bundled (const char *name, char *out, size_t size)
+{
+  size_t head = sizeof bundle_head - 1;
+  const char *tail = NULL;
+  if (strncmp (name, bundle_head, head) != 0)
+    return false;
+  name += head;
+  for (const char *p = name; *p; p++) /* a name may have dots */
+    if (strncmp (p, ".string_to_param.", strlen (".string_to_param.")) == 0 ||
+        strcmp (p, ".clip_l") == 0 || strcmp (p, ".clip_g") == 0)
+      tail = p;
+  return tail && tail > name &&
+         (size_t) snprintf (out, size, "%.*s", (int) (tail - name), name) < size;
+}
+
 EmbeddingFile *
-embedding_open (const char *path, Status *status)
+embedding_open (const char *path, const char *bundle, Status *status)
 {
   EmbeddingFile *e = mem_calloc (1, sizeof *e);
   if (!e)
@@ -66,6 +85,8 @@ embedding_open (const char *path, Status *status)
       out_of_memory (status);
       return NULL;
     }
+  if (bundle)
+    snprintf (e->prefix, sizeof e->prefix, "%s%s.", bundle_head, bundle);
   e->set = weights_new (status);
   e->path = e->set ? mem_strdup (path) : NULL;
   if (e->set && !e->path)
@@ -97,7 +118,7 @@ embedding_vectors (const EmbeddingFile *e, int encoder, int64_t dim, float *out)
     {
       const FileTensor *t = &e->source.table.items[i];
       int named = encoder_of (t->name);
-      if (!is_vectors (t) || width (t) != dim || (named >= 0 && named != encoder))
+      if (!is_vectors (e, t) || width (t) != dim || (named >= 0 && named != encoder))
         continue;
       if (out)
         file_tensor_read (out + n * dim, t, 0, rows (t) * dim);
@@ -112,7 +133,7 @@ embedding_widths (const EmbeddingFile *e, char *out, size_t size)
   size_t n = 0;
   out[0] = '\0';
   for (size_t i = 0; i < e->source.table.n_items && n < size; i++)
-    if (is_vectors (&e->source.table.items[i]))
+    if (is_vectors (e, &e->source.table.items[i]))
       n += (size_t) snprintf (out + n, size - n, "%s%lld", n ? " and " : "",
                               (long long) width (&e->source.table.items[i]));
 }

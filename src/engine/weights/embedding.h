@@ -7,7 +7,8 @@
 
 enum
 {
-  EMBEDDING_MAX_VECTORS = 75 /* what a chunk of tokens holds */
+  EMBEDDING_MAX_VECTORS = 75, /* what a chunk of tokens holds */
+  EMBEDDING_PREFIX_SIZE = 256
 };
 
 typedef struct
@@ -16,16 +17,25 @@ typedef struct
   Source source;
   const char *label;
   char *path;
+  char prefix[EMBEDDING_PREFIX_SIZE]; /* of the tensors that count */
 } EmbeddingFile;
 
 /* embedding_open:
  * @path: A1111's .pt, safetensors (emb_params; clip_l and clip_g; one tensor of any name),
  * diffusers' .bin, pickled lists
+ * @bundle: NULL, or which of the embeddings that a LoRA file carries (bundle_emb.NAME.*)
  *
  * Fails: NOT_FOUND, IO, FORMAT, UNSUPPORTED (no embedding)
  */
-EmbeddingFile *embedding_open (const char *path, Status *status);
+EmbeddingFile *embedding_open (const char *path, const char *bundle, Status *status);
 void embedding_close (EmbeddingFile *e);
+
+/* embedding_bundled:
+ * @out: the name of the embedding that tensor @name of a LoRA file belongs to
+ *
+ * Returns: false when it belongs to none
+ */
+bool embedding_bundled (const char *name, char *out, size_t size);
 
 /* embedding_vectors:
  * @encoder: 0 is CLIP-L, 1 is bigG: known by the tensor's name where that says so, else by @dim

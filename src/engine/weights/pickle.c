@@ -280,9 +280,35 @@ unwrap (const PickleValue *v)
   return v;
 }
 
+/* A list of tensors, or of dictionaries of them, as textual inversions come: named by their
+ * places. */
+static bool
+add_list (Reader *r, const PickleValue *list)
+{
+  enum
+  {
+    KEY_SIZE = 24
+  };
+  for (size_t i = 0; i < list->list.n; i++)
+    {
+      char key[KEY_SIZE];
+      snprintf (key, sizeof key, "%zu", i);
+      if (!add_member (r, list->list.items[i], "", key, 0))
+        return false;
+    }
+  return true;
+}
+
 static bool
 read_object (Reader *r, const PickleValue *object)
 {
+  bool is_list = object->kind == PICKLE_LIST || object->kind == PICKLE_TUPLE;
+  if (is_list && !add_list (r, object))
+    return false;
+  if (object->kind == PICKLE_TENSOR && !add_member (r, object, "", "0", 0))
+    return false;
+  if (r->table->n_items > 0)
+    return true;
   object = unwrap (object);
   if (object->kind != PICKLE_DICT)
     return status_fail (r->status, STATUS_UNSUPPORTED,
