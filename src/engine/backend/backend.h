@@ -50,6 +50,7 @@ struct Backend
    * it, from its shape alone; NULL: never.  @n_rows: of one picture, so that a picture is made
    * alike alone and in a batch; @n_in: elements of a row of the weight */
   bool (*folds) (const Backend *b, Compute compute, int64_t n_rows, int64_t n_out, int64_t n_in);
+  int n_threads;        /* it computes with, the caller's included; 0: none of the CPU's */
   size_t scratch_bytes; /* packing buffers and the like, allocated once by the constructor */
   void (*free) (Backend *b);
 };

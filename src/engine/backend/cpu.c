@@ -131,6 +131,7 @@ set_up (CpuBackend *b, int n_threads, Status *status)
   b->threads = threads_new (n_threads, status);
   if (!b->threads)
     return false;
+  b->base.n_threads = threads_count (b->threads);
   cpu_init_elementwise (b);
   return cpu_init_gemm (b, status);
 }

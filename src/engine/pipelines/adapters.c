@@ -116,6 +116,8 @@ open_all (Pipeline *pipeline, AdapterSet *set, const PipelineJob *job, Status *s
     }
   if (ok)
     set->stack = adapter_stack_new (fits, set->n, pipeline->header_only, status);
+  if (set->stack)
+    adapter_stack_set_threads (set->stack, pipeline->backend->n_threads);
   mem_free (fits);
   return set->stack != NULL;
 }

@@ -2,11 +2,14 @@
  * adapter-merge.c - copies of weights with their adapters merged in.
  *
  * A copy has the type of the model's weight, or bf16 where that is quantised.  Sums are formed in
- * f32 and rounded once.
+ * f32 and rounded once.  Groups are independent: threads take one each, so that as many weights are
+ * in f32 at a time as there are threads.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/threads.h"
 #include "weights/adapter-private.h"
 #include "weights/adapter-stack-private.h"
 
@@ -259,15 +262,53 @@ join_biases (AdapterStack *stack)
     }
 }
 
+typedef struct
+{
+  AdapterStack *stack;
+  atomic_bool failed;
+  Status *status; /* written by the first that fails */
+} Merging;
+
+static void
+merge_task (void *data, int64_t i, int thread)
+{
+  Merging *m = data;
+  Status status = { 0 };
+  const Touched *t = &m->stack->touched[i];
+  if (!t->is_merged || t->group != (int) i || atomic_load (&m->failed))
+    return;
+  if (!merge_group (m->stack, (int) i, &status) && !atomic_exchange (&m->failed, true))
+    *m->status = status;
+}
+
+static bool
+has_work (AdapterStack *stack)
+{
+  bool found = false;
+  for (size_t i = 0; !found && i < stack->n_touched; i++)
+    found = stack->touched[i].is_merged && stack->touched[i].group == (int) i &&
+            group_state (stack, (int) i) != GROUP_KEEP;
+  return found;
+}
+
+static bool
+merge_groups (AdapterStack *stack, Status *status)
+{
+  Threads *threads = threads_new (stack->n_threads, status);
+  Merging m = { .stack = stack, .status = status };
+  if (!threads)
+    return false;
+  threads_run (threads, (int64_t) stack->n_touched, merge_task, &m, NULL);
+  threads_free (threads);
+  return !atomic_load (&m.failed);
+}
+
 bool
 adapter_stack_merge (AdapterStack *stack, Status *status)
 {
-  bool ok = true;
   if (!stack->was_merged)
     join_biases (stack);
-  for (size_t i = 0; ok && i < stack->n_touched; i++)
-    if (stack->touched[i].is_merged && stack->touched[i].group == (int) i)
-      ok = merge_group (stack, (int) i, status);
+  bool ok = !has_work (stack) || merge_groups (stack, status);
   for (size_t i = 0; i < stack->n_uses; i++)
     stack->uses[i].merged_weight = stack->uses[i].weight;
   stack->was_merged = ok; /* after a failure all copies are made anew */

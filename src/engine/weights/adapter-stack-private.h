@@ -41,6 +41,7 @@ typedef struct
 struct AdapterStack
 {
   bool header_only, is_mounted, touches_text, was_merged;
+  int n_threads; /* that merge; 0: one a core */
   Touched *touched;
   size_t n_touched, touched_capacity;
   NameIndex index; /* of touched, by the weight's name */

@@ -334,6 +334,12 @@ adapter_stack_free (AdapterStack *stack)
   mem_free (stack);
 }
 
+void
+adapter_stack_set_threads (AdapterStack *stack, int n_threads)
+{
+  stack->n_threads = n_threads;
+}
+
 double
 adapter_use_weight (const Use *use, const AdapterStrength *strengths)
 {

@@ -34,6 +34,9 @@ AdapterStack *
 adapter_stack_new (const AdapterFit *const *fits, int n, bool header_only, Status *status);
 void adapter_stack_free (AdapterStack *stack); /* takes it off first */
 
+/* How many threads merge at most; one a core unless said. */
+void adapter_stack_set_threads (AdapterStack *stack, int n_threads);
+
 /* adapter_stack_set:
  * @strengths: one an adapter
  *
