@@ -230,10 +230,12 @@ put_picture (sqlite3 *db, const GessoEntry *entry, GError **error)
 {
   sqlite3_stmt *s = gesso_sql_prepare (
       db,
-      "INSERT INTO pictures (id, created, width, height, prompt, negative, model, name)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET created = excluded.created,"
+      "INSERT INTO pictures (id, created, width, height, prompt, negative, model, name, duration)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET created = "
+      "excluded.created,"
       " width = excluded.width, height = excluded.height, prompt = excluded.prompt,"
-      " negative = excluded.negative, model = excluded.model, name = excluded.name",
+      " negative = excluded.negative, model = excluded.model, name = excluded.name,"
+      " duration = excluded.duration",
       error);
   if (!s)
     return FALSE;
@@ -245,6 +247,7 @@ put_picture (sqlite3 *db, const GessoEntry *entry, GError **error)
   bind_text (s, 6, entry->picture.negative);
   bind_text (s, 7, entry->picture.model);
   bind_text (s, 8, entry->name);
+  sqlite3_bind_int (s, 9, entry->picture.duration_ms);
   return run (s, error);
 }
 
@@ -350,7 +353,8 @@ gesso_index_picture (sqlite3 *db, gint64 id, GError **error)
   gboolean row = FALSE;
   sqlite3_stmt *s =
       gesso_sql_prepare (db,
-                         "SELECT path, created, starred, width, height, prompt, negative, model"
+                         "SELECT path, created, starred, width, height, prompt, negative, model,"
+                         " duration"
                          " FROM pictures JOIN files ON files.id = pictures.id WHERE files.id = ?",
                          error);
   if (!s)
@@ -368,6 +372,7 @@ gesso_index_picture (sqlite3 *db, gint64 id, GError **error)
   picture->prompt = dup_column (s, 5);
   picture->negative = dup_column (s, 6);
   picture->model = dup_column (s, 7);
+  picture->duration_ms = sqlite3_column_int (s, 8);
   sqlite3_reset (s);
   return picture;
 }

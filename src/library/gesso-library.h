@@ -51,6 +51,8 @@ gint64 gesso_picture_get_id (GessoPicture *self);
 const char *gesso_picture_get_path (GessoPicture *self);
 int gesso_picture_get_width (GessoPicture *self);
 int gesso_picture_get_height (GessoPicture *self);
+/* ms; 0 for what does not move */
+int gesso_picture_get_duration (GessoPicture *self);
 gint64 gesso_picture_get_created (GessoPicture *self);
 gboolean gesso_picture_get_starred (GessoPicture *self);
 const char *gesso_picture_get_prompt (GessoPicture *self);

@@ -8,6 +8,7 @@
 
 #include "core/mem.h"
 #include "media/exif.h"
+#include "media/frames.h"
 #include "media/image.h"
 #include "media/riff.h"
 #include "media/texts.h"
@@ -22,7 +23,8 @@ enum
   WEBP_HEAD_BYTES = 30,
   WEBP_LOSSLESS_MARK = 0x2f,
   WEBP_SIDE_MASK = 0x3fff,
-  FIRST_SIDEWAYS = 5
+  FIRST_SIDEWAYS = 5,
+  MS_PER_SECOND = 1000
 };
 
 static int
@@ -172,13 +174,38 @@ read_recipe (GessoPictureRow *row, const MediaTexts *texts)
   recipe_clear (&recipe);
 }
 
+/* Size and duration of what consists of frames; no pixels either.  A still WebP has its size from
+ * read_size, which turns it upright. */
+static gboolean
+read_film (GessoPictureRow *row, const char *path)
+{
+  Status status = { 0 };
+  FrameSource *source = frames_open (path, NULL, &status);
+  gboolean moves = source && source->info.n_frames > 1;
+  gboolean ok = row->width > 0;
+  if (source && (moves || !ok))
+    ok = set_size (row, (guint32) source->info.width, (guint32) source->info.height);
+  if (moves && frame_rate_is_valid (source->info.rate))
+    row->duration_ms =
+        (int) frame_rate_time (source->info.rate, source->info.n_frames, MS_PER_SECOND);
+  frames_close (source);
+  return ok;
+}
+
+static gboolean
+read_outline (GessoPictureRow *row, const char *path)
+{
+  gboolean still = read_size (row, path);
+  return frames_may_move (path) ? read_film (row, path) : still;
+}
+
 gboolean
 gesso_picture_read_header (GessoPictureRow *row, const char *path)
 {
   g_return_val_if_fail (row != NULL && path != NULL, FALSE);
   Status status = { 0 };
   MediaTexts texts = { 0 };
-  if (!read_size (row, path))
+  if (!read_outline (row, path))
     return FALSE;
   if (media_texts_read (&texts, path, &status))
     read_recipe (row, &texts);

@@ -21,6 +21,7 @@ enum
   PROP_PATH,
   PROP_WIDTH,
   PROP_HEIGHT,
+  PROP_DURATION,
   PROP_CREATED,
   PROP_STARRED,
   PROP_PROMPT,
@@ -80,6 +81,9 @@ gesso_picture_get_property (GObject *object, guint id, GValue *value, GParamSpec
     case PROP_HEIGHT:
       g_value_set_int (value, row->height);
       break;
+    case PROP_DURATION:
+      g_value_set_int (value, row->duration_ms);
+      break;
     case PROP_CREATED:
       g_value_set_int64 (value, row->created_s);
       break;
@@ -111,6 +115,7 @@ gesso_picture_class_init (GessoPictureClass *klass)
   properties[PROP_PATH] = g_param_spec_string ("path", NULL, NULL, "", flags);
   properties[PROP_WIDTH] = g_param_spec_int ("width", NULL, NULL, 0, G_MAXINT, 0, flags);
   properties[PROP_HEIGHT] = g_param_spec_int ("height", NULL, NULL, 0, G_MAXINT, 0, flags);
+  properties[PROP_DURATION] = g_param_spec_int ("duration", NULL, NULL, 0, G_MAXINT, 0, flags);
   properties[PROP_CREATED] =
       g_param_spec_int64 ("created", NULL, NULL, G_MININT64, G_MAXINT64, 0, flags);
   properties[PROP_STARRED] = g_param_spec_boolean ("starred", NULL, NULL, FALSE, flags);
@@ -158,6 +163,7 @@ gesso_picture_fill (GessoPicture *self, GessoPictureRow *row)
     { g_strcmp0 (old.path, self->row.path) != 0, PROP_PATH },
     { old.width != self->row.width, PROP_WIDTH },
     { old.height != self->row.height, PROP_HEIGHT },
+    { old.duration_ms != self->row.duration_ms, PROP_DURATION },
     { old.created_s != self->row.created_s, PROP_CREATED },
     { old.starred != self->row.starred, PROP_STARRED },
     { g_strcmp0 (old.prompt, self->row.prompt) != 0, PROP_PROMPT },
@@ -206,6 +212,13 @@ gesso_picture_get_height (GessoPicture *self)
 {
   g_return_val_if_fail (GESSO_IS_PICTURE (self), 0);
   return self->row.height;
+}
+
+int
+gesso_picture_get_duration (GessoPicture *self)
+{
+  g_return_val_if_fail (GESSO_IS_PICTURE (self), 0);
+  return self->row.duration_ms;
 }
 
 gint64

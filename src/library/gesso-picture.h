@@ -12,6 +12,7 @@ typedef struct
 {
   gint64 id, created_s;
   int width, height; /* px */
+  int duration_ms;   /* of a clip; 0 for what does not move */
   gboolean starred;
   char *path, *prompt, *negative, *model;
 } GessoPictureRow;

@@ -73,6 +73,10 @@ const char *const gesso_schema_migrations[] = {
   "    VALUES ('delete', old.id, old.prompt, old.negative, old.model, old.name);"
   "  INSERT INTO words (rowid, prompt, negative, model, name)"
   "    VALUES (new.id, new.prompt, new.negative, new.model, new.name); END;",
+
+  /* 2: clips; what may move is read again */
+  "ALTER TABLE pictures ADD COLUMN duration INTEGER NOT NULL DEFAULT 0;" /* ms */
+  "UPDATE files SET mtime_ns = 0 WHERE kind = 'picture' AND path LIKE '%.webp';",
 };
 
 const int gesso_schema_version = G_N_ELEMENTS (gesso_schema_migrations);

@@ -24,6 +24,7 @@
 
 #include "library/gesso-index.h"
 #include "library/gesso-walk.h"
+#include "media/frames.h"
 #include "media/resize.h"
 
 enum
@@ -318,7 +319,7 @@ make (Image *image, const char *path, int size, GError **error)
 {
   Status status = { 0 };
   int width = 0, height = 0;
-  gboolean ok = image_read (image, path, &status);
+  gboolean ok = frames_read_picture (image, path, NULL, &status);
   if (ok && MAX (image->width, image->height) > size) /* small ones stay as they are */
     {
       fit (image, size, &width, &height);

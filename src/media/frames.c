@@ -4,6 +4,7 @@
 #include "media/frames.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "core/mem.h"
@@ -147,4 +148,59 @@ frames_open (const char *path, const FrameLimits *limits, Status *status)
   else
     status_fail (status, STATUS_IO, "Cannot read \"%.300s\": reading failed.", path);
   return NULL;
+}
+
+static bool
+ends_in (const char *name, const char *ending)
+{
+  size_t length = strlen (name), n = strlen (ending);
+  return length > n && strcasecmp (name + length - n, ending) == 0;
+}
+
+static bool
+is_webp (const char *name)
+{
+  return ends_in (name, ".webp");
+}
+
+bool
+frames_may_move (const char *name)
+{
+  return is_webp (name) || ends_in (name, ".gclip") || ends_in (name, ".gif");
+}
+
+static bool
+read_first (Image *image, FrameSource *source, const char *path, Status *status)
+{
+  bool end = false;
+  *image = (Image){ source->info.width, source->info.height,
+                    mem_calloc (frames_size_bytes (&source->info), 1) };
+  if (!image->rgb)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+  if (!frames_get (source, 0, image->rgb, &end, status))
+    return false;
+  return !end || status_fail (status, STATUS_FORMAT, "\"%.300s\" has no frame.", path);
+}
+
+bool
+frames_read_picture (Image *image, const char *path, FilmInfo *info, Status *status)
+{
+  FilmInfo still = { .rate = { 0, 1 }, .n_frames = 1 };
+  if (!frames_may_move (path))
+    {
+      if (info)
+        *info = still;
+      return image_read (image, path, status);
+    }
+  FrameSource *source = frames_open (path, NULL, status);
+  bool moves = source && source->info.n_frames != 1;
+  /* a still WebP is a picture, with a profile and an orientation */
+  bool ok = source && (moves || !is_webp (path) ? read_first (image, source, path, status)
+                                                : image_read (image, path, status));
+  if (ok && info)
+    *info = moves ? source->info : still;
+  frames_close (source);
+  if (!ok)
+    image_clear (image);
+  return ok;
 }

@@ -62,6 +62,17 @@ FrameSource *frames_of_memory (const uint8_t *rgb, const FilmInfo *info, Status 
  */
 bool frames_get (FrameSource *source, int n, uint8_t *rgb, bool *end, Status *status);
 
+/* frames_read_picture:
+ * @image: as image_read()
+ * @info: receives what of it moves: .n_frames 1 for a still picture; may be NULL
+ *
+ * Any picture that image_read() takes, or the first frame of a clip, a GIF or a moving WebP.
+ */
+bool frames_read_picture (Image *image, const char *path, FilmInfo *info, Status *status);
+
+/* Whether a file of this name may hold frames: a clip, a GIF or a WebP.  Looks at its end only. */
+bool frames_may_move (const char *name);
+
 size_t frames_size_bytes (const FilmInfo *info);
 void frames_close (FrameSource *source);
 

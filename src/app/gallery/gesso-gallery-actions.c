@@ -100,6 +100,33 @@ zoom_original_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data
   gesso_picture_view_set_original (view_of (user_data));
 }
 
+static GessoClipBar *
+clip_bar_of (GessoGalleryPage *self)
+{
+  return gesso_gallery_viewer_get_clip_bar (GESSO_GALLERY_VIEWER (self->viewer));
+}
+
+static void
+play_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  gesso_clip_bar_toggle (clip_bar_of (user_data));
+}
+
+static void
+step_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  gesso_clip_bar_step (clip_bar_of (user_data), g_variant_get_int32 (parameter));
+}
+
+/* The window's, where it was built with films. */
+static void
+export_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  g_autoptr (GessoPicture) picture = gesso_gallery_ref_picture (user_data);
+  if (picture && *gesso_picture_get_path (picture))
+    gtk_widget_activate_action (user_data, "win.export", "s", gesso_picture_get_path (picture));
+}
+
 static void
 divider_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
@@ -452,6 +479,9 @@ static const GActionEntry entries[] = {
   { "zoom-out", zoom_out_cb },
   { "zoom-fit", zoom_fit_cb },
   { "zoom-original", zoom_original_cb },
+  { "play", play_cb },
+  { "step", step_cb, "i" },
+  { "export", export_cb },
   { "divider", divider_cb, "d" },
   { "swap", swap_cb },
   { "wipe", toggle_cb, NULL, "false", wipe_cb },
@@ -482,11 +512,23 @@ enable (GessoGalleryPage *self, const char *name, gboolean enabled)
   g_simple_action_set_enabled (G_SIMPLE_ACTION (action), enabled);
 }
 
+/* What moves, moves; what does not can be painted over. */
+static void
+update_clip_actions (GessoGalleryPage *self, guint n)
+{
+  g_autoptr (GessoPicture) picture = n == 1 ? gesso_gallery_ref_picture (self) : NULL;
+  gboolean moves = picture && gesso_picture_get_duration (picture) > 0;
+  gboolean viewed = gesso_gallery_get_mode (self) == GESSO_GALLERY_VIEW;
+  enable (self, "export", GESSO_VIDEO && moves);
+  enable (self, "play", moves && viewed);
+  enable (self, "step", moves && viewed);
+  enable (self, "send-to-canvas", n == 1 && !moves);
+}
+
 void
 gesso_gallery_actions_update (GessoGalleryPage *self)
 {
-  static const char *const of_one[] = { "use-recipe", "use-seed", "send-to-canvas", "copy-prompt",
-                                        "show-in-files" };
+  static const char *const of_one[] = { "use-recipe", "use-seed", "copy-prompt", "show-in-files" };
   static const char *const of_some[] = { "open", "quick-look", "star", "trash" };
   GessoGalleryMode mode = gesso_gallery_get_mode (self);
   guint n = mode == GESSO_GALLERY_COMPARE ? 0 : gesso_gallery_get_n_pictures (self);
@@ -495,6 +537,7 @@ gesso_gallery_actions_update (GessoGalleryPage *self)
     enable (self, of_one[i], n == 1);
   for (gsize i = 0; i < G_N_ELEMENTS (of_some); i++)
     enable (self, of_some[i], n > 0);
+  update_clip_actions (self, n);
   enable (self, "compare", mode == GESSO_GALLERY_BROWSE && n == 2);
   enable (self, "next", mode == GESSO_GALLERY_VIEW && self->viewed + 1 < n_listed);
   enable (self, "previous", mode == GESSO_GALLERY_VIEW && self->viewed > 0);

@@ -230,6 +230,34 @@ draw_star (GessoGalleryCell *self, GtkSnapshot *snapshot, const graphene_rect_t 
              STAR_SIZE, &white);
 }
 
+/* How long a clip is, in the corner opposite the star. */
+static void
+draw_duration (GessoGalleryCell *self, GtkSnapshot *snapshot, const graphene_rect_t *picture)
+{
+  const GdkRGBA white = { 1, 1, 1, 1 }, dark = { 0, 0, 0, 0.72f };
+  g_autofree char *text = gesso_gallery_duration_text (gesso_picture_get_duration (self->picture));
+  g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (self), text);
+  int width, height;
+  pango_layout_get_pixel_size (layout, &width, &height);
+  const float pad = 4, icon = STAR_SIZE;
+  graphene_rect_t bounds = GRAPHENE_RECT_INIT (
+      picture->origin.x + STAR_MARGIN,
+      picture->origin.y + picture->size.height - (float) height - pad - STAR_MARGIN,
+      icon + (float) width + 3 * pad, (float) height + pad);
+  GskRoundedRect round;
+  gsk_rounded_rect_init_from_rect (&round, &bounds, bounds.size.height / 2);
+  gtk_snapshot_push_rounded_clip (snapshot, &round);
+  gtk_snapshot_append_color (snapshot, &dark, &bounds);
+  gtk_snapshot_pop (snapshot);
+  draw_icon (self, snapshot, "media-playback-start-symbolic", bounds.origin.x + pad,
+             bounds.origin.y + (bounds.size.height - icon) / 2, STAR_SIZE, &white);
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (
+      snapshot, &GRAPHENE_POINT_INIT (bounds.origin.x + icon + 2 * pad, bounds.origin.y + pad / 2));
+  gtk_snapshot_append_layout (snapshot, layout, &white);
+  gtk_snapshot_restore (snapshot);
+}
+
 /* Its place in the cell: as large as it fits, in its own shape. */
 static graphene_rect_t
 picture_rect (GessoGalleryCell *self)
@@ -273,6 +301,8 @@ gesso_gallery_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
                rect.origin.y + (rect.size.height - 2 * STAR_SIZE) / 2, 2 * STAR_SIZE, &grey);
   if (self->picture && gesso_picture_get_starred (self->picture))
     draw_star (self, snapshot, &rect);
+  if (self->picture && gesso_picture_get_duration (self->picture) > 0)
+    draw_duration (self, snapshot, &rect);
 }
 
 static void

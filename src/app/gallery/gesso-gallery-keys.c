@@ -42,6 +42,9 @@ static const Key keys[] = {
   { GESSO_KEYS_VIEWER, GDK_KEY_Page_Up, 0, "gallery.previous" },
   { GESSO_KEYS_VIEWER, GDK_KEY_Page_Down, 0, "gallery.next" },
   { GESSO_KEYS_VIEWER, GDK_KEY_space, 0, "gallery.back" },
+  { GESSO_KEYS_VIEWER, GDK_KEY_p, 0, "gallery.play" },
+  { GESSO_KEYS_VIEWER, GDK_KEY_comma, 0, "gallery.step(-1)" },
+  { GESSO_KEYS_VIEWER, GDK_KEY_period, 0, "gallery.step(1)" },
   { LARGE, GDK_KEY_Escape, 0, "gallery.back" },
   { LARGE, GDK_KEY_BackSpace, 0, "gallery.back" },
   { LARGE, GDK_KEY_0, 0, "gallery.zoom-fit" },
@@ -134,6 +137,7 @@ gesso_gallery_menu (void)
                                { N_ ("Send to Can_vas"), "gallery.send-to-canvas" } };
   static const Entry file[] = { { N_ ("_Star"), "gallery.star" },
                                 { N_ ("Copy _Prompt"), "gallery.copy-prompt" },
+                                { N_ ("E_xport Film…"), "gallery.export" },
                                 { N_ ("Show in _Files"), "gallery.show-in-files" } };
   static const Entry away[] = { { N_ ("Move to _Trash"), "gallery.trash" } };
   static GMenu *menu;

@@ -88,12 +88,32 @@ gesso_gallery_shorten (const char *text, glong max_chars)
 }
 
 char *
+gesso_gallery_duration_text (int duration_ms)
+{
+  int s = MAX ((duration_ms + 500) / 1000, 1);
+  return s < 3600 ? g_strdup_printf ("%d:%02d", s / 60, s % 60)
+                  : g_strdup_printf ("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+}
+
+static char *
+dup_spoken_name (GessoPicture *picture)
+{
+  const char *prompt = gesso_picture_get_prompt (picture);
+  int duration = gesso_picture_get_duration (picture);
+  char *name =
+      *prompt ? gesso_gallery_shorten (prompt, LABEL_CHARS) : gesso_gallery_picture_name (picture);
+  if (duration == 0)
+    return name;
+  g_autofree char *of_clip = name;
+  /* Translators: prompt of a clip, and its length */
+  return g_strdup_printf (_ ("%s, clip of %.1f seconds"), of_clip, duration / 1000.0);
+}
+
+char *
 gesso_gallery_picture_label (GessoPicture *picture, gint64 now_s)
 {
   g_return_val_if_fail (GESSO_IS_PICTURE (picture), NULL);
-  const char *prompt = gesso_picture_get_prompt (picture);
-  g_autofree char *name =
-      *prompt ? gesso_gallery_shorten (prompt, LABEL_CHARS) : gesso_gallery_picture_name (picture);
+  g_autofree char *name = dup_spoken_name (picture);
   g_autofree char *time = gesso_gallery_time_text (gesso_picture_get_created (picture), now_s);
   if (gesso_picture_get_starred (picture))
     /* Translators: prompt of a picture, its date, and that it has a star */

@@ -14,7 +14,7 @@ struct _GessoGalleryViewer
   GtkWidget parent_instance;
   gboolean compare;
   GessoPictureSlot *slots[2];
-  GtkWidget *box, *view, *title, *zoom, *star, *names[2], *problem;
+  GtkWidget *box, *view, *title, *zoom, *star, *names[2], *problem, *clip_bar;
   gulong star_handler;
   GessoPicture *watched; /* whose star is shown */
 };
@@ -99,6 +99,8 @@ gesso_gallery_viewer_show (GessoGalleryViewer *self, GessoPicture *first, GessoP
   gesso_picture_slot_set_picture (self->slots[0], first);
   if (self->slots[1])
     gesso_picture_slot_set_picture (self->slots[1], second);
+  if (self->clip_bar)
+    gesso_clip_bar_restart (GESSO_CLIP_BAR (self->clip_bar));
   watch_star (self, first);
   update_names (self);
   if (first)
@@ -117,6 +119,13 @@ gesso_gallery_viewer_get_view (GessoGalleryViewer *self)
 {
   g_return_val_if_fail (GESSO_IS_GALLERY_VIEWER (self), NULL);
   return GESSO_PICTURE_VIEW (self->view);
+}
+
+GessoClipBar *
+gesso_gallery_viewer_get_clip_bar (GessoGalleryViewer *self)
+{
+  g_return_val_if_fail (GESSO_IS_GALLERY_VIEWER (self), NULL);
+  return self->clip_bar ? GESSO_CLIP_BAR (self->clip_bar) : NULL;
 }
 
 gboolean
@@ -235,6 +244,8 @@ build (GessoGalleryViewer *self)
       add_arrow (overlay, "go-previous-symbolic", "gallery.previous", _ ("Newer picture"),
                  GTK_ALIGN_START);
       add_arrow (overlay, "go-next-symbolic", "gallery.next", _ ("Older picture"), GTK_ALIGN_END);
+      self->clip_bar = gesso_clip_bar_new (self->slots[0], self->view);
+      add_over (overlay, self->clip_bar, GTK_ALIGN_CENTER, GTK_ALIGN_END);
     }
   self->problem = new_label_over (overlay, GTK_ALIGN_CENTER, GTK_ALIGN_CENTER);
   gtk_label_set_wrap (GTK_LABEL (self->problem), TRUE);
@@ -253,6 +264,9 @@ gesso_gallery_viewer_dispose (GObject *object)
   GessoGalleryViewer *self = GESSO_GALLERY_VIEWER (object);
   g_clear_signal_handler (&self->star_handler, self->watched);
   g_clear_object (&self->watched);
+  if (self->clip_bar)
+    gesso_clip_bar_stop (GESSO_CLIP_BAR (self->clip_bar));
+  self->clip_bar = NULL;
   for (int i = 0; i < 2; i++)
     {
       if (self->slots[i])

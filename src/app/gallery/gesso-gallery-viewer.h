@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "app/gallery/gesso-clip-bar.h"
 #include "app/gallery/gesso-picture-view.h"
 
 G_BEGIN_DECLS
@@ -17,6 +18,8 @@ void
 gesso_gallery_viewer_show (GessoGalleryViewer *self, GessoPicture *first, GessoPicture *second);
 GessoPicture *gesso_gallery_viewer_get_picture (GessoGalleryViewer *self, int i);
 GessoPictureView *gesso_gallery_viewer_get_view (GessoGalleryViewer *self);
+/* NULL in a viewer made for two */
+GessoClipBar *gesso_gallery_viewer_get_clip_bar (GessoGalleryViewer *self);
 /* TRUE once everything that it shows is decoded, or known to be undecodable. */
 gboolean gesso_gallery_viewer_is_complete (GessoGalleryViewer *self);
 

@@ -17,6 +17,7 @@ struct _GessoPictureSlot
   GessoPicture *picture;
   gulong picture_handler;
   GessoPixels *pixels;
+  GdkTexture *frame; /* of a clip that plays, in place of @pixels */
   char *problem;
   GCancellable *cancellable; /* of what @picture asked for */
   gboolean decoding, again;
@@ -114,6 +115,7 @@ gesso_picture_slot_set_picture (GessoPictureSlot *self, GessoPicture *picture)
   if (picture == self->picture)
     return;
   disconnect (self);
+  g_clear_object (&self->frame);
   self->again = self->decoding; /* what is decoded now is of no use */
   if (picture)
     {
@@ -141,6 +143,21 @@ gesso_picture_slot_get_pixels (GessoPictureSlot *self)
   return self->pixels;
 }
 
+void
+gesso_picture_slot_set_frame (GessoPictureSlot *self, GdkTexture *frame)
+{
+  g_return_if_fail (GESSO_IS_PICTURE_SLOT (self));
+  if (g_set_object (&self->frame, frame))
+    g_signal_emit (self, changed_signal, 0);
+}
+
+GdkTexture *
+gesso_picture_slot_get_frame (GessoPictureSlot *self)
+{
+  g_return_val_if_fail (GESSO_IS_PICTURE_SLOT (self), NULL);
+  return self->frame;
+}
+
 const char *
 gesso_picture_slot_get_problem (GessoPictureSlot *self)
 {
@@ -156,6 +173,7 @@ gesso_picture_slot_dispose (GObject *object)
   self->again = FALSE;
   g_clear_pointer (&self->pixels, gesso_pixels_unref);
   g_clear_pointer (&self->problem, g_free);
+  g_clear_object (&self->frame);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (gesso_picture_slot_parent_class)->dispose (object);
 }

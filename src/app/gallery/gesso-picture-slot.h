@@ -20,6 +20,9 @@ void gesso_picture_slot_set_picture (GessoPictureSlot *self, GessoPicture *pictu
 GessoPicture *gesso_picture_slot_get_picture (GessoPictureSlot *self);
 /* Borrowed; NULL when there is nothing to show yet. */
 GessoPixels *gesso_picture_slot_get_pixels (GessoPictureSlot *self);
+/* A frame of a clip, shown in place of the pixels; NULL ends that. */
+void gesso_picture_slot_set_frame (GessoPictureSlot *self, GdkTexture *frame);
+GdkTexture *gesso_picture_slot_get_frame (GessoPictureSlot *self);
 /* A sentence for the user, or NULL. */
 const char *gesso_picture_slot_get_problem (GessoPictureSlot *self);
 

@@ -6,6 +6,8 @@
  */
 #include "app/gallery/gesso-picture-view.h"
 
+#include "app/gesso-compat.h"
+
 #define ZOOM_MAX 32.0
 #define ZOOM_MIN 0.01
 #define WHEEL_FACTOR 1.2
@@ -151,6 +153,14 @@ pan_from (GessoPictureView *self, double cx, double cy, double dx, double dy)
 
 /* ---- drawing ---- */
 
+/* Device pixels a pixel of the frame. */
+static double
+frame_zoom (GessoPictureView *self, GdkTexture *frame, const graphene_rect_t *where)
+{
+  return (double) where->size.width * gtk_widget_get_scale_factor (GTK_WIDGET (self)) /
+         gdk_texture_get_width (frame);
+}
+
 static void
 draw_picture (GessoPictureView *self, GtkSnapshot *snapshot, int i, const graphene_rect_t *clip)
 {
@@ -158,8 +168,13 @@ draw_picture (GessoPictureView *self, GtkSnapshot *snapshot, int i, const graphe
   if (!pixels || clip->size.width <= 0)
     return;
   graphene_rect_t where = place (self, i);
+  GdkTexture *frame = gesso_picture_slot_get_frame (self->slots[i]);
   gtk_snapshot_push_clip (snapshot, clip);
-  gesso_pixels_snapshot (pixels, snapshot, &where, clip, GTK_WIDGET (self));
+  if (frame)
+    gesso_compat_append_texture (snapshot, frame, &where, clip, frame_zoom (self, frame, &where),
+                                 gesso_compat_is_software (GTK_WIDGET (self)));
+  else
+    gesso_pixels_snapshot (pixels, snapshot, &where, clip, GTK_WIDGET (self));
   gtk_snapshot_pop (snapshot);
 }
 

@@ -8,7 +8,7 @@
 #include "app/gallery/gesso-pixels.h"
 
 #include "app/gesso-compat.h"
-#include "media/image.h"
+#include "media/frames.h"
 
 enum
 {
@@ -160,7 +160,7 @@ load_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
     return;
   Image *image = g_new0 (Image, 1);
   Status status = { 0 };
-  if (image_read (image, data, &status))
+  if (frames_read_picture (image, data, NULL, &status))
     {
       g_task_return_pointer (task, new_take (image, cancellable),
                              (GDestroyNotify) gesso_pixels_unref);

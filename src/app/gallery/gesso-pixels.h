@@ -20,7 +20,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoPixels, gesso_pixels_unref)
 GessoPixels *gesso_pixels_new_stand_in (GdkTexture *texture, int width, int height);
 
 /* gesso_pixels_load_async:
- * @path: PNG or JPEG
+ * @path: a picture, or a clip, whose first frame it is then
  *
  * Decodes on a thread.  A call that is cancelled before its turn decodes nothing.
  */
