@@ -9,6 +9,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-compat.h"
+#include "app/gesso-export-choices.h"
 #include "app/gesso-exporter.h"
 #include "app/gesso-name.h"
 
@@ -16,10 +17,6 @@ enum
 {
   LONGEST_ENDING = 6 /* ".gclip"; what is longer belongs to the name */
 };
-
-#define KEY_FORMAT "export-format"
-#define KEY_QUALITY "export-quality"
-#define KEY_FULL_CHROMA "export-full-chroma"
 
 struct _GessoExportDialog
 {
@@ -31,54 +28,13 @@ struct _GessoExportDialog
   int n_done;
   FilmInfo info;            /* n_frames 0 until the source was looked at */
   GCancellable *look, *run; /* @run: NULL while nothing is written */
-  GtkWidget *stack, *export, *cancel, *problem, *facts;
-  GtkWidget *format, *quality, *chroma, *chroma_switch, *rate, *rate_entry, *file;
-  GtkWidget *bar, *count;
+  GtkWidget *stack, *export, *cancel, *form, *problem, *facts;
+  GessoExportChoices *choices;
+  FilmFormat format; /* that @target was named for */
+  GtkWidget *file, *bar, *count;
 };
 
 G_DEFINE_FINAL_TYPE (GessoExportDialog, gesso_export_dialog, ADW_TYPE_WINDOW)
-
-static const char *const format_labels[FILM_N_FORMATS] = {
-  [FILM_H264] = N_ ("MP4, H.264 (plays everywhere)"),
-  [FILM_H265] = N_ ("MP4, H.265"),
-  [FILM_AV1] = N_ ("MP4, AV1"),
-  [FILM_VP9] = N_ ("WebM, VP9"),
-  [FILM_WEBM] = N_ ("WebM, AV1"),
-  [FILM_FFV1] = N_ ("MKV, FFV1 (lossless)"),
-  [FILM_PRORES] = N_ ("MOV, ProRes (for editing)"),
-  [FILM_WEBP] = N_ ("Moving WebP"),
-  [FILM_GIF] = N_ ("GIF"),
-  [FILM_PNG] = N_ ("Folder of PNG pictures"),
-  [FILM_CLIP] = N_ ("Clip of Gesso (lossless)"),
-};
-static const char *const quality_labels[FILM_N_QUALITIES] = { N_ ("Draft"), N_ ("Standard"),
-                                                              N_ ("High") };
-
-/* ---- what was chosen ---- */
-
-static FilmFormat
-chosen_format (GessoExportDialog *self)
-{
-  return (FilmFormat) adw_combo_row_get_selected (ADW_COMBO_ROW (self->format));
-}
-
-static gboolean
-has_quality (FilmFormat format)
-{
-  return format != FILM_FFV1 && format != FILM_GIF && format != FILM_PNG && format != FILM_CLIP;
-}
-
-static gboolean
-has_chroma (FilmFormat format)
-{
-  return film_format_info (format)->needs_gstreamer && format != FILM_FFV1;
-}
-
-static const char *
-rate_text (GessoExportDialog *self)
-{
-  return gtk_editable_get_text (GTK_EDITABLE (self->rate_entry));
-}
 
 /* @base with another ending; where that name is taken, with a number, too. */
 static char *
@@ -100,20 +56,6 @@ propose_target (const char *base, FilmFormat format)
 
 /* ---- what is shown ---- */
 
-/* Returns: the caller's; NULL when all is well */
-static char *
-find_problem (GessoExportDialog *self)
-{
-  FrameRate rate;
-  Status status = { 0 };
-  const char *package = NULL;
-  if (!film_can_write (chosen_format (self), &package))
-    return g_strdup_printf (_ ("This format needs the package %s."), package);
-  if (!frame_rate_parse (&rate, rate_text (self), &status))
-    return g_strdup (status.message);
-  return NULL;
-}
-
 static void
 say_problem (GessoExportDialog *self, const char *text)
 {
@@ -134,24 +76,30 @@ show_target (GessoExportDialog *self)
 static void
 update (GessoExportDialog *self)
 {
-  FilmFormat format = chosen_format (self);
-  gtk_widget_set_visible (self->quality, has_quality (format));
-  gtk_widget_set_visible (self->chroma, has_chroma (format));
+  FilmCopyOptions options = { 0 };
   if (self->info.n_frames == 0)
     return;
-  g_autofree char *problem = find_problem (self);
+  g_autofree char *problem = gesso_export_choices_read (self->choices, &options);
   say_problem (self, problem ? problem : "");
   gtk_widget_set_sensitive (self->export, !problem);
 }
 
 /* A file that was chosen keeps its folder and name, but for the ending. */
 static void
-format_changed (GessoExportDialog *self)
+name_target (GessoExportDialog *self)
 {
   g_autofree char *before = g_steal_pointer (&self->target);
-  self->target = propose_target (self->target_chosen ? before : self->source, chosen_format (self));
+  self->format = gesso_export_choices_get_format (self->choices);
+  self->target = propose_target (self->target_chosen ? before : self->source, self->format);
   self->may_replace = FALSE;
   show_target (self);
+}
+
+static void
+choices_changed_cb (GessoExportDialog *self)
+{
+  if (gesso_export_choices_get_format (self->choices) != self->format)
+    name_target (self);
   update (self);
 }
 
@@ -177,16 +125,6 @@ show_info (GessoExportDialog *self)
   show_facts (self, text->str);
 }
 
-/* "30000/1001" or "16". */
-static void
-show_rate (GessoExportDialog *self)
-{
-  FrameRate rate = frame_rate_is_valid (self->info.rate) ? self->info.rate : (FrameRate){ 16, 1 };
-  g_autofree char *text = rate.den == 1 ? g_strdup_printf ("%d", rate.num)
-                                        : g_strdup_printf ("%d/%d", rate.num, rate.den);
-  gtk_editable_set_text (GTK_EDITABLE (self->rate_entry), text);
-}
-
 static void
 looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -205,7 +143,7 @@ looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   self->info = info;
   self->info.n_frames = MAX (info.n_frames, 1);
   show_info (self);
-  show_rate (self);
+  gesso_export_choices_propose_rate (self->choices, info.rate);
   update (self);
 }
 
@@ -264,36 +202,17 @@ done_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     say_problem (self, error->message);
 }
 
-static void
-keep_choices (GessoExportDialog *self)
-{
-  GSettings *settings = gesso_window_get_settings (self->window);
-  g_settings_set_string (settings, KEY_FORMAT, film_format_info (chosen_format (self))->name);
-  g_settings_set_string (
-      settings, KEY_QUALITY,
-      film_quality_name ((FilmQuality) adw_combo_row_get_selected (ADW_COMBO_ROW (self->quality))));
-  g_settings_set_boolean (settings, KEY_FULL_CHROMA,
-                          gtk_switch_get_active (GTK_SWITCH (self->chroma_switch)));
-}
-
 void
 gesso_export_dialog_export (GessoExportDialog *self)
 {
   g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
   if (self->run || !gesso_export_dialog_is_ready (self))
     return;
-  Status status = { 0 };
-  FilmFormat format = chosen_format (self);
-  FilmCopyOptions options = {
-    .film = { .format = format,
-              .quality = (FilmQuality) adw_combo_row_get_selected (ADW_COMBO_ROW (self->quality)),
-              .full_chroma =
-                  has_chroma (format) && gtk_switch_get_active (GTK_SWITCH (self->chroma_switch)),
-              .overwrite = self->may_replace },
-  };
-  if (!frame_rate_parse (&options.rate, rate_text (self), &status))
+  FilmCopyOptions options = { .film = { .overwrite = self->may_replace } };
+  g_autofree char *problem = gesso_export_choices_read (self->choices, &options);
+  if (problem)
     return;
-  keep_choices (self);
+  gesso_export_choices_keep (self->choices);
   self->run = g_cancellable_new ();
   self->n_done = 0;
   gtk_label_set_label (GTK_LABEL (self->count), _ ("Starting…"));
@@ -344,7 +263,7 @@ void
 gesso_export_dialog_set_target (GessoExportDialog *self, const char *path, gboolean replace)
 {
   g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self) && path != NULL);
-  const char *ending = film_format_info (chosen_format (self))->extension;
+  const char *ending = film_format_info (self->format)->extension;
   gboolean whole = g_str_has_suffix (path, ending);
   g_free (self->target);
   self->target = whole ? g_strdup (path) : g_strconcat (path, ending, NULL);
@@ -355,31 +274,6 @@ gesso_export_dialog_set_target (GessoExportDialog *self, const char *path, gbool
 }
 
 /* ---- building ---- */
-
-static GtkWidget *
-new_combo (const char *title, const char *const *labels, int n)
-{
-  GtkWidget *row = adw_combo_row_new ();
-  g_autoptr (GtkStringList) model = gtk_string_list_new (NULL);
-  for (int i = 0; i < n; i++)
-    gtk_string_list_append (model, _ (labels[i]));
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
-  adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (model));
-  return row;
-}
-
-static GtkWidget *
-new_row (const char *title, const char *subtitle, GtkWidget *suffix)
-{
-  GtkWidget *row = adw_action_row_new ();
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
-  gtk_widget_set_valign (suffix, GTK_ALIGN_CENTER);
-  adw_action_row_add_suffix (ADW_ACTION_ROW (row), suffix);
-  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (row), suffix);
-  gesso_name (suffix, title);
-  return row;
-}
 
 static GtkWidget *
 new_label (const char *css_class)
@@ -393,46 +287,44 @@ new_label (const char *css_class)
 }
 
 static GtkWidget *
-new_choices (GessoExportDialog *self)
+new_file_group (GessoExportDialog *self)
 {
   GtkWidget *group = adw_preferences_group_new ();
-  AdwPreferencesGroup *rows = ADW_PREFERENCES_GROUP (group);
-  self->format = new_combo (_ ("Format"), format_labels, FILM_N_FORMATS);
-  self->quality = new_combo (_ ("Quality"), quality_labels, FILM_N_QUALITIES);
-  self->chroma_switch = gtk_switch_new ();
-  self->chroma = new_row (_ ("Full colour resolution"),
-                          _ ("Keeps fine coloured lines (4:4:4); fewer programs play it."),
-                          self->chroma_switch);
-  self->rate_entry = gtk_entry_new ();
-  gtk_editable_set_max_width_chars (GTK_EDITABLE (self->rate_entry), 10);
-  gtk_editable_set_width_chars (GTK_EDITABLE (self->rate_entry), 10);
-  self->rate = new_row (_ ("Frames per second"), "", self->rate_entry);
   GtkWidget *choose = gesso_name_new_button (_ ("C_hoose…"));
-  self->file = new_row (_ ("File"), "", choose);
+  self->file = adw_action_row_new ();
+  gtk_widget_set_valign (choose, GTK_ALIGN_CENTER);
   gesso_name (choose, _ ("Choose the file"));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->file), _ ("File"));
   adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (self->file), 3);
-  GtkWidget *const all[] = { self->format, self->quality, self->chroma, self->rate, self->file };
-  for (gsize i = 0; i < G_N_ELEMENTS (all); i++)
-    adw_preferences_group_add (rows, all[i]);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (self->file), choose);
+  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (self->file), choose);
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), self->file);
   g_signal_connect_swapped (choose, "clicked", G_CALLBACK (choose_cb), self);
-  g_signal_connect_swapped (self->rate_entry, "changed", G_CALLBACK (update), self);
-  g_signal_connect_swapped (self->rate_entry, "activate", G_CALLBACK (gesso_export_dialog_export),
-                            self);
   return group;
 }
 
 static GtkWidget *
 new_form (GessoExportDialog *self)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12);
-  gtk_widget_add_css_class (box, "dialog-body");
+  self->form = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12);
+  gtk_widget_add_css_class (self->form, "dialog-body");
   self->facts = new_label ("dim-label");
   self->problem = new_label ("error");
   gtk_widget_set_visible (self->problem, FALSE);
-  gtk_box_append (GTK_BOX (box), self->facts);
-  gtk_box_append (GTK_BOX (box), self->problem);
-  gtk_box_append (GTK_BOX (box), new_choices (self));
-  return box;
+  gtk_box_append (GTK_BOX (self->form), self->facts);
+  gtk_box_append (GTK_BOX (self->form), self->problem);
+  gtk_box_append (GTK_BOX (self->form), new_file_group (self));
+  return self->form;
+}
+
+/* Above the file. */
+static void
+add_choices (GessoExportDialog *self)
+{
+  GtkWidget *choices = gesso_export_choices_new (gesso_window_get_settings (self->window));
+  self->choices = GESSO_EXPORT_CHOICES (choices);
+  gtk_box_insert_child_after (GTK_BOX (self->form), choices, self->problem);
+  g_signal_connect_swapped (choices, "changed", G_CALLBACK (choices_changed_cb), self);
 }
 
 /* The form grows when it has something to say. */
@@ -525,26 +417,6 @@ gesso_export_dialog_init (GessoExportDialog *self)
   gtk_window_set_default_size (GTK_WINDOW (self), 500, 480);
 }
 
-static void
-recall_choices (GessoExportDialog *self)
-{
-  Status status = { 0 };
-  FilmFormat format = FILM_H264;
-  FilmQuality quality = FILM_STANDARD;
-  GSettings *settings = gesso_window_get_settings (self->window);
-  g_autofree char *format_name = g_settings_get_string (settings, KEY_FORMAT);
-  g_autofree char *quality_name = g_settings_get_string (settings, KEY_QUALITY);
-  if (!film_format_parse (&format, format_name, &status))
-    format = FILM_H264; /* a setting from another version */
-  status = (Status){ 0 };
-  if (!film_quality_parse (&quality, quality_name, &status))
-    quality = FILM_STANDARD;
-  adw_combo_row_set_selected (ADW_COMBO_ROW (self->format), format);
-  adw_combo_row_set_selected (ADW_COMBO_ROW (self->quality), quality);
-  gtk_switch_set_active (GTK_SWITCH (self->chroma_switch),
-                         g_settings_get_boolean (settings, KEY_FULL_CHROMA));
-}
-
 GtkWidget *
 gesso_export_dialog_new (GessoWindow *parent, const char *path)
 {
@@ -553,9 +425,9 @@ gesso_export_dialog_new (GessoWindow *parent, const char *path)
   self->window = g_object_ref (parent);
   self->source = g_canonicalize_filename (path, NULL);
   self->look = g_cancellable_new ();
-  recall_choices (self);
-  g_signal_connect_swapped (self->format, "notify::selected", G_CALLBACK (format_changed), self);
-  format_changed (self);
+  add_choices (self);
+  name_target (self);
+  gtk_window_set_default_widget (GTK_WINDOW (self), self->export);
   show_facts (self, _ ("Looking at the film…"));
   gesso_exporter_read_info_async (self->source, self->look, looked_cb, g_object_ref (self));
   return GTK_WIDGET (self);
@@ -567,14 +439,14 @@ void
 gesso_export_dialog_set_format (GessoExportDialog *self, FilmFormat format)
 {
   g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
-  adw_combo_row_set_selected (ADW_COMBO_ROW (self->format), format);
+  gesso_export_choices_set_format (self->choices, format);
 }
 
 void
 gesso_export_dialog_set_rate (GessoExportDialog *self, const char *text)
 {
   g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self));
-  gtk_editable_set_text (GTK_EDITABLE (self->rate_entry), text);
+  gesso_export_choices_set_rate (self->choices, text);
 }
 
 const char *
