@@ -105,6 +105,20 @@ typedef struct
   Compute compute;
 } ConvArgs;
 
+/* conv2d's sum over three frames in a row, of stride 1: one frame of a causal convolution over
+ * time. frames, oldest first: each (n, h, w, c_in), NULL: zeros, but never the last; w (c_out,
+ * c_in, 3, kernel, kernel), padded by kernel / 2 in space; y (n, h, w, c_out). */
+typedef struct
+{
+  int64_t n, h, w, c_in, c_out;
+  int kernel; /* 1 or 3 */
+  const float *frames[3];
+  Param weight, bias;
+  const float *add; /* NULL, or shaped as y (residual); may equal y */
+  float *y;
+  Compute compute;
+} Conv3dArgs;
+
 /* y = softmax (scale q k^T + biases + causal mask) v for each head; softmax in f32.
  * Head h occupies columns h * head_dim .. (h + 1) * head_dim - 1.  Row strides let q, k, v be
  * slices. */
@@ -148,11 +162,13 @@ typedef struct
   float *y;
 } LayerNormArgs;
 
-/* y = x / sqrt (mean (x^2) + eps) * weight over rows of dim; y may equal x. */
+/* y = x / sqrt (mean (x^2) + eps) * weight over rows of dim, optionally followed by silu; y may
+ * equal x. */
 typedef struct
 {
   int64_t n_rows, dim;
   float eps;
+  bool silu;
   const float *x;
   Param weight;
   float *y;
@@ -270,6 +286,33 @@ typedef struct
   float *y;
   int64_t y_stride;
 } CopyArgs;
+
+/* What goes around a level of a network that halves its picture, in space and maybe in time: the
+ * mean of every block of input values that shares an output channel.
+ * Values of an output pixel are numbered (channel, frame, row, column) over the n_frames frames and
+ * factor x factor pixels below it; channel o takes the o-th run of c_in n_frames factor^2 / c_out.
+ * x, the older first: each (n, h factor, w factor, c_in), NULL: zeros, but never the last;
+ * y (n, h, w, c_out). */
+typedef struct
+{
+  int64_t n, h, w, c_in, c_out;
+  int n_frames, factor; /* each 1 or 2 */
+  const float *x[2];
+  const float *add; /* NULL, or shaped as y; may equal y */
+  float *y;
+} AvgDownArgs;
+
+/* The way back: frame number `frame` of the n_frames that x becomes.  Value j of an input pixel, in
+ * the numbering above over c_out channels, is channel j / (c_out n_frames factor^2 / c_in).
+ * x (n, h, w, c_in); y (n, h factor, w factor, c_out). */
+typedef struct
+{
+  int64_t n, h, w, c_in, c_out;
+  int n_frames, frame, factor;
+  const float *x;
+  const float *add; /* NULL, or shaped as y; may equal y */
+  float *y;
+} DupUpArgs;
 
 /* Nearest-neighbour resize to any size: source index = floor (i * in / out). */
 typedef struct

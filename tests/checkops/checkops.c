@@ -442,11 +442,13 @@ run_all (Checker *c)
   check_linear (c);
   check_fold (c);
   check_conv2d (c);
+  check_conv3d (c);
   check_attention (c);
   check_norms (c);
   check_rope (c);
   check_elementwise (c);
   check_rows_ops (c);
+  check_shortcuts (c);
   check_alone (c);
 }
 

@@ -102,11 +102,13 @@ void guarded_free_all (Guarded **list);
 void check_linear (Checker *c);
 void check_fold (Checker *c);
 void check_conv2d (Checker *c);
+void check_conv3d (Checker *c);
 void check_attention (Checker *c);
 void check_norms (Checker *c);
 void check_rope (Checker *c);
 void check_elementwise (Checker *c);
 void check_rows_ops (Checker *c);
+void check_shortcuts (Checker *c);
 void check_alone (Checker *c);
 
 /* Times the shapes that matter on every level. */

@@ -147,7 +147,7 @@ check_group_norm (Checker *c, const GroupCase *t)
 typedef struct
 {
   int64_t n_rows, dim;
-  bool in_place, has_weight, has_bias;
+  bool in_place, has_weight, has_bias, silu;
   DType dtype;
   Values values;
 } LayerCase;
@@ -256,12 +256,12 @@ run_rms_norm_in_place (Backend *b, const void *args, float *y)
 static void
 check_rms_norm (Checker *c, const LayerCase *t)
 {
-  if (!check_begin (c, "rms_norm/%lldx%lld%s+w=%s%s%s", (long long) t->n_rows, (long long) t->dim,
-                    t->in_place ? "+y=x" : "", dtype_name (t->dtype),
+  if (!check_begin (c, "rms_norm/%lldx%lld%s%s+w=%s%s%s", (long long) t->n_rows, (long long) t->dim,
+                    t->silu ? "+silu" : "", t->in_place ? "+y=x" : "", dtype_name (t->dtype),
                     t->has_weight ? "" : "-weight", check_values_name (t->values)))
     return;
   const float *weight = NULL;
-  RmsNormArgs a = { .n_rows = t->n_rows, .dim = t->dim, .eps = 1e-6f };
+  RmsNormArgs a = { .n_rows = t->n_rows, .dim = t->dim, .eps = 1e-6f, .silu = t->silu };
   a.x = check_rows (c, t->n_rows, t->dim, t->dim, t->values);
   if (t->has_weight)
     a.weight = check_param (c, t->dtype, t->dim, VALUES_NORMAL, &weight);
@@ -279,9 +279,11 @@ check_rms_norm (Checker *c, const LayerCase *t)
       float plain_inverse = 1 / sqrtf (plain / (float) t->dim + a.eps);
       for (int64_t i = 0, at = row * t->dim; i < t->dim; i++, at++)
         {
-          o.exact[at] = a.x[at] * inverse * (weight ? weight[i] : 1);
-          o.plain[at] = a.x[at] * plain_inverse * (weight ? weight[i] : 1);
-          o.scale[at] = fabs (o.exact[at]);
+          double exact = a.x[at] * inverse * (weight ? weight[i] : 1);
+          float normed = a.x[at] * plain_inverse * (weight ? weight[i] : 1);
+          o.exact[at] = t->silu ? exact / (1 + exp (-exact)) : exact;
+          o.plain[at] = t->silu ? normed / (1 + expf (-normed)) : normed;
+          o.scale[at] = fabs (exact);
         }
     }
   check_end (c, &(Case){ .outputs = o,
@@ -369,6 +371,7 @@ check_norms (Checker *c)
                                        .dim = dims[i / COUNT (rows) % COUNT (dims)],
                                        .in_place = mix % 2,
                                        .has_weight = mix / 2 % 4 != 0,
+                                       .silu = mix / 128 % 2,
                                        .dtype = (DType) (mix / 32 % 3),
                                        .values = values[i / COUNT (rows) / COUNT (dims)] });
       check_layer_norm (c, &(LayerCase){ .n_rows = rows[i % COUNT (rows)],

@@ -102,7 +102,10 @@ ref_rms_norm (const RmsNormArgs *a)
       const float *x = a->x + r * a->dim;
       double inverse = inverse_rms (x, a->dim, a->eps);
       for (int64_t i = 0; i < a->dim; i++)
-        a->y[r * a->dim + i] = (float) (x[i] * inverse * ref_param (&a->weight, i, 1));
+        {
+          double y = x[i] * inverse * ref_param (&a->weight, i, 1);
+          a->y[r * a->dim + i] = (float) (a->silu ? y / (1 + exp (-y)) : y);
+        }
     }
 }
 

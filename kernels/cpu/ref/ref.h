@@ -11,6 +11,7 @@
 
 void ref_linear (const LinearArgs *a);
 void ref_conv2d (const ConvArgs *a);
+void ref_conv3d (const Conv3dArgs *a);
 void ref_attention (const AttentionArgs *a);
 void ref_group_norm (const GroupNormArgs *a);
 void ref_layer_norm (const LayerNormArgs *a);
@@ -26,6 +27,8 @@ void ref_geglu (const GegluArgs *a);
 void ref_embed (const EmbedArgs *a);
 void ref_concat (const ConcatArgs *a);
 void ref_copy (const CopyArgs *a);
+void ref_avg_down (const AvgDownArgs *a);
+void ref_dup_up (const DupUpArgs *a);
 void ref_resize (const ResizeArgs *a);
 void ref_sinusoid (const SinusoidArgs *a);
 

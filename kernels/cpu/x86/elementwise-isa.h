@@ -21,5 +21,7 @@ void KERNEL (layer_norm) (const LayerNormArgs *a);
 void KERNEL (rms_norm) (const RmsNormArgs *a);
 void KERNEL (norm_modulate) (const NormModulateArgs *a);
 void KERNEL (rope) (const RopeArgs *a);
+void KERNEL (avg_down) (const AvgDownArgs *a, int64_t row);
+void KERNEL (dup_up) (const DupUpArgs *a, int64_t row);
 void KERNEL (group_moments) (const GroupNormArgs *a, const GroupPart *part, Moments *out);
 void KERNEL (group_apply) (const GroupNormArgs *a, const GroupPart *part, const Moments *moments);

@@ -42,6 +42,24 @@ inverse_rms (const float *x, int64_t n, float eps)
   return 1 / sqrtf (squares / (float) n + eps);
 }
 
+/* The same, then silu. */
+static void
+scale_row_silu (float *y, const float *x, float inverse, const float *weight, int64_t n)
+{
+  for (int64_t i = 0; i < n; i += VEC_WIDTH)
+    {
+      int64_t left = n - i;
+      bool whole = left >= VEC_WIDTH;
+      Vec v = whole ? vec_load (x + i) : vec_load_n (x + i, left);
+      Vec w = whole ? vec_load (weight + i) : vec_load_n (weight + i, left);
+      v = vec_swish (v * inverse * w, 1);
+      if (whole)
+        vec_store (y + i, v);
+      else
+        vec_store_n (y + i, v, left);
+    }
+}
+
 static void
 scale_row (float *y, const float *x, float inverse, const float *weight, int64_t n)
 {
@@ -68,7 +86,10 @@ KERNEL (rms_norm) (const RmsNormArgs *a)
           for (int64_t r = 0; r < n_rows; r++)
             {
               int64_t at = (first + r) * a->dim + c;
-              scale_row (a->y + at, a->x + at, inverse[r], weight, n);
+              if (a->silu)
+                scale_row_silu (a->y + at, a->x + at, inverse[r], weight, n);
+              else
+                scale_row (a->y + at, a->x + at, inverse[r], weight, n);
             }
         }
     }

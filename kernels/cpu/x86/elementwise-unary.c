@@ -218,6 +218,8 @@ const ElementwiseKernels KERNEL (elementwise) = {
   .rms_norm = KERNEL (rms_norm),
   .norm_modulate = KERNEL (norm_modulate),
   .rope = KERNEL (rope),
+  .avg_down = KERNEL (avg_down),
+  .dup_up = KERNEL (dup_up),
   .group_moments = KERNEL (group_moments),
   .group_apply = KERNEL (group_apply),
 };

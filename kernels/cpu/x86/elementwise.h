@@ -39,6 +39,9 @@ typedef struct
   void (*rms_norm) (const RmsNormArgs *a);
   void (*norm_modulate) (const NormModulateArgs *a); /* of one entry */
   void (*rope) (const RopeArgs *a);                  /* of one entry; heads to ROPE_MAX_HEAD_DIM */
+  /* One row of output pixels, counted over all pictures. */
+  void (*avg_down) (const AvgDownArgs *a, int64_t row);
+  void (*dup_up) (const DupUpArgs *a, int64_t row);
   /* Fills out[0 .. part->n_groups - 1] with the moments of the part's pixels. */
   void (*group_moments) (const GroupNormArgs *a, const GroupPart *part, Moments *out);
   /* Normalises the part, given the moments of its groups over all pixels. */

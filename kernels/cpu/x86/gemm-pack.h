@@ -12,7 +12,8 @@
 
 enum
 {
-  MAX_TAPS = 9,
+  PICTURE_TAPS = 9, /* 3 x 3 */
+  MAX_TAPS = 27,    /* of three frames */
   PIECE_UNITS = 64,
   CHANNELS_AT_ONCE = 16, /* even, so that pairs of channels stay together */
   ROWS_AHEAD = 6         /* of A that are fetched while one is copied */
@@ -110,7 +111,8 @@ pack_segment (char *dst, const float *x, int n, bool rounded)
 INLINE void
 fetch_row (const float *const *rows, int r, int taps, int64_t c0, int nc)
 {
-  for (int t = taps == MAX_TAPS ? 2 : 0; t < taps; t += taps == MAX_TAPS ? 3 : 1)
+  bool has_columns = taps % PICTURE_TAPS == 0;
+  for (int t = has_columns ? 2 : 0; t < taps; t += has_columns ? 3 : 1)
     {
       const float *x = rows[r * taps + t];
       for (int c = 0; x && c < nc; c += 16)
@@ -236,7 +238,7 @@ pack_b_plain (char *dst,
     }
 }
 
-/* VW columns of a 3x3 kernel: elements come [channel][tap] and leave [tap][channel], through a
+/* VW columns of a kernel: elements come [channel][tap] and leave [tap][channel], through a
  * buffer of a few channels in the first level cache. */
 INLINE void
 pack_b_taps (char *dst,

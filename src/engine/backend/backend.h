@@ -18,6 +18,7 @@ typedef struct
 {
   void (*linear) (Backend *b, const LinearArgs *a);
   void (*conv2d) (Backend *b, const ConvArgs *a);
+  void (*conv3d) (Backend *b, const Conv3dArgs *a);
   void (*attention) (Backend *b, const AttentionArgs *a);
   void (*group_norm) (Backend *b, const GroupNormArgs *a);
   void (*layer_norm) (Backend *b, const LayerNormArgs *a);
@@ -33,6 +34,8 @@ typedef struct
   void (*embed) (Backend *b, const EmbedArgs *a);
   void (*concat) (Backend *b, const ConcatArgs *a);
   void (*copy) (Backend *b, const CopyArgs *a);
+  void (*avg_down) (Backend *b, const AvgDownArgs *a);
+  void (*dup_up) (Backend *b, const DupUpArgs *a);
   void (*resize) (Backend *b, const ResizeArgs *a);
   void (*sinusoid) (Backend *b, const SinusoidArgs *a);
 } BackendOps;

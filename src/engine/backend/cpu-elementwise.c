@@ -369,6 +369,36 @@ cpu_copy (Backend *b, const CopyArgs *a)
   run_rows (b, a, copy_task, a->n_rows, a->width);
 }
 
+static void
+avg_down_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  for (int64_t row = rows.first; row < rows.first + rows.n; row++)
+    job->kernels->avg_down (job->args, row);
+}
+
+static void
+cpu_avg_down (Backend *b, const AvgDownArgs *a)
+{
+  run_rows (b, a, avg_down_task, a->n * a->h, a->w * a->factor * a->factor * a->c_in);
+}
+
+static void
+dup_up_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  for (int64_t row = rows.first; row < rows.first + rows.n; row++)
+    job->kernels->dup_up (job->args, row);
+}
+
+static void
+cpu_dup_up (Backend *b, const DupUpArgs *a)
+{
+  run_rows (b, a, dup_up_task, a->n * a->h * a->factor, a->w * a->factor * a->c_out);
+}
+
 /* A row of the output is a resize of one row of the input. */
 static void
 resize_task (void *data, int64_t task, int thread)
@@ -483,6 +513,8 @@ cpu_init_elementwise (CpuBackend *b)
   b->base.ops.rope = cpu_rope;
   b->base.ops.copy = cpu_copy;
   b->base.ops.concat = cpu_concat;
+  b->base.ops.avg_down = cpu_avg_down;
+  b->base.ops.dup_up = cpu_dup_up;
   b->base.ops.resize = cpu_resize;
   b->base.ops.group_norm = cpu_group_norm;
 }

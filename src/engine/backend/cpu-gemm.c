@@ -64,17 +64,18 @@ block_at (const GemmJob *job, int64_t b)
   return (Block){ c0, (int) nc, (int) units };
 }
 
-/* Blocks hold 9 taps of a few channels, or equal parts of a plain row. */
+/* Blocks hold 9 or 27 taps of a few channels, or equal parts of a plain row. */
 static void
 cut_blocks (GemmJob *job)
 {
   int per_unit = elements_per_unit (job->kernels);
-  int64_t most = GEMM_BLOCK_UNITS * per_unit / job->w.taps;
-  int64_t n = ceil_div (job->n_channels, most);
   enum
   {
+    PART = 8,  /* elements: of 27 taps no more fit that vectors and pairs divide */
     ALIGN = 32 /* elements: whole vectors, and whole tiles of AMX */
   };
+  int64_t most = GEMM_BLOCK_UNITS * per_unit / job->w.taps / PART * PART;
+  int64_t n = ceil_div (job->n_channels, most);
   job->block_channels = min_i64 (most, round_up (ceil_div (job->n_channels, n), ALIGN));
   job->n_blocks = ceil_div (job->n_channels, job->block_channels);
   job->block_units = block_at (job, 0).units;

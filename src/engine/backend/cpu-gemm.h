@@ -11,7 +11,8 @@
 
 enum
 {
-  MAX_TAPS_OF_A_ROW = 9,
+  MAX_TAPS_OF_A_ROW = 27,
+  MAX_FRAMES = 3,
   MAX_TILE_ROWS = 512, /* of C that one task makes */
   SHARED_BYTES = 48 << 20,
   BIAS_FLOATS = 1 << 18,
@@ -75,13 +76,22 @@ void gemm_run (GemmJob *job);
  */
 void gemm_gather_biases (GemmJob *job);
 
+/* A convolution as both ways to compute it see it: the sum over one frame, or over three. */
+typedef struct
+{
+  ConvArgs args;                   /* of each frame; its x is not looked at */
+  int n_frames;                    /* that the weights have taps for: 1 or 3 */
+  const float *frames[MAX_FRAMES]; /* as args.x; NULL: zeros */
+} ConvSum;
+
 /* Whether a convolution is worth Winograd's transforms, from its shape alone: not from the number
  * of pictures, so that one is made alike alone and in a batch. */
-bool winograd_applies (const GemmKernels *k, const ConvArgs *a);
-void winograd_convolve (CpuBackend *b, const ConvArgs *a);
+bool winograd_applies (const GemmKernels *k, const ConvSum *s);
+void winograd_convolve (CpuBackend *b, const ConvSum *s);
 
-/* Where input pixel (y, x) of the (doubled) picture lies; NULL outside. */
-const float *conv_pixel (const ConvArgs *a, int64_t picture, int64_t y, int64_t x);
+/* Where input pixel (y, x) of the (doubled) picture of @frame lies; NULL outside. */
+const float *
+conv_pixel (const ConvArgs *a, const float *frame, int64_t picture, int64_t y, int64_t x);
 
 /* gemm_fold_*: the order is begin, then for each panel up and, block by block, add; then again from
  * rank gemm_fold_next () on, up to the end. */
@@ -153,4 +163,5 @@ void cpu_use_dot (CpuBackend *b);
 
 void cpu_linear (Backend *base, const LinearArgs *a);
 void cpu_conv2d (Backend *base, const ConvArgs *a);
+void cpu_conv3d (Backend *base, const Conv3dArgs *a);
 void cpu_attention (Backend *base, const AttentionArgs *a);

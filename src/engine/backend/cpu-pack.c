@@ -103,6 +103,7 @@ cpu_init_gemm (CpuBackend *b, Status *status)
   choose_kernels (b);
   b->base.ops.linear = cpu_linear;
   b->base.ops.conv2d = cpu_conv2d;
+  b->base.ops.conv3d = cpu_conv3d;
   b->base.ops.attention = cpu_attention;
   b->base.folds = cpu_folds;
   return true;

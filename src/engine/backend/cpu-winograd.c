@@ -6,6 +6,9 @@
  * weights, and transforms the 16 products back: see gemm-winograd.h.  Weights are transformed once,
  * by all threads, into shared scratch, in passes of as many columns as fit.
  *
+ * Three frames of a convolution over time are so many more channels of a product: a frame is
+ * transformed in space only, and one that is all zeros is left out.
+ *
  * Rounding: differences of up to four inputs are multiplied, so the error is relative to the
  * largest of 4 x 4 pixels rather than of 3 x 3, and two to three times that of the plain sum; an
  * infinity or NaN reaches all four pixels of its tiles.  bf16 does without: transformed factors
@@ -19,19 +22,22 @@ enum
   TAPS = 9,
   WHOLE_CHANNELS = 16, /* what channels have to be multiples of: the widest vector */
   LEAST_CHANNELS = 32,
-  MOST_CHANNELS = 8192, /* of which a tile register's rows still fit a thread's scratch */
+  MOST_CHANNELS = 8192, /* of all frames: a tile register's rows still fit a thread's scratch */
   LEAST_TILES = 256,    /* of a picture; fewer do not pay for transforming the weights */
   MOST_TILES = 144,     /* of a task */
   NEAR_TILES = 48,      /* so few rather, if all they need then stays in the second level cache */
   GROUP_COLUMNS = 256,  /* whose 16 products are made before they are transformed back */
   SUM_STRIDE = GROUP_COLUMNS + 16,
-  FILTER_CHANNELS = GEMM_BLOCK_UNITS / TAPS
+  FILTER_UNITS = GEMM_BLOCK_UNITS /* taps of channels whose weights are transformed at once */
 };
 
 typedef struct
 {
-  GemmJob gemm; /* kernels, weights, bias, columns of the pass */
+  GemmJob gemm; /* kernels, weights, bias, columns of the pass; channels of all frames */
   const ConvArgs *args;
+  int n_present;                             /* frames that are not all zeros */
+  int index[MAX_FRAMES];                     /* of those present, among all */
+  const float *frames[MAX_FRAMES];           /* those present */
   int64_t tiles_down, tiles_across, n_tiles; /* of one picture; of all */
   int64_t task_tiles;
   int64_t n_blocks, block_channels;
@@ -50,13 +56,14 @@ typedef struct
 } Task;
 
 bool
-winograd_applies (const GemmKernels *k, const ConvArgs *a)
+winograd_applies (const GemmKernels *k, const ConvSum *s)
 {
+  const ConvArgs *a = &s->args;
   if (a->fold.rank > FOLD_MOST_RANK) /* transformed weights cannot be added to a second time */
     return false;
   return k->winograd && a->kernel == 3 && a->stride == 1 && a->c_in % WHOLE_CHANNELS == 0 &&
-         a->c_out % WHOLE_CHANNELS == 0 && a->c_in >= LEAST_CHANNELS && a->c_in <= MOST_CHANNELS &&
-         a->c_out >= LEAST_CHANNELS &&
+         a->c_out % WHOLE_CHANNELS == 0 && a->c_in >= LEAST_CHANNELS &&
+         a->c_in * s->n_frames <= MOST_CHANNELS && a->c_out >= LEAST_CHANNELS &&
          ceil_div (a->h_out, 2) * ceil_div (a->w_out, 2) >= LEAST_TILES;
 }
 
@@ -82,16 +89,19 @@ filter_task (void *data, int64_t panel, int thread)
   float *taps = (float *) thread_scratch (g->cpu, thread);
   float *up = taps + GEMM_BLOCK_UNITS * GEMM_MAX_NR;
   int width = panel_width (g, panel);
-  int64_t n0 = panel * k->nr, step = g->n_panels * job->panel_bytes;
+  int64_t n0 = panel * k->nr, step = g->n_panels * job->panel_bytes, c_in = job->args->c_in;
+  int64_t most = FILTER_UNITS / g->w.taps;
   if (g->fold.low_rank)
     gemm_fold_up (g, up, width, n0, width);
-  for (int64_t c = 0; c < g->n_channels; c += FILTER_CHANNELS)
+  for (int64_t c = 0; c < c_in; c += most)
     {
-      int n = (int) min_i64 (FILTER_CHANNELS, g->n_channels - c);
-      k->pack_b (taps, width, &g->w, g->col0 + n0, width, c, n, n * TAPS);
+      int n = (int) min_i64 (most, c_in - c);
+      k->pack_b (taps, width, &g->w, g->col0 + n0, width, c, n, n * g->w.taps);
       if (g->fold.low_rank)
-        gemm_fold_add (g, taps, width, up, c * TAPS, n * TAPS);
-      k->winograd->filter (weights_of (job, 0, panel) + c * width * 4, step, taps, n * width);
+        gemm_fold_add (g, taps, width, up, c * g->w.taps, n * g->w.taps);
+      for (int f = 0; f < job->n_present; f++)
+        k->winograd->filter (weights_of (job, 0, panel) + (f * c_in + c) * width * 4, step,
+                             taps + (int64_t) job->index[f] * TAPS * n * width, n * width);
     }
 }
 
@@ -115,26 +125,36 @@ place_of (const Job *job, int64_t tile)
   return (TilePlace){ tile / of_picture, i / job->tiles_across * 2, i % job->tiles_across * 2 };
 }
 
+/* One tile of one frame.  A block of channels may end within the frame, or hold several. */
+static void
+transform_tile (const Task *t, int r, int frame, const float *const pixels[ELEMENTS])
+{
+  const Job *job = t->job;
+  int64_t step = job->n_blocks * job->task_tiles * GEMM_A_STRIDE, c_in = job->args->c_in;
+  for (int64_t c = 0, n; c < c_in; c += n)
+    {
+      int64_t at = frame * c_in + c, in_block = at % job->block_channels;
+      char *dst = a_block (t, 0, at / job->block_channels) + r * GEMM_A_STRIDE + in_block * 4;
+      n = min_i64 (job->block_channels - in_block, c_in - c);
+      job->gemm.kernels->winograd->input (dst, step, pixels, c, (int) n);
+    }
+}
+
 static void
 transform_input (const Task *t)
 {
   const Job *job = t->job;
   const ConvArgs *a = job->args;
-  int64_t step = job->n_blocks * job->task_tiles * GEMM_A_STRIDE;
   for (int r = 0; r < t->n; r++)
-    {
-      TilePlace p = place_of (job, t->first + r);
-      const float *pixels[ELEMENTS];
-      for (int i = 0; i < ELEMENTS; i++)
-        pixels[i] = conv_pixel (a, p.picture, p.y - a->pad_top + i / 4, p.x - a->pad_left + i % 4);
-      for (int64_t b = 0; b < job->n_blocks; b++)
-        {
-          int64_t c0 = b * job->block_channels;
-          int n = (int) min_i64 (job->block_channels, a->c_in - c0);
-          job->gemm.kernels->winograd->input (a_block (t, 0, b) + r * GEMM_A_STRIDE, step, pixels,
-                                              c0, n);
-        }
-    }
+    for (int f = 0; f < job->n_present; f++)
+      {
+        TilePlace p = place_of (job, t->first + r);
+        const float *pixels[ELEMENTS];
+        for (int i = 0; i < ELEMENTS; i++)
+          pixels[i] = conv_pixel (a, job->frames[f], p.picture, p.y - a->pad_top + i / 4,
+                                  p.x - a->pad_left + i % 4);
+        transform_tile (t, r, f, pixels);
+      }
 }
 
 /* All tiles of the task against one panel of one element; c: its sums. */
@@ -217,7 +237,7 @@ most_tiles (const Job *job)
 {
   const ConvArgs *a = job->args;
   int64_t scratch = ELEMENTS * (job->n_blocks * GEMM_A_STRIDE + SUM_STRIDE * 4);
-  int64_t touched = ELEMENTS * (a->c_in + min_i64 (a->c_out, GROUP_COLUMNS)) * 4;
+  int64_t touched = ELEMENTS * (job->gemm.n_channels + min_i64 (a->c_out, GROUP_COLUMNS)) * 4;
   int64_t near = A_BYTES / touched;
   return min_i64 (near >= NEAR_TILES ? min_i64 (near, MOST_TILES) : MOST_TILES,
                   THREAD_BYTES / scratch);
@@ -229,9 +249,9 @@ cut (Job *job)
   const GemmJob *g = &job->gemm;
   const ConvArgs *a = job->args;
   int64_t n_threads = threads_count (g->cpu->threads);
-  job->n_blocks = ceil_div (a->c_in, GEMM_BLOCK_UNITS);
-  job->block_channels = round_up (ceil_div (a->c_in, job->n_blocks), WHOLE_CHANNELS);
-  job->n_blocks = ceil_div (a->c_in, job->block_channels);
+  job->n_blocks = ceil_div (g->n_channels, GEMM_BLOCK_UNITS);
+  job->block_channels = round_up (ceil_div (g->n_channels, job->n_blocks), WHOLE_CHANNELS);
+  job->n_blocks = ceil_div (g->n_channels, job->block_channels);
   job->tiles_down = ceil_div (a->h_out, 2);
   job->tiles_across = ceil_div (a->w_out, 2);
   job->n_tiles = a->n * job->tiles_down * job->tiles_across;
@@ -240,25 +260,33 @@ cut (Job *job)
     most = min_i64 (most, max_i64 (4 * g->kernels->mr, ceil_div (job->n_tiles, 4 * n_threads)));
   int64_t n_tasks = ceil_div (job->n_tiles, most);
   job->task_tiles = round_up (ceil_div (job->n_tiles, n_tasks), g->kernels->mr);
-  job->panel_bytes = a->c_in * g->kernels->nr * 4;
+  job->panel_bytes = g->n_channels * g->kernels->nr * 4;
 }
 
 void
-winograd_convolve (CpuBackend *b, const ConvArgs *a)
+winograd_convolve (CpuBackend *b, const ConvSum *s)
 {
   const atomic_bool *cancel = b->base.cancel;
+  const ConvArgs *a = &s->args;
   int64_t pixels = a->h_out * a->w_out;
+  int taps = s->n_frames * TAPS;
   Job job = { .gemm = { .cpu = b,
                         .kernels = gemm_kernels (b, a->compute),
-                        .w = { a->w, a->c_in * TAPS, TAPS },
+                        .w = { a->w, a->c_in * taps, taps },
                         .bias = a->bias,
                         .n_rows = a->n * pixels,
                         .n_out = a->c_out,
-                        .n_channels = a->c_in,
                         .rows_per_picture = a->channel_add ? pixels : a->n * pixels,
                         .channel_add = a->channel_add },
               .args = a };
   GemmJob *g = &job.gemm;
+  for (int i = 0; i < s->n_frames; i++)
+    if (s->frames[i])
+      {
+        job.index[job.n_present] = i;
+        job.frames[job.n_present++] = s->frames[i];
+      }
+  g->n_channels = job.n_present * a->c_in;
   int nr = g->kernels->nr;
   if (g->n_rows <= 0)
     return;

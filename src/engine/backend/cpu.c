@@ -18,6 +18,7 @@
 
 REF_SLOT (linear, LinearArgs)
 REF_SLOT (conv2d, ConvArgs)
+REF_SLOT (conv3d, Conv3dArgs)
 REF_SLOT (attention, AttentionArgs)
 REF_SLOT (group_norm, GroupNormArgs)
 REF_SLOT (layer_norm, LayerNormArgs)
@@ -33,12 +34,15 @@ REF_SLOT (geglu, GegluArgs)
 REF_SLOT (embed, EmbedArgs)
 REF_SLOT (concat, ConcatArgs)
 REF_SLOT (copy, CopyArgs)
+REF_SLOT (avg_down, AvgDownArgs)
+REF_SLOT (dup_up, DupUpArgs)
 REF_SLOT (resize, ResizeArgs)
 REF_SLOT (sinusoid, SinusoidArgs)
 
 static const BackendOps ref_ops = {
   .linear = cpu_ref_linear,
   .conv2d = cpu_ref_conv2d,
+  .conv3d = cpu_ref_conv3d,
   .attention = cpu_ref_attention,
   .group_norm = cpu_ref_group_norm,
   .layer_norm = cpu_ref_layer_norm,
@@ -54,6 +58,8 @@ static const BackendOps ref_ops = {
   .embed = cpu_ref_embed,
   .concat = cpu_ref_concat,
   .copy = cpu_ref_copy,
+  .avg_down = cpu_ref_avg_down,
+  .dup_up = cpu_ref_dup_up,
   .resize = cpu_ref_resize,
   .sinusoid = cpu_ref_sinusoid,
 };

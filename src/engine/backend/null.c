@@ -18,6 +18,7 @@ enum
 {
   HANDED_ON = 1024, /* values */
   PICTURE_CHANNELS = 3,
+  PATCH_PIXELS = 4,  /* of a channel of pictures that are cut into patches */
   FEW_CHANNELS = 16, /* latents and their moments; inner layers of every model have more */
   EMBEDDED = 8       /* different values of an embedding */
 };
@@ -52,6 +53,27 @@ null_conv2d (Backend *b, const ConvArgs *a)
     memset (a->y, 0, (size_t) n_y * sizeof *a->y);
   else
     hand_on (a->y, n_y, a->x, n_x);
+}
+
+/* As conv2d: a clip's pictures, of patches of 1 or 2 x 2 pixels, repeat what came in. */
+static void
+null_conv3d (Backend *b, const Conv3dArgs *a)
+{
+  int64_t pixels = a->n * a->h * a->w;
+  const ConvArgs frame = { .n = a->n,
+                           .h_in = a->h,
+                           .w_in = a->w,
+                           .c_in = a->c_in,
+                           .h_out = a->h,
+                           .w_out = a->w,
+                           .c_out = a->c_out,
+                           .x = a->frames[2],
+                           .y = a->y };
+  if (a->c_out != PICTURE_CHANNELS * PATCH_PIXELS)
+    null_conv2d (b, &frame);
+  else
+    for (int64_t i = 0, n = pixels * a->c_in; i < pixels * a->c_out; i++)
+      a->y[i] = a->frames[2][i % (n < HANDED_ON ? n : HANDED_ON)];
 }
 
 static void
@@ -152,6 +174,20 @@ null_copy (Backend *b, const CopyArgs *a)
 }
 
 static void
+null_avg_down (Backend *b, const AvgDownArgs *a)
+{
+  int64_t n = a->n * a->h * a->w * a->c_out;
+  hand_on (a->y, n, a->add, n);
+}
+
+static void
+null_dup_up (Backend *b, const DupUpArgs *a)
+{
+  int64_t n = a->n * a->h * a->w * a->factor * a->factor * a->c_out;
+  hand_on (a->y, n, a->add, n);
+}
+
+static void
 null_resize (Backend *b, const ResizeArgs *a)
 {
   hand_on (a->y, a->n * a->h_out * a->w_out * a->n_channels, a->x,
@@ -182,6 +218,7 @@ backend_null_new (Status *status)
   *b = (Backend){
     .ops = { .linear = null_linear,
              .conv2d = null_conv2d,
+             .conv3d = null_conv3d,
              .attention = null_attention,
              .group_norm = null_group_norm,
              .layer_norm = null_layer_norm,
@@ -197,6 +234,8 @@ backend_null_new (Status *status)
              .embed = null_embed,
              .concat = null_concat,
              .copy = null_copy,
+             .avg_down = null_avg_down,
+             .dup_up = null_dup_up,
              .resize = null_resize,
              .sinusoid = null_sinusoid },
     .name = "null",

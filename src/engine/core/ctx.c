@@ -421,6 +421,7 @@ op_kind_name (OpKind kind)
   static const char *const names[OP_KIND_COUNT] = {
     [OP_LINEAR] = "linear",
     [OP_CONV2D] = "conv2d",
+    [OP_CONV3D] = "conv3d",
     [OP_ATTENTION] = "attention",
     [OP_GROUP_NORM] = "group_norm",
     [OP_LAYER_NORM] = "layer_norm",
@@ -435,6 +436,8 @@ op_kind_name (OpKind kind)
     [OP_EMBED] = "embed",
     [OP_CONCAT] = "concat",
     [OP_COPY] = "copy",
+    [OP_AVG_DOWN] = "avg_down",
+    [OP_DUP_UP] = "dup_up",
     [OP_RESIZE] = "resize",
     [OP_SINUSOID] = "sinusoid",
     [OP_SCALE] = "scale",

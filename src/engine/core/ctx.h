@@ -40,6 +40,7 @@ typedef enum
 {
   OP_LINEAR,
   OP_CONV2D,
+  OP_CONV3D,
   OP_ATTENTION,
   OP_GROUP_NORM,
   OP_LAYER_NORM,
@@ -54,6 +55,8 @@ typedef enum
   OP_EMBED,
   OP_CONCAT,
   OP_COPY,
+  OP_AVG_DOWN,
+  OP_DUP_UP,
   OP_RESIZE,
   OP_SINUSOID,
   OP_SCALE,

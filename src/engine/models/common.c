@@ -41,6 +41,12 @@ bind_conv_no_bias (const Binder *b, int64_t n_out, int64_t n_in, int k, const ch
 }
 
 Layer
+bind_conv3d (const Binder *b, int64_t n_out, int64_t n_in, int k, const char *name)
+{
+  return bind_pair (b, 5, (int64_t[]){ n_out, n_in, 3, k, k }, true, name);
+}
+
+Layer
 bind_norm (const Binder *b, int64_t n, const char *name)
 {
   return bind_pair (b, 1, &n, true, name);

@@ -20,6 +20,8 @@ Layer bind_linear (const Binder *b, int64_t n_out, int64_t n_in, bool bias, cons
 /* NAME.weight (n_out, n_in, k, k) and NAME.bias. */
 Layer bind_conv (const Binder *b, int64_t n_out, int64_t n_in, int k, const char *name);
 Layer bind_conv_no_bias (const Binder *b, int64_t n_out, int64_t n_in, int k, const char *name);
+/* NAME.weight (n_out, n_in, 3, k, k) and NAME.bias: three frames of a convolution over time. */
+Layer bind_conv3d (const Binder *b, int64_t n_out, int64_t n_in, int k, const char *name);
 /* NAME.weight (n) and NAME.bias (n). */
 Layer bind_norm (const Binder *b, int64_t n, const char *name);
 

@@ -73,6 +73,59 @@ base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options, const 
   return y;
 }
 
+static bool
+conv3d_fits (const Tensor *const frames[3], const Weight *w)
+{
+  const Tensor *x = frames[2];
+  if (x->rank != 4 || w->rank < 3 || w->ne[1] != x->ne[3] || w->ne[2] != 3)
+    return false;
+  for (int i = 0; i < 2; i++)
+    if (frames[i] && !op_same_shape (frames[i], x))
+      return false;
+  return w->rank < 5 || (w->ne[3] == w->ne[4] && (w->ne[3] == 1 || w->ne[3] == 3));
+}
+
+Tensor *
+op_conv3d (Ctx *ctx, const Tensor *const frames[3], Layer layer, const Tensor *add)
+{
+  const Weight *w = layer.weight;
+  const Tensor *x = frames[2];
+  if (ctx_failed (ctx) || !x || !w)
+    return op_operand_missing (ctx);
+  if (!conv3d_fits (frames, w))
+    return ctx_fail (ctx, STATUS_SHAPE, "Convolution %s does not fit an input of %lld channels.",
+                     w->name, (long long) tensor_last (x));
+  int64_t ne[4] = { x->ne[0], x->ne[1], x->ne[2], w->ne[0] };
+  if (add && (add->rank != 4 || memcmp (add->ne, ne, sizeof ne) != 0))
+    return ctx_fail (ctx, STATUS_SHAPE, "The residual of %s has another shape than its result.",
+                     w->name);
+  Conv3dArgs args = { .n = ne[0],
+                      .h = ne[1],
+                      .w = ne[2],
+                      .c_in = x->ne[3],
+                      .c_out = ne[3],
+                      .kernel = w->rank == 5 ? (int) w->ne[3] : 1,
+                      .compute = ctx_compute (ctx) };
+  double n_frames = 1 + (frames[0] != NULL) + (frames[1] != NULL);
+  OpRecord record = { .kind = OP_CONV3D,
+                      .source = { frames[0], frames[1], x, add },
+                      .inplace = add ? 3 : -1,
+                      .flops = 2 * n_frames * (double) (tensor_elements (x) * ne[3]) * args.kernel *
+                               args.kernel };
+  op_record_weight (&record, w);
+  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
+  if (!y || !y->data)
+    return y;
+  for (int i = 0; i < 3; i++)
+    args.frames[i] = frames[i] ? frames[i]->data : NULL;
+  args.weight = weight_param (w);
+  args.bias = weight_param (layer.bias);
+  args.add = add ? add->data : NULL;
+  args.y = y->data;
+  ctx_backend (ctx)->ops.conv3d (ctx_backend (ctx), &args);
+  return y;
+}
+
 Tensor *
 op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
 {

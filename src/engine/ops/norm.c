@@ -65,8 +65,8 @@ op_layer_norm (Ctx *ctx, const Tensor *x, Layer norm, float eps)
   return y;
 }
 
-Tensor *
-op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps)
+static Tensor *
+rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps, bool silu)
 {
   if (ctx_failed (ctx) || !x || !weight)
     return op_operand_missing (ctx);
@@ -83,11 +83,24 @@ op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps)
   RmsNormArgs args = { .n_rows = tensor_rows (x),
                        .dim = tensor_last (x),
                        .eps = eps,
+                       .silu = silu,
                        .x = x->data,
                        .weight = weight_param (weight),
                        .y = y->data };
   ctx_backend (ctx)->ops.rms_norm (ctx_backend (ctx), &args);
   return y;
+}
+
+Tensor *
+op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps)
+{
+  return rms_norm (ctx, x, weight, eps, false);
+}
+
+Tensor *
+op_rms_norm_silu (Ctx *ctx, const Tensor *x, const Weight *weight, float eps)
+{
+  return rms_norm (ctx, x, weight, eps, true);
 }
 
 Tensor *

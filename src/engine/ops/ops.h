@@ -44,6 +44,15 @@ typedef struct
  */
 Tensor *op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options);
 
+/* op_conv3d:
+ * @frames: three in a row, oldest first, each (N, H, W, c_in); NULL, but never the last: zeros
+ * @layer: weight (c_out, c_in, 3, k, k), k = 1 or 3, padded by k / 2 in space
+ * @add: NULL, or a residual shaped as the result, which may overwrite it
+ *
+ * One frame of a convolution over time.  Returns: (N, H, W, c_out)
+ */
+Tensor *op_conv3d (Ctx *ctx, const Tensor *const frames[3], Layer layer, const Tensor *add);
+
 /* op_attention:
  * @q: (N, Lq, D); @k, @v: (N, Lk, D); D = n_heads * head size
  *
@@ -78,6 +87,9 @@ Tensor *op_layer_norm (Ctx *ctx, const Tensor *x, Layer norm, float eps);
 
 /* @x: (..., C); @weight: (C).  x / sqrt (mean (x^2) + eps) * weight */
 Tensor *op_rms_norm (Ctx *ctx, const Tensor *x, const Weight *weight, float eps);
+
+/* The same, followed by silu. */
+Tensor *op_rms_norm_silu (Ctx *ctx, const Tensor *x, const Weight *weight, float eps);
 
 /* op_norm_modulate:
  * @x: (..., C)
@@ -157,6 +169,35 @@ Tensor *op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);
 
 /* Nearest-neighbour resize of (N, H, W, C). */
 Tensor *op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w);
+
+typedef struct
+{
+  int n_frames, factor; /* 1 or 2: how many are joined in time, and along each side */
+} AvgDown;
+
+/* op_avg_down:
+ * @x: n_frames of (N, H, W, C), the older first; NULL, but never the last: zeros
+ * @add: (N, H / factor, W / factor, c), c a divisor of C n_frames factor^2; may be overwritten
+ *
+ * Returns: @add and the means of AvgDownArgs
+ */
+Tensor *op_avg_down (Ctx *ctx, const Tensor *const x[2], AvgDown options, const Tensor *add);
+
+typedef struct
+{
+  int frame, n_frames, factor; /* which of the n_frames that @x becomes */
+} DupUp;
+
+/* @x: (N, H, W, C); @add: (N, H factor, W factor, c), may be overwritten.
+ * Returns: @add and the values of DupUpArgs */
+Tensor *op_dup_up (Ctx *ctx, const Tensor *x, DupUp options, const Tensor *add);
+
+/* op_store:
+ * @to: over memory of the caller, shaped as @x: what a model remembers from run to run
+ *
+ * Copies @x there.  Operators before this one have read @to as it was.
+ */
+void op_store (Ctx *ctx, const Tensor *x, Tensor *to);
 
 /* @t: (N) f32, multiplied by @times first.  Returns: (N, dim), cosines first */
 Tensor *op_sinusoid (Ctx *ctx, const Tensor *t, float times, int64_t dim);

@@ -178,6 +178,33 @@ op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
                     (CopyArgs){ .n_rows = tensor_rows (x), .width = n }, ne);
 }
 
+void
+op_store (Ctx *ctx, const Tensor *x, Tensor *to)
+{
+  if (ctx_failed (ctx) || !x || !to)
+    {
+      op_operand_missing (ctx);
+      return;
+    }
+  if (!op_same_shape (x, to))
+    {
+      ctx_fail (ctx, STATUS_SHAPE, "Internal error: a tensor is stored under another shape.");
+      return;
+    }
+  /* A line of the trace has an output: here a token one. */
+  OpRecord record = { .kind = OP_COPY, .source = { x, to }, .inplace = -1 };
+  Tensor *token = ctx_emit (ctx, record, DTYPE_F32, 1, (int64_t[]){ 1 });
+  if (!token || !token->data)
+    return;
+  CopyArgs args = { .n_rows = tensor_rows (x),
+                    .width = tensor_last (x),
+                    .x = x->data,
+                    .x_stride = tensor_last (x),
+                    .y = to->data,
+                    .y_stride = tensor_last (x) };
+  ctx_backend (ctx)->ops.copy (ctx_backend (ctx), &args);
+}
+
 Tensor *
 op_resize (Ctx *ctx, const Tensor *x, int64_t h, int64_t w)
 {
