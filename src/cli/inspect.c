@@ -155,6 +155,17 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
 }
 
 static void
+print_video_vae (const WanVaeConfig *c)
+{
+  int side = c->patch << (c->n_levels - 1);
+  printf ("  Wan %s VAE: latents of %d channels for %d x %d pixels of 4 frames%s\n",
+          c->is_residual ? "2.2" : "2.1", c->latent_channels, side, side,
+          !c->has_encoder   ? ", decoder only"
+          : !c->has_decoder ? ", encoder only"
+                            : "");
+}
+
+static void
 print_text (const Checkpoint *c)
 {
   char alone[MAX_VALUE_SHOWN];
@@ -171,6 +182,8 @@ print_text (const Checkpoint *c)
     printf ("  %s prediction%s%s\n", m->prediction == PREDICTION_V ? "v" : "epsilon",
             m->zero_terminal_snr ? ", zero terminal SNR" : "",
             m->unet.in_channels == 9 ? ", inpainting (9 input channels)" : "");
+  if (m->has_wan_vae)
+    print_video_vae (&m->wan_vae);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     {
       Storage storage = part_storage (c->weights, parts[i].prefix);

@@ -111,6 +111,17 @@ run_conv2d (Backend *b, const float *x, float *y, const void *args)
   b->ops.conv2d (b, &a);
 }
 
+/* All three frames are one, which costs the same. */
+static void
+run_conv3d (Backend *b, const float *x, float *y, const void *args)
+{
+  Conv3dArgs a = *(const Conv3dArgs *) args;
+  a.frames[0] = a.frames[1] = a.frames[2] = x;
+  a.weight.data = x;
+  a.y = y;
+  b->ops.conv3d (b, &a);
+}
+
 static void
 run_attention (Backend *b, const float *x, float *y, const void *args)
 {
@@ -166,6 +177,19 @@ static const ConvArgs conv_bf16 = { .n = 1,
                                     .pad_left = 1,
                                     .w = { .dtype = DTYPE_BF16 },
                                     .compute = COMPUTE_BF16 };
+/* Of Wan's VAE at 832 x 480: a strip of the finest level, and the coarsest. */
+static const Conv3dArgs video_96 = {
+  .n = 1, .h = 96, .w = 96, .c_in = 96, .c_out = 96, .kernel = 3
+};
+static const Conv3dArgs video_96_bf16 = {
+  .n = 1, .h = 96, .w = 96, .c_in = 96, .c_out = 96, .kernel = 3, .compute = COMPUTE_BF16
+};
+static const Conv3dArgs video_384 = {
+  .n = 1, .h = 60, .w = 104, .c_in = 384, .c_out = 384, .kernel = 3
+};
+static const Conv3dArgs video_384_bf16 = {
+  .n = 1, .h = 60, .w = 104, .c_in = 384, .c_out = 384, .kernel = 3, .compute = COMPUTE_BF16
+};
 static const AttentionArgs attention_f32 = { .n = 1,
                                              .n_heads = 8,
                                              .head_dim = 40,
@@ -188,6 +212,10 @@ static const Bench benches[] = {
   { "linear/bf16/4096x1280x320", 0, 2.0 * 4096 * 1280 * 320, run_linear, &linear_bf16 },
   { "conv2d/f32/64x64x320", 0, 2.0 * 4096 * 320 * 320 * 9, run_conv2d, &conv_f32 },
   { "conv2d/bf16/64x64x320", 0, 2.0 * 4096 * 320 * 320 * 9, run_conv2d, &conv_bf16 },
+  { "conv3d/f32/96x96x96", 0, 2.0 * 9216 * 96 * 96 * 27, run_conv3d, &video_96 },
+  { "conv3d/bf16/96x96x96", 0, 2.0 * 9216 * 96 * 96 * 27, run_conv3d, &video_96_bf16 },
+  { "conv3d/f32/60x104x384", 0, 2.0 * 6240 * 384 * 384 * 27, run_conv3d, &video_384 },
+  { "conv3d/bf16/60x104x384", 0, 2.0 * 6240 * 384 * 384 * 27, run_conv3d, &video_384_bf16 },
   { "attention/f32/4096x8x40", 0, 4.0 * 4096 * 4096 * 320, run_attention, &attention_f32 },
 };
 

@@ -21,6 +21,7 @@ def main():
         "formats": "format_cases",
         "unigram": "unigram_cases",
         "transformers": "transformer_cases",
+        "wan-vae": "wan_vae_cases",
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=pathlib.Path, help="folder to write to (default: fixtures)")

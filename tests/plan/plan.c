@@ -14,6 +14,7 @@
 #include "models/t5.h"
 #include "models/unet.h"
 #include "models/vae.h"
+#include "pipelines/clip-vae.h"
 #include "tools/full-size.h"
 
 typedef struct
@@ -184,6 +185,50 @@ plan_all_flux (Backend *null, FILE *out)
   plan_vae (null, "flux-vae-encode-1024", &dev->vae, VAE_ENCODER, 1024, out);
 }
 
+/* A clip of @n_frames through Wan's VAE, in the tiles that are chosen for it: all the memory that
+ * takes, its own share of what layers remember and of frames that wait included. */
+static void
+plan_clip_vae (Backend *null,
+               const char *name,
+               const WanVaeConfig *c,
+               ClipDirection direction,
+               int64_t width,
+               int64_t height,
+               int64_t n_frames,
+               FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  int f = wan_vae_factor (c);
+  ClipSize size = { wan_vae_latents (n_frames), height / f, width / f };
+  ClipVae v = { .config = c, .backend = null };
+  PhasePlan plan = { 0 };
+  v.vae = wan_vae_bind (&binder, c, direction == CLIP_DECODE ? VAE_DECODER : VAE_ENCODER);
+  if (v.vae)
+    v.tile_px = clip_vae_tile (&v, size, direction, &b.status);
+  if (v.vae && v.tile_px >= 0)
+    clip_vae_plan (&v, size, direction, &plan, &b.status);
+  fprintf (out, "%-28s %10lld parameters, tiles of %d, %12zu bytes, %d chunks, %8.2f TFLOP%s\n",
+           name, (long long) weights_parameters (b.set, ""), v.tile_px, plan.activation_bytes,
+           plan.n_passes, plan.flops * plan.n_passes / 1e12, b.status.message);
+  ctx_free (b.ctx);
+  arena_clear (&b.arena);
+  weights_free (b.set);
+}
+
+/* Without tiles a clip's memory does not depend on its length: 17 frames and 81 differ in work. */
+static void
+plan_all_clip_vaes (Backend *null, FILE *out)
+{
+  const WanVaeConfig *v21 = &full_size_wan21_vae, *v22 = &full_size_wan22_vae;
+  plan_clip_vae (null, "wan21-decode-480p-17", v21, CLIP_DECODE, 832, 480, 17, out);
+  plan_clip_vae (null, "wan21-decode-480p-81", v21, CLIP_DECODE, 832, 480, 81, out);
+  plan_clip_vae (null, "wan21-decode-720p-81", v21, CLIP_DECODE, 1280, 720, 81, out);
+  plan_clip_vae (null, "wan21-encode-480p-81", v21, CLIP_ENCODE, 832, 480, 81, out);
+  plan_clip_vae (null, "wan22-decode-704p-121", v22, CLIP_DECODE, 1280, 704, 121, out);
+  plan_clip_vae (null, "wan22-encode-704p-1", v22, CLIP_ENCODE, 1280, 704, 1, out);
+}
+
 static void
 plan_all (Backend *null, FILE *out)
 {
@@ -199,6 +244,7 @@ plan_all (Backend *null, FILE *out)
   plan_clip (null, "clip-l", &sdxl->clip[0], false, out);
   plan_clip (null, "clip-bigg", &sdxl->clip[1], true, out);
   plan_all_flux (null, out);
+  plan_all_clip_vaes (null, out);
 }
 
 static int

@@ -96,6 +96,24 @@ static const FullSize models[] = {
   FLUX_MODEL ("flux-depth", FLUX_DEPTH, 128, true),
 };
 
+const WanVaeConfig full_size_wan21_vae = { .patch = 1,
+                                           .latent_channels = 16,
+                                           .encoder_dim = 96,
+                                           .decoder_dim = 96,
+                                           .n_levels = 4,
+                                           .mult = { 1, 2, 4, 4 },
+                                           .halves_time = { false, true, true },
+                                           .res_blocks = 2 };
+const WanVaeConfig full_size_wan22_vae = { .patch = 2,
+                                           .latent_channels = 48,
+                                           .encoder_dim = 160,
+                                           .decoder_dim = 256,
+                                           .n_levels = 4,
+                                           .mult = { 1, 2, 4, 4 },
+                                           .halves_time = { false, true, true },
+                                           .res_blocks = 2,
+                                           .is_residual = true };
+
 const FullSize *
 full_size_find (const char *name)
 {

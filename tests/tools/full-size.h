@@ -22,6 +22,9 @@ typedef struct
   int n_clips;
 } FullSize;
 
+/* The VAEs of Wan 2.1 (and of 2.2 A14B), and of 2.2 TI2V-5B. */
+extern const WanVaeConfig full_size_wan21_vae, full_size_wan22_vae;
+
 /* Returns: NULL for an unknown name */
 const FullSize *full_size_find (const char *name);
 

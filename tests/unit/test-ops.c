@@ -15,6 +15,9 @@ static const Weight linear_8_4 = {
 static const Weight conv_8_4 = {
   .name = "conv.weight", .rank = 4, .ne = { 8, 4, 3, 3 }, .data = weight_data
 };
+static const Weight conv3d_8_4 = {
+  .name = "conv3d.weight", .rank = 5, .ne = { 8, 4, 3, 3, 3 }, .data = weight_data
+};
 static const Weight conv_5x5 = {
   .name = "conv5.weight", .rank = 4, .ne = { 8, 4, 5, 5 }, .data = weight_data
 };
@@ -69,6 +72,42 @@ misfit_conv_add (Ctx *ctx)
 {
   ConvOptions options = { .add = input (ctx, SHAPE (1, 6, 5, 8)) };
   return op_conv2d (ctx, input (ctx, SHAPE (1, 6, 6, 4)), LAYER (conv_8_4), options);
+}
+
+static Tensor *
+misfit_conv3d (Ctx *ctx)
+{
+  const Tensor *frames[3] = { NULL, input (ctx, SHAPE (1, 6, 5, 4)),
+                              input (ctx, SHAPE (1, 6, 6, 4)) };
+  return op_conv3d (ctx, frames, LAYER (conv3d_8_4), NULL);
+}
+
+static Tensor *
+misfit_conv3d_add (Ctx *ctx)
+{
+  const Tensor *frames[3] = { NULL, NULL, input (ctx, SHAPE (1, 6, 6, 4)) };
+  return op_conv3d (ctx, frames, LAYER (conv3d_8_4), input (ctx, SHAPE (1, 6, 6, 4)));
+}
+
+static Tensor *
+misfit_avg_down (Ctx *ctx)
+{
+  const Tensor *x[2] = { NULL, input (ctx, SHAPE (1, 6, 6, 4)) };
+  return op_avg_down (ctx, x, (AvgDown){ 2, 2 }, input (ctx, SHAPE (1, 3, 3, 5)));
+}
+
+static Tensor *
+misfit_dup_up (Ctx *ctx)
+{
+  return op_dup_up (ctx, input (ctx, SHAPE (1, 3, 3, 4)), (DupUp){ 2, 2, 2 },
+                    input (ctx, SHAPE (1, 6, 6, 4)));
+}
+
+static Tensor *
+misfit_store (Ctx *ctx)
+{
+  op_store (ctx, input (ctx, SHAPE (1, 3, 3, 4)), input (ctx, SHAPE (1, 3, 4, 3)));
+  return NULL;
 }
 
 static Tensor *
@@ -265,6 +304,11 @@ static const Misfit misfits[] = {
   { misfit_conv_kernel, "conv-kernel", "conv5.weight does not fit" },
   { misfit_conv_add, "conv-add", "residual of conv.weight has another shape" },
   { misfit_conv_channel_add, "conv-channel-add", "added to the channels of conv.weight" },
+  { misfit_conv3d, "conv3d", "conv3d.weight does not fit" },
+  { misfit_conv3d_add, "conv3d-add", "residual of conv3d.weight" },
+  { misfit_avg_down, "avg-down", "shortcut" },
+  { misfit_dup_up, "dup-up", "shortcut" },
+  { misfit_store, "store", "under another shape" },
   { misfit_attention_heads, "attention-heads", "8 channels does not split into 3 heads" },
   { misfit_attention_keys, "attention-keys", "Attention over" },
   { misfit_attention_batch, "attention-batch", "Attention over" },
@@ -377,6 +421,15 @@ call_without_operand (Ctx *ctx, int which)
       return op_tokens (ctx, NULL, 0, 1);
     case 26:
       return op_columns (ctx, NULL, 0, 1);
+    case 27:
+      return op_conv3d (ctx, (const Tensor *const[]){ NULL, t, NULL }, LAYER (conv3d_8_4), NULL);
+    case 28:
+      return op_avg_down (ctx, (const Tensor *const[]){ t, NULL }, (AvgDown){ 2, 1 }, t);
+    case 29:
+      return op_dup_up (ctx, t, (DupUp){ 0, 1, 1 }, NULL);
+    case 30:
+      op_store (ctx, t, NULL);
+      return NULL;
     default:
       return NULL;
     }
@@ -387,7 +440,7 @@ test_ops_need_their_operands (void)
 {
   enum
   {
-    N_CALLS = 27
+    N_CALLS = 31
   };
   for (int i = 0; i < N_CALLS; i++)
     {

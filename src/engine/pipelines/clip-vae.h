@@ -15,7 +15,7 @@ typedef struct
   const WanVaeConfig *config;
   Backend *backend;
   Compute compute;
-  int tile_px;               /* side of the tiles, a multiple of the VAE's factor; 0: none */
+  int tile_px; /* most of a tile's sides, a multiple of the VAE's factor; 0: no tiles */
   const atomic_bool *cancel; /* may be NULL */
   /* May be NULL.  @done of @total chunks, all tiles together. */
   void (*progress) (void *data, int done, int total);

@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "core/mem.h"
 #include "models/t5.h"
+#include "models/wan-vae.h"
 #include "pipelines/pipeline-private.h"
 
 enum
@@ -133,5 +134,9 @@ pipeline_bind_report (Checkpoint *c)
     t5_bind (&b, &c->config.t5);
   if (c->config.has_vae)
     vae_bind (&b, &c->config.vae, VAE_DECODER | VAE_ENCODER);
+  if (c->config.has_wan_vae)
+    wan_vae_bind (&b, &c->config.wan_vae,
+                  (c->config.wan_vae.has_decoder ? VAE_DECODER : 0) |
+                      (c->config.wan_vae.has_encoder ? VAE_ENCODER : 0));
   arena_clear (&arena);
 }

@@ -36,6 +36,20 @@ tile_weight (const TileAxis *axis, int i, int64_t p)
   return weight < 1 ? weight : 1;
 }
 
+float
+tile_share (const TileAxis *axis, int i, int64_t p)
+{
+  int64_t at = tile_start (axis, i) + p;
+  float sum = 0;
+  for (int k = 0; k < axis->n; k++)
+    {
+      int64_t in_tile = at - tile_start (axis, k);
+      if (in_tile >= 0 && in_tile < axis->size)
+        sum += tile_weight (axis, k, in_tile);
+    }
+  return tile_weight (axis, i, p) / sum;
+}
+
 bool
 tile_blend_init (TileBlend *b, int64_t h, int64_t w, int64_t n_channels, Status *status)
 {

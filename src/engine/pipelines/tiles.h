@@ -24,6 +24,9 @@ int64_t tile_start (const TileAxis *axis, int i);
 /* Weight of position @p (0 .. size - 1) of tile @i; positive everywhere. */
 float tile_weight (const TileAxis *axis, int i, int64_t p);
 
+/* The same as a share: over all tiles that have the position it sums to 1. */
+float tile_share (const TileAxis *axis, int i, int64_t p);
+
 /* Gathers blended tiles of (h, w, n_channels). */
 typedef struct
 {

@@ -29,8 +29,8 @@ static bool
 is_diffusers_scheme (NameScheme scheme)
 {
   return scheme == NAMES_UNET_DIFFUSERS || scheme == NAMES_VAE_DIFFUSERS ||
-         scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS ||
-         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_T5_HF;
+         scheme == NAMES_WAN_VAE_DIFFUSERS || scheme == NAMES_CLIP_HF ||
+         scheme == NAMES_TINY_DIFFUSERS || scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_T5_HF;
 }
 
 static bool
@@ -351,12 +351,25 @@ check_latents (const Checkpoint *c, int channels, const char *path, Status *stat
                       path_base (path), channels, expected);
 }
 
+/* Latents of FLUX.1 have as many channels as those of Wan 2.1, and mean something else. */
+static bool
+check_clips (const Checkpoint *c, const char *path, Status *status)
+{
+  return (!c->config.has_unet && !c->config.has_flux) ||
+         status_fail (status, STATUS_SHAPE,
+                      "\"%.100s\" is the VAE of a video model: it belongs to another kind of "
+                      "model.",
+                      path_base (path));
+}
+
 /* An unnamed VAE follows the model that it is added to; a config file of its own wins. */
 static void
 merge_vae_config (ModelConfig *to, const ModelConfig *from)
 {
   to->vae = from->vae;
-  to->has_vae = true;
+  to->has_vae = from->has_vae;
+  to->wan_vae = from->wan_vae;
+  to->has_wan_vae = from->has_wan_vae;
   if (!from->vae.has_own_scaling && to->family != FAMILY_UNKNOWN)
     {
       to->vae.scaling_factor = family_scaling_factor (to->family);
@@ -409,6 +422,9 @@ check_addition (
   merge_config (&joined, &other->config, kind);
   if (!recognise_fit (&joined, path_base (path), status))
     return false;
+  if (kind == PART_VAE && other->config.has_wan_vae)
+    return check_clips (c, path, status) &&
+           check_latents (c, other->config.wan_vae.latent_channels, path, status);
   if (kind == PART_VAE)
     return check_latents (c, other->config.vae.latent_channels, path, status);
   if (kind == PART_TINY && tiny && tiny->rank > 1)

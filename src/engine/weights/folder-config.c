@@ -238,6 +238,36 @@ apply_vae (Config *c, VaeConfig *v)
          read_count (c, "norm_num_groups", &v->norm_groups);
 }
 
+/* A number for each latent channel, none of them less than @least. */
+static bool
+read_statistics (Config *c, const char *key, double least, int n, float *out)
+{
+  struct json_object *list = json_object_object_get (c->object, key);
+  if (!list)
+    return true;
+  if (!json_object_is_type (list, json_type_array) || json_object_array_length (list) != (size_t) n)
+    return nonsense (c, key);
+  for (int i = 0; i < n; i++)
+    {
+      double v = json_object_get_double (json_object_array_get_idx (list, (size_t) i));
+      if (!(v >= least && v <= LARGEST))
+        return nonsense (c, key);
+      out[i] = (float) v;
+    }
+  return true;
+}
+
+/* Channels and levels follow from the shapes. */
+static bool
+apply_wan_vae (Config *c, WanVaeConfig *v)
+{
+  static const double LEAST_STD = 1e-6;
+  int n = v->latent_channels;
+  v->has_own_statistics = json_object_object_get (c->object, "latents_std") != NULL;
+  return read_statistics (c, "latents_mean", -LARGEST, n, v->mean) &&
+         read_statistics (c, "latents_std", LEAST_STD, n, v->std);
+}
+
 static bool
 apply_clip (Config *c, ClipConfig *clip)
 {
@@ -307,7 +337,8 @@ folder_apply_config (
       ok = apply_unet (&c, &config->unet) && read_count (&c, "sample_size", &config->sample_size);
       break;
     case PART_VAE:
-      ok = apply_vae (&c, &config->vae);
+      ok =
+          config->has_wan_vae ? apply_wan_vae (&c, &config->wan_vae) : apply_vae (&c, &config->vae);
       break;
     case PART_CLIP_0:
     case PART_CLIP_1:

@@ -142,6 +142,7 @@ kind_of_class (const char *class)
   } classes[] = {
     { "UNet2DConditionModel", PART_UNET },
     { "AutoencoderKL", PART_VAE },
+    { "AutoencoderKLWan", PART_VAE },
     { "AutoencoderTiny", PART_TINY },
     { "CLIPTextModel", PART_CLIP_0 },
     { "CLIPTextModelWithProjection", PART_CLIP_1 },

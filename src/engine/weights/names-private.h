@@ -7,9 +7,9 @@
 
 /* A pattern is text with '#' for a number and, at its end, '*' for the rest of the name.  The
  * replacement may use {1} and {2} (the numbers), {-1} (the first less one), {level} and {block}
- * (where the numbered UNet block lies), {reversed} (a VAE level counted from the other end), and
- * for tensors that are split {a|b|c}.  The rest goes through the rule's inner table when it has
- * one, else it stays. */
+ * (where the numbered block of a UNet or of Wan's VAE lies), {reversed} (a VAE level counted from
+ * the other end), and for tensors that are split {a|b|c}.  The rest goes through the rule's inner
+ * table when it has one, else it stays. */
 typedef struct NameRule
 {
   const char *from, *to;
@@ -19,4 +19,5 @@ typedef struct NameRule
 
 /* names-transformers.c; each ends with a rule without a pattern. */
 extern const NameRule names_flux_bfl[], names_flux_diffusers[];
+extern const NameRule names_wan_vae[], names_wan_vae_diffusers[];
 extern const NameRule names_t5_hf[], names_t5_wan[], names_t5_gguf[];

@@ -329,6 +329,8 @@ static const NameRule *const schemes[] = {
   [NAMES_UNET_DIFFUSERS] = unet_diffusers_rules,
   [NAMES_VAE_LDM] = vae_ldm_rules,
   [NAMES_VAE_DIFFUSERS] = vae_diffusers_rules,
+  [NAMES_WAN_VAE] = names_wan_vae,
+  [NAMES_WAN_VAE_DIFFUSERS] = names_wan_vae_diffusers,
   [NAMES_CLIP_HF] = clip_hf_rules,
   [NAMES_CLIP_OPENCLIP] = clip_openclip_rules,
   [NAMES_TINY_FLAT_DECODER] = tiny_flat_decoder_rules,
@@ -346,7 +348,8 @@ bool
 names_map (NameScheme scheme, const BlockMap *map, const char *key, NameMatch *match)
 {
   *match = (NameMatch){ 0 };
-  if (apply_rules (schemes[scheme], key, NULL, map->n_vae_levels, match))
+  if (apply_rules (schemes[scheme], key, scheme == NAMES_WAN_VAE ? &map->out : NULL,
+                   map->n_vae_levels, match))
     return true;
   if (scheme != NAMES_UNET_LDM)
     return false;
@@ -396,6 +399,11 @@ scan_key (BlockScan *scan, BlockMap *map, const char *key)
       scan->out[n] = true;
       scan->out_ends[n] |=
           strncmp (c.rest, "1.conv.", 7) == 0 || strncmp (c.rest, "2.conv.", 7) == 0;
+    }
+  else if (match_pattern ("decoder.upsamples.#.*", key, &c) && (n = c.numbers[0]) < BLOCKS_MAX)
+    {
+      scan->out[n] = true;
+      scan->out_ends[n] |= strncmp (c.rest, "resample.", strlen ("resample.")) == 0;
     }
   else if (match_pattern ("decoder.up.#.*", key, &c) && c.numbers[0] < BLOCKS_MAX &&
            c.numbers[0] >= map->n_vae_levels)

@@ -11,6 +11,8 @@ typedef enum
   NAMES_UNET_DIFFUSERS,
   NAMES_VAE_LDM,
   NAMES_VAE_DIFFUSERS,
+  NAMES_WAN_VAE, /* "decoder.middle.0.residual.0.gamma" */
+  NAMES_WAN_VAE_DIFFUSERS,
   NAMES_CLIP_HF,
   NAMES_CLIP_OPENCLIP,
   NAMES_TINY_FLAT_DECODER, /* "1.weight", "3.conv.0.weight": TAESD's separate files */
@@ -40,7 +42,8 @@ enum
   BLOCKS_MAX = 64
 };
 
-/* LDM numbers a UNet's blocks in one row and a VAE's decoder levels from the finest. */
+/* LDM numbers a UNet's blocks in one row and a VAE's decoder levels from the finest; Wan the blocks
+ * of its 2.1 VAE's decoder (out). */
 typedef struct
 {
   int level[BLOCKS_MAX], block[BLOCKS_MAX]; /* -1: there is no such block */

@@ -66,6 +66,10 @@ static const Signature vae_signatures[] = {
   { NAMES_VAE_LDM, "encoder.conv_in.weight", "encoder.mid.block_1.norm1.weight" },
   { NAMES_VAE_DIFFUSERS, "decoder.conv_in.weight", "decoder.mid_block.resnets.0.norm1.weight" },
   { NAMES_VAE_DIFFUSERS, "encoder.conv_in.weight", "encoder.mid_block.resnets.0.norm1.weight" },
+  { NAMES_WAN_VAE, "decoder.middle.0.residual.0.gamma", NULL },
+  { NAMES_WAN_VAE, "encoder.middle.0.residual.0.gamma", NULL },
+  { NAMES_WAN_VAE_DIFFUSERS, "decoder.mid_block.resnets.0.norm1.gamma", NULL },
+  { NAMES_WAN_VAE_DIFFUSERS, "encoder.mid_block.resnets.0.norm1.gamma", NULL },
 };
 static const Signature clip_signatures[] = {
   { NAMES_CLIP_HF, "text_model.embeddings.token_embedding.weight", NULL },

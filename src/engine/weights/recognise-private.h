@@ -21,4 +21,5 @@ bool label_says (const char *label, const char *word);
 
 /* From shapes.  Fails: FORMAT (layers are missing), UNSUPPORTED (a relative, named) */
 bool recognise_flux (FluxConfig *f, const WeightSet *set, const char *label, Status *status);
+bool recognise_wan_vae (WanVaeConfig *c, const WeightSet *set, const char *label, Status *status);
 bool recognise_t5 (T5Config *c, const WeightSet *set, const char *label, Status *status);

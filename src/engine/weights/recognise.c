@@ -359,8 +359,10 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
 {
   *config = (ModelConfig){ .beta_start = 0.00085, .beta_end = 0.012, .steps_offset = 1 };
   config->has_unet = find_weight (set, "unet.conv_in.weight") != NULL;
-  config->has_vae = find_weight (set, "vae.decoder.conv_in.weight") ||
-                    find_weight (set, "vae.encoder.conv_in.weight");
+  config->has_wan_vae = find_weight (set, "vae.decoder.mid_block.resnets.0.norm1.gamma") ||
+                        find_weight (set, "vae.encoder.mid_block.resnets.0.norm1.gamma");
+  config->has_vae = !config->has_wan_vae && (find_weight (set, "vae.decoder.conv_in.weight") ||
+                                             find_weight (set, "vae.encoder.conv_in.weight"));
   config->has_tiny = find_weight (set, "tiny.decoder.layers.0.weight") != NULL;
   config->has_flux = find_weight (set, "transformer.x_embedder.weight") != NULL;
   config->has_t5 = find_weight (set, "t5.encoder.block.0.layer.0.SelfAttention.q.weight") != NULL;
@@ -371,6 +373,8 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
        !refuse_unet_relatives (&config->unet, set, label, status)))
     return false;
   if (config->has_vae && !read_vae (&config->vae, set, label, status))
+    return false;
+  if (config->has_wan_vae && !recognise_wan_vae (&config->wan_vae, set, label, status))
     return false;
   if (config->has_flux && !recognise_flux (&config->flux, set, label, status))
     return false;

@@ -46,8 +46,6 @@ static const char hunyuan[] = STATUS_MARK (
 static const char wan[] =
     STATUS_MARK ("a Wan video model, which comes in a later version; choose an SD 1.5, SDXL "
                  "or FLUX.1 checkpoint");
-static const char wan_vae[] =
-    STATUS_MARK ("the VAE of a Wan video model, which comes in a later version");
 static const char sd3[] =
     STATUS_MARK ("an SD 3 model, which this version does not know; choose an SD 1.5, SDXL "
                  "or FLUX.1 checkpoint");
@@ -108,8 +106,6 @@ static const KeyRow decisive[] = {
   { TAIL, "head.modulation", wan },
   { PART, "condition_embedder.time_embedder.", wan },
   { PART, "vace_blocks.0.", wan },
-  { TAIL, "decoder.middle.0.residual.0.gamma", wan_vae },
-  { TAIL, "decoder.mid_block.resnets.0.norm1.gamma", wan_vae },
   { PART, "clf.1.weight", cascade },
   { WHOLE, "edm_mean", edm },
   { WHOLE, "edm_std", edm },
