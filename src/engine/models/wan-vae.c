@@ -223,7 +223,7 @@ wan_remember (WanWalk *w, const WanTimeConv *c, const Tensor *x)
   WanVaeLayerMemory *m = &w->memory->layers[c->memory];
   float *oldest = m->frame[0];
   memcpy (m->ne, x->ne, sizeof m->ne);
-  op_store (w->ctx, x, ctx_input (w->ctx, DTYPE_F32, x->rank, x->ne, oldest));
+  op_store (w->ctx, x, ctx_input (w->ctx, ctx_activation (w->ctx), x->rank, x->ne, oldest));
   m->frame[0] = m->frame[1];
   m->frame[1] = oldest;
 }
@@ -236,7 +236,7 @@ wan_time_conv (WanWalk *w, const WanTimeConv *c, const Tensor *x, const Tensor *
   const WanVaeLayerMemory *m = &w->memory->layers[c->memory];
   const Tensor *frames[3] = { NULL, NULL, x };
   for (int k = 0; k < 2 && !w->is_first; k++)
-    frames[k] = ctx_input (w->ctx, DTYPE_F32, x->rank, x->ne, m->frame[k]);
+    frames[k] = ctx_input (w->ctx, ctx_activation (w->ctx), x->rank, x->ne, m->frame[k]);
   Tensor *y = op_conv3d (w->ctx, frames, c->conv, add);
   wan_remember (w, c, x);
   return y;

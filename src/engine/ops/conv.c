@@ -113,7 +113,7 @@ op_conv3d (Ctx *ctx, const Tensor *const frames[3], Layer layer, const Tensor *a
                       .flops = 2 * n_frames * (double) (tensor_elements (x) * ne[3]) * args.kernel *
                                args.kernel };
   op_record_weight (&record, w);
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 4, ne);
   if (!y || !y->data)
     return y;
   for (int i = 0; i < 3; i++)

@@ -26,7 +26,7 @@ op_avg_down (Ctx *ctx, const Tensor *const x[2], AvgDown o, const Tensor *add)
   if (!fits (newest, add, o.n_frames, o.factor) || (x[0] && !op_same_shape (x[0], newest)))
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a shortcut does not fit its level.");
   OpRecord record = { .kind = OP_AVG_DOWN, .source = { add, newest, x[0] }, .inplace = 0 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, add->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 4, add->ne);
   if (!y || !y->data)
     return y;
   AvgDownArgs args = { .n = add->ne[0],
@@ -52,7 +52,7 @@ op_dup_up (Ctx *ctx, const Tensor *x, DupUp o, const Tensor *add)
   if (!fits (add, x, o.n_frames, o.factor) || o.frame < 0 || o.frame >= o.n_frames)
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: a shortcut does not fit its level.");
   OpRecord record = { .kind = OP_DUP_UP, .source = { add, x }, .inplace = 0 };
-  Tensor *y = ctx_emit (ctx, record, DTYPE_F32, 4, add->ne);
+  Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), 4, add->ne);
   if (!y || !y->data)
     return y;
   DupUpArgs args = { .n = x->ne[0],

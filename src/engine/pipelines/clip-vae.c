@@ -110,7 +110,8 @@ forward (Pass *p, Ctx *ctx, bool is_first, Tensor *out[WAN_VAE_CHUNK])
   input_shape (p, ne);
   const Tensor *in[WAN_VAE_CHUNK] = { NULL };
   for (int i = 0; i < (p->direction == CLIP_DECODE ? 1 : frames_of_chunk (is_first)); i++)
-    in[i] = ctx_input (ctx, DTYPE_F32, 4, ne, p->inputs ? p->inputs + i * input_floats (p) : NULL);
+    in[i] = ctx_input (ctx, ctx_activation (ctx), 4, ne,
+                       p->inputs ? p->inputs + i * input_floats (p) : NULL);
   if (p->direction == CLIP_DECODE)
     wan_vae_decode_chunk (ctx, p->v->vae, &p->memory, in[0], is_first, out);
   else
@@ -340,6 +341,11 @@ check_size (const ClipVae *v, ClipSize size, Status *status)
   if (size.t < 1 || size.h < 1 || size.w < 1 || size.t > MOST || size.h > MOST || size.w > MOST)
     return status_fail (status, STATUS_ARGUMENT, "A clip of %lld x %lld x %lld latents is none.",
                         (long long) size.t, (long long) size.h, (long long) size.w);
+  /* Frames that layers remember lie in the program's memory. */
+  if (v->backend->device.memory)
+    return status_fail (status, STATUS_UNSUPPORTED,
+                        "This version makes the frames of clips on the CPU only: choose the CPU "
+                        "as the device.");
   int f = wan_vae_factor (v->config);
   if (v->tile_px < 0 || v->tile_px % f)
     return status_fail (status, STATUS_ARGUMENT, "A VAE tile of %d pixels is not a multiple of %d.",
