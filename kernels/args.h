@@ -126,6 +126,8 @@ typedef struct
 {
   int64_t n, n_heads, head_dim, len_q, len_k;
   const float *q, *k, *v;
+  /* Both NULL, or keys and values in 16 bits, read instead of k and v. */
+  const uint16_t *k_bf16, *v_bf16;
   int64_t q_stride, k_stride, v_stride; /* from token to token; a batch entry is len * stride */
   float *y;                             /* (n, len_q, n_heads * head_dim), contiguous */
   float scale;
@@ -313,6 +315,14 @@ typedef struct
   const float *add; /* NULL, or shaped as y; may equal y */
   float *y;
 } DupUpArgs;
+
+/* y = x rounded to bf16, nearest even; both (n_rows, dim). */
+typedef struct
+{
+  int64_t n_rows, dim;
+  const float *x;
+  uint16_t *y;
+} RoundArgs;
 
 /* Nearest-neighbour resize to any size: source index = floor (i * in / out). */
 typedef struct

@@ -393,6 +393,16 @@ cuda_copy (Backend *base, const CopyArgs *a)
     launched (b, gk_copy (&g, b->compute));
 }
 
+/* What operators make has 16 bits here already. */
+static void
+cuda_round (Backend *base, const RoundArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkCopy g = { a->n_rows, a->dim, a->x, a->dim, a->y, a->dim };
+  if (!cuda_failed (b))
+    launched (b, gk_copy (&g, b->compute));
+}
+
 static void
 cuda_resize (Backend *base, const ResizeArgs *a)
 {
@@ -429,6 +439,7 @@ const BackendOps cuda_ops = {
   .embed = cuda_embed,
   .concat = cuda_concat,
   .copy = cuda_copy,
+  .round = cuda_round,
   .resize = cuda_resize,
   .sinusoid = cuda_sinusoid,
 };

@@ -31,7 +31,7 @@ static void
 settle_flow_sampler (const Recipe *recipe, PipelineJob *job)
 {
   if (recipe->convention == RECIPE_CONVENTION_AUTO && is_flow (job) &&
-      !sampler_has_flow (job->sampler, job->convention))
+      !sampler_has_flow (job->sampler, job->convention, job->n_frames > 1))
     job->convention = CONVENTION_COMFYUI;
 }
 
@@ -231,6 +231,7 @@ PipelineSource
 source_from_recipe (const Recipe *recipe, const char *path, const char *tokenizers_dir)
 {
   return (PipelineSource){ .model_path = path,
+                           .expert_path = recipe->model_2,
                            .vae_path = recipe->vae,
                            .text_encoder_path = recipe->text_encoder,
                            .text_encoder_2_path = recipe->text_encoder_2,
@@ -242,6 +243,7 @@ void
 identity_add_models (Identity *id, const Recipe *recipe, const char *path)
 {
   identity_add_path (id, path);
+  identity_add_path (id, recipe_str (recipe->model_2));
   identity_add_path (id, recipe_str (recipe->vae));
   identity_add_path (id, recipe_str (recipe->text_encoder));
   identity_add_path (id, recipe_str (recipe->text_encoder_2));

@@ -6,7 +6,8 @@
 typedef struct
 {
   int64_t n, n_heads, head_dim, len_q, len_k;
-  bool fused; /* q, k, v are slices of one (n, len, 3 channels) tensor */
+  bool in_16_bits; /* keys and values */
+  bool fused;      /* q, k, v are slices of one (n, len, 3 channels) tensor */
   bool causal;
   bool has_relative_bias, has_key_bias;
   Compute compute;
@@ -162,17 +163,31 @@ key_biases (Checker *c, int64_t n, int64_t len_k)
   return bias;
 }
 
+/* What @x points to becomes what 16 bits hold of it.  Returns: those */
+static uint16_t *
+round_rows (Checker *c, const float **x, int64_t n)
+{
+  uint16_t *out = (uint16_t *) (void *) check_floats (c, n / 2 + 1);
+  float *values = (float *) (uintptr_t) *x; /* drawn just now, for this case */
+  for (int64_t i = 0; i < n; i++)
+    {
+      out[i] = f32_to_bf16 (values[i]);
+      values[i] = bf16_to_f32 (out[i]);
+    }
+  return out;
+}
+
 static void
 check_one (Checker *c, const AttentionCase *t)
 {
   if (t->fused && t->len_q != t->len_k)
     return;
-  if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lld-%lld%s%s%s%s+spread=%g",
+  if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lld-%lld%s%s%s%s%s+spread=%g",
                     check_compute_name (t->compute), (long long) t->n, (long long) t->n_heads,
                     (long long) t->len_q, (long long) t->len_k, (long long) t->head_dim,
-                    t->fused ? "+fused" : "", t->causal ? "+causal" : "",
-                    t->has_relative_bias ? "+relative" : "", t->has_key_bias ? "+keys" : "",
-                    t->spread))
+                    t->fused ? "+fused" : "", t->in_16_bits ? "+kv16" : "",
+                    t->causal ? "+causal" : "", t->has_relative_bias ? "+relative" : "",
+                    t->has_key_bias ? "+keys" : "", t->spread))
     return;
   AttentionArgs a = { .n = t->n,
                       .n_heads = t->n_heads,
@@ -188,7 +203,17 @@ check_one (Checker *c, const AttentionCase *t)
   if (t->has_key_bias)
     a.key_bias = key_biases (c, t->n, t->len_k);
   Outputs o = check_outputs (c, t->n * t->len_q * t->n_heads * t->head_dim);
+  uint16_t *k_bf16 = NULL, *v_bf16 = NULL;
+  if (t->in_16_bits)
+    {
+      k_bf16 = round_rows (c, &a.k, t->n * t->len_k * a.k_stride);
+      v_bf16 = round_rows (c, &a.v, t->n * t->len_k * a.v_stride);
+    }
   expect_all (c, &o, &a);
+  a.k_bf16 = k_bf16;
+  a.v_bf16 = v_bf16;
+  if (t->in_16_bits)
+    a.k = a.v = NULL;
   check_end (c, &(Case){ .outputs = o, .args = &a, .run = run_attention });
 }
 
@@ -210,6 +235,7 @@ check_attention (Checker *c)
                                         .causal = mix / 16 % 2,
                                         .has_relative_bias = mix / 32 % 4 == 0,
                                         .has_key_bias = mix / 128 % 4 == 0,
+                                        .in_16_bits = mix / 8 % 2 == 0 && mix / 512 % 2,
                                         .compute = compute,
                                         .spread = 1 });
       }

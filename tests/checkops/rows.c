@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
- * rows.c - cases of the embed, concat, copy, resize and sinusoid slots.
+ * rows.c - cases of the embed, concat, copy, round, resize and sinusoid slots.
  *
  * All but sinusoid are exact: scale and slack stay zero.
  */
 #include "checkops.h"
+
+#include <stdlib.h>
 
 static void
 run_embed (Backend *b, const void *args, float *y)
@@ -27,6 +29,24 @@ run_copy (Backend *b, const void *args, float *y)
   CopyArgs a = *(const CopyArgs *) args;
   a.y = y;
   b->ops.copy (b, &a);
+}
+
+/* Values of 16 bits are checked as the f32 that they are; none is written behind the last. */
+static void
+run_round (Backend *b, const void *args, float *y)
+{
+  enum
+  {
+    GUARD = 0x5aa5
+  };
+  RoundArgs a = *(const RoundArgs *) args;
+  size_t n = (size_t) (a.n_rows * a.dim);
+  a.y = malloc ((n + 1) * sizeof *a.y);
+  a.y[n] = GUARD;
+  b->ops.round (b, &a);
+  for (size_t i = 0; i < n; i++)
+    y[i] = a.y[n] == GUARD ? bf16_to_f32 (a.y[i]) : NAN;
+  free (a.y);
 }
 
 static void
@@ -122,6 +142,32 @@ check_copy (Checker *c, int64_t n_rows, int64_t width, int64_t gap_x, int64_t ga
   check_end (c, &(Case){ .outputs = o, .args = &a, .run = run_copy });
 }
 
+/* Nearest, and of two that are equally near the even one: in steps of 1 / 128 of a power of 2. */
+static float
+nearest_bf16 (float x)
+{
+  int exponent;
+  frexp (x, &exponent);
+  double step = ldexp (1, exponent - 8);
+  return (float) (nearbyint (x / step) * step);
+}
+
+static void
+check_round (Checker *c, int64_t n_rows, int64_t dim)
+{
+  if (!check_begin (c, "round/%lldx%lld", (long long) n_rows, (long long) dim))
+    return;
+  RoundArgs a = { .n_rows = n_rows, .dim = dim };
+  float *x = check_input (c, n_rows * dim, VALUES_NORMAL);
+  for (int64_t i = 0; i < n_rows * dim; i += 5) /* halfway between two */
+    x[i] = 1 + (float) (2 * (i % 64) + 1) / 256;
+  a.x = x;
+  Outputs o = check_outputs (c, n_rows * dim);
+  for (int64_t i = 0; i < o.n; i++)
+    expect_exactly (&o, i, nearest_bf16 (x[i]));
+  check_end (c, &(Case){ .outputs = o, .args = &a, .run = run_round });
+}
+
 static void
 check_resize (
     Checker *c, int64_t n, int64_t h, int64_t w, int64_t h_out, int64_t w_out, int64_t n_channels)
@@ -185,6 +231,7 @@ check_rows_ops (Checker *c)
         {
           check_concat (c, 1 + i * j, sizes[i], sizes[j]);
           check_copy (c, 1 + i, sizes[j], i % 4, i % 3);
+          check_round (c, 1 + i, sizes[j]);
         }
       for (int h = 0; h < 5; h++)
         check_resize (c, 1 + i % 2, sizes[h], sizes[(h + i) % 6], 2 * sizes[h], 9, sizes[i]);

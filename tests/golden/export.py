@@ -22,6 +22,8 @@ def main():
         "unigram": "unigram_cases",
         "transformers": "transformer_cases",
         "wan-vae": "wan_vae_cases",
+        "wan": "wan_models",
+        "clips": "wan_cases",
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=pathlib.Path, help="folder to write to (default: fixtures)")

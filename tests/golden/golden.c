@@ -2,9 +2,10 @@
  * golden.c - whole generations with small models against diffusers' own (cases.json).
  *
  * golden [--level NAME | --cuda bf16|f16] [--precision f32|bf16] [--case NAME] [--every N]
- * [--family flux]; GESSO_SOURCE names the source tree.  --every 5 runs each fifth case: the scalar
- * reference is slow.  --case may come several times.  --family flux runs flux-cases.json.  --cuda
- * computes on the card, or on what GESSO_CUDA_MODULE offers in its place, in 16 bits.
+ * [--family flux|wan]; GESSO_SOURCE names the source tree.  --every 5 runs each fifth case: the
+ * scalar reference is slow.  --case may come several times.  --family flux runs flux-cases.json,
+ * wan wan-cases.json.  --cuda computes on the card, or on what GESSO_CUDA_MODULE offers in its
+ * place, in 16 bits.
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -188,6 +189,10 @@ make_job (const Golden *g, const Case *c, const Checkpoint *model, PipelineJob *
   job->max_tokens = (int) number (c, "max_tokens", 0);
   job->zero_terminal_snr = json_object_get_boolean (get (c, "zero_snr"));
   job->compute = g->compute;
+  job->n_frames = (int) number (c, "frames", 1);
+  job->shift = number (c, "shift", 1);
+  job->guidance_scale_2 = number (c, "cfg_2", 1);
+  job->boundary = number (c, "boundary", 0);
   sampler_from_name (text (c, "sampler"), &job->sampler);
   if (job->sampler == SAMPLER_UNIPC)
     job->sampler = SAMPLER_UNIPC_BH2;
@@ -199,7 +204,9 @@ static double
 relative_error (const float *got, const FileTensor *want)
 {
   const float *w = (const float *) (const void *) want->data;
-  int64_t n = want->ne[0] * want->ne[1] * want->ne[2] * want->ne[3];
+  int64_t n = 1;
+  for (int i = 0; i < want->rank; i++)
+    n *= want->ne[i];
   double largest = 0, worst = 0;
   for (int64_t i = 0; i < n; i++)
     {
@@ -210,14 +217,14 @@ relative_error (const float *got, const FileTensor *want)
   return worst / largest;
 }
 
-/* @want: (n, 3, h, w) in 0 .. 1 */
+/* @want: (n, 3, h, w) in 0 .. 1, frame after frame */
 static double
 picture_db (const PipelineResult *r, const FileTensor *want)
 {
   const float *w = (const float *) (const void *) want->data;
-  int64_t pixels = (int64_t) r->width * r->height;
+  int64_t pixels = (int64_t) r->width * r->height, n = (int64_t) r->n * r->n_frames;
   double sum = 0;
-  for (int64_t i = 0; i < r->n; i++)
+  for (int64_t i = 0; i < n; i++)
     for (int64_t p = 0; p < pixels; p++)
       for (int64_t k = 0; k < 3; k++)
         {
@@ -225,7 +232,7 @@ picture_db (const PipelineResult *r, const FileTensor *want)
               r->rgb[(i * pixels + p) * 3 + k] / 255.0 - (double) w[(i * 3 + k) * pixels + p];
           sum += d * d;
         }
-  return -10 * log10 (sum / (double) (r->n * pixels * 3) + 1e-12);
+  return -10 * log10 (sum / (double) (n * pixels * 3) + 1e-12);
 }
 
 static double
@@ -320,7 +327,7 @@ open_model (const Golden *g, const Case *c, Status *status)
 /* Start picture and mask, when the case has them; the mask is one channel of its picture. */
 typedef struct
 {
-  Image init, mask, reference, control;
+  Image init, mask, reference, control, first, last;
   uint8_t *grey;
 } Pictures;
 
@@ -332,14 +339,33 @@ read_picture (const Golden *g, const Case *c, const char *key, Image *image, Sta
   return !get (c, key) || image_read (image, path, status);
 }
 
+/* So that one picture serves as two. */
+static void
+mirror (Image *image)
+{
+  size_t w = (size_t) image->width, rows = image->rgb ? (size_t) image->height : 0;
+  for (size_t y = 0; y < rows; y++)
+    for (size_t x = 0; x < w / 2; x++)
+      for (size_t k = 0; k < IMAGE_CHANNELS; k++)
+        {
+          uint8_t *a = image->rgb + (y * w + x) * IMAGE_CHANNELS + k;
+          uint8_t *b = image->rgb + (y * w + w - 1 - x) * IMAGE_CHANNELS + k, t = *a;
+          *a = *b;
+          *b = t;
+        }
+}
+
 static bool
 read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
 {
   if (!read_picture (g, c, "image", &p->init, status) ||
       !read_picture (g, c, "reference", &p->reference, status) ||
       !read_picture (g, c, "control", &p->control, status) ||
+      !read_picture (g, c, "first", &p->first, status) ||
+      !read_picture (g, c, "last", &p->last, status) ||
       !read_picture (g, c, "mask", &p->mask, status))
     return false;
+  mirror (&p->last);
   if (!p->mask.rgb)
     return true;
   size_t n = (size_t) p->mask.width * (size_t) p->mask.height;
@@ -347,6 +373,15 @@ read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
   for (size_t i = 0; i < n; i++)
     p->grey[i] = p->mask.rgb[IMAGE_CHANNELS * i];
   return true;
+}
+
+/* Chunks of the frames that a clip's network is shown. */
+static int
+encodes_frames (const ModelConfig *c, const PipelineJob *job)
+{
+  if (!job->first_rgb && !job->last_rgb)
+    return 0;
+  return c->wan.variant == WAN_TI2V ? 1 : 1 + (job->n_frames - 1) / 4;
 }
 
 /* A network that reads the mask has the start picture encoded once more without its masked part; a
@@ -359,7 +394,7 @@ check_plan (Pipeline *pipeline, const PipelineJob *job, Status *status)
   bool reads_mask = job->mask && (c->unet.in_channels > c->unet.out_channels ||
                                   c->flux.in_channels > c->flux.out_channels);
   int n = (job->init_rgb ? 1 : 0) + reads_mask + (job->reference_rgb ? 1 : 0) +
-          (job->control_rgb ? 1 : 0);
+          (job->control_rgb ? 1 : 0) + encodes_frames (c, job);
   return pipeline_plan (pipeline, job, &plan, status) &&
          (plan.phases[PHASE_ENCODE].n_passes == n ||
           status_fail (status, STATUS_PLAN, "%d encodings are planned, not %d.",
@@ -388,6 +423,8 @@ run_case (Golden *g, const Case *c)
       job.reference_width = pictures.reference.width;
       job.reference_height = pictures.reference.height;
       job.control_rgb = pictures.control.rgb;
+      job.first_rgb = pictures.first.rgb;
+      job.last_rgb = pictures.last.rgb;
     }
   ok = ok && check_plan (pipeline, &job, &status) &&
        pipeline_generate (pipeline, &job, &result, &status);
@@ -400,6 +437,8 @@ run_case (Golden *g, const Case *c)
   image_clear (&pictures.mask);
   image_clear (&pictures.reference);
   image_clear (&pictures.control);
+  image_clear (&pictures.first);
+  image_clear (&pictures.last);
   mem_free (pictures.grey);
   pipeline_free (pipeline);
 }
@@ -430,8 +469,8 @@ main (int argc, char **argv)
 {
   Golden g = { .compute = COMPUTE_F32, .every = 1 };
   Status status = { 0 };
-  const char *level = NULL, *source = getenv ("GESSO_SOURCE"), *family = "", *cuda = NULL;
-  char path[2304];
+  const char *level = NULL, *source = getenv ("GESSO_SOURCE"), *cuda = NULL;
+  char path[2304], family[16] = "";
   for (int i = 1; i + 1 < argc; i += 2)
     if (!strcmp (argv[i], "--level"))
       level = argv[i + 1];
@@ -440,7 +479,7 @@ main (int argc, char **argv)
     else if (!strcmp (argv[i], "--every"))
       g.every = (size_t) atoi (argv[i + 1]) + (atoi (argv[i + 1]) < 1);
     else if (!strcmp (argv[i], "--family"))
-      family = strcmp (argv[i + 1], "flux") ? "" : "flux-";
+      snprintf (family, sizeof family, "%s-", argv[i + 1]);
     else if (!strcmp (argv[i], "--case") && g.n_only < MAX_NAMED)
       g.only[g.n_only++] = argv[i + 1];
     else if (!strcmp (argv[i], "--cuda"))

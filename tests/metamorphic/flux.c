@@ -186,7 +186,7 @@ test_samplers (Suite *s)
 {
   for (int c = 0; c < 2; c++)
     for (int k = 0; k < SAMPLER_COUNT; k++)
-      if (sampler_has_flow ((SamplerKind) k, (Convention) c))
+      if (sampler_has_flow ((SamplerKind) k, (Convention) c, false))
         {
           test_batch (s, (SamplerKind) k, (Convention) c);
           test_resume (s, (SamplerKind) k, (Convention) c);

@@ -14,6 +14,7 @@
 #include "models/t5.h"
 #include "models/unet.h"
 #include "models/vae.h"
+#include "models/wan.h"
 #include "pipelines/clip-vae.h"
 #include "tools/full-size.h"
 
@@ -229,6 +230,59 @@ plan_all_clip_vaes (Backend *null, FILE *out)
   plan_clip_vae (null, "wan22-encode-704p-1", v22, CLIP_ENCODE, 1280, 704, 1, out);
 }
 
+/* The Wan transformers that were published, and the clips that people make with them. */
+#define WAN(kind, n_in, n_out, width, heads, mlp, layers)                                          \
+  {                                                                                                \
+    .variant = kind, .in_channels = n_in, .out_channels = n_out, .dim = width, .n_heads = heads,   \
+    .head_dim = 128, .mlp_dim = mlp, .n_layers = layers, .text_dim = 4096, .time_dim = 256,        \
+    .axes = {                                                                                      \
+      44,                                                                                          \
+      42,                                                                                          \
+      42                                                                                           \
+    }                                                                                              \
+  }
+
+/* In 16 bits, as a clip of this size is made: in f32 keys and values take twice as much. */
+static void
+plan_wan (Backend *null, const char *name, const WanConfig *c, WanGrid grid, bool frames, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  Wan *wan = wan_bind (&binder, c, "transformer");
+  int64_t n = grid.t * grid.h * grid.w, n_in = WAN_PATCH * WAN_PATCH * c->in_channels;
+  int64_t tokens[] = { 1, n, n_in }, text[] = { 1, WAN_TOKENS, c->text_dim };
+  int64_t image[] = { 1, WAN_VISION_TOKENS, c->image_dim }, rows = frames ? grid.t : 1;
+  WanInputs in = { .tokens = ctx_input (b.ctx, DTYPE_F32, 3, tokens, NULL),
+                   .times = ctx_input (b.ctx, DTYPE_F32, 1, &rows, NULL),
+                   .text = ctx_input (b.ctx, DTYPE_F32, 3, text, NULL),
+                   .positions =
+                       ctx_input (b.ctx, DTYPE_F32, 2, (int64_t[]){ n, c->head_dim }, NULL) };
+  if (c->image_dim > 0)
+    in.image = ctx_input (b.ctx, DTYPE_F32, 3, image, NULL);
+  ctx_set_compute (b.ctx, COMPUTE_BF16);
+  if (wan)
+    wan_forward (b.ctx, wan, &in);
+  end (&b, name, out);
+}
+
+static void
+plan_all_wan (Backend *null, FILE *out)
+{
+  static const WanConfig t2v = WAN (WAN_T2V, 16, 16, 5120, 40, 13824, 40),
+                         i2v = WAN (WAN_I2V, 36, 16, 5120, 40, 13824, 40),
+                         ti2v = WAN (WAN_TI2V, 48, 48, 3072, 24, 14336, 30),
+                         small = WAN (WAN_T2V, 16, 16, 1536, 12, 8960, 30);
+  WanConfig i2v_21 = i2v;
+  i2v_21.image_dim = 1280;
+  plan_wan (null, "wan-a14b-480p-81", &t2v, (WanGrid){ 21, 30, 52 }, false, out);
+  plan_wan (null, "wan-a14b-720p-81", &t2v, (WanGrid){ 21, 45, 80 }, false, out);
+  plan_wan (null, "wan-a14b-i2v-480p-81", &i2v, (WanGrid){ 21, 30, 52 }, false, out);
+  plan_wan (null, "wan-5b-704p-121", &ti2v, (WanGrid){ 31, 22, 40 }, false, out);
+  plan_wan (null, "wan-5b-704p-121-first", &ti2v, (WanGrid){ 31, 22, 40 }, true, out);
+  plan_wan (null, "wan-2.1-1.3b-480p-81", &small, (WanGrid){ 21, 30, 52 }, false, out);
+  plan_wan (null, "wan-2.1-i2v-480p-81", &i2v_21, (WanGrid){ 21, 30, 52 }, false, out);
+}
+
 static void
 plan_all (Backend *null, FILE *out)
 {
@@ -245,6 +299,7 @@ plan_all (Backend *null, FILE *out)
   plan_clip (null, "clip-bigg", &sdxl->clip[1], true, out);
   plan_all_flux (null, out);
   plan_all_clip_vaes (null, out);
+  plan_all_wan (null, out);
 }
 
 static int

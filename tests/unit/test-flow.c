@@ -181,7 +181,7 @@ test_what_is_not_defined_is_refused (void)
           const ScheduleInfo *info = schedule_info ((ScheduleKind) s);
           ScheduleParams p = flow_params ((SamplerKind) k, (Convention) c, 1, 1000, 4);
           p.kind = (ScheduleKind) s;
-          bool want = sampler_has_flow ((SamplerKind) k, (Convention) c) &&
+          bool want = sampler_has_flow ((SamplerKind) k, (Convention) c, false) &&
                       (c == CONVENTION_DIFFUSERS ? info->flow_diffusers : info->flow_comfyui);
           g_assert_cmpint (schedule_init (&schedule, NULL, &p, &status), ==, want);
           schedule_clear (&schedule);

@@ -155,6 +155,18 @@ misfit_attention_key_bias (Ctx *ctx)
 }
 
 static Tensor *
+misfit_put (Ctx *ctx)
+{
+  return op_put (ctx, input (ctx, SHAPE (1, 5, 8)), input (ctx, SHAPE (1, 3, 8)), 3);
+}
+
+static Tensor *
+misfit_put_width (Ctx *ctx)
+{
+  return op_put (ctx, input (ctx, SHAPE (1, 5, 8)), input (ctx, SHAPE (1, 3, 4)), 0);
+}
+
+static Tensor *
 misfit_rms_norm (Ctx *ctx)
 {
   return op_rms_norm (ctx, input (ctx, SHAPE (3, 7)), &norm_8, 1e-6f);
@@ -314,6 +326,8 @@ static const Misfit misfits[] = {
   { misfit_attention_batch, "attention-batch", "Attention over" },
   { misfit_attention_bias, "attention-bias", "biases have another shape" },
   { misfit_attention_key_bias, "attention-key-bias", "biases have another shape" },
+  { misfit_put, "put", "tokens that do not fit" },
+  { misfit_put_width, "put-width", "tokens that do not fit" },
   { misfit_rms_norm, "rms-norm", "norm.weight is 8 wide but its input is 7" },
   { misfit_modulation, "modulation", "modulation that does not fit" },
   { misfit_modulation_rows, "modulation-rows", "modulation that does not fit" },
@@ -503,6 +517,54 @@ test_ops_give_the_documented_shapes (void)
   ctx_free (ctx);
 }
 
+/* Parts of 2 tokens one after the other; @reads_old: the whole before the last part is read after
+ * it, so that it cannot be written over. */
+static Tensor *
+put_parts (Ctx *ctx, float *values, bool narrow, bool reads_old)
+{
+  Tensor *whole = op_room (ctx, narrow, 6, 4), *old = NULL;
+  for (int64_t first = 0; first < 6; first += 2)
+    {
+      old = whole;
+      whole = op_put (ctx, whole, ctx_input (ctx, DTYPE_F32, SHAPE (1, 2, 4), values + 4 * first),
+                      first);
+    }
+  if (reads_old)
+    op_put (ctx, old, op_tokens (ctx, old, 0, 2), 4);
+  ctx_keep (ctx, whole);
+  return whole;
+}
+
+static void
+check_put (bool narrow, bool reads_old)
+{
+  Status status = { 0 };
+  float values[24];
+  Backend *backend = backend_cpu_new ("ref", 1, &status);
+  Ctx *ctx = ctx_new (backend, COMPUTE_BF16, NULL, &status);
+  for (int i = 0; i < 24; i++)
+    values[i] = (float) i; /* 16 bits hold them all */
+  put_parts (ctx, values, narrow, reads_old);
+  g_assert_true (ctx_plan (ctx) && ctx_begin_run (ctx));
+  Tensor *whole = put_parts (ctx, values, narrow, reads_old);
+  g_assert_true (ctx_end_run (ctx));
+  g_assert_cmpint (whole->dtype, ==, narrow ? DTYPE_BF16 : DTYPE_F32);
+  for (int i = 0; i < 24; i++)
+    g_assert_cmpfloat (dtype_load (whole->data, whole->dtype, i), ==, (float) i);
+  if (!reads_old)
+    g_assert_cmpuint (ctx_peak_bytes (ctx), ==, 256); /* one buffer, rounded up */
+  ctx_free (ctx);
+  backend_free (backend);
+}
+
+static void
+test_ops_put_fills_in_place (void)
+{
+  check_put (false, false);
+  check_put (true, false);
+  check_put (false, true);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -514,5 +576,6 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/ops/need-their-operands", test_ops_need_their_operands);
   g_test_add_func ("/ops/give-the-documented-shapes", test_ops_give_the_documented_shapes);
+  g_test_add_func ("/ops/put/fills-in-place", test_ops_put_fills_in_place);
   return g_test_run ();
 }

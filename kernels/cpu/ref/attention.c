@@ -20,18 +20,31 @@ enum
 typedef struct
 {
   const float *q, *k, *v;
+  const uint16_t *k_bf16, *v_bf16;       /* in place of k and v, or NULL */
   const float *relative_bias, *key_bias; /* of its first key, or NULL */
   float *y;
   int64_t n_keys; /* that it may see */
 } Query;
 
+static float
+key_at (const Query *s, int64_t i)
+{
+  return s->k_bf16 ? bf16_to_f32 (s->k_bf16[i]) : s->k[i];
+}
+
+static float
+value_at (const Query *s, int64_t i)
+{
+  return s->v_bf16 ? bf16_to_f32 (s->v_bf16[i]) : s->v[i];
+}
+
 static double
 score (const AttentionArgs *a, const Query *s, int64_t key)
 {
-  const float *k = s->k + key * a->k_stride;
   double sum = 0;
   for (int64_t i = 0; i < a->head_dim; i++)
-    sum += (double) ref_factor (s->q[i], a->compute) * ref_factor (k[i], a->compute);
+    sum += (double) ref_factor (s->q[i], a->compute) *
+           ref_factor (key_at (s, key * a->k_stride + i), a->compute);
   sum *= a->scale;
   if (s->relative_bias)
     sum += s->relative_bias[key * a->n_heads];
@@ -59,7 +72,7 @@ attend (const AttentionArgs *a, const Query *s)
         {
           double sum = s->y[i];
           for (int64_t j = 0; j < n; j++)
-            sum += p[j] * ref_factor (s->v[(first + j) * a->v_stride + i], a->compute);
+            sum += p[j] * ref_factor (value_at (s, (first + j) * a->v_stride + i), a->compute);
           s->y[i] = (float) sum;
         }
     }
@@ -76,10 +89,18 @@ ref_attention (const AttentionArgs *a)
         {
           int64_t column = head * a->head_dim, row = image * a->len_q + i;
           Query query = { .q = a->q + row * a->q_stride + column,
-                          .k = a->k + image * a->len_k * a->k_stride + column,
-                          .v = a->v + image * a->len_k * a->v_stride + column,
                           .y = a->y + row * a->n_heads * a->head_dim + column,
                           .n_keys = a->causal && i + 1 < a->len_k ? i + 1 : a->len_k };
+          if (a->k_bf16)
+            {
+              query.k_bf16 = a->k_bf16 + image * a->len_k * a->k_stride + column;
+              query.v_bf16 = a->v_bf16 + image * a->len_k * a->v_stride + column;
+            }
+          else
+            {
+              query.k = a->k + image * a->len_k * a->k_stride + column;
+              query.v = a->v + image * a->len_k * a->v_stride + column;
+            }
           if (a->relative_bias)
             query.relative_bias = a->relative_bias + (a->len_q - 1 - i) * a->n_heads + head;
           if (a->key_bias)

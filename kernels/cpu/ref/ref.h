@@ -27,6 +27,7 @@ void ref_geglu (const GegluArgs *a);
 void ref_embed (const EmbedArgs *a);
 void ref_concat (const ConcatArgs *a);
 void ref_copy (const CopyArgs *a);
+void ref_round (const RoundArgs *a);
 void ref_avg_down (const AvgDownArgs *a);
 void ref_dup_up (const DupUpArgs *a);
 void ref_resize (const ResizeArgs *a);

@@ -44,6 +44,13 @@ ref_copy (const CopyArgs *a)
 }
 
 void
+ref_round (const RoundArgs *a)
+{
+  for (int64_t i = 0; i < a->n_rows * a->dim; i++)
+    a->y[i] = f32_to_bf16 (a->x[i]);
+}
+
+void
 ref_resize (const ResizeArgs *a)
 {
   float *y = a->y;

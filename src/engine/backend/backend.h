@@ -36,6 +36,7 @@ typedef struct
   void (*copy) (Backend *b, const CopyArgs *a);
   void (*avg_down) (Backend *b, const AvgDownArgs *a);
   void (*dup_up) (Backend *b, const DupUpArgs *a);
+  void (*round) (Backend *b, const RoundArgs *a);
   void (*resize) (Backend *b, const ResizeArgs *a);
   void (*sinusoid) (Backend *b, const SinusoidArgs *a);
 } BackendOps;

@@ -87,6 +87,13 @@ head_of (const Job *job, const float *x, int64_t stride, int64_t len, int64_t he
   return x + head / a->n_heads * len * stride + head % a->n_heads * a->head_dim;
 }
 
+static const uint16_t *
+head_bf16_of (const Job *job, const uint16_t *x, int64_t stride, int64_t len, int64_t head)
+{
+  const AttentionArgs *a = job->args;
+  return x + head / a->n_heads * len * stride + head % a->n_heads * a->head_dim;
+}
+
 static int
 width_of (const GemmKernels *k, int64_t cols_left)
 {
@@ -98,7 +105,11 @@ pack_keys (const Job *job, char *dst, int64_t head, int64_t k0, int n)
 {
   const AttentionArgs *a = job->args;
   const GemmKernels *k = job->kernels;
-  Param keys = { .data = head_of (job, a->k, a->k_stride, a->len_k, head), .dtype = DTYPE_F32 };
+  Param keys = { .dtype = a->k_bf16 ? DTYPE_BF16 : DTYPE_F32 };
+  if (a->k_bf16)
+    keys.data = head_bf16_of (job, a->k_bf16, a->k_stride, a->len_k, head);
+  else
+    keys.data = head_of (job, a->k, a->k_stride, a->len_k, head);
   GemmWeights w = { keys, a->k_stride, 1 };
   for (int j = 0; j < n; j += k->nr)
     for (int64_t d = 0; d < a->head_dim; d += job->dim_block)
@@ -108,6 +119,33 @@ pack_keys (const Job *job, char *dst, int64_t head, int64_t k0, int n)
         k->pack_b (dst, width, &w, k0 + j, (int) min_i64 (n - j, k->nr), d, nc, units);
         dst += (int64_t) width * units * 4;
       }
+}
+
+/* (n, cols) of 16 bits, rows @stride apart, as f32 with rows GEMM_MAX_NR apart. */
+static void
+widen (float *to, const uint16_t *from, int64_t stride, int n, int cols)
+{
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < cols; j++)
+      to[i * GEMM_MAX_NR + j] = bf16_to_f32 (from[i * stride + j]);
+}
+
+static void
+pack_values_bf16 (const Job *job, char *dst, int64_t head, int64_t k0, int n)
+{
+  const AttentionArgs *a = job->args;
+  const GemmKernels *k = job->kernels;
+  const uint16_t *v = head_bf16_of (job, a->v_bf16, a->v_stride, a->len_k, head) + k0 * a->v_stride;
+  int units = units_of (job, n);
+  float wide[MOST_KEYS * GEMM_MAX_NR];
+  for (int64_t d = 0; d < a->head_dim; d += k->nr)
+    {
+      int width = width_of (k, a->head_dim - d);
+      int cols = (int) min_i64 (a->head_dim - d, k->nr);
+      widen (wide, v + d, a->v_stride, n, cols);
+      k->pack_v (dst, width, wide, GEMM_MAX_NR, cols, n, units);
+      dst += (int64_t) width * units * 4;
+    }
 }
 
 static void
@@ -142,7 +180,8 @@ pack_key_block (const Job *job, char *memory, int64_t head, int64_t block)
 {
   KeyBlock b = key_block (job, memory, block);
   pack_keys (job, memory, head, b.k0, b.n);
-  pack_values (job, memory + job->values_offset, head, b.k0, b.n);
+  (job->args->v_bf16 ? pack_values_bf16 : pack_values) (job, memory + job->values_offset, head,
+                                                        b.k0, b.n);
 }
 
 static char *

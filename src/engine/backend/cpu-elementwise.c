@@ -399,6 +399,24 @@ cpu_dup_up (Backend *b, const DupUpArgs *a)
   run_rows (b, a, dup_up_task, a->n * a->h * a->factor, a->w * a->factor * a->c_out);
 }
 
+static void
+round_task (void *data, int64_t task, int thread)
+{
+  const Job *job = data;
+  Rows rows = rows_of (job, task);
+  RoundArgs a = *(const RoundArgs *) job->args;
+  a.n_rows = rows.n;
+  a.x += rows.first * a.dim;
+  a.y += rows.first * a.dim;
+  ref_round (&a);
+}
+
+static void
+cpu_round (Backend *b, const RoundArgs *a)
+{
+  run_rows (b, a, round_task, a->n_rows, a->dim);
+}
+
 /* A row of the output is a resize of one row of the input. */
 static void
 resize_task (void *data, int64_t task, int thread)
@@ -512,6 +530,7 @@ cpu_init_elementwise (CpuBackend *b)
   b->base.ops.norm_modulate = cpu_norm_modulate;
   b->base.ops.rope = cpu_rope;
   b->base.ops.copy = cpu_copy;
+  b->base.ops.round = cpu_round;
   b->base.ops.concat = cpu_concat;
   b->base.ops.avg_down = cpu_avg_down;
   b->base.ops.dup_up = cpu_dup_up;

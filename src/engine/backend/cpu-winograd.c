@@ -294,7 +294,7 @@ winograd_convolve (CpuBackend *b, const ConvSum *s)
   cut (&job);
   int64_t panels = (SHARED_BYTES - fold_bytes (g)) / (ELEMENTS * job.panel_bytes);
   if (g->fold.low_rank)
-    gemm_fold_begin (g, 0, FILTER_CHANNELS);
+    gemm_fold_begin (g, 0, FILTER_UNITS / taps);
   panels = max_i64 (1, min_i64 (panels, BIAS_FLOATS / a->n / nr));
   for (g->col0 = 0; g->col0 < a->c_out; g->col0 += panels * nr)
     {

@@ -36,6 +36,7 @@ REF_SLOT (concat, ConcatArgs)
 REF_SLOT (copy, CopyArgs)
 REF_SLOT (avg_down, AvgDownArgs)
 REF_SLOT (dup_up, DupUpArgs)
+REF_SLOT (round, RoundArgs)
 REF_SLOT (resize, ResizeArgs)
 REF_SLOT (sinusoid, SinusoidArgs)
 
@@ -60,6 +61,7 @@ static const BackendOps ref_ops = {
   .copy = cpu_ref_copy,
   .avg_down = cpu_ref_avg_down,
   .dup_up = cpu_ref_dup_up,
+  .round = cpu_ref_round,
   .resize = cpu_ref_resize,
   .sinusoid = cpu_ref_sinusoid,
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "core/dtype.h"
 #include "core/mem.h"
 
 enum
@@ -188,6 +189,13 @@ null_dup_up (Backend *b, const DupUpArgs *a)
 }
 
 static void
+null_round (Backend *b, const RoundArgs *a)
+{
+  for (int64_t i = 0; i < a->n_rows * a->dim; i++)
+    a->y[i] = f32_to_bf16 (a->x[i]);
+}
+
+static void
 null_resize (Backend *b, const ResizeArgs *a)
 {
   hand_on (a->y, a->n * a->h_out * a->w_out * a->n_channels, a->x,
@@ -236,6 +244,7 @@ backend_null_new (Status *status)
              .copy = null_copy,
              .avg_down = null_avg_down,
              .dup_up = null_dup_up,
+             .round = null_round,
              .resize = null_resize,
              .sinusoid = null_sinusoid },
     .name = "null",

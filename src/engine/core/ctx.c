@@ -436,6 +436,8 @@ op_kind_name (OpKind kind)
     [OP_EMBED] = "embed",
     [OP_CONCAT] = "concat",
     [OP_COPY] = "copy",
+    [OP_ROOM] = "room",
+    [OP_PUT] = "put",
     [OP_AVG_DOWN] = "avg_down",
     [OP_DUP_UP] = "dup_up",
     [OP_RESIZE] = "resize",

@@ -55,6 +55,8 @@ typedef enum
   OP_EMBED,
   OP_CONCAT,
   OP_COPY,
+  OP_ROOM,
+  OP_PUT,
   OP_AVG_DOWN,
   OP_DUP_UP,
   OP_RESIZE,

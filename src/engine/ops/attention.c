@@ -25,8 +25,9 @@ op_attention_biased (Ctx *ctx,
   if (ctx_failed (ctx) || !q || !k || !v)
     return op_operand_missing (ctx);
   int64_t dim = q->ne[2];
-  if (q->rank != 3 || !op_same_shape (k, v) || k->ne[0] != q->ne[0] || k->ne[2] != dim ||
-      n_heads < 1 || dim % n_heads != 0)
+  bool in_16_bits = k->dtype != ctx_activation (ctx);
+  if (q->rank != 3 || !op_same_shape (k, v) || k->dtype != v->dtype || k->ne[0] != q->ne[0] ||
+      k->ne[2] != dim || n_heads < 1 || dim % n_heads != 0)
     return ctx_fail (ctx, STATUS_SHAPE,
                      "Attention over %lld channels does not split into %d heads.", (long long) dim,
                      n_heads);
@@ -46,8 +47,10 @@ op_attention_biased (Ctx *ctx,
     .len_q = q->ne[1],
     .len_k = k->ne[1],
     .q = q->data,
-    .k = k->data,
-    .v = v->data,
+    .k = in_16_bits ? NULL : k->data,
+    .v = in_16_bits ? NULL : v->data,
+    .k_bf16 = in_16_bits ? k->data : NULL,
+    .v_bf16 = in_16_bits ? v->data : NULL,
     .q_stride = dim,
     .k_stride = dim,
     .v_stride = dim,

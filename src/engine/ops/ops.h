@@ -54,7 +54,7 @@ Tensor *op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options);
 Tensor *op_conv3d (Ctx *ctx, const Tensor *const frames[3], Layer layer, const Tensor *add);
 
 /* op_attention:
- * @q: (N, Lq, D); @k, @v: (N, Lk, D); D = n_heads * head size
+ * @q: (N, Lq, D); @k, @v: (N, Lk, D), both narrow (op_room) or neither; D = n_heads * head size
  *
  * softmax (q k^T / sqrt (head size)) v, a head at a time; @causal: query i sees keys 0 .. i.
  * Returns: (N, Lq, D)
@@ -163,6 +163,21 @@ Tensor *op_join (Ctx *ctx, const Tensor *a, const Tensor *b);
 
 /* Tokens @first .. @first + @n - 1 of (N, L, D): a view where they lie together. */
 Tensor *op_tokens (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);
+
+/* Room for (1, L, D), to be filled by op_put; @narrow: in the 16 bits that products round their
+ * factors to, where they do. */
+Tensor *op_room (Ctx *ctx, bool narrow, int64_t length, int64_t dim);
+
+/* op_put:
+ * @whole: (1, L, D), op_room's or a result; must not be used again
+ * @part: (1, n, D)
+ *
+ * Puts @part in place of tokens @first .. @first + n - 1, rounded where @whole is narrower. Nothing
+ * is copied as long as the rule above is kept.
+ *
+ * Returns: the whole
+ */
+Tensor *op_put (Ctx *ctx, const Tensor *whole, const Tensor *part, int64_t first);
 
 /* Columns @first .. @first + @n - 1 of (..., D). */
 Tensor *op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);

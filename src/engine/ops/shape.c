@@ -164,6 +164,58 @@ op_tokens (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
 }
 
 Tensor *
+op_room (Ctx *ctx, bool narrow, int64_t length, int64_t dim)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  DType dtype = ctx_activation (ctx);
+  if (dtype == DTYPE_F32 && narrow && ctx_compute (ctx) == COMPUTE_BF16)
+    dtype = DTYPE_BF16;
+  OpRecord record = { .kind = OP_ROOM, .inplace = -1 };
+  return ctx_emit (ctx, record, dtype, 3, (int64_t[]){ 1, length, dim });
+}
+
+static void
+copy_tokens (Ctx *ctx, const Tensor *from, Tensor *to, int64_t first)
+{
+  int64_t n = from->ne[1], dim = from->ne[2];
+  Backend *b = ctx_backend (ctx);
+  if (to->dtype == from->dtype)
+    b->ops.copy (b, &(CopyArgs){ n, dim, from->data, dim, tensor_at (to, first * dim), dim });
+  else
+    b->ops.round (b, &(RoundArgs){ n, dim, from->data, tensor_at (to, first * dim) });
+}
+
+/* Where the plan did not let the whole stay, its tokens move first. */
+static void
+move_whole (Ctx *ctx, const Tensor *from, Tensor *to)
+{
+  if (from->data == to->data)
+    return;
+  if (to->dtype == ctx_activation (ctx))
+    copy_tokens (ctx, from, to, 0);
+  else /* rounded ones exist only in the program's own memory */
+    memcpy (to->data, from->data, tensor_bytes (to));
+}
+
+Tensor *
+op_put (Ctx *ctx, const Tensor *whole, const Tensor *part, int64_t first)
+{
+  if (ctx_failed (ctx) || !whole || !part)
+    return op_operand_missing (ctx);
+  if (whole->rank != 3 || part->rank != 3 || whole->ne[0] != 1 || part->ne[0] != 1 ||
+      whole->ne[2] != part->ne[2] || first < 0 || first + part->ne[1] > whole->ne[1])
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: tokens that do not fit where they go.");
+  OpRecord record = { .kind = OP_PUT, .source = { whole, part }, .inplace = 0 };
+  Tensor *y = ctx_emit (ctx, record, whole->dtype, 3, whole->ne);
+  if (!y || !y->data)
+    return y;
+  move_whole (ctx, whole, y);
+  copy_tokens (ctx, part, y, first);
+  return y;
+}
+
+Tensor *
 op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
 {
   if (ctx_failed (ctx) || !x)

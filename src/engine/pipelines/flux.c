@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "pipelines/flux-private.h"
+#include "pipelines/t5-vocabulary.h"
 #include "weights/companions.h"
 
 enum
@@ -88,37 +89,6 @@ check_vocabulary (int n_ids, int n_rows, const char *encoder, const char *path, 
                                          encoder, n_ids, path, n_rows);
 }
 
-/* A GGUF file's metadata. */
-static Unigram *
-unigram_of_pieces (const TokenPieces *p, Status *status)
-{
-  return unigram_new_pieces (&(UnigramPieces){ .n = p->n,
-                                               .pieces = p->pieces,
-                                               .lengths = p->lengths,
-                                               .scores = p->scores,
-                                               .kinds = p->kinds,
-                                               .charsmap = p->charsmap,
-                                               .charsmap_size = p->charsmap_size,
-                                               .no_space_prefix = p->no_space_prefix,
-                                               .keep_extra_spaces = p->keep_extra_spaces,
-                                               .unk_id = p->unk_id,
-                                               .eos_id = p->eos_id,
-                                               .pad_id = p->pad_id },
-                             status);
-}
-
-static Unigram *
-load_unigram (const Checkpoint *c, const char *tokenizers_dir, Status *status)
-{
-  if (c->t5_tokenizer)
-    return unigram_new (c->t5_tokenizer, status);
-  if (c->t5_model)
-    return unigram_new_proto (c->t5_model, c->t5_model_size, status);
-  if (c->t5_pieces)
-    return unigram_of_pieces (c->t5_pieces, status);
-  return unigram_new_bundled (tokenizers_dir, status);
-}
-
 static bool
 load_vocabularies (Pipeline *pipeline, const PipelineSource *source, Status *status)
 {
@@ -126,12 +96,11 @@ load_vocabularies (Pipeline *pipeline, const PipelineSource *source, Status *sta
   const Checkpoint *c = pipeline->checkpoint;
   flux->bpe = c->tokenizer_dir[0] ? clip_bpe_new (c->tokenizer_dir[0], status)
                                   : clip_bpe_new_bundled (source->tokenizers_dir, status);
-  if (!flux->bpe || !(flux->unigram = load_unigram (c, source->tokenizers_dir, status)))
+  if (!flux->bpe || !(flux->unigram = t5_vocabulary_load (c, source->tokenizers_dir, status)))
     return false;
   return check_vocabulary (clip_bpe_n_ids (flux->bpe), c->config.clip[0].vocab, "CLIP", c->path,
                            status) &&
-         check_vocabulary (unigram_n_ids (flux->unigram), c->config.t5.vocab, "T5", c->path,
-                           status);
+         t5_vocabulary_fits (flux->unigram, c, "T5", status);
 }
 
 static void
@@ -192,6 +161,8 @@ const PipelineFamily flux_family = {
   .reads_mask = flux_reads_mask,
   .n_encodes = flux_n_encodes,
   .make_extra = flux_make_extra,
+  .plan_pixels = plan_pictures,
+  .decode = pipeline_decode_picture,
   .denoiser_new = flux_denoiser_new,
   .reads_once = flux_is_modulation_weight,
   .denoiser_free = flux_denoiser_free,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * job.c - a job's defaults and limits, as far as all families share them.
  */
+#include "models/wan-vae.h"
 #include "pipelines/pipeline-private.h"
 
 enum
@@ -10,6 +11,32 @@ enum
   MAX_STEPS = 1000,
   MAX_BATCH = 64
 };
+
+/* A file without its VAE, which nothing can be made with, still says what its sizes would be. */
+static int
+wan_factor (const ModelConfig *c)
+{
+  enum
+  {
+    FACTOR_21 = 8,
+    FACTOR_22 = 16
+  };
+  if (c->has_wan_vae)
+    return wan_vae_factor (&c->wan_vae);
+  return c->wan.out_channels > WAN_A14B_CHANNELS ? FACTOR_22 : FACTOR_21;
+}
+
+LatentShape
+pipeline_latent_shape (const Pipeline *pipeline, const PipelineJob *job)
+{
+  const ModelConfig *c = &pipeline->checkpoint->config;
+  int f = c->has_wan ? wan_factor (c) : vae_factor (&c->vae);
+  return (LatentShape){ .channels = c->has_wan ? c->wan.out_channels : c->vae.latent_channels,
+                        .t = c->has_wan ? wan_vae_latents (job->n_frames) : 1,
+                        .h = job->height / f,
+                        .w = job->width / f,
+                        .factor = f };
+}
 
 void
 pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
@@ -30,7 +57,7 @@ pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
   job->convention = c->is_diffusers_folder ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
   pipeline_family (c->family)->job_defaults (c, job);
   if (c->guidance_scale > 0)
-    job->guidance_scale = c->guidance_scale;
+    job->guidance_scale = job->guidance_scale_2 = c->guidance_scale;
   if (c->steps > 0)
     job->steps = c->steps;
 }
@@ -38,7 +65,7 @@ pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
 bool
 pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
-  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  int f = pipeline_latent_shape (pipeline, job).factor;
   if (job->width < f || job->height < f || job->width % f || job->height % f ||
       job->width > MAX_SIDE_PX || job->height > MAX_SIDE_PX)
     return status_fail (

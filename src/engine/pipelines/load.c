@@ -10,6 +10,7 @@
 #include "models/t5.h"
 #include "models/wan-vae.h"
 #include "pipelines/pipeline-private.h"
+#include "weights/companions.h"
 
 enum
 {
@@ -21,10 +22,8 @@ const PipelineFamily *
 pipeline_family (Family family)
 {
   static const PipelineFamily *const families[] = {
-    [FAMILY_UNKNOWN] = &sd_family,
-    [FAMILY_SD15] = &sd_family,
-    [FAMILY_SDXL] = &sd_family,
-    [FAMILY_FLUX] = &flux_family,
+    [FAMILY_UNKNOWN] = &sd_family, [FAMILY_SD15] = &sd_family, [FAMILY_SDXL] = &sd_family,
+    [FAMILY_FLUX] = &flux_family,  [FAMILY_WAN] = &wan_family,
   };
   return families[family];
 }
@@ -37,12 +36,20 @@ bind_networks (Pipeline *pipeline, Status *status)
   if (!pipeline->family->bind (pipeline, &b, status))
     return false;
   bool has_encoder = bind_has (&b, "vae.encoder.conv_in.weight");
-  pipeline->vae = vae_bind (&b, &c->vae, has_encoder ? VAE_DECODER | VAE_ENCODER : VAE_DECODER);
-  if (!pipeline->vae)
+  if (!c->has_wan)
+    pipeline->vae = vae_bind (&b, &c->vae, has_encoder ? VAE_DECODER | VAE_ENCODER : VAE_DECODER);
+  if (!c->has_wan && !pipeline->vae)
     return false;
   if (bind_has (&b, "tiny.decoder.layers.0.weight") && !(pipeline->tiny = tiny_decoder_bind (&b)))
     return false;
   return weights_check (pipeline->checkpoint->weights, status);
+}
+
+/* Wan has T5 only. */
+static const char *
+first_encoder (const ModelConfig *config)
+{
+  return config->family == FAMILY_WAN ? "t5." : "text_encoder.";
 }
 
 static bool
@@ -53,7 +60,7 @@ add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
   {
     const char *path, *prefix;
   } files[] = { { source->vae_path, "vae." },
-                { source->text_encoder_path, "text_encoder." },
+                { source->text_encoder_path, first_encoder (&pipeline->checkpoint->config) },
                 { source->text_encoder_2_path,
                   pipeline->family->second_encoder (&pipeline->checkpoint->config) } };
   if (source->text_encoder_2_path &&
@@ -65,6 +72,9 @@ add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
     if (files[i].path &&
         !checkpoint_add (pipeline->checkpoint, files[i].path, files[i].prefix, status))
       return false;
+  if (source->expert_path && pipeline->checkpoint->config.family != FAMILY_WAN)
+    return status_fail (status, STATUS_ARGUMENT, "%s has no second expert: leave it empty.",
+                        family_name (pipeline->checkpoint->config.family));
   if (!pipeline->family->add_companions (pipeline, source, status))
     return false;
   if (source->tiny_path)
@@ -73,6 +83,23 @@ add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
   if (access (path, R_OK) == 0)
     return checkpoint_add (pipeline->checkpoint, path, "tiny.", status);
   return true;
+}
+
+/* Of two experts people may choose either: the model is the high-noise one. */
+static Checkpoint *
+open_model (const PipelineSource *source, Status *status)
+{
+  char path[PATH_SIZE];
+  Checkpoint *c = checkpoint_open (source->model_path, source->header_only, status);
+  if (!c || c->config.wan_expert != WAN_EXPERT_LOW || source->expert_path ||
+      !companion_find_expert (source->model_path, WAN_EXPERT_HIGH, path, sizeof path))
+    return c;
+  checkpoint_free (c);
+  c = checkpoint_open (path, source->header_only, status);
+  if (!c || checkpoint_add (c, source->model_path, "expert.", status))
+    return c;
+  checkpoint_free (c);
+  return NULL;
 }
 
 Pipeline *
@@ -86,7 +113,7 @@ pipeline_open (const PipelineSource *source, Backend *backend, Status *status)
     }
   pipeline->backend = backend;
   pipeline->header_only = source->header_only;
-  pipeline->checkpoint = checkpoint_open (source->model_path, source->header_only, status);
+  pipeline->checkpoint = open_model (source, status);
   if (pipeline->checkpoint)
     pipeline->family = pipeline_family (pipeline->checkpoint->config.family);
   if (!pipeline->checkpoint || !add_files (pipeline, source, status) ||

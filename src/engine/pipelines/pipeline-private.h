@@ -33,7 +33,7 @@ typedef struct
   Pipeline *pipeline;
   const PipelineJob *job;
   Ctx *ctx;
-  int64_t n_pictures, channels, h, w; /* of the latents */
+  int64_t n_pictures, channels, t, h, w; /* of the latents; t 1 of pictures */
 } PipelineDenoiser;
 
 typedef struct Inpaint Inpaint;
@@ -44,6 +44,15 @@ typedef struct
   int n_channels;
   const float (*rows)[3];
 } PreviewFactors;
+
+/* What a job's latents look like. */
+typedef struct
+{
+  int64_t channels, t, h, w; /* t 1: pictures */
+  int factor;                /* pixels a latent pixel's side */
+} LatentShape;
+
+LatentShape pipeline_latent_shape (const Pipeline *pipeline, const PipelineJob *job);
 
 /* What differs between families of models.  No slot is NULL. */
 typedef struct
@@ -95,6 +104,24 @@ typedef struct
                       float **extra,
                       Status *status);
 
+  /* What encoding the job's pictures and decoding its result need, and the tiles for it. */
+  bool (*plan_pixels) (Pipeline *pipeline,
+                       const PipelineJob *job,
+                       PipelinePlan *plan,
+                       Status *status);
+  /* decode:
+   * @latent: (channels, t, h, w), finished
+   * @tile_px: 0 for none; below 0: as the job's plan has it
+   *
+   * Gives @sink the frames of one clip, or one picture, in order.
+   */
+  bool (*decode) (Pipeline *pipeline,
+                  const PipelineJob *job,
+                  const float *latent,
+                  int tile_px,
+                  const FrameSink *sink,
+                  Status *status);
+
   /* denoiser_new:
    * @text: borrowed, as are @job and @sampler; all must outlive the denoiser
    * @sampler: initialised; NULL when only planning
@@ -115,7 +142,7 @@ typedef struct
   void (*denoiser_set_step) (PipelineDenoiser *denoiser, int step);
   /* @extra: as make_extra made it, borrowed */
   void (*denoiser_set_extra) (PipelineDenoiser *denoiser, const float *extra);
-  /* Guided x0 of all pictures of the batch, (n, C, h, w): see Denoiser. */
+  /* Guided x0 of all pictures of the batch, (n, C, t, h, w): see Denoiser. */
   bool (*denoise) (PipelineDenoiser *denoiser,
                    const float *x,
                    double sigma,
@@ -133,6 +160,7 @@ typedef struct
 
 extern const PipelineFamily sd_family; /* SD 1.5 and SDXL */
 extern const PipelineFamily flux_family;
+extern const PipelineFamily wan_family;
 
 const PipelineFamily *pipeline_family (Family family);
 
@@ -216,9 +244,9 @@ struct Pipeline
   const PipelineFamily *family;
   Backend *backend; /* borrowed */
   Checkpoint *checkpoint;
-  Arena arena;    /* owns the bound networks */
-  void *networks; /* the family's own, in the arena */
-  Vae *vae;
+  Arena arena;       /* owns the bound networks */
+  void *networks;    /* the family's own, in the arena */
+  Vae *vae;          /* NULL of families that have another kind */
   TinyDecoder *tiny; /* NULL: previews come from linear factors */
   EncodingCache cache;
   uint64_t model_digest; /* 0 until someone asks */
@@ -251,6 +279,15 @@ bool pipeline_vae_encode (Pipeline *pipeline,
                           int tile_px,
                           PhasePlan *plan,
                           Status *status);
+
+/* The slots plan_pixels and decode of families that draw pictures. */
+bool plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status);
+bool pipeline_decode_picture (Pipeline *pipeline,
+                              const PipelineJob *job,
+                              const float *latent,
+                              int tile_px,
+                              const FrameSink *sink,
+                              Status *status);
 
 /* pipeline_vae_encode in the job's tiles, unless the cache has it. */
 bool pipeline_vae_latent (Pipeline *pipeline,
@@ -306,8 +343,8 @@ void inpaint_keep (const Inpaint *in, float *x0);
 
 /* ---- preview (preview.c) ---- */
 
-void pipeline_preview (
-    Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, int step);
+/* @x0: (channels, t, h, w) */
+void pipeline_preview (Pipeline *pipeline, const PipelineJob *job, const float *x0, int step);
 
 /* ---- shared ---- */
 

@@ -24,8 +24,9 @@ typedef struct Pipeline Pipeline;
 
 typedef struct
 {
-  const char *model_path; /* file or folder */
-  const char *vae_path;   /* NULL, or a VAE to use instead of the model's own */
+  const char *model_path;  /* file or folder */
+  const char *expert_path; /* NULL, or the low-noise expert of a Wan 2.2 model */
+  const char *vae_path;    /* NULL, or a VAE to use instead of the model's own */
   /* NULL, or text encoders to use instead: the second is SDXL's bigG or FLUX's T5 */
   const char *text_encoder_path, *text_encoder_2_path;
   const char *tiny_path;      /* NULL, or a TAESD for previews; a folder's own vae_tiny/ is found */

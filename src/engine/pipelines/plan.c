@@ -70,11 +70,14 @@ plan_join (PhasePlan *plan, const PhasePlan *other)
     }
 }
 
-static bool
+bool
 plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
 {
-  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  LatentShape s = pipeline_latent_shape (pipeline, job);
   PhasePlan *encode = &plan->phases[PHASE_ENCODE], *decode = &plan->phases[PHASE_DECODE], other;
+  plan->vae_tile = pipeline_vae_tile (pipeline, job, status);
+  if (plan->vae_tile < 0)
+    return false;
   int n_encodes = pipeline->family->n_encodes (pipeline, job);
   if (n_encodes > 0 && !pipeline_vae_encode (pipeline, job, NULL, NULL, job->height, job->width,
                                              NULL, plan->vae_tile, encode, status))
@@ -87,8 +90,7 @@ plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
         return false;
       plan_join (encode, &other);
     }
-  if (!pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL,
-                            plan->vae_tile, decode, status))
+  if (!pipeline_vae_decode (pipeline, job, NULL, s.h, s.w, NULL, plan->vae_tile, decode, status))
     return false;
   decode->n_passes *= job->batch_size;
   return true;
@@ -110,12 +112,10 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
       return false;
     }
   plan->adapter_bytes = set ? adapter_set_bytes (set) : 0;
-  plan->vae_tile = pipeline_vae_tile (pipeline, job, status);
-  if (plan->vae_tile >= 0)
-    text = family->text_encode (pipeline, job, &plan->phases[PHASE_TEXT], status);
+  text = family->text_encode (pipeline, job, &plan->phases[PHASE_TEXT], status);
   if (text)
     family->denoiser_new (pipeline, job, text, NULL, &plan->phases[PHASE_DENOISE], status);
-  bool ok = status_ok (status) && plan_pictures (pipeline, job, plan, status);
+  bool ok = status_ok (status) && family->plan_pixels (pipeline, job, plan, status);
   family->text_free (text);
   for (int i = 0; i < PHASE_COUNT; i++)
     {

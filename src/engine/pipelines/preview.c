@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * preview.c - what the latent looks like so far: through a tiny decoder, else by linear factors.
  */
+#include <string.h>
+
 #include "core/mem.h"
 #include "pipelines/pipeline-private.h"
 
@@ -10,8 +12,9 @@ linear_preview (const Pipeline *pipeline, const float *x0, int64_t n, uint8_t *r
   const ModelConfig *config = &pipeline->checkpoint->config;
   PreviewFactors factors = pipeline->family->preview_factors (config);
   int n_channels = factors.n_channels;
-  if (n_channels > config->vae.latent_channels)
-    n_channels = config->vae.latent_channels;
+  int n_latent = config->has_wan ? config->wan.out_channels : config->vae.latent_channels;
+  if (n_channels > n_latent)
+    n_channels = n_latent;
   for (int64_t i = 0; i < n; i++)
     for (int k = 0; k < 3; k++)
       {
@@ -54,8 +57,8 @@ tiny_preview (Pipeline *pipeline,
   return ctx;
 }
 
-void
-pipeline_preview (
+static void
+preview_picture (
     Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t h, int64_t w, int step)
 {
   int f = 1;
@@ -77,4 +80,35 @@ pipeline_preview (
     }
   mem_free (rgb);
   ctx_free (ctx);
+}
+
+/* (n_frames, h, w, 3) by linear factors, latent frame by latent frame. */
+static void
+preview_clip (Pipeline *pipeline, const PipelineJob *job, const float *x0, LatentShape s, int step)
+{
+  size_t n = (size_t) (s.h * s.w);
+  uint8_t *rgb = mem_calloc ((size_t) s.t * n, 3);
+  float *frame = mem_calloc ((size_t) s.channels * n, sizeof *frame);
+  for (int64_t t = 0; rgb && frame && t < s.t; t++)
+    {
+      for (int64_t c = 0; c < s.channels; c++)
+        memcpy (frame + c * (int64_t) n, x0 + (c * s.t + t) * (int64_t) n, n * sizeof *frame);
+      linear_preview (pipeline, frame, (int64_t) n, rgb + (size_t) t * 3 * n);
+    }
+  if (rgb && frame && job->preview_clip)
+    job->preview_clip (job->data, rgb, (int) s.t, (int) s.w, (int) s.h, step);
+  else if (rgb && frame)
+    job->preview (job->data, rgb + (size_t) (s.t / 2) * 3 * n, (int) s.w, (int) s.h, step);
+  mem_free (rgb);
+  mem_free (frame);
+}
+
+void
+pipeline_preview (Pipeline *pipeline, const PipelineJob *job, const float *x0, int step)
+{
+  LatentShape s = pipeline_latent_shape (pipeline, job);
+  if (s.t > 1)
+    preview_clip (pipeline, job, x0, s, step);
+  else if (job->preview)
+    preview_picture (pipeline, job, x0, s.h, s.w, step);
 }

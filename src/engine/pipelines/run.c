@@ -216,6 +216,7 @@ forget_inputs (PipelineJob *job)
 {
   job->prompt = job->negative_prompt = NULL;
   job->init_rgb = job->mask = job->reference_rgb = job->control_rgb = NULL;
+  job->first_rgb = job->last_rgb = NULL;
   job->adapters = NULL;
   job->embeddings = NULL;
 }
@@ -255,18 +256,18 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
       no_memory (status);
       return NULL;
     }
-  const VaeConfig *vae = &pipeline->checkpoint->config.vae;
-  int f = vae_factor (vae);
+  LatentShape s = pipeline_latent_shape (pipeline, job);
   *r = (PipelineRun){ .pipeline = pipeline, .job = *job };
   r->info = (PipelineResult){ .n = job->batch_size,
                               .width = job->width,
                               .height = job->height,
-                              .n_frames = 1,
-                              .latent_frames = 1,
-                              .latent_channels = vae->latent_channels,
-                              .latent_width = job->width / f,
-                              .latent_height = job->height / f };
-  r->n_values = (int64_t) vae->latent_channels * r->info.latent_height * r->info.latent_width;
+                              .n_frames = s.t > 1 ? job->n_frames : 1,
+                              .fps = s.t > 1 ? job->fps : 0,
+                              .latent_channels = (int) s.channels,
+                              .latent_frames = (int) s.t,
+                              .latent_width = (int) s.w,
+                              .latent_height = (int) s.h };
+  r->n_values = s.channels * s.t * s.h * s.w;
   pipeline->backend->cancel = job->cancel;
   bool ok = take_adapters (r, status) && allocate (r, status) && make_schedule (r, status) &&
             make_sampler (r, status) && encode_text (r, status) && start (r, status);
@@ -381,9 +382,9 @@ report_step (PipelineRun *r)
   int done = r->sampler.next_step;
   if (job->progress)
     job->progress (job->data, PHASE_DENOISE, done, r->schedule.n);
-  if (job->preview && (!job->preview_wanted || job->preview_wanted (job->data)))
-    pipeline_preview (r->pipeline, job, r->last_x0, r->info.latent_height, r->info.latent_width,
-                      done);
+  bool shown = job->preview || job->preview_clip;
+  if (shown && (!job->preview_wanted || job->preview_wanted (job->data)))
+    pipeline_preview (r->pipeline, job, r->last_x0, done);
 }
 
 bool
@@ -411,37 +412,58 @@ pipeline_run_advance (PipelineRun *r, Status *status)
 }
 
 bool
-pipeline_run_decode (PipelineRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
+pipeline_run_decode_clip (
+    PipelineRun *r, int clip, int tile_px, const FrameSink *sink, Status *status)
 {
   const PipelineResult *info = &r->info;
   if (r->sampler.next_step < r->schedule.n)
     return status_fail (status, STATUS_ARGUMENT, "Only %d of %d steps are done: do the rest first.",
                         r->sampler.next_step, r->schedule.n);
-  if (picture < 0 || picture >= info->n)
-    return status_fail (status, STATUS_ARGUMENT, "The batch has no picture %d, only %d.", picture,
+  if (clip < 0 || clip >= info->n)
+    return status_fail (status, STATUS_ARGUMENT, "The batch has no picture %d, only %d.", clip,
                         info->n);
   double t0 = seconds_now ();
   pipeline_run_park (r); /* its activations go before the decoder's come */
-  if (tile_px < 0)
-    tile_px = pipeline_vae_tile (r->pipeline, &r->job, status);
   r->pipeline->backend->cancel = r->job.cancel;
-  bool ok = tile_px >= 0 && pipeline_vae_decode (r->pipeline, &r->job, r->x + picture * r->n_values,
-                                                 info->latent_height, info->latent_width, rgb,
-                                                 tile_px, NULL, status);
+  bool ok = r->pipeline->family->decode (r->pipeline, &r->job, r->x + clip * r->n_values, tile_px,
+                                         sink, status);
   r->pipeline->backend->cancel = NULL;
   r->info.seconds[PHASE_DECODE] += seconds_now () - t0;
   return ok;
 }
 
-bool
-pipeline_run_decode_clip (
-    PipelineRun *r, int clip, int tile_px, const FrameSink *sink, Status *status)
+/* Frames one after the other in memory. */
+typedef struct
 {
-  uint8_t *rgb = mem_calloc ((size_t) r->info.width * (size_t) r->info.height, 3);
-  bool ok = (rgb || no_memory (status)) && pipeline_run_decode (r, clip, tile_px, rgb, status) &&
-            sink->take (sink->data, rgb, 0, 1, status);
-  mem_free (rgb);
-  return ok;
+  uint8_t *rgb;
+  size_t frame_bytes;
+} FrameStore;
+
+static bool
+store_frames (void *data, const uint8_t *rgb, int first, int n, Status *status)
+{
+  const FrameStore *s = data;
+  memcpy (s->rgb + (size_t) first * s->frame_bytes, rgb, (size_t) n * s->frame_bytes);
+  return true;
+}
+
+static bool
+decode_all (PipelineRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
+{
+  FrameStore store = { rgb, (size_t) r->info.width * (size_t) r->info.height * 3 };
+  const FrameSink sink = { store_frames, &store };
+  return pipeline_run_decode_clip (r, picture, tile_px, &sink, status);
+}
+
+bool
+pipeline_run_decode (PipelineRun *r, int picture, int tile_px, uint8_t *rgb, Status *status)
+{
+  if (r->info.n_frames > 1)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "This model makes clips of %d frames, not pictures: use the command for "
+                        "clips.",
+                        r->info.n_frames);
+  return decode_all (r, picture, tile_px, rgb, status);
 }
 
 static bool
@@ -450,9 +472,9 @@ run_to_end (PipelineRun *r, uint8_t *rgb, Status *status)
   bool ok = true;
   while (ok && r->sampler.next_step < r->schedule.n)
     ok = pipeline_run_advance (r, status);
-  size_t n = (size_t) r->info.width * (size_t) r->info.height * 3;
+  size_t n = (size_t) r->info.n_frames * (size_t) r->info.width * (size_t) r->info.height * 3;
   for (int i = 0; ok && i < r->info.n; i++)
-    ok = pipeline_run_decode (r, i, -1, rgb + (size_t) i * n, status);
+    ok = decode_all (r, i, -1, rgb + (size_t) i * n, status);
   return ok;
 }
 
@@ -466,8 +488,9 @@ pipeline_generate (Pipeline *pipeline,
   PipelineRun *r = pipeline_run_new (pipeline, job, status);
   if (!r)
     return false;
-  uint8_t *rgb =
-      mem_calloc ((size_t) r->info.n * (size_t) r->info.width * (size_t) r->info.height, 3);
+  uint8_t *rgb = mem_calloc ((size_t) r->info.n * (size_t) r->info.n_frames *
+                                 (size_t) r->info.width * (size_t) r->info.height,
+                             3);
   bool ok = (rgb || no_memory (status)) && run_to_end (r, rgb, status);
   if (ok)
     {

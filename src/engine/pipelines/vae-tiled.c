@@ -235,3 +235,24 @@ pipeline_vae_latent (Pipeline *pipeline,
   encoding_cache_put (&pipeline->cache, key, latent, n);
   return true;
 }
+
+bool
+pipeline_decode_picture (Pipeline *pipeline,
+                         const PipelineJob *job,
+                         const float *latent,
+                         int tile_px,
+                         const FrameSink *sink,
+                         Status *status)
+{
+  LatentShape s = pipeline_latent_shape (pipeline, job);
+  uint8_t *rgb = mem_calloc ((size_t) job->width * (size_t) job->height, 3);
+  if (tile_px < 0)
+    tile_px = pipeline_vae_tile (pipeline, job, status);
+  bool ok =
+      rgb || status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
+  ok = ok && tile_px >= 0 &&
+       pipeline_vae_decode (pipeline, job, latent, s.h, s.w, rgb, tile_px, NULL, status) &&
+       sink->take (sink->data, rgb, 0, 1, status);
+  mem_free (rgb);
+  return ok;
+}

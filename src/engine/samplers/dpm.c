@@ -2,7 +2,7 @@
  * dpm.c - DPM-Solver++ (Lu et al. 2022): 2M, 2M SDE and the single-step SDE.
  *
  * In sigma space alpha = 1 and lambda = -ln sigma, h = lambda' - lambda; of a flow model alpha =
- * 1 - sigma and lambda = ln (alpha / sigma), but for 2M, which ComfyUI leaves as it is. Differences
+ * 1 - sigma and lambda = ln (alpha / sigma), but for 2M, see step_alpha.  Differences
  * against the last model output are written with h / h_last, so that a step of no length divides by
  * nothing.
  */
@@ -35,14 +35,19 @@ step_dpmpp_2m (const Step *step)
   float *x0 = s->scratch[0];
   if (!step_denoise (step, step->x, step->sigma, step->timestep, x0))
     return false;
-  double ratio = step->target / step->sigma; /* e^-h */
+  const Schedule *schedule = s->schedule;
+  double last_sigma = step->index > 0 ? schedule->sigma[step->index - 1] : step->sigma;
+  double alpha = step_alpha (schedule, step->target), alpha_0 = step_alpha (schedule, step->sigma);
+  double alpha_last = step_alpha (schedule, last_sigma), keep = step->target / step->sigma;
+  double ratio = keep * alpha_0 / alpha; /* e^-h */
   double h = -log (ratio);
-  double last_sigma = step->index > 0 ? s->schedule->sigma[step->index - 1] : step->sigma;
-  double k = inverse_r (step, h, log (last_sigma / step->sigma));
+  double k = inverse_r (step, h, log (last_sigma / step->sigma * alpha_0 / alpha_last));
   double second = 0;
   if (k > 0)
-    second = k * (s->options.heun ? (ratio - 1) / h + 1 : (1 - ratio) / 2);
-  Term terms[] = { { ratio, step->x }, { 1 - ratio + second, x0 }, { -second, s->history[0] } };
+    second = alpha * k * (s->options.heun ? (ratio - 1) / h + 1 : (1 - ratio) / 2);
+  Term terms[] = { { keep, step->x },
+                   { alpha * (1 - ratio) + second, x0 },
+                   { -second, s->history[0] } };
   combine (step->x, step->n, terms, k > 0 ? 3 : 2);
   step_remember (step);
   return true;

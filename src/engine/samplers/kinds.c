@@ -81,11 +81,15 @@ schedule_default (SamplerKind sampler, Convention convention, bool flow)
   return diffusers ? samplers[sampler].diffusers_schedule : samplers[sampler].comfyui_schedule;
 }
 
-/* diffusers' FLUX pipelines are made for FlowMatchEulerDiscreteScheduler. */
+/* diffusers' FLUX pipelines are made for FlowMatchEulerDiscreteScheduler, its Wan pipelines for
+ * UniPC; DPM++ 2M does what Wan's own second scheduler does. */
 bool
-sampler_has_flow (SamplerKind sampler, Convention convention)
+sampler_has_flow (SamplerKind sampler, Convention convention, bool clip)
 {
-  return convention == CONVENTION_DIFFUSERS ? sampler == SAMPLER_EULER : samplers[sampler].flow;
+  if (convention != CONVENTION_DIFFUSERS)
+    return samplers[sampler].flow;
+  return sampler == SAMPLER_EULER ||
+         (clip && (sampler == SAMPLER_UNIPC_BH2 || sampler == SAMPLER_DPMPP_2M));
 }
 
 bool

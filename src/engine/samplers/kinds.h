@@ -77,8 +77,8 @@ const char *schedule_name (ScheduleKind kind); /* the id */
 
 /* What the program steps through when nothing is said; @flow: of a flow-matching model. */
 ScheduleKind schedule_default (SamplerKind sampler, Convention convention, bool flow);
-/* Whether the program has the sampler for a flow-matching model. */
-bool sampler_has_flow (SamplerKind sampler, Convention convention);
+/* Whether the program has the sampler for a flow-matching model, of clips or of pictures. */
+bool sampler_has_flow (SamplerKind sampler, Convention convention, bool clip);
 
 /* Whether the program draws the sampler's noise from a Brownian path in sigma (brownian.h) rather
  * than from the generator that the first noise came from. */

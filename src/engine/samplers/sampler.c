@@ -77,6 +77,12 @@ step_noise (const Step *step, double sigma, double sigma_next, float *out)
 }
 
 double
+step_alpha (const Schedule *s, double sigma)
+{
+  return s->convention == CONVENTION_DIFFUSERS ? schedule_alpha (s, sigma) : 1;
+}
+
+double
 step_lambda (const Step *step, double from, double to)
 {
   const Schedule *s = step->sampler->schedule;
@@ -221,8 +227,8 @@ sampler_timesteps (const Sampler *sampler, double *timesteps)
       if (sampler->kind != SAMPLER_DPMPP_SDE || s->target[i] <= 0)
         continue;
       if (timesteps)
-        timesteps[n] = schedule_timestep_for (
-            s, sampler->table, level_half_way (s, s->sigma[i], s->target[i]));
+        timesteps[n] = schedule_timestep_for (s, sampler->table,
+                                              level_half_way (s, s->sigma[i], s->target[i]));
       n++;
     }
   return n;

@@ -5,12 +5,18 @@
  * 2024, 5.3.2; Black Forest Labs' sampling.py).  ComfyUI (ModelSamplingFlux,
  * ModelSamplingDiscreteFlow) lists the shifted levels of i / N and treats the list like SD's table;
  * where it shifts a level that it takes for a timestep a second time, so does this.  diffusers
- * (FlowMatchEulerDiscreteScheduler) shifts 1, 1 - 1 / n, ..., 1 / n.
+ * (FlowMatchEulerDiscreteScheduler) shifts 1, 1 - 1 / n, ..., 1 / n for FLUX.1.  For Wan its
+ * schedulers are left to themselves, and each has a list of its own.
  */
 #include <math.h>
 
 #include "samplers/beta.h"
 #include "samplers/schedule-private.h"
+
+enum
+{
+  WAN_LEVELS = 1000 /* that it was trained on */
+};
 
 /* ComfyUI's offset_first_sigma_for_snr. */
 static const double pure_noise_offset = 1e-4;
@@ -130,13 +136,34 @@ fill_comfyui (Steps *steps, const ScheduleParams *p, int n, Status *status)
     }
 }
 
+/* From level @from in @n_points to @to. */
+static double
+between (double from, double to, int n_points, int i)
+{
+  return n_points > 1 ? from + (to - from) * i / (n_points - 1) : from;
+}
+
+/* UniPCMultistepScheduler and DPMSolverMultistepScheduler with flow sigmas (the second is Wan's own
+ * list, too); FlowMatchEulerDiscreteScheduler shifts its end twice. */
+static double
+clip_level (const ScheduleParams *p, int n, int i)
+{
+  const double least = 1.0 / WAN_LEVELS, off_pure_noise = 1e-6;
+  if (p->sampler == SAMPLER_EULER)
+    return shifted (between (1, shifted (least, p->flow_shift), n, i), p->flow_shift);
+  if (p->sampler == SAMPLER_DPMPP_2M)
+    return shifted (between (1 - least, 0, n + 1, i), p->flow_shift);
+  double sigma = shifted (between (1, least, n + 1, i), p->flow_shift);
+  return fabs (sigma - 1) < off_pure_noise ? sigma - off_pure_noise : sigma;
+}
+
 /* The curves run between the ends of the shifted list. */
 static bool
 fill_diffusers (Steps *steps, const ScheduleParams *p, int n, Status *status)
 {
   double *sigma = steps->sigma;
   for (int i = 0; i < n; i++)
-    sigma[i] = shifted (1 - (double) i / n, p->flow_shift);
+    sigma[i] = p->flow_clip ? clip_level (p, n, i) : shifted (1 - (double) i / n, p->flow_shift);
   double max = sigma[0], min = sigma[n - 1];
   switch ((int) p->kind)
     {
@@ -159,7 +186,7 @@ fill_diffusers (Steps *steps, const ScheduleParams *p, int n, Status *status)
 static bool
 check_flow (const ScheduleParams *p, Status *status)
 {
-  if (!sampler_has_flow (p->sampler, p->convention))
+  if (!sampler_has_flow (p->sampler, p->convention, p->flow_clip))
     return status_fail (status, STATUS_UNSUPPORTED,
                         "The sampler %s is not defined for flow-matching models such as FLUX%s; "
                         "choose Euler.",
@@ -172,6 +199,21 @@ check_flow (const ScheduleParams *p, Status *status)
                         p->flow_shift);
   return p->flow_levels >= 2 ||
          status_fail (status, STATUS_ARGUMENT, "A flow schedule needs at least two levels.");
+}
+
+double
+flow_times (const ScheduleParams *p)
+{
+  return p->flow_clip ? WAN_LEVELS : 1;
+}
+
+/* Multistep schedulers of diffusers keep timesteps as whole numbers. */
+static double
+timestep_of (const ScheduleParams *p, double sigma)
+{
+  double t = sigma * flow_times (p);
+  bool whole = p->flow_clip && p->convention == CONVENTION_DIFFUSERS && p->sampler != SAMPLER_EULER;
+  return whole ? floor (t) : t;
 }
 
 bool
@@ -192,7 +234,7 @@ build_flow (Steps *steps, const ScheduleParams *p, int n, Status *status)
   steps->sigma[steps->n] = 0;
   for (int i = 0; i < steps->n; i++)
     {
-      steps->timestep[i] = steps->sigma[i];
+      steps->timestep[i] = timestep_of (p, steps->sigma[i]);
       steps->target[i] = steps->sigma[i + 1];
     }
   return true;
@@ -204,5 +246,8 @@ flow_leave_pure_noise (Steps *steps, const ScheduleParams *p)
   bool divides = p->sampler == SAMPLER_DPMPP_SDE || p->sampler == SAMPLER_DPMPP_2M_SDE ||
                  p->sampler == SAMPLER_DPMPP_2M_SDE_HEUN;
   if (divides && steps->sigma[0] >= 1)
-    steps->sigma[0] = steps->timestep[0] = shifted (1 - pure_noise_offset, p->flow_shift);
+    {
+      steps->sigma[0] = shifted (1 - pure_noise_offset, p->flow_shift);
+      steps->timestep[0] = timestep_of (p, steps->sigma[0]);
+    }
 }

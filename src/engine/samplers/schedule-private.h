@@ -52,6 +52,7 @@ bool build_diffusers (
 
 /* Samplers whose formulas divide by 1 - sigma begin a little below sigma 1, as ComfyUI has it. */
 void flow_leave_pure_noise (Steps *steps, const ScheduleParams *params);
+double flow_times (const ScheduleParams *params);
 bool build_flow (Steps *steps, const ScheduleParams *params, int n, Status *status);
 
 /* ComfyUI's curves, in f32 as k-diffusion computes them. */

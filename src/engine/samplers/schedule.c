@@ -116,6 +116,7 @@ store (Schedule *schedule, const Steps *steps, const ScheduleParams *params, Sta
                           .convention = params->convention,
                           .n = n,
                           .flow = params->flow,
+                          .flow_times = flow_times (params),
                           .path_start = (float) steps->path_start,
                           .path_end = (float) steps->path_end,
                           .sigma = block,
@@ -142,6 +143,9 @@ note_start (Schedule *schedule,
     noise = params->convention == CONVENTION_DIFFUSERS
                 ? first_noise_diffusers (first_sigma, params)
                 : first_noise_comfyui (first_sigma, table, params);
+  /* diffusers' Wan begins with the noise itself, whatever its first level is called */
+  if (params->flow_clip && params->convention == CONVENTION_DIFFUSERS && params->denoise >= 1)
+    noise = 1;
   schedule->init_noise_sigma = (float) noise;
   schedule->init_image_scale = (float) schedule_alpha (schedule, first_sigma);
 }
@@ -193,7 +197,7 @@ double
 schedule_timestep_for (const Schedule *schedule, const NoiseTable *table, double sigma)
 {
   if (schedule->flow)
-    return sigma;
+    return sigma * schedule->flow_times;
   return schedule->convention == CONVENTION_DIFFUSERS ? noise_table_timestep (table, sigma)
                                                       : noise_table_nearest (table, sigma);
 }

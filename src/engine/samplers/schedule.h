@@ -6,7 +6,8 @@
  *
  * ComfyUI    sigmas from the table or a curve; the model is told the index of the nearest sigma.
  * Of a flow-matching model sigma is the share of noise, x = (1 - sigma) x0 + sigma n, falls from 1,
- * and is its own timestep; ComfyUI has a table of shifted sigmas, diffusers shifts a linear list.
+ * and is its own timestep (a thousandth of it for Wan); ComfyUI has a table of shifted sigmas,
+ * diffusers shifts a linear list.
  *
  * diffusers  what set_timesteps() of the sampler's scheduler class does: timesteps on a spaced
  *            grid, sigmas interpolated there, curves drawn between the resulting ends, timesteps
@@ -49,6 +50,7 @@ typedef struct
   bool flow;
   double flow_shift; /* mu: sigma = e^mu / (e^mu + 1 / t - 1); 0: sigma = t */
   int flow_levels;   /* of ComfyUI's table */
+  bool flow_clip;    /* Wan: what its schedulers do in diffusers, and timesteps of 0 .. 1000 */
 } ScheduleParams;
 
 /* The sampler's default schedule, 20 steps, SD's scheduler_config.json (leading, offset 1). */
@@ -68,6 +70,7 @@ typedef struct
   float *timestep; /* (n) */
   float *target;   /* (n) */
   bool flow;
+  double flow_times; /* a level's timestep, over the level: 1, or 1000 of Wan */
   /* start: x = init_image_scale * latent (or 0) + init_noise_sigma * noise */
   float init_image_scale, init_noise_sigma;
   /* Ends of the Brownian path: smallest above 0 and largest sigma.  Of the steps that are done in

@@ -37,6 +37,10 @@ bool step_noise (const Step *step, double sigma, double sigma_next, float *out);
 /* DPM++ SDE's level half way in lambda between two others. */
 double level_half_way (const Schedule *schedule, double sigma, double target);
 
+/* The share of the picture that a multistep sampler reckons with at @sigma.  ComfyUI's 2M and UniPC
+ * take a flow-matching model's latent for x0 + sigma n. */
+double step_alpha (const Schedule *schedule, double sigma);
+
 /* How far lambda, the logarithm of signal over noise, rises between two levels. */
 double step_lambda (const Step *step, double from, double to);
 

@@ -2,8 +2,8 @@
  * unipc.c - UniPC (Zhao et al. 2023), multistep, predicting x0, variants bh1 and bh2.
  *
  * A step first corrects the present x with the model output just obtained for it, then predicts
- * the next x.  Notation of the paper: lambda = -ln sigma, h = lambda_t - lambda_0, r_k the place of
- * the k-th older output in units of h, R rho = b with B (h) = -h (bh1) or e^-h - 1 (bh2).
+ * the next x.  Notation of the paper: lambda = ln (alpha / sigma), h = lambda_t - lambda_0, r_k the
+ * place of the k-th older output in units of h, R rho = b with B (h) = -h (bh1) or e^-h - 1 (bh2).
  */
 #include <math.h>
 
@@ -17,31 +17,44 @@ enum
 typedef struct
 {
   int order;
-  double ratio;        /* sigma_t / sigma_0 */
+  double keep;         /* sigma_t / sigma_0 */
+  double alpha;        /* at t */
+  double ratio;        /* e^-h */
   double r[MAX_ORDER]; /* of the order - 1 older outputs, then 1 */
   double b[MAX_ORDER];
-  double scale; /* B (h) */
+  double scale; /* alpha_t B (h) */
 } Update;
 
 /* ComfyUI ends at this sigma instead of 0, where lambda is infinite. */
 static const double comfyui_last_sigma = 0.001;
+
+static double
+half_log_snr (const Schedule *s, double sigma)
+{
+  return log (step_alpha (s, sigma) / sigma);
+}
 
 /* The move from sigma[from] to @target, with outputs known at from, from - 1, ... */
 static Update
 make_update (const Sampler *s, int from, double target, int order)
 {
   const float *sigma = s->schedule->sigma;
-  Update u = { .order = order, .ratio = target / sigma[from] };
-  double h = log (sigma[from] / target);
+  Update u = { .order = order,
+               .keep = target / sigma[from],
+               .alpha = step_alpha (s->schedule, target) };
+  double lambda = half_log_snr (s->schedule, sigma[from]);
+  double h = half_log_snr (s->schedule, target) - lambda;
+  u.ratio = u.keep * step_alpha (s->schedule, sigma[from]) / u.alpha;
   for (int k = 0; k < order - 1; k++)
-    u.r[k] = log ((double) sigma[from] / sigma[from - 1 - k]) / h;
+    u.r[k] = (half_log_snr (s->schedule, sigma[from - 1 - k]) - lambda) / h;
   u.r[order - 1] = 1;
-  u.scale = s->kind == SAMPLER_UNIPC ? -h : expm1 (-h);
+  double b_of_h = s->kind == SAMPLER_UNIPC ? -h : expm1 (-h);
+  u.scale = u.alpha * b_of_h;
   double phi = expm1 (-h) / -h - 1;
   double factorial = 1;
   for (int k = 0; k < order; k++)
     {
-      u.b[k] = phi * factorial / u.scale;
+      u.b[k] = phi * factorial / b_of_h;
       factorial *= k + 2;
       phi = phi / -h - 1 / factorial;
     }
@@ -79,8 +92,8 @@ solve_rho (const Update *u, int n, double *rho)
     rho[k] = m[k][n] / m[k][k];
 }
 
-/* out = ratio base + (1 - ratio) m0 - B sum rho_k (m_k - m0) / r_k, with @older the m_k for the
- * first order - 1 of them and @fresh (r = 1), NULL in a prediction, for the last. */
+/* out = keep base + alpha (1 - ratio) m0 - alpha B sum rho_k (m_k - m0) / r_k, with @older the m_k
+ * for the first order - 1 of them and @fresh (r = 1), NULL in a prediction, for the last. */
 static void
 apply_update (const Step *step,
               const Update *u,
@@ -91,7 +104,7 @@ apply_update (const Step *step,
               float *const *older,
               const float *fresh)
 {
-  Term terms[MAX_ORDER + 2] = { { u->ratio, base }, { 1 - u->ratio, m0 } };
+  Term terms[MAX_ORDER + 2] = { { u->keep, base }, { u->alpha * (1 - u->ratio), m0 } };
   int n_terms = 2;
   int n_rho = fresh != NULL ? u->order : u->order - 1;
   for (int k = 0; k < n_rho; k++)

@@ -153,6 +153,7 @@ base_of (Family family)
       return BASE_SDXL;
     case FAMILY_FLUX:
       return BASE_FLUX;
+    case FAMILY_WAN:
     case FAMILY_UNKNOWN:
       break;
     }

@@ -29,8 +29,9 @@ static bool
 is_diffusers_scheme (NameScheme scheme)
 {
   return scheme == NAMES_UNET_DIFFUSERS || scheme == NAMES_VAE_DIFFUSERS ||
-         scheme == NAMES_WAN_VAE_DIFFUSERS || scheme == NAMES_CLIP_HF ||
-         scheme == NAMES_TINY_DIFFUSERS || scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_T5_HF;
+         scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS ||
+         scheme == NAMES_WAN_VAE_DIFFUSERS || scheme == NAMES_WAN_DIFFUSERS ||
+         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_T5_HF;
 }
 
 static bool
@@ -97,6 +98,19 @@ keep_tokenizer (Checkpoint *c, const TensorTable *table)
     }
 }
 
+/* By kijai's metadata, the file's name, its folder's name: what speaks first. */
+static WanExpert
+find_expert (Opener *o, const TensorTable *table, const char *path)
+{
+  const char *says = table_metadata (table, "model_type"), *base = path_base (path);
+  WanExpert expert = says ? wan_expert_of (says) : WAN_EXPERT_UNKNOWN;
+  if (expert == WAN_EXPERT_UNKNOWN)
+    expert = wan_expert_of (base);
+  const char *folder =
+      base > path ? pool_printf (o->pool, o->status, "%.*s", (int) (base - path - 1), path) : NULL;
+  return expert == WAN_EXPERT_UNKNOWN && folder ? wan_expert_of (path_base (folder)) : expert;
+}
+
 static bool
 read_file (Opener *o, Source *source, const char *path)
 {
@@ -114,6 +128,8 @@ read_file (Opener *o, Source *source, const char *path)
     return false;
   recognise_prediction (&c->config, &source->table, label);
   recognise_flux_variant (&c->config.flux, &source->table, label);
+  if (c->config.has_wan)
+    c->config.wan_expert = find_expert (o, &source->table, path);
   return apply_neighbour_config (o, path, &list);
 }
 
@@ -163,15 +179,19 @@ set_tokenizer (Opener *o, const char *folder, int i)
   return folder_read_tokenizer (&o->c->config.clip[i], o->pool, path, o->status);
 }
 
-/* The T5 of a pipeline: text_encoder_2 of FLUX.1, text_encoder of Wan, both CLIP's elsewhere. */
+/* What a folder holds where its name leaves it open.  The T5 of a pipeline: text_encoder_2 of
+ * FLUX.1, text_encoder of Wan, both CLIP's elsewhere. */
 static bool
 kind_of_folder (Opener *o, const char *path, PartKind *kind)
 {
   const char *config = pool_printf (o->pool, o->status, "%s/config.json", path);
-  if (!config || !file_exists (config) || (*kind != PART_CLIP_0 && *kind != PART_CLIP_1))
+  bool may_be_t5 = *kind == PART_CLIP_0 || *kind == PART_CLIP_1;
+  bool is_transformer = *kind == PART_FLUX || *kind == PART_WAN;
+  if (!config || !file_exists (config) || (!may_be_t5 && !is_transformer))
     return config != NULL;
-  if (folder_part_kind (config, o->status) == PART_T5)
-    *kind = PART_T5;
+  PartKind said = folder_part_kind (config, o->status);
+  if ((may_be_t5 && said == PART_T5) || (is_transformer && said != PART_COUNT))
+    *kind = said;
   return status_ok (o->status);
 }
 
@@ -202,7 +222,8 @@ find_components (Opener *o, const char *folder, const char *folders[PART_COUNT])
         continue;
       if (!kind_of_folder (o, path, &kind))
         return false;
-      if (o->wanted == PART_COUNT || o->wanted == kind)
+      bool is_other = kind != (PartKind) i && (i == PART_FLUX || i == PART_WAN);
+      if (!is_other && (o->wanted == PART_COUNT || o->wanted == kind))
         folders[kind] = path;
     }
   return true;
@@ -225,6 +246,8 @@ open_pipeline (Opener *o, const char *folder)
       !folder_apply_pipeline (&c->config, o->pool, folder, o->status))
     return false;
   recognise_flux_variant (&c->config.flux, NULL, path_base (folder));
+  if (c->config.has_expert)
+    c->config.wan_expert = WAN_EXPERT_HIGH;
   for (int kind = 0; kind < PART_COUNT; kind++)
     if (folders[kind] && !apply_component_config (o, folders[kind], (PartKind) kind))
       return false;
@@ -343,6 +366,7 @@ check_latents (const Checkpoint *c, int channels, const char *path, Status *stat
 {
   int expected = c->config.has_unet   ? c->config.unet.out_channels
                  : c->config.has_flux ? c->config.flux.latent_channels
+                 : c->config.has_wan  ? c->config.wan.out_channels
                                       : channels;
   return channels == expected ||
          status_fail (status, STATUS_SHAPE,
@@ -403,6 +427,15 @@ merge_config (ModelConfig *to, const ModelConfig *from, PartKind kind)
       to->has_flux = from->has_flux;
       to->family = from->family;
       to->prediction = from->prediction;
+      break;
+    case PART_WAN:
+      to->wan = from->wan;
+      to->has_wan = from->has_wan;
+      to->family = from->family;
+      to->prediction = from->prediction;
+      break;
+    case PART_EXPERT:
+      to->has_expert = from->has_expert;
       break;
     case PART_T5:
       to->t5 = from->t5;
@@ -498,7 +531,8 @@ family_name (Family family)
   static const char *const names[] = { [FAMILY_UNKNOWN] = "unknown",
                                        [FAMILY_SD15] = "SD 1.5",
                                        [FAMILY_SDXL] = "SDXL",
-                                       [FAMILY_FLUX] = "FLUX.1" };
+                                       [FAMILY_FLUX] = "FLUX.1",
+                                       [FAMILY_WAN] = "Wan" };
   return names[family];
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "weights/recognise.h"
+
 enum
 {
   PATH_SIZE = 4096,
@@ -33,6 +35,9 @@ companion_label (CompanionKind kind)
     [COMPANION_CLIP_L] = "CLIP-L (clip_l.safetensors)",
     [COMPANION_T5] = "T5-XXL (t5xxl_fp16.safetensors or another t5xxl file)",
     [COMPANION_FLUX_VAE] = "the VAE (ae.safetensors)",
+    [COMPANION_UMT5] = "umT5-XXL (umt5_xxl_fp16.safetensors or another umt5_xxl file)",
+    [COMPANION_WAN21_VAE] = "the VAE (wan_2.1_vae.safetensors)",
+    [COMPANION_WAN22_VAE] = "the VAE (wan2.2_vae.safetensors)",
   };
   return labels[kind];
 }
@@ -67,10 +72,24 @@ is_kind (CompanionKind kind, const char *name)
     case COMPANION_FLUX_VAE:
       return starts_with (name, "ae_safetensors") || starts_with (name, "ae_sft") ||
              (strstr (name, "flux") && (strstr (name, "vae") || strstr (name, "_ae_")));
+    case COMPANION_UMT5:
+      return strstr (name, "umt5") != NULL;
+    case COMPANION_WAN21_VAE:
+      return strstr (name, "vae") &&
+             (strstr (name, "wan2_1") || strstr (name, "wan_2_1") || strstr (name, "wan21"));
+    case COMPANION_WAN22_VAE:
+      return strstr (name, "vae") &&
+             (strstr (name, "wan2_2") || strstr (name, "wan_2_2") || strstr (name, "wan22"));
     case COMPANION_COUNT:
       break;
     }
   return false;
+}
+
+static bool
+is_vae (CompanionKind kind)
+{
+  return kind == COMPANION_FLUX_VAE || kind == COMPANION_WAN21_VAE || kind == COMPANION_WAN22_VAE;
 }
 
 /* How well a file serves: 0 not at all. */
@@ -82,9 +101,11 @@ rank_of (CompanionKind kind, const char *file_name)
   fold_name (file_name, name, sizeof name);
   bool gguf = end && !strcasecmp (end, ".gguf");
   bool weights = end && (!strcasecmp (end, ".safetensors") || !strcasecmp (end, ".sft"));
-  if (!is_kind (kind, name) || (!weights && !(gguf && kind != COMPANION_FLUX_VAE)))
+  /* Wan's own repositories have pickles */
+  weights |= end && kind >= COMPANION_UMT5 && !strcasecmp (end, ".pth");
+  if (!is_kind (kind, name) || (!weights && !(gguf && !is_vae (kind))))
     return 0;
-  if (gguf)
+  if (gguf || (end && !strcasecmp (end, ".pth")))
     return 1;
   if (strstr (name, "fp8"))
     return strstr (name, "scaled") ? 3 : 2;
@@ -147,7 +168,7 @@ companion_find (const char *model_path, CompanionKind kind, char *out, size_t si
 {
   Search s = { .kind = kind };
   char folder[PATH_SIZE], below[PATH_SIZE];
-  const char *const *names = kind == COMPANION_FLUX_VAE ? vae_folders : encoder_folders;
+  const char *const *names = is_vae (kind) ? vae_folders : encoder_folders;
   if (snprintf (folder, sizeof folder, "%s", model_path) >= (int) sizeof folder || !go_up (folder))
     return false;
   search_folder (&s, folder, 0);
@@ -160,4 +181,81 @@ companion_find (const char *model_path, CompanionKind kind, char *out, size_t si
         break;
     }
   return s.rank > 0 && snprintf (out, size, "%s", s.path) < (int) size;
+}
+
+/* ---- the other expert ---- */
+
+/* Letters small, digits; without the words that tell experts apart. */
+static void
+plain_name (const char *name, char *out, size_t size)
+{
+  static const char *const words[] = { "highnoise", "lownoise", "noise", "high", "low" };
+  size_t n = 0;
+  for (; *name && n + 1 < size; name++)
+    if (isalnum ((unsigned char) *name))
+      out[n++] = (char) tolower ((unsigned char) *name);
+  out[n] = '\0';
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (char *at; (at = strstr (out, words[i])) != NULL;)
+      memmove (at, at + strlen (words[i]), strlen (at + strlen (words[i])) + 1);
+}
+
+typedef struct
+{
+  char name[NAME_MAX + 1]; /* plain */
+  WanExpert wanted;
+  int n_found;
+  char path[PATH_SIZE];
+} ExpertSearch;
+
+/* @marked: the folder's name has said which expert its files are. */
+static void
+search_expert (ExpertSearch *s, const char *folder, bool marked)
+{
+  char plain[NAME_MAX + 1];
+  DIR *dir = opendir (folder);
+  for (struct dirent *e = dir ? readdir (dir) : NULL; e; e = readdir (dir))
+    {
+      WanExpert expert = wan_expert_of (e->d_name);
+      plain_name (e->d_name, plain, sizeof plain);
+      bool fits = expert == s->wanted || (marked && expert == WAN_EXPERT_UNKNOWN);
+      if (e->d_name[0] == '.' || !fits || strcmp (plain, s->name) != 0)
+        continue;
+      if (snprintf (s->path, sizeof s->path, "%s/%s", folder, e->d_name) < (int) sizeof s->path)
+        s->n_found++;
+    }
+  if (dir)
+    closedir (dir);
+}
+
+static void
+search_beside (ExpertSearch *s, const char *folder)
+{
+  char below[PATH_SIZE];
+  DIR *dir = opendir (folder);
+  for (struct dirent *e = dir ? readdir (dir) : NULL; e; e = readdir (dir))
+    if (e->d_name[0] != '.' && e->d_type != DT_REG && wan_expert_of (e->d_name) == s->wanted &&
+        snprintf (below, sizeof below, "%s/%s", folder, e->d_name) < (int) sizeof below)
+      search_expert (s, below, true);
+  if (dir)
+    closedir (dir);
+}
+
+bool
+companion_find_expert (const char *model_path, WanExpert wanted, char *out, size_t size)
+{
+  ExpertSearch s = { .wanted = wanted };
+  char folder[PATH_SIZE];
+  if (snprintf (folder, sizeof folder, "%s", model_path) >= (int) sizeof folder)
+    return false;
+  while (strlen (folder) > 1 && folder[strlen (folder) - 1] == '/')
+    folder[strlen (folder) - 1] = '\0';
+  const char *slash = strrchr (folder, '/');
+  plain_name (slash ? slash + 1 : folder, s.name, sizeof s.name);
+  if (!go_up (folder))
+    return false;
+  search_expert (&s, folder, false);
+  if (s.n_found == 0 && go_up (folder))
+    search_beside (&s, folder);
+  return s.n_found == 1 && snprintf (out, size, "%s", s.path) < (int) size;
 }

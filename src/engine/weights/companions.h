@@ -8,11 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "weights/config.h"
+
 typedef enum
 {
   COMPANION_CLIP_L,
   COMPANION_T5,
   COMPANION_FLUX_VAE,
+  COMPANION_UMT5,
+  COMPANION_WAN21_VAE,
+  COMPANION_WAN22_VAE,
   COMPANION_COUNT
 } CompanionKind;
 
@@ -27,6 +32,17 @@ typedef enum
  * Returns: false when there is none, or its path is too long
  */
 bool companion_find (const char *model_path, CompanionKind kind, char *out, size_t size);
+
+/* companion_find_expert:
+ * @model_path: the file of one of Wan 2.2's experts
+ * @wanted: the other
+ *
+ * Looks for a file of the same name but for the words that tell the two apart, in the model's own
+ * folder, and in the folders beside it (HighNoise, LowNoise).
+ *
+ * Returns: false when there is none, or more than one
+ */
+bool companion_find_expert (const char *model_path, WanExpert wanted, char *out, size_t size);
 
 /* "CLIP-L (clip_l.safetensors)": for a sentence that says what is missing. */
 const char *companion_label (CompanionKind kind);

@@ -19,7 +19,8 @@ typedef enum
   FAMILY_UNKNOWN,
   FAMILY_SD15,
   FAMILY_SDXL,
-  FAMILY_FLUX
+  FAMILY_FLUX,
+  FAMILY_WAN
 } Family;
 
 typedef struct
@@ -132,6 +133,43 @@ typedef struct
   int pad_id, eos_id;  /* 0 1 */
 } T5Config;
 
+/* What a Wan transformer was trained for; what enters tells them apart. */
+typedef enum
+{
+  WAN_T2V,  /* 16 in, 16 out */
+  WAN_I2V,  /* 36 in: noise 16, mask 4, latent 16 of the frames that are known */
+  WAN_TI2V, /* 48 in, 48 out, of the 2.2 VAE: a known first frame has a time of its own */
+  WAN_VARIANT_COUNT
+} WanVariant;
+
+enum
+{
+  WAN_N_AXES = 3,
+  WAN_A14B_CHANNELS = 16, /* of latents of the 2.1 VAE */
+  WAN_PATCH = 2,          /* latent pixels a token's side; one latent frame */
+  WAN_TOKENS = 512,       /* of text that the transformer sees, zeros behind the words */
+  WAN_VISION_TOKENS = 257
+};
+
+typedef struct
+{
+  WanVariant variant;
+  int in_channels, out_channels;                 /* of latents: 16 36 48, 16 48 */
+  int dim, n_heads, head_dim, mlp_dim, n_layers; /* 5120 40 128 13824 40 */
+  int text_dim, time_dim;                        /* 4096 of umT5; 256 of the sinusoids */
+  int image_dim;        /* of CLIP's vision, 1280, where the model looks at pictures; else 0 */
+  int image_positions;  /* rows of their positions: 514 of first-last-frame models; else 0 */
+  int axes[WAN_N_AXES]; /* RoPE: columns of a head for frame, row, column: 44 42 42 */
+} WanConfig;
+
+/* Wan 2.2's two transformers: one for the noisy part of the schedule, one for the rest. */
+typedef enum
+{
+  WAN_EXPERT_UNKNOWN, /* or the only one */
+  WAN_EXPERT_HIGH,
+  WAN_EXPERT_LOW
+} WanExpert;
+
 /* How a flow-matching model's levels are moved towards noise: a folder's scheduler. */
 typedef struct
 {
@@ -155,6 +193,10 @@ typedef struct
   bool has_flux, has_t5;
   WanVaeConfig wan_vae; /* under "vae.", too: a model has one VAE */
   bool has_wan_vae;
+  WanConfig wan; /* under "transformer.", as FLUX's; the low-noise expert under "expert." */
+  bool has_wan, has_expert;
+  WanExpert wan_expert; /* which of two the first is, as far as its name tells */
+  double boundary;      /* a folder's boundary_ratio; 0: not said */
   Prediction prediction;
   bool zero_terminal_snr;
   /* scheduler_config.json, or SD's values */
@@ -169,4 +211,6 @@ typedef struct
   /* A folder's gesso.json: what its maker means it to be sampled with; 0: not said */
   double guidance_scale;
   int steps;
+  int suggested_width, suggested_height, suggested_frames;
+  double suggested_fps;
 } ModelConfig;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "weights/json.h"
+#include "weights/recognise.h"
 #include "weights/tensor-table.h"
 
 enum
@@ -15,7 +16,8 @@ enum
   DEFAULT_HEADS = 8,
   MAX_DEPTH = 64,
   MAX_GUIDANCE = 100, /* as a recipe */
-  MAX_STEPS = 1000
+  MAX_STEPS = 1000,
+  MAX_FPS = 240
 };
 
 typedef struct
@@ -312,6 +314,17 @@ apply_flux (Config *c, FluxConfig *f)
 }
 
 static bool
+apply_wan (Config *c, WanConfig *w)
+{
+  int n_heads = w->n_heads, patch[3] = { 1, WAN_PATCH, WAN_PATCH };
+  json_member_ints (c->object, "patch_size", patch, 3);
+  if (patch[0] != 1 || patch[1] != WAN_PATCH || patch[2] != WAN_PATCH)
+    return unsupported (c, "patch_size", "another than 1, 2, 2");
+  return read_count (c, "num_attention_heads", &n_heads) && read_count (c, "num_heads", &n_heads) &&
+         (wan_set_heads (w, n_heads) || nonsense (c, "num_attention_heads"));
+}
+
+static bool
 apply_t5 (Config *c, T5Config *t5)
 {
   const char *act = json_member_string (c->object, "feed_forward_proj");
@@ -347,9 +360,13 @@ folder_apply_config (
     case PART_FLUX:
       ok = apply_flux (&c, &config->flux);
       break;
+    case PART_WAN:
+      ok = apply_wan (&c, &config->wan);
+      break;
     case PART_T5:
       ok = apply_t5 (&c, &config->t5);
       break;
+    case PART_EXPERT: /* as the first */
     case PART_TINY:
     case PART_COUNT:
       break;
@@ -380,8 +397,17 @@ apply_index (Config *c, ModelConfig *config)
     "FluxControlPipeline",
     "FluxControlImg2ImgPipeline",
     "FluxControlInpaintPipeline",
+    "WanPipeline",
+    "WanImageToVideoPipeline",
   };
   const char *class = json_member_string (c->object, "_class_name");
+  json_member_double (c->object, "boundary_ratio", &config->boundary);
+  if (!(config->boundary >= 0 && config->boundary <= 1))
+    return nonsense (c, "boundary_ratio");
+  bool expands = false;
+  json_member_bool (c->object, "expand_timesteps", &expands);
+  if (expands)
+    config->wan.variant = WAN_TI2V;
   json_member_bool (c->object, "force_zeros_for_empty_prompt",
                     &config->force_zeros_for_empty_prompt);
   for (size_t i = 0; class && i < sizeof known / sizeof *known; i++)
@@ -435,12 +461,28 @@ apply_flow_scheduler (Config *c, ModelConfig *config)
   return true;
 }
 
+/* Wan's: UniPC over flow matching's levels. */
+static bool
+apply_flow_unipc (Config *c, ModelConfig *config)
+{
+  FlowShift f = { .is_said = true, .shift = 1, .base_tokens = 256, .max_tokens = 4096 };
+  json_member_double (c->object, "flow_shift", &f.shift);
+  if (!(f.shift > 0 && f.shift < 1e6))
+    return nonsense (c, "flow_shift");
+  config->prediction = PREDICTION_FLOW;
+  config->flow_shift = f;
+  return true;
+}
+
 static bool
 apply_scheduler (Config *c, ModelConfig *config)
 {
   const char *class = json_member_string (c->object, "_class_name");
   if (class && strncmp (class, "FlowMatch", strlen ("FlowMatch")) == 0)
     return apply_flow_scheduler (c, config);
+  const char *type = json_member_string (c->object, "prediction_type");
+  if (type && strcmp (type, "flow_prediction") == 0)
+    return apply_flow_unipc (c, config);
   const char *schedule = json_member_string (c->object, "beta_schedule");
   const char *spacing = json_member_string (c->object, "timestep_spacing");
   if (schedule && strcmp (schedule, "scaled_linear") != 0)
@@ -462,12 +504,20 @@ apply_scheduler (Config *c, ModelConfig *config)
   return apply_prediction (c, config);
 }
 
-/* gesso.json: { "guidance_scale": 4, "steps": 20 }, both optional. */
+/* gesso.json: { "guidance_scale": 4, "steps": 20 }, and "width", "height", "frames" and "fps" of
+ * clips; all optional. */
 static bool
 apply_suggestions (Config *c, ModelConfig *config)
 {
   json_member_double (c->object, "guidance_scale", &config->guidance_scale);
   json_member_int (c->object, "steps", &config->steps);
+  json_member_double (c->object, "fps", &config->suggested_fps);
+  if (!read_count (c, "width", &config->suggested_width) ||
+      !read_count (c, "height", &config->suggested_height) ||
+      !read_count (c, "frames", &config->suggested_frames))
+    return false;
+  if (!(config->suggested_fps >= 0 && config->suggested_fps <= MAX_FPS))
+    return nonsense (c, "fps");
   if (!(config->guidance_scale >= 0 && config->guidance_scale <= MAX_GUIDANCE))
     return nonsense (c, "guidance_scale");
   return (config->steps >= 0 && config->steps <= MAX_STEPS) || nonsense (c, "steps");

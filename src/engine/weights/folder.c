@@ -123,6 +123,7 @@ static const char *const part_folders[PART_COUNT] = {
   [PART_UNET] = "unet",           [PART_VAE] = "vae",
   [PART_CLIP_0] = "text_encoder", [PART_CLIP_1] = "text_encoder_2",
   [PART_TINY] = "tiny",           [PART_FLUX] = "transformer",
+  [PART_WAN] = "transformer",     [PART_EXPERT] = "transformer_2",
   [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
 };
 
@@ -147,6 +148,8 @@ kind_of_class (const char *class)
     { "CLIPTextModel", PART_CLIP_0 },
     { "CLIPTextModelWithProjection", PART_CLIP_1 },
     { "FluxTransformer2DModel", PART_FLUX },
+    { "WanTransformer3DModel", PART_WAN },
+    { "WanModel", PART_WAN }, /* of Wan-AI's own folders */
     { "T5EncoderModel", PART_T5 },
     { "UMT5EncoderModel", PART_T5 },
   };

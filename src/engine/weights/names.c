@@ -339,6 +339,8 @@ static const NameRule *const schemes[] = {
   [NAMES_TINY_DIFFUSERS] = tiny_diffusers_rules,
   [NAMES_FLUX_BFL] = names_flux_bfl,
   [NAMES_FLUX_DIFFUSERS] = names_flux_diffusers,
+  [NAMES_WAN] = names_wan,
+  [NAMES_WAN_DIFFUSERS] = names_wan_diffusers,
   [NAMES_T5_HF] = names_t5_hf,
   [NAMES_T5_WAN] = names_t5_wan,
   [NAMES_T5_GGUF] = names_t5_gguf,
@@ -414,7 +416,7 @@ scan_key (BlockScan *scan, BlockMap *map, const char *key)
 static int64_t
 token_width (const TensorTable *table, const char *prefix)
 {
-  static const char *const keys[] = { "img_in.bias", "img_in.weight" };
+  static const char *const keys[] = { "img_in.bias", "img_in.weight", "patch_embedding.bias" };
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
     {
       const FileTensor *t = table_find_under (table, prefix, keys[i]);

@@ -21,6 +21,8 @@ typedef enum
   NAMES_TINY_DIFFUSERS,
   NAMES_FLUX_BFL, /* Black Forest Labs': fused, as most single files are */
   NAMES_FLUX_DIFFUSERS,
+  NAMES_WAN,
+  NAMES_WAN_DIFFUSERS,
   NAMES_T5_HF,
   NAMES_T5_WAN,
   NAMES_T5_GGUF
@@ -33,6 +35,7 @@ typedef enum
   NAME_SPLIT_WIDTHS, /* the same, but of BlockMap's width; the last is what remains */
   NAME_ALIAS,        /* a copy of another tensor: only where that one is missing */
   NAME_TRANSPOSE,    /* (in, out) to (out, in) */
+  NAME_FLATTEN,      /* (n, ...) to (n, the rest); n is BlockMap's width where that divides it */
   NAME_SQUEEZE       /* a 1x1 convolution that is a linear layer: trailing ones are dropped */
 } NameAction;
 
@@ -53,14 +56,14 @@ typedef struct
 {
   BlockRow in, out;
   int n_vae_levels;
-  int64_t width; /* of a FLUX transformer's tokens; 0: unknown */
+  int64_t width; /* of a FLUX or Wan transformer's tokens; 0: unknown */
 } BlockMap;
 
 typedef struct
 {
   char name[NAME_SIZE];
   NameAction action;
-  int64_t width; /* for NAME_SPLIT_WIDTHS: of the part's BlockMap */
+  int64_t width; /* for NAME_SPLIT_WIDTHS and NAME_FLATTEN: of the part's BlockMap */
 } NameMatch;
 
 /* Where the running numbers of @table's tensors under @prefix lie. */

@@ -44,6 +44,15 @@ static const PrefixRow prefixes[] = {
   { PART_FLUX, "transformer." },
   { PART_FLUX, "model." },
   { PART_FLUX, "" },
+  { PART_WAN, "model.diffusion_model." },
+  { PART_WAN, "diffusion_model." },
+  { PART_WAN, "transformer." },
+  { PART_WAN, "model." },
+  { PART_WAN, "" },
+  { PART_EXPERT, "model.diffusion_model." },
+  { PART_EXPERT, "diffusion_model." },
+  { PART_EXPERT, "transformer." },
+  { PART_EXPERT, "model." },
   { PART_T5, "text_encoders.t5xxl.transformer." },
   { PART_T5, "text_encoders.umt5xxl.transformer." },
   { PART_T5, "text_encoders.t5xxl." },
@@ -92,6 +101,10 @@ static const Signature flux_signatures[] = {
   { NAMES_FLUX_BFL, "img_in.weight", "double_blocks.0.img_attn.norm.key_norm.weight" },
   { NAMES_FLUX_DIFFUSERS, "x_embedder.weight", "transformer_blocks.0.attn.norm_added_k.weight" },
 };
+static const Signature wan_signatures[] = {
+  { NAMES_WAN, "head.modulation", "blocks.0.self_attn.q.weight" },
+  { NAMES_WAN_DIFFUSERS, "patch_embedding.weight", "blocks.0.attn1.to_q.weight" },
+};
 static const Signature t5_signatures[] = {
   { NAMES_T5_HF, "encoder.block.0.layer.0.SelfAttention.q.weight", NULL },
   { NAMES_T5_WAN, "token_embedding.weight", "blocks.0.pos_embedding.embedding.weight" },
@@ -112,6 +125,8 @@ static const struct
   [PART_CLIP_1] = { clip_signatures, COUNT (clip_signatures), "text_encoder_2." },
   [PART_TINY] = { tiny_signatures, COUNT (tiny_signatures), "tiny." },
   [PART_FLUX] = { flux_signatures, COUNT (flux_signatures), "transformer." },
+  [PART_WAN] = { wan_signatures, COUNT (wan_signatures), "transformer." },
+  [PART_EXPERT] = { wan_signatures, COUNT (wan_signatures), "expert." },
   [PART_T5] = { t5_signatures, COUNT (t5_signatures), "t5." },
 };
 
@@ -159,7 +174,8 @@ parts_find (PartList *list, const TensorTable *table, PartKind kind)
   for (size_t i = 0; i < COUNT (prefixes); i++)
     {
       const PrefixRow *row = &prefixes[i];
-      if (!found[row->kind] && (kind == PART_COUNT || kind == row->kind))
+      bool wanted = kind == row->kind || (kind == PART_COUNT && row->kind != PART_EXPERT);
+      if (!found[row->kind] && wanted)
         found[row->kind] = find_under (list, table, row->kind, row->prefix);
     }
   if (kind == PART_COUNT && !list->n_parts)
@@ -322,6 +338,23 @@ transpose (Loader *l, Weight *w)
   return true;
 }
 
+/* Some GGUF files know four dimensions: the first two of five are one in them. */
+static bool
+flatten (Loader *l, Weight *w, int64_t width)
+{
+  int64_t n = 1, rows = w->rank > 0 ? w->ne[0] : 0;
+  for (int i = 0; i < w->rank; i++)
+    n *= w->ne[i];
+  if (width > 0 && rows > width && rows % width == 0)
+    rows = width;
+  if (rows < 1)
+    return damaged (l->status, l->label, "\"%.120s\" has no rows", w->file_name);
+  w->rank = 2;
+  w->ne[0] = rows;
+  w->ne[1] = n / rows;
+  return true;
+}
+
 static bool
 load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
 {
@@ -344,6 +377,8 @@ load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
       return weights_find (l->set, match->name) || add_weight (l, &w, match->name);
     case NAME_TRANSPOSE:
       return transpose (l, &w) && add_weight (l, &w, match->name);
+    case NAME_FLATTEN:
+      return flatten (l, &w, match->width) && add_weight (l, &w, match->name);
     case NAME_SQUEEZE:
       while (w.rank > 2 && w.ne[w.rank - 1] == 1)
         w.rank--;

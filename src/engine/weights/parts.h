@@ -14,6 +14,8 @@ typedef enum
   PART_CLIP_1,
   PART_TINY,
   PART_FLUX,
+  PART_WAN,
+  PART_EXPERT, /* Wan's low-noise transformer: never found in a file by itself */
   PART_T5,
   PART_COUNT
 } PartKind;
@@ -62,5 +64,5 @@ bool parts_load (WeightSet *set,
                  const char *label,
                  Status *status);
 
-/* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny.", "transformer.", "t5." */
+/* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny.", "transformer.", "expert.", "t5." */
 const char *part_prefix (PartKind kind);

@@ -14,8 +14,7 @@ enum
   T5_EOS = 1
 };
 
-/* How many of "HEAD.0.TAIL", "HEAD.1.TAIL", ... there are. */
-static int
+int
 count_blocks (const WeightSet *set, const char *head, const char *tail)
 {
   int n = 0;
@@ -147,6 +146,16 @@ recognise_fit (const ModelConfig *c, const char *label, Status *status)
                         "The T5 text encoder in \"%.100s\" is %d wide, the model takes %d: choose "
                         "T5 v1.1 XXL.",
                         label, c->t5.dim, c->flux.context_dim);
+  if (c->has_wan && c->has_t5 && c->t5.dim != c->wan.text_dim)
+    return status_fail (status, STATUS_SHAPE,
+                        "The T5 text encoder in \"%.100s\" is %d wide, the model takes %d: choose "
+                        "umT5-XXL.",
+                        label, c->t5.dim, c->wan.text_dim);
+  if (c->has_wan && c->has_t5 && !c->t5.has_layer_bias)
+    return status_fail (status, STATUS_UNSUPPORTED,
+                        "The text encoder in \"%.100s\" is FLUX.1's T5; Wan reads umT5: choose "
+                        "umt5_xxl.",
+                        label);
   if (c->has_flux && c->n_clips > 0 && c->clip[0].dim != c->flux.pooled_dim)
     return status_fail (
         status, STATUS_SHAPE,

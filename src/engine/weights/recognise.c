@@ -261,6 +261,7 @@ family_scaling_factor (Family family)
     case FAMILY_FLUX:
       return 0.3611f;
     case FAMILY_SD15:
+    case FAMILY_WAN: /* has statistics a channel instead */
     case FAMILY_UNKNOWN:
       break;
     }
@@ -338,6 +339,8 @@ find_family (const ModelConfig *config)
 {
   if (config->has_flux)
     return FAMILY_FLUX;
+  if (config->has_wan)
+    return FAMILY_WAN;
   if (config->has_unet)
     return config->unet.adm_dim ? FAMILY_SDXL : FAMILY_SD15;
   return config->clip[1].vocab ? FAMILY_SDXL : FAMILY_UNKNOWN;
@@ -364,6 +367,8 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
   config->has_vae = !config->has_wan_vae && (find_weight (set, "vae.decoder.conv_in.weight") ||
                                              find_weight (set, "vae.encoder.conv_in.weight"));
   config->has_tiny = find_weight (set, "tiny.decoder.layers.0.weight") != NULL;
+  config->has_wan = find_weight (set, "transformer.patch_embedding.weight") != NULL;
+  config->has_expert = find_weight (set, "expert.patch_embedding.weight") != NULL;
   config->has_flux = find_weight (set, "transformer.x_embedder.weight") != NULL;
   config->has_t5 = find_weight (set, "t5.encoder.block.0.layer.0.SelfAttention.q.weight") != NULL;
   if (!read_clips (config, set, label, status))
@@ -378,13 +383,15 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
     return false;
   if (config->has_flux && !recognise_flux (&config->flux, set, label, status))
     return false;
+  if (config->has_wan && !recognise_wan (&config->wan, set, "transformer", label, status))
+    return false;
   if (config->has_t5 && !recognise_t5 (&config->t5, set, label, status))
     return false;
   config->family = find_family (config);
   Family vae_family = vae_family_of (config, label);
   config->vae.scaling_factor = family_scaling_factor (vae_family);
   config->vae.shift_factor = family_shift_factor (vae_family);
-  if (config->has_flux)
+  if (config->has_flux || config->has_wan)
     config->prediction = PREDICTION_FLOW;
   return recognise_fit (config, label, status);
 }

@@ -25,6 +25,12 @@ void recognise_prediction (ModelConfig *config, const TensorTable *table, const 
  * @table: NULL where there are no metadata */
 void recognise_flux_variant (FluxConfig *f, const TensorTable *table, const char *label);
 
+/* Fails where the transformer's width does not split into so many heads. */
+bool wan_set_heads (WanConfig *c, int n_heads);
+
+/* Which expert a file is by the words in @name: high_noise, HighNoise, LOW, ... */
+WanExpert wan_expert_of (const char *name);
+
 /* Whether the text encoders are those that the transformer takes.  Fails: SHAPE
  * @label: the file that an encoder came from */
 bool recognise_fit (const ModelConfig *config, const char *label, Status *status);

@@ -44,8 +44,8 @@ static const char hunyuan[] = STATUS_MARK (
     "a HunyuanVideo model, which this version does not know; choose an SD 1.5, SDXL or FLUX.1 "
     "checkpoint");
 static const char wan[] =
-    STATUS_MARK ("a Wan video model, which comes in a later version; choose an SD 1.5, SDXL "
-                 "or FLUX.1 checkpoint");
+    STATUS_MARK ("a Wan model with more than words and pictures to follow (VACE, Animate, S2V), "
+                 "which comes in a later version; choose a T2V, I2V or TI2V model");
 static const char sd3[] =
     STATUS_MARK ("an SD 3 model, which this version does not know; choose an SD 1.5, SDXL "
                  "or FLUX.1 checkpoint");
@@ -103,9 +103,11 @@ static const KeyRow decisive[] = {
   { PART, "distilled_guidance_layer.", chroma },
   { PART, "txt_in.individual_token_refiner.", hunyuan },
   { PART, "joint_blocks.0.", sd3 },
-  { TAIL, "head.modulation", wan },
-  { PART, "condition_embedder.time_embedder.", wan },
   { PART, "vace_blocks.0.", wan },
+  { PART, "face_adapter.", wan },
+  { PART, "casual_audio_encoder.", wan },
+  { PART, "audio_proj.audio_proj_glob_1.", wan },
+  { PART, "control_adapter.conv.", wan },
   { PART, "clf.1.weight", cascade },
   { WHOLE, "edm_mean", edm },
   { WHOLE, "edm_std", edm },
@@ -119,6 +121,7 @@ static const KeyRow rest[] = {
     STATUS_MARK ("a part of a transformer like FLUX.1's, not the whole") },
   { PART, "DenseReluDense",
     STATUS_MARK ("a T5 of another kind than the v1.1 text encoders, or a part of one") },
+  { TAIL, "head.modulation", STATUS_MARK ("a part of a Wan transformer, not the whole") },
   { HEAD, "blk.0.", language },
   { HEAD, "vision_model.", vision },
   { HEAD, "visual.", vision },

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * wan-denoise.c - one call of Wan's transformer as samplers see it: noisy latents in, x0 out.
+ *
+ * Clips of a batch are made one after the other, and so are the two texts: a clip alone is big
+ * enough.  Of two experts only the one at work has memory; the other's weights are asked for
+ * shortly before it takes over.
+ */
+#include <string.h>
+
+#include "core/mem.h"
+#include "core/trace.h"
+#include "pipelines/wan-private.h"
+#include "samplers/guidance.h"
+
+static const double TIMES = 1000; /* timesteps of a noise level of 1 */
+
+typedef struct
+{
+  PipelineDenoiser base;
+  const WanText *text;
+  WanGrid grid;
+  int64_t n_noise, n_in; /* a token's values of noise, and all that enter */
+  int expert;            /* whose pass is planned in base.ctx */
+  float *tokens;         /* (tokens, n_in) */
+  float *positions;      /* (tokens, head_dim) */
+  float *times;          /* (n_times): one, or one for each latent frame */
+  int64_t n_times;
+  float *latent;      /* (channels, t, h, w): with a time for each frame, what the network sees */
+  const float *first; /* (channels, 1, h, w): the known first frame, borrowed; NULL: none */
+  float *velocity;    /* (channels, t, h, w) */
+  float *answer;      /* (texts, channels, t, h, w): x0 */
+} WanDenoiser;
+
+static const WanConfig *
+config_of (const WanDenoiser *d)
+{
+  return &d->base.pipeline->checkpoint->config.wan;
+}
+
+static int64_t
+frame_size (const WanDenoiser *d)
+{
+  return d->base.h * d->base.w;
+}
+
+static int64_t
+latent_size (const WanDenoiser *d)
+{
+  return d->base.channels * d->base.t * frame_size (d);
+}
+
+static int64_t
+n_tokens (const WanDenoiser *d)
+{
+  return d->grid.t * d->grid.h * d->grid.w;
+}
+
+static bool
+no_memory (Status *status)
+{
+  return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller or shorter clip.");
+}
+
+static Tensor *
+forward (WanDenoiser *d, int text)
+{
+  const WanConfig *c = config_of (d);
+  Ctx *ctx = d->base.ctx;
+  int64_t n = n_tokens (d);
+  DType type = ctx_activation (ctx);
+  const WanInputs in = {
+    .tokens = ctx_input (ctx, type, 3, (int64_t[]){ 1, n, d->n_in }, d->tokens),
+    .times = ctx_input (ctx, DTYPE_F32, 1, &d->n_times, d->times),
+    .text = ctx_input (ctx, type, 3, (int64_t[]){ 1, d->text->length, c->text_dim },
+                       d->text->texts[text].states),
+    .positions = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ n, c->head_dim }, d->positions),
+  };
+  return wan_forward (ctx, wan_networks (d->base.pipeline)->experts[d->expert], &in);
+}
+
+/* ---- making and freeing ---- */
+
+/* Both texts are of one length, so that they share a plan; two experts may have other adapters. */
+static bool
+measure (WanDenoiser *d, int expert, Status *status)
+{
+  const PipelineJob *job = d->base.job;
+  trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
+  ctx_free (d->base.ctx);
+  d->expert = expert;
+  d->base.ctx = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
+  if (!d->base.ctx)
+    return false;
+  forward (d, 0);
+  return ctx_plan (d->base.ctx) || copy_ctx_status (d->base.ctx, status);
+}
+
+static bool
+allocate (WanDenoiser *d, Status *status)
+{
+  const WanConfig *c = config_of (d);
+  size_t n = (size_t) latent_size (d), tokens = (size_t) n_tokens (d);
+  d->tokens = mem_calloc (tokens * (size_t) d->n_in, sizeof (float));
+  d->positions = mem_calloc (tokens * (size_t) c->head_dim, sizeof (float));
+  d->times = mem_calloc ((size_t) d->n_times, sizeof (float));
+  d->latent = mem_calloc (n, sizeof (float));
+  d->velocity = mem_calloc (n, sizeof (float));
+  d->answer = mem_calloc (n * (size_t) d->text->n_texts, sizeof (float));
+  return (d->tokens && d->positions && d->times && d->latent && d->velocity && d->answer) ||
+         no_memory (status);
+}
+
+static bool
+check_fit (const WanDenoiser *d, Status *status)
+{
+  const ModelConfig *m = &d->base.pipeline->checkpoint->config;
+  const WanConfig *c = &m->wan;
+  if (m->wan_vae.latent_channels != c->out_channels)
+    return status_fail (
+        status, STATUS_SHAPE,
+        "The VAE's latents have %d channels, but this Wan model makes %d: the files "
+        "do not belong together.",
+        m->wan_vae.latent_channels, c->out_channels);
+  if (c->image_dim > 0)
+    return status_fail (status, STATUS_UNSUPPORTED,
+                        "This Wan 2.1 model looks at its first frame through CLIP's vision, which "
+                        "this version cannot run: choose an I2V model of Wan 2.2.");
+  return true;
+}
+
+/* How many of the steps each expert does cannot be known without the schedule: weights count for
+ * both, time is the same. */
+static void
+plan_denoising (WanDenoiser *d, PhasePlan *plan)
+{
+  const PipelineJob *job = d->base.job;
+  int n_calls = job->steps * sampler_info (job->sampler)->calls_per_step;
+  plan_phase (d->base.ctx, plan, n_calls * d->text->n_texts * (int) d->base.n_pictures);
+  if (wan_networks (d->base.pipeline)->experts[1])
+    plan->weight_bytes *= 2;
+}
+
+PipelineDenoiser *
+wan_denoiser_new (Pipeline *pipeline,
+                  const PipelineJob *job,
+                  const PipelineText *text,
+                  const Sampler *sampler,
+                  PhasePlan *plan,
+                  Status *status)
+{
+  const ModelConfig *c = &pipeline->checkpoint->config;
+  LatentShape s = pipeline_latent_shape (pipeline, job);
+  WanDenoiser *d = mem_calloc (1, sizeof *d);
+  if (!d)
+    {
+      no_memory (status);
+      return NULL;
+    }
+  *d = (WanDenoiser){ .base = { .pipeline = pipeline,
+                                .job = job,
+                                .n_pictures = job->batch_size,
+                                .channels = s.channels,
+                                .t = s.t,
+                                .h = s.h,
+                                .w = s.w },
+                      .text = (const WanText *) text,
+                      .grid = { s.t, s.h / WAN_PATCH, s.w / WAN_PATCH },
+                      .n_noise = WAN_PATCH * WAN_PATCH * s.channels,
+                      .n_in = (int64_t) WAN_PATCH * WAN_PATCH * c->wan.in_channels,
+                      .n_times = wan_expands_times (c) ? s.t : 1 };
+  bool ok = check_fit (d, status) && measure (d, 0, status);
+  if (ok && plan)
+    plan_denoising (d, plan);
+  else
+    ok = ok && allocate (d, status);
+  if (!ok || plan)
+    {
+      wan_denoiser_free (&d->base);
+      return NULL;
+    }
+  wan_positions (d->positions, &c->wan, d->grid);
+  return &d->base;
+}
+
+void
+wan_denoiser_free (PipelineDenoiser *denoiser)
+{
+  WanDenoiser *d = (WanDenoiser *) denoiser;
+  if (!d)
+    return;
+  trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
+  ctx_free (d->base.ctx);
+  mem_free (d->tokens);
+  mem_free (d->positions);
+  mem_free (d->times);
+  mem_free (d->latent);
+  mem_free (d->velocity);
+  mem_free (d->answer);
+  mem_free (d);
+}
+
+/* The texts are the same in all steps. */
+void
+wan_denoiser_set_step (PipelineDenoiser *denoiser, int step)
+{
+}
+
+void
+wan_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
+{
+  WanDenoiser *d = (WanDenoiser *) denoiser;
+  const WanConfig *c = config_of (d);
+  if (wan_expands_times (&d->base.pipeline->checkpoint->config))
+    d->first = extra;
+  else
+    wan_patchify (d->tokens + d->n_noise, d->n_in, extra, d->grid,
+                  c->in_channels - c->out_channels);
+}
+
+/* ---- a call ---- */
+
+/* The known first frame in place of @latent's. */
+static void
+put_first (const WanDenoiser *d, float *latent)
+{
+  int64_t n = frame_size (d);
+  for (int64_t c = 0; d->first && c < d->base.channels; c++)
+    memcpy (latent + c * d->base.t * n, d->first + c * n, (size_t) n * sizeof *latent);
+}
+
+/* What is known already has no noise: its time is 0. */
+static void
+fill_inputs (WanDenoiser *d, const float *x, double timestep)
+{
+  for (int64_t i = 0; i < d->n_times; i++)
+    d->times[i] = i == 0 && d->first ? 0 : (float) timestep;
+  memcpy (d->latent, x, (size_t) latent_size (d) * sizeof *x);
+  put_first (d, d->latent);
+  wan_patchify (d->tokens, d->n_in, d->latent, d->grid, d->base.channels);
+}
+
+/* x0 of a clip under one text, into @out. */
+static bool
+ask (WanDenoiser *d, int text, const float *x, double sigma, float *out, Status *status)
+{
+  Tensor *answer = ctx_begin_run (d->base.ctx) ? forward (d, text) : NULL;
+  const float *tokens = ctx_end_run (d->base.ctx) ? ctx_read (d->base.ctx, answer) : NULL;
+  if (!tokens)
+    return copy_ctx_status (d->base.ctx, status);
+  wan_unpatchify (d->velocity, tokens, d->grid, d->base.channels);
+  prediction_to_x0 (PREDICTION_FLOW, out, x, d->velocity, sigma, latent_size (d));
+  return true;
+}
+
+static bool
+denoise_one (WanDenoiser *d,
+             const float *x,
+             double sigma,
+             double timestep,
+             double scale,
+             float *x0,
+             Status *status)
+{
+  int64_t n = latent_size (d);
+  int n_texts = scale > 1 ? d->text->n_texts : 1;
+  fill_inputs (d, x, timestep);
+  for (int i = 0; i < n_texts; i++)
+    if (!ask (d, i, x, sigma, d->answer + i * n, status))
+      return false;
+  if (n_texts == 1)
+    memcpy (x0, d->answer, (size_t) n * sizeof *x0);
+  else
+    {
+      guidance_cfg (x0, d->answer, d->answer + n, scale, n);
+      guidance_rescale (x0, d->answer, x, sigma, PREDICTION_FLOW, d->base.job->guidance_rescale, 1,
+                        n);
+    }
+  put_first (d, x0);
+  return true;
+}
+
+bool
+wan_denoise (PipelineDenoiser *denoiser,
+             const float *x,
+             double sigma,
+             double timestep,
+             float *x0,
+             Status *status)
+{
+  WanDenoiser *d = (WanDenoiser *) denoiser;
+  const PipelineJob *job = d->base.job;
+  int64_t n = latent_size (d);
+  bool has_two = wan_networks (d->base.pipeline)->experts[1] != NULL;
+  int expert = has_two && timestep < job->boundary * TIMES ? 1 : 0;
+  double scale = expert == 1 ? job->guidance_scale_2 : job->guidance_scale;
+  if (expert != d->expert && !measure (d, expert, status))
+    return false;
+  for (int64_t p = 0; p < d->base.n_pictures; p++)
+    if (!denoise_one (d, x + p * n, sigma, timestep, scale, x0 + p * n, status))
+      return false;
+  return true;
+}

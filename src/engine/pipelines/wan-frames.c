@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * wan-frames.c - pictures to the latents that Wan is shown, and its latents to frames.
+ */
+#include <string.h>
+
+#include "core/mem.h"
+#include "pipelines/digest.h"
+#include "pipelines/wan-private.h"
+
+static bool
+no_memory (Status *status)
+{
+  return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller or shorter clip.");
+}
+
+static ClipSize
+clip_size (LatentShape s)
+{
+  return (ClipSize){ s.t, s.h, s.w };
+}
+
+static ClipVae
+clip_vae (const Pipeline *pipeline, const PipelineJob *job)
+{
+  return (ClipVae){ .vae = wan_networks (pipeline)->vae,
+                    .config = &pipeline->checkpoint->config.wan_vae,
+                    .backend = pipeline->backend,
+                    .compute = job->compute,
+                    .tile_px = job->vae_tile,
+                    .cancel = job->cancel };
+}
+
+/* The job's tiles, or those that a clip of its size is given. */
+static bool
+choose_tiles (ClipVae *v, ClipSize size, ClipDirection direction, Status *status)
+{
+  if (v->tile_px <= 0)
+    v->tile_px = clip_vae_tile (v, size, direction, status);
+  return v->tile_px >= 0;
+}
+
+typedef struct
+{
+  const PipelineJob *job;
+  PipelinePhase phase;
+} Progress;
+
+static void
+on_progress (void *data, int done, int total)
+{
+  const Progress *p = data;
+  if (p->job->progress)
+    p->job->progress (p->job->data, p->phase, done, total);
+}
+
+/* ---- what the network is shown ---- */
+
+/* The job's pictures at both ends, mid-grey between. */
+typedef struct
+{
+  const PipelineJob *job;
+  int64_t n_frames;
+} KnownFrames;
+
+static bool
+known_frame (void *data, int64_t index, float *pixels, Status *status)
+{
+  const KnownFrames *k = data;
+  int64_t n = 3 * (int64_t) k->job->width * k->job->height;
+  const uint8_t *rgb = index == 0                 ? k->job->first_rgb
+                       : index == k->n_frames - 1 ? k->job->last_rgb
+                                                  : NULL;
+  for (int64_t i = 0; i < n; i++)
+    pixels[i] = rgb ? (float) rgb[i] / 127.5f - 1.0f : 0;
+  return true;
+}
+
+static uint64_t
+known_key (const PipelineJob *job, ClipSize size, int tile)
+{
+  size_t n = 3 * (size_t) job->width * (size_t) job->height;
+  uint64_t key = digest_int (digest_text (DIGEST_START, "wan-frames"), job->compute);
+  key = digest_int (digest_int (digest_int (key, job->width), job->height), size.t);
+  key = digest_int (digest_int (key, tile), job->first_rgb != NULL);
+  if (job->first_rgb)
+    key = digest_bytes (key, job->first_rgb, n);
+  return job->last_rgb ? digest_bytes (key, job->last_rgb, n) : key;
+}
+
+/* @latents: receives (channels, size.t, h, w) */
+static bool
+encode_known (
+    Pipeline *pipeline, const PipelineJob *job, ClipSize size, float *latents, Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  Progress progress = { job, PHASE_ENCODE };
+  KnownFrames known = { job, wan_vae_frames (size.t) };
+  v.progress = on_progress;
+  v.data = &progress;
+  if (!choose_tiles (&v, size, CLIP_ENCODE, status))
+    return false;
+  size_t n = (size_t) (v.config->latent_channels * size.t * size.h * size.w);
+  uint64_t key = known_key (job, size, v.tile_px);
+  if (encoding_cache_get (&pipeline->cache, key, latents, n))
+    return true;
+  if (!clip_vae_encode (&v, size, known_frame, &known, latents, status))
+    return false;
+  encoding_cache_put (&pipeline->cache, key, latents, n);
+  return true;
+}
+
+/* Four frames share a latent frame, the first has one for itself, which counts four times. */
+static void
+fill_mask (float *mask, const PipelineJob *job, LatentShape s)
+{
+  int64_t n = s.h * s.w;
+  memset (mask, 0, (size_t) (WAN_MASK_CHANNELS * s.t * n) * sizeof *mask);
+  for (int64_t k = 0; k < WAN_MASK_CHANNELS; k++)
+    for (int64_t i = 0; job->first_rgb && i < n; i++)
+      mask[k * s.t * n + i] = 1;
+  float *last = mask + ((WAN_MASK_CHANNELS - 1) * s.t + s.t - 1) * n;
+  for (int64_t i = 0; job->last_rgb && i < n; i++)
+    last[i] = 1;
+}
+
+bool
+wan_make_extra (Pipeline *pipeline,
+                const PipelineJob *job,
+                const Inpaint *inpaint,
+                float **extra,
+                Status *status)
+{
+  const ModelConfig *c = &pipeline->checkpoint->config;
+  LatentShape s = pipeline_latent_shape (pipeline, job);
+  ClipSize size = clip_size (s);
+  bool alone = wan_expands_times (c);
+  *extra = NULL;
+  if (!job->first_rgb && !job->last_rgb)
+    return true;
+  if (alone)
+    size.t = 1;
+  int64_t n_mask = alone ? 0 : WAN_MASK_CHANNELS * s.t * s.h * s.w;
+  int64_t n = s.channels * size.t * s.h * s.w;
+  *extra = mem_calloc ((size_t) (n_mask + n), sizeof **extra);
+  if (!*extra)
+    return no_memory (status);
+  if (!alone)
+    fill_mask (*extra, job, s);
+  return encode_known (pipeline, job, size, *extra + n_mask, status);
+}
+
+/* ---- frames ---- */
+
+typedef struct
+{
+  const FrameSink *sink;
+} Frames;
+
+static bool
+take_frame (void *data, int64_t index, const uint8_t *rgb, Status *status)
+{
+  const Frames *f = data;
+  return f->sink->take (f->sink->data, rgb, (int) index, 1, status);
+}
+
+bool
+wan_decode (Pipeline *pipeline,
+            const PipelineJob *job,
+            const float *latent,
+            int tile_px,
+            const FrameSink *sink,
+            Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  Progress progress = { job, PHASE_DECODE };
+  Frames frames = { sink };
+  ClipSize size = clip_size (pipeline_latent_shape (pipeline, job));
+  v.progress = on_progress;
+  v.data = &progress;
+  if (tile_px >= 0)
+    v.tile_px = tile_px;
+  else if (!choose_tiles (&v, size, CLIP_DECODE, status))
+    return false;
+  return clip_vae_decode (&v, size, latent, take_frame, &frames, status);
+}
+
+bool
+wan_plan_pixels (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  ClipSize size = clip_size (pipeline_latent_shape (pipeline, job)), known = size;
+  PhasePlan *decode = &plan->phases[PHASE_DECODE];
+  if (wan_expands_times (&pipeline->checkpoint->config))
+    known.t = 1;
+  if (!choose_tiles (&v, size, CLIP_DECODE, status) ||
+      !clip_vae_plan (&v, size, CLIP_DECODE, decode, status))
+    return false;
+  plan->vae_tile = v.tile_px;
+  decode->n_passes *= job->batch_size;
+  if (!job->first_rgb && !job->last_rgb)
+    return true;
+  v.tile_px = job->vae_tile;
+  return choose_tiles (&v, known, CLIP_ENCODE, status) &&
+         clip_vae_plan (&v, known, CLIP_ENCODE, &plan->phases[PHASE_ENCODE], status);
+}
