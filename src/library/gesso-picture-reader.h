@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 /* gesso_picture_read_header:
  * @path: a PNG, JPEG, WebP or GIF file or a clip; any thread
  *
- * Fills width, height, duration_ms, prompt, negative and model (empty texts where the picture has no recipe);
- * texts are valid UTF-8.
+ * Fills width, height, duration_ms, prompt, negative and model (empty texts where the picture has
+ * no recipe); texts are valid UTF-8.
  *
  * Returns: FALSE when it is no picture that can be shown
  */

@@ -16,7 +16,9 @@ enum
 
 static const char *const model_suffixes[] = { ".safetensors", ".sft", ".ckpt", ".pt",
                                               ".pth",         ".bin", ".gguf" };
-static const char *const picture_suffixes[] = { ".png", ".jpg", ".jpeg", ".webp", ".gclip", ".gif" };
+static const char *const picture_suffixes[] = {
+  ".png", ".jpg", ".jpeg", ".webp", ".gclip", ".gif"
+};
 static const char *const thumbnail_suffixes[] = { ".preview.png",  ".preview.jpg", ".preview.jpeg",
                                                   ".preview.webp", ".png",         ".jpg",
                                                   ".jpeg",         ".webp" };

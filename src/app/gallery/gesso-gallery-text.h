@@ -17,8 +17,8 @@ char *gesso_gallery_time_text (gint64 created_s, gint64 now_s);
 char *gesso_gallery_duration_text (int duration_ms);
 /* File name without its folder. */
 char *gesso_gallery_picture_name (GessoPicture *picture);
-/* What a screen reader says of a thumbnail: prompt or name, how long a clip is, date, and whether it
- * has a star. */
+/* What a screen reader says of a thumbnail: prompt or name, how long a clip is, date, and whether
+ * it has a star. */
 char *gesso_gallery_picture_label (GessoPicture *picture, gint64 now_s);
 /* At most @max_chars characters, with "…" where it was cut. */
 char *gesso_gallery_shorten (const char *text, glong max_chars);
