@@ -101,6 +101,16 @@ take_precision (const Recipe *recipe, const Backend *backend)
   return backend->fastest;
 }
 
+/* What the model was taught to keep away from, unless the recipe says something itself. */
+static void
+take_negative (Recipe *recipe, PipelineJob *job)
+{
+  Status ignored = { 0 }; /* without memory the picture goes without */
+  if (!recipe->negative_prompt && *job->negative_prompt)
+    recipe_set (recipe, "negative_prompt", job->negative_prompt, &ignored);
+  job->negative_prompt = recipe_str (recipe->negative_prompt);
+}
+
 static void
 take_text (Recipe *recipe, PipelineJob *job)
 {
@@ -116,7 +126,7 @@ take_text (Recipe *recipe, PipelineJob *job)
     [RECIPE_EMPTY_ENCODE] = SD_EMPTY_ENCODE,
   };
   job->prompt = recipe_str (recipe->prompt);
-  job->negative_prompt = recipe_str (recipe->negative_prompt);
+  take_negative (recipe, job);
   if (recipe->weighting == RECIPE_WEIGHTING_AUTO)
     recipe->weighting = is_flow (job) ? RECIPE_WEIGHTING_NONE : RECIPE_WEIGHTING_A1111;
   job->weighting = weightings[recipe->weighting];

@@ -401,12 +401,48 @@ check_plan (Pipeline *pipeline, const PipelineJob *job, Status *status)
                        plan.phases[PHASE_ENCODE].n_passes, n));
 }
 
+enum
+{
+  MAX_ADAPTERS = 4
+};
+
+/* [path, weight] each. */
+typedef struct
+{
+  PipelineAdapter items[MAX_ADAPTERS];
+  char paths[MAX_ADAPTERS][2304];
+} Adapters;
+
+static void
+take_adapters (const Golden *g, const Case *c, Adapters *a, PipelineJob *job)
+{
+  json_object *list = get (c, "adapters");
+  int n = list ? (int) json_object_array_length (list) : 0;
+  for (int i = 0; i < n && i < MAX_ADAPTERS; i++)
+    {
+      json_object *item = json_object_array_get_idx (list, (size_t) i);
+      const char *path = json_object_get_string (json_object_array_get_idx (item, 0));
+      double weight = json_object_get_double (json_object_array_get_idx (item, 1));
+      snprintf (a->paths[i], sizeof a->paths[i], "%s/%s", g->fixtures, path);
+      a->items[i] = (PipelineAdapter){ .path = a->paths[i], .weight = weight };
+    }
+  job->adapters = a->items;
+  job->n_adapters = n;
+}
+
+static void
+show_note (void *data, const char *sentence)
+{
+  printf ("# note: %s\n", sentence);
+}
+
 static void
 run_case (Golden *g, const Case *c)
 {
   Status status = { 0 };
   PipelineResult result = { 0 };
   Pictures pictures = { 0 };
+  Adapters adapters = { 0 };
   PipelineJob job;
   char prompt[4096];
   Pipeline *pipeline = open_model (g, c, &status);
@@ -416,6 +452,8 @@ run_case (Golden *g, const Case *c)
       make_job (g, c, pipeline_checkpoint (pipeline), &job);
       write_prompt (c, prompt, sizeof prompt);
       job.prompt = prompt;
+      take_adapters (g, c, &adapters, &job);
+      job.note = show_note;
       ok = read_pictures (g, c, &pictures, &status);
       job.init_rgb = pictures.init.rgb;
       job.mask = pictures.grey;

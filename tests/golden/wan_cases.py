@@ -103,6 +103,74 @@ def write_models():
     return modules
 
 
+# file: (naming, which experts it is for); the program reads the latter from the file's name
+LORAS = {
+    "native_high_noise": ("native", ("transformer",)),
+    "kohya": ("kohya", ("transformer", "transformer_2")),
+    "peft_LowNoise": ("peft", ("transformer_2",)),
+}
+RANK, ALPHA = 3, 1.5
+LOW_RANK = [
+    "blocks.0.attn1.to_q", "blocks.0.attn2.to_out.0", "blocks.1.ffn.net.0.proj", "blocks.1.ffn.net.2", "blocks.1.attn2.to_k",
+    "condition_embedder.text_embedder.linear_1",
+]
+DIFFS = [
+    "blocks.0.norm2.weight", "blocks.1.attn1.norm_q.weight", "blocks.0.attn1.to_q.bias", "proj_out.weight",
+    "condition_embedder.time_proj.bias",
+]
+
+
+def lora_key(naming, layer):
+    original = wan_models.original_name(layer + ".").removesuffix(".")
+    return {
+        "native": f"diffusion_model.{original}", "kohya": "lora_unet_" + original.replace(".", "_"),
+        "peft": f"transformer.{layer}",
+    }[naming]
+
+
+def write_lora(name, module):
+    """Returns: what it adds to the weights, by name, with weight 1; those that the program rounds to float16 apart"""
+    naming, _ = LORAS[name]
+    state, tensors, beside, merged = module.state_dict(), {}, {}, {}
+    down, up = ("lora_down", "lora_up") if naming == "kohya" else ("lora_A", "lora_B")
+    for layer in LOW_RANK:
+        n_out, n_in = state[layer + ".weight"].shape
+        a = (common.normal(f"{name}.{layer}.a", RANK, n_in) / n_in**0.5).half()
+        b = (0.5 * common.normal(f"{name}.{layer}.b", n_out, RANK)).half()
+        key, scale = lora_key(naming, layer), 1.0
+        tensors[f"{key}.{down}.weight"], tensors[f"{key}.{up}.weight"] = a, b
+        if naming != "peft":
+            tensors[f"{key}.alpha"], scale = torch.tensor(ALPHA).half(), ALPHA / RANK
+        beside[layer + ".weight"] = scale * b.float() @ a.float()
+    for full in DIFFS if naming == "native" else ():
+        layer, _, kind = full.rpartition(".")
+        value = (0.1 * common.normal(f"{name}.{full}", *state[full].shape)).half()
+        tensors[lora_key(naming, layer) + (".diff_b" if kind == "bias" else ".diff")] = value
+        merged[full] = value.float()
+    tiny_models.write_safetensors(f"wan-loras/{name}.safetensors", {k: v.contiguous() for k, v in tensors.items()})
+    return beside, merged
+
+
+def apply_loras(case, modules):
+    """Returns: the experts' own weights, to be put back"""
+    saved = {}
+    for part in experts(case["model"]) if case["adapters"] else ():
+        module = modules[f"{case['model']}/{part}"]
+        saved[module] = {k: v.clone() for k, v in module.state_dict().items()}
+        state = module.state_dict()
+        for path, weight in case["adapters"]:
+            name = path.rpartition("/")[2].removesuffix(".safetensors")
+            beside, merged = write_lora(name, module)
+            if part not in LORAS[name][1]:
+                continue
+            for k, v in beside.items():
+                state[k] += weight * v
+            for k, v in merged.items():
+                state[k] = (state[k] + weight * v).half().float()
+        module.load_state_dict(state)
+    return saved
+
+
 def make_scheduler(case):
     if case["sampler"] == "euler":
         return FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=case["shift"])
@@ -130,7 +198,7 @@ def make_pipeline(case, modules):
 
 
 def run_case(case, modules, store):
-    pipe = make_pipeline(case, modules)
+    pipe, own = make_pipeline(case, modules), apply_loras(case, modules)
     generators = [torch.Generator("cpu").manual_seed(s) for s in case["seeds"]]
     n = case["batch"]
     args = dict(
@@ -151,8 +219,8 @@ def run_case(case, modules, store):
     latent = pipe(**args).frames
     for module, attribute, value in saved:
         setattr(module, attribute, value)
-    if case["model"] == "wan-tiny-ti2v" and case["first"]:
-        assert torch.isfinite(latent).all()
+    for module, state in own.items():
+        module.load_state_dict(state)
     mean, std = (torch.tensor(VAE[k]).view(1, Z, 1, 1, 1) for k in ("latents_mean", "latents_std"))
     video = pipe.vae.decode(latent * std + mean).sample  # (n, 3, frames, h, w)
     case["latent_std"] = round(float(latent.std()), 3)
@@ -167,7 +235,7 @@ def make_case(name, model="wan-tiny", **changes):
         name="wan/" + name, model=model, base=model, prompt=PROMPT, negative=NEGATIVE, emphasis="none",
         seed=3000 + len(name), batch=1, width=48, height=32, frames=9, steps=5, cfg=3.0, cfg_2=2.0, shift=3.0,
         boundary=MODELS[model][2].get("boundary_ratio", 0), max_tokens=64, rescale=0.0, sampler="unipc", schedule="linspace",
-        prediction="flow", first=None, last=None,
+        prediction="flow", first=None, last=None, adapters=[],
     )
     case.update(changes)
     case["seeds"] = [case["seed"] + i for i in range(case["batch"])]
@@ -185,6 +253,7 @@ def cases():
     yield make_case("dpmpp-long", one, sampler="dpmpp_2m", steps=17, frames=5)
     yield make_case("unipc-long", one, steps=17, shift=8.0, frames=5)
     yield make_case("two-experts", shift=12.0, steps=8)
+    yield make_case("loras", shift=12.0, adapters=[[f"wan-loras/{k}.safetensors", w] for k, w in zip(LORAS, (1.0, 0.75, 0.5))])
     yield make_case("i2v", i2v, first="init-48x32.png", shift=5.0, steps=6)
     yield make_case("first-last", i2v, first="init-48x32.png", last="init-48x32.png", frames=13, shift=5.0)
     yield make_case("ti2v", ti2v, first="init-48x32.png", shift=5.0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * adapters.c - a pipeline's adapters: opened once, mounted for whichever run goes on.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "pipelines/digest.h"
 #include "pipelines/pipeline-private.h"
 #include "weights/adapter-stack.h"
+#include "weights/recognise.h"
 
 enum
 {
@@ -25,10 +27,12 @@ struct AdapterSet
   uint64_t key;    /* of paths, sizes and times: whether the files are still the same */
   uint64_t digest; /* of what is in them */
   AdapterFile **files;
-  AdapterFit *fits;
+  AdapterFit *fits; /* n_fits: of a file on each network that it is for */
+  int n_fits;
+  int *fit_of; /* n_fits: which file's */
   AdapterStack *stack;
   AdapterStrength *strengths; /* as set last; blocks points into @blocks */
-  double *blocks;             /* (n, ADAPTER_BLOCK_COUNT) */
+  double *blocks;             /* (n_fits, ADAPTER_BLOCK_COUNT) */
   bool was_set;
   uint64_t version; /* counts how often weights have moved */
 };
@@ -72,18 +76,32 @@ static void
 set_free (AdapterSet *set)
 {
   adapter_stack_free (set->stack);
-  for (int i = 0; i < set->n; i++)
-    {
-      if (set->fits)
-        adapter_fit_clear (&set->fits[i]);
-      if (set->files)
-        adapter_close (set->files[i]);
-    }
+  for (int i = 0; i < set->n_fits; i++)
+    adapter_fit_clear (&set->fits[i]);
+  for (int i = 0; set->files && i < set->n; i++)
+    adapter_close (set->files[i]);
   mem_free (set->fits);
+  mem_free (set->fit_of);
   mem_free (set->files);
   mem_free (set->strengths);
   mem_free (set->blocks);
   mem_free (set);
+}
+
+/* Which of two experts a file is for: as its own name says, else its folder's; else both. */
+static bool
+is_for (const char *path, int expert)
+{
+  char folder[PATH_MAX];
+  const char *slash = strrchr (path, '/');
+  WanExpert said = wan_expert_of (slash ? slash + 1 : path);
+  if (said == WAN_EXPERT_UNKNOWN && slash)
+    {
+      snprintf (folder, sizeof folder, "%.*s", (int) (slash - path), path);
+      slash = strrchr (folder, '/');
+      said = wan_expert_of (slash ? slash + 1 : folder);
+    }
+  return said == WAN_EXPERT_UNKNOWN || (said == WAN_EXPERT_LOW) == (expert == 1);
 }
 
 static bool
@@ -91,9 +109,17 @@ open_one (Pipeline *pipeline, AdapterSet *set, int i, const char *path, Status *
 {
   const Checkpoint *model = pipeline->checkpoint;
   set->files[i] = adapter_open (path, status);
-  if (!set->files[i] || !adapter_fit_init (&set->fits[i], set->files[i], model->weights,
-                                           pipeline->adapter_map, &model->config, status))
+  if (!set->files[i])
     return false;
+  for (int e = 0; e < PIPELINE_EXPERTS; e++)
+    {
+      if (!pipeline->adapter_maps[e] || (pipeline->adapter_maps[1] && !is_for (path, e)))
+        continue;
+      set->fit_of[set->n_fits] = i;
+      if (!adapter_fit_init (&set->fits[set->n_fits++], set->files[i], model->weights,
+                             pipeline->adapter_maps[e], &model->config, status))
+        return false;
+    }
   set->digest = file_digest (set->digest, set->files[i]);
   return true;
 }
@@ -101,21 +127,21 @@ open_one (Pipeline *pipeline, AdapterSet *set, int i, const char *path, Status *
 static bool
 open_all (Pipeline *pipeline, AdapterSet *set, const PipelineJob *job, Status *status)
 {
-  size_t n = (size_t) set->n;
-  const AdapterFit **fits = mem_calloc (n, sizeof *fits);
+  size_t n = (size_t) set->n, n_fits = PIPELINE_EXPERTS * n;
+  const AdapterFit **fits = mem_calloc (n_fits, sizeof *fits);
   set->files = mem_calloc (n, sizeof *set->files);
-  set->fits = mem_calloc (n, sizeof *set->fits);
-  set->strengths = mem_calloc (n, sizeof *set->strengths);
-  set->blocks = mem_calloc (n * ADAPTER_BLOCK_COUNT, sizeof *set->blocks);
-  bool ok = (fits && set->files && set->fits && set->strengths && set->blocks) ||
+  set->fits = mem_calloc (n_fits, sizeof *set->fits);
+  set->fit_of = mem_calloc (n_fits, sizeof *set->fit_of);
+  set->strengths = mem_calloc (n_fits, sizeof *set->strengths);
+  set->blocks = mem_calloc (n_fits * ADAPTER_BLOCK_COUNT, sizeof *set->blocks);
+  bool ok = (fits && set->files && set->fits && set->fit_of && set->strengths && set->blocks) ||
             status_fail (status, STATUS_NO_MEMORY, "Out of memory: use fewer adapters.");
   for (int i = 0; ok && i < set->n; i++)
-    {
-      fits[i] = &set->fits[i];
-      ok = open_one (pipeline, set, i, job->adapters[i].path, status);
-    }
+    ok = open_one (pipeline, set, i, job->adapters[i].path, status);
+  for (int i = 0; ok && i < set->n_fits; i++)
+    fits[i] = &set->fits[i];
   if (ok)
-    set->stack = adapter_stack_new (fits, set->n, pipeline->header_only, status);
+    set->stack = adapter_stack_new (fits, set->n_fits, pipeline->header_only, status);
   if (set->stack)
     adapter_stack_set_threads (set->stack, pipeline->backend->n_threads);
   mem_free (fits);
@@ -123,12 +149,15 @@ open_all (Pipeline *pipeline, AdapterSet *set, const PipelineJob *job, Status *s
 }
 
 static bool
-make_map (Pipeline *pipeline, Status *status)
+make_maps (Pipeline *pipeline, Status *status)
 {
-  if (!pipeline->adapter_map)
-    pipeline->adapter_map =
-        adapter_map_new (pipeline->checkpoint->weights, &pipeline->checkpoint->config, status);
-  return pipeline->adapter_map != NULL;
+  const Checkpoint *c = pipeline->checkpoint;
+  AdapterMap **maps = pipeline->adapter_maps;
+  if (!maps[0])
+    maps[0] = adapter_map_new (c->weights, &c->config, status);
+  if (maps[0] && !maps[1] && c->config.has_expert)
+    maps[1] = adapter_map_new_expert (c->weights, &c->config, status);
+  return maps[0] && (maps[1] || !c->config.has_expert);
 }
 
 AdapterSet *
@@ -141,7 +170,7 @@ adapter_set_get (Pipeline *pipeline, const PipelineJob *job, Status *status)
       set->n_users++;
       return set;
     }
-  if (!make_map (pipeline, status))
+  if (!make_maps (pipeline, status))
     return NULL;
   adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, status); /* fits are made on the model's own */
   set = mem_calloc (1, sizeof *set);
@@ -215,10 +244,10 @@ set_strengths (Pipeline *pipeline,
                Status *status)
 {
   bool moved = !set->was_set;
-  for (int i = 0; i < set->n; i++)
+  for (int i = 0; i < set->n_fits; i++)
     {
-      AdapterStrength s =
-          strength_of (&a[i], step, n_steps, set->blocks + (size_t) i * ADAPTER_BLOCK_COUNT);
+      AdapterStrength s = strength_of (&a[set->fit_of[i]], step, n_steps,
+                                       set->blocks + (size_t) i * ADAPTER_BLOCK_COUNT);
       moved |= !is_same (&s, &set->strengths[i]);
       set->strengths[i] = s;
     }
@@ -236,7 +265,7 @@ text_digest (const AdapterSet *set)
   uint64_t d = digest_int (DIGEST_START, (int64_t) set->digest);
   if (!adapter_stack_touches_text (set->stack))
     return 0;
-  for (int i = 0; i < set->n; i++)
+  for (int i = 0; i < set->n_fits; i++)
     {
       const AdapterStrength *s = &set->strengths[i];
       d = digest_real (d, s->blocks ? s->text * s->blocks[ADAPTER_BLOCK_BASE] : s->text);
@@ -301,8 +330,9 @@ report_one (const AdapterFit *fit, const PipelineJob *job)
 void
 adapter_set_report (const AdapterSet *set, const PipelineJob *job)
 {
-  for (int i = 0; job->note && i < set->n; i++)
-    if (set->fits[i].n_unmatched)
+  /* on both of two experts the same layers are missing */
+  for (int i = 0; job->note && i < set->n_fits; i++)
+    if (set->fits[i].n_unmatched && (i == 0 || set->fit_of[i] != set->fit_of[i - 1]))
       report_one (&set->fits[i], job);
 }
 

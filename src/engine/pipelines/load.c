@@ -137,7 +137,8 @@ pipeline_free (Pipeline *pipeline)
   backend_forget (pipeline->backend);
   adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, &(Status){ 0 });
   adapter_set_release (pipeline->last_set);
-  adapter_map_free (pipeline->adapter_map);
+  for (int i = 0; i < PIPELINE_EXPERTS; i++)
+    adapter_map_free (pipeline->adapter_maps[i]);
   encoding_cache_clear (&pipeline->cache);
   arena_clear (&pipeline->arena);
   checkpoint_free (pipeline->checkpoint);

@@ -234,13 +234,18 @@ uint64_t adapters_digest (uint64_t digest,
                           int n_adapters);
 int64_t adapter_set_bytes (const AdapterSet *set);
 
+enum
+{
+  PIPELINE_EXPERTS = 2 /* networks that take turns: Wan's; the others have one */
+};
+
 struct Pipeline
 {
   bool header_only;
-  AdapterMap *adapter_map; /* NULL until there are adapters */
-  AdapterSet *last_set;    /* of the last job with adapters */
-  AdapterSet *mounted;     /* NULL: the weights are the model's own */
-  uint64_t text_digest;    /* of what adapters do to text encodings now; 0: nothing */
+  AdapterMap *adapter_maps[PIPELINE_EXPERTS]; /* NULL until there are adapters, or no such expert */
+  AdapterSet *last_set;                       /* of the last job with adapters */
+  AdapterSet *mounted;                        /* NULL: the weights are the model's own */
+  uint64_t text_digest; /* of what adapters do to text encodings now; 0: nothing */
   const PipelineFamily *family;
   Backend *backend; /* borrowed */
   Checkpoint *checkpoint;

@@ -154,6 +154,7 @@ base_of (Family family)
     case FAMILY_FLUX:
       return BASE_FLUX;
     case FAMILY_WAN:
+      return BASE_WAN;
     case FAMILY_UNKNOWN:
       break;
     }

@@ -24,6 +24,7 @@ struct AdapterMap
   size_t n_places, capacity;
   int n_collisions;
   Family family;
+  bool expert; /* the network is Wan's low-noise transformer */
 };
 
 /* adapter_map_add:
@@ -61,6 +62,11 @@ bool adapter_map_flux (AdapterMap *map,
                        const char *layer,
                        const char *name,
                        Status *status);
+bool adapter_map_wan (AdapterMap *map,
+                      const ModelConfig *config,
+                      const char *layer,
+                      const char *name,
+                      Status *status);
 bool adapter_map_t5 (AdapterMap *map,
                      const ModelConfig *config,
                      const char *layer,

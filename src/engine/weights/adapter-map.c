@@ -23,6 +23,7 @@ typedef struct
 #define SD15 (1u << FAMILY_SD15)
 #define SDXL (1u << FAMILY_SDXL)
 #define FLUX (1u << FAMILY_FLUX)
+#define WAN (1u << FAMILY_WAN)
 
 /* Every row that fits is tried, in order. */
 static const PrefixRow prefixes[] = {
@@ -59,6 +60,7 @@ static const PrefixRow prefixes[] = {
   { "text_encoders_t5xxl_transformer_", PART_T5, FLUX },
   { "t5xxl_transformer_", PART_T5, FLUX },
   { "t5_", PART_T5, FLUX },
+  { "text_encoders_umt5xxl_transformer_", PART_T5, WAN },
   { "text_encoder_2_", PART_T5, FLUX },
   { "base_model_model_", PART_CLIP_L, SD15 },
   { "", PART_CLIP_L, SD15 },
@@ -117,7 +119,8 @@ layer_of (char *out, size_t size, const char *weight)
 static bool
 add_layer (AdapterMap *map, const ModelConfig *config, const char *layer, Status *status)
 {
-  static const struct
+  const bool wan = map->family == FAMILY_WAN;
+  const struct
   {
     const char *prefix;
     AdapterMapPart add;
@@ -125,7 +128,7 @@ add_layer (AdapterMap *map, const ModelConfig *config, const char *layer, Status
     { "unet.", adapter_map_unet },
     { "text_encoder.", adapter_map_clip_l },
     { "text_encoder_2.", adapter_map_clip_g },
-    { "transformer.", adapter_map_flux },
+    { map->expert ? "expert." : "transformer.", wan ? adapter_map_wan : adapter_map_flux },
     { "t5.", adapter_map_t5 },
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -137,8 +140,8 @@ add_layer (AdapterMap *map, const ModelConfig *config, const char *layer, Status
   return true; /* VAE and previews: nobody adapts them */
 }
 
-AdapterMap *
-adapter_map_new (const WeightSet *set, const ModelConfig *config, Status *status)
+static AdapterMap *
+map_new (const WeightSet *set, const ModelConfig *config, bool expert, Status *status)
 {
   AdapterMap *map = mem_calloc (1, sizeof *map);
   if (!map)
@@ -147,6 +150,7 @@ adapter_map_new (const WeightSet *set, const ModelConfig *config, Status *status
       return NULL;
     }
   map->family = config->family;
+  map->expert = expert;
   char layer[ADAPTER_KEY_SIZE];
   for (int i = 0; i < weights_count (set); i++)
     {
@@ -160,6 +164,18 @@ adapter_map_new (const WeightSet *set, const ModelConfig *config, Status *status
         }
     }
   return map;
+}
+
+AdapterMap *
+adapter_map_new (const WeightSet *set, const ModelConfig *config, Status *status)
+{
+  return map_new (set, config, false, status);
+}
+
+AdapterMap *
+adapter_map_new_expert (const WeightSet *set, const ModelConfig *config, Status *status)
+{
+  return map_new (set, config, true, status);
 }
 
 void

@@ -49,6 +49,9 @@ typedef struct AdapterMap AdapterMap;
 
 /* Names and shapes of @set and @config are read, no data.  Fails: NO_MEMORY */
 AdapterMap *adapter_map_new (const WeightSet *set, const ModelConfig *config, Status *status);
+/* The same with Wan's low-noise expert as the network. */
+AdapterMap *
+adapter_map_new_expert (const WeightSet *set, const ModelConfig *config, Status *status);
 void adapter_map_free (AdapterMap *map);
 
 /* @layer: as an adapter file calls it.  Returns: NULL when the model has no such layer */
