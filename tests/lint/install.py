@@ -19,7 +19,8 @@ APP_PATH = "/" + APP_ID.replace(".", "/")
 PATIENCE_S = 60
 FILES = [
     "bin/gesso", "bin/gesso-cli", "bin/gesso-worker",
-    "share/gesso/models/gesso-mini/model_index.json", "share/gesso/tokenizers/clip/merges.txt",
+    "share/gesso/models/gesso-mini/model_index.json",
+    "share/gesso/models/gesso-mini-video/model_index.json", "share/gesso/tokenizers/clip/merges.txt",
     f"share/applications/{APP_ID}.desktop", f"share/metainfo/{APP_ID}.metainfo.xml",
     f"share/dbus-1/services/{APP_ID}.service", f"share/mime/packages/{APP_ID}.xml",
     f"share/glib-2.0/schemas/{APP_ID}.gschema.xml", f"share/icons/hicolor/scalable/apps/{APP_ID}.svg",
