@@ -51,13 +51,9 @@ worker_state_cb (GessoBanner *self)
   switch (gesso_session_get_worker_state (self->session))
     {
     case GESSO_WORKER_STOPPED:
-      {
-        g_autofree char *text =
-            g_strdup_printf (_ ("The engine stopped three times in a row. The queue waits. %s"),
-                             self->died ? self->died : "");
-        gesso_banner_show (self, text, _ ("_Restart"), "win.restart-worker");
-        return;
-      }
+      gesso_banner_show (self, self->died ? self->died : _ ("The engine is stopped."),
+                         _ ("_Restart"), "win.restart-worker");
+      return;
     case GESSO_WORKER_WAITING:
       gesso_banner_show (
           self, _ ("The engine stopped and is being restarted. Jobs go on where they were."), NULL,

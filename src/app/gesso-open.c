@@ -94,7 +94,7 @@ add_folders (GessoWindow *window, const GPtrArray *folders)
 static gboolean
 is_model (const char *path)
 {
-  static const char *const endings[] = { ".safetensors", ".ckpt", ".pt", ".pth" };
+  static const char *const endings[] = { ".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth" };
   g_autofree char *folded = g_ascii_strdown (path, -1);
   for (gsize i = 0; i < G_N_ELEMENTS (endings); i++)
     if (g_str_has_suffix (folded, endings[i]))

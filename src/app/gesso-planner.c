@@ -195,7 +195,9 @@ plan_cb (gpointer user_data)
     return G_SOURCE_REMOVE;
   if (gesso_session_get_worker_state (self->session) != GESSO_WORKER_READY)
     {
-      set_result (self, _ ("The engine is starting…"), NULL, FALSE);
+      gboolean stopped = gesso_session_get_worker_state (self->session) == GESSO_WORKER_STOPPED;
+      set_result (self, stopped ? _ ("The engine is stopped.") : _ ("The engine is starting…"),
+                  NULL, FALSE);
       return G_SOURCE_REMOVE;
     }
   g_autofree char *json = gesso_form_to_json (form);

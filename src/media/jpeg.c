@@ -51,7 +51,8 @@ error_cb (j_common_ptr info)
   r->errors.format_message (info, message);
   status_fail (r->status,
                info->err->msg_code == JERR_OUT_OF_MEMORY ? STATUS_NO_MEMORY : STATUS_FORMAT,
-               "Cannot read \"%.200s\": the JPEG is damaged (%.100s).", r->source->name, message);
+               "Cannot read \"%.200s\": the JPEG is damaged (%.100s). Get the file again.",
+               r->source->name, message);
   longjmp (r->jump, 1);
 }
 
@@ -69,7 +70,8 @@ progress_cb (j_common_ptr info)
   JpegReader *r = (JpegReader *) info->err;
   if (r->jpeg.input_scan_number > SCANS_MAX)
     {
-      status_fail (r->status, STATUS_FORMAT, "Cannot read \"%.200s\": the JPEG is damaged.",
+      status_fail (r->status, STATUS_FORMAT,
+                   "Cannot read \"%.200s\": the JPEG is damaged. Get the file again.",
                    r->source->name);
       longjmp (r->jump, 1);
     }

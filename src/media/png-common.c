@@ -43,7 +43,10 @@ png_state_failed (PngState *state)
   if (state->no_memory)
     return status_fail (state->status, STATUS_NO_MEMORY,
                         "Out of memory: close other programs and retry.");
+  if (state->writes)
+    return status_fail (state->status, STATUS_FORMAT, "Cannot write \"%.300s\": %s.", state->name,
+                        state->message);
   return status_fail (state->status, STATUS_FORMAT,
-                      "Cannot %s \"%.300s\": the PNG is damaged (%s).", status_text (state->verb),
+                      "Cannot read \"%.300s\": the PNG is damaged (%s). Get the file again.",
                       state->name, state->message);
 }

@@ -17,7 +17,8 @@ typedef struct
   png_structp png;
   png_infop info;
   Status *status;
-  const char *name, *verb; /* "Cannot <verb> <name>: ..." */
+  const char *name; /* for messages */
+  bool writes;
   char message[PNG_MESSAGE_SIZE];
   bool no_memory;
 } PngState;

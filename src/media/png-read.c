@@ -120,7 +120,7 @@ decode (PngReader *r)
 bool
 png_decode (Image *image, const MediaSource *source, bool opacity, Status *status)
 {
-  PngReader r = { .state = { .status = status, .name = source->name, .verb = "read" },
+  PngReader r = { .state = { .status = status, .name = source->name },
                   .source = source };
   PngState *s = &r.state;
   s->png = png_create_read_struct_2 (PNG_LIBPNG_VER_STRING, s, png_error_cb, png_warning_cb, s,

@@ -195,7 +195,7 @@ png_write_file (const char *path, const Image *image, const PngOptions *options,
   options = options ? options : &none;
   if (!check_size (image, status))
     return false;
-  PngWriter w = { .state = { .status = status, .name = path, .verb = "write" } };
+  PngWriter w = { .state = { .status = status, .name = path, .writes = true } };
   bool ok = prepare_texts (&w, options) && start (&w) && atomic_file_open (&w.file, path, status) &&
             encode (&w, image, options) && atomic_file_commit (&w.file, options->overwrite, status);
   finish (&w);
@@ -208,7 +208,7 @@ png_write_memory (
 {
   if (!check_size (image, status))
     return false;
-  PngWriter w = { .state = { .status = status, .name = "a picture", .verb = "write" } };
+  PngWriter w = { .state = { .status = status, .name = "a picture", .writes = true } };
   bool ok = prepare_texts (&w, options) && start (&w) && encode (&w, image, options);
   if (ok)
     {

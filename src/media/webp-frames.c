@@ -40,7 +40,8 @@ static bool
 damaged (const WebpFrames *w, Status *status)
 {
   return status_fail (status, STATUS_FORMAT,
-                      "Cannot read \"%.300s\": the WebP is damaged or cut off.", w->path);
+                      "Cannot read \"%.300s\": the WebP is damaged or cut off. Get the file again.",
+                      w->path);
 }
 
 static void

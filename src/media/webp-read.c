@@ -26,7 +26,8 @@ static bool
 damaged (const WebpReader *r)
 {
   return status_fail (r->status, STATUS_FORMAT,
-                      "Cannot read \"%.300s\": the WebP is damaged or cut off.", r->source->name);
+                      "Cannot read \"%.300s\": the WebP is damaged or cut off. Get the file again.",
+                      r->source->name);
 }
 
 static bool

@@ -25,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "session"))
 import nothing_lost as session  # noqa: E402
 
 LIVE = "('waiting', 'running', 'parked')"
+WORKER_PATIENCE_S = 20
 
 
 class WindowQueue(session.Queue):
@@ -108,6 +109,14 @@ class WindowQueue(session.Queue):
         assert self.window.poll() is None, f"the window ended by itself with {self.window.returncode}"
 
 
+def wait_for_worker(queue):
+    """Not for ever: after three deaths in a row the queue waits for its user."""
+    end = time.monotonic() + WORKER_PATIENCE_S
+    while not queue.worker_pid() and not queue.ran_out() and time.monotonic() < end:
+        queue.check_alive()
+        time.sleep(0.05)
+
+
 def torment(queue, rng, counts, n):
     """Kills until @n were made or the queue has run out.  A window needs a second until it has a worker: without
     waiting for that nearly all kills would strike windows that have done nothing yet."""
@@ -116,7 +125,7 @@ def torment(queue, rng, counts, n):
         if not alive:
             queue.begin()
         if rng.random() < 0.9:
-            wait("a worker", lambda: queue.worker_pid() or queue.ran_out(), session.LONGEST_S)
+            wait_for_worker(queue)
         if rng.random() < 0.6:
             session.wait_for_write(queue, 1)
             time.sleep(rng.random() ** 2 * 0.02)  # the moment is what is tested, not the time

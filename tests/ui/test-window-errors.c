@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-window-errors.c - what goes wrong is said where one looks, with what to do about it.
+ *
+ * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-errors build/tests/session/fake-worker, with
+ * GESSO_DATA and GESSO_TEST_WORKER set.
+ */
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/gesso-open.h"
+#include "window-fixture.h"
+
+static const char *fake_worker;
+
+/* A worker without an engine, which fails when its prompt tells it to. */
+static void
+setup_fake (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *real = g_strdup (g_getenv ("GESSO_TEST_WORKER"));
+  g_setenv ("GESSO_TEST_WORKER", fake_worker, TRUE);
+  setup (f, NULL);
+  g_setenv ("GESSO_TEST_WORKER", real, TRUE);
+}
+
+static GtkWidget *
+find_label (GtkWidget *widget, const char *part)
+{
+  if (GTK_IS_LABEL (widget) && gtk_widget_get_mapped (widget) &&
+      strstr (gtk_label_get_label (GTK_LABEL (widget)), part))
+    return widget;
+  GtkWidget *found = NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_label (child, part);
+  return found;
+}
+
+/* Whether the window shows @part anywhere. */
+static gboolean
+is_shown (Fixture *f, const char *part)
+{
+  return find_label (GTK_WIDGET (f->window), part) != NULL;
+}
+
+static gboolean
+has_failed (Fixture *f)
+{
+  return n_jobs (f) == 1 && gesso_job_get_state (job_at (f, 0)) == GESSO_JOB_FAILED;
+}
+
+static gboolean
+failure_is_on_the_queue_and_said (Fixture *f)
+{
+  GtkWidget *said = find_button_anywhere ("Queue");
+  return said && is_shown (f, "It was told to fail.");
+}
+
+static gboolean
+is_in_the_queue_pane (Fixture *f)
+{
+  GtkWidget *label = find_label (GTK_WIDGET (f->window), "It was told to fail.");
+  return label && gtk_widget_get_ancestor (label, GTK_TYPE_LIST_VIEW);
+}
+
+static void
+test_out_of_memory (Fixture *f, gconstpointer unused)
+{
+  const char *recipes[] = { "{\"version\": 1, \"model\": \"m\", \"prompt\": \"fail:no-memory\", "
+                            "\"seed\": 3, \"width\": 64, \"height\": 64}",
+                            NULL };
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, NULL, NULL);
+  WAIT (f, has_failed);
+  WAIT (f, failure_is_on_the_queue_and_said);
+  act (f, "win.show-queue");
+  WAIT (f, is_in_the_queue_pane);
+  act_on (f, "win.job-retry", job_at (f, 0));
+  WAIT (f, has_failed);
+}
+
+static GPid
+worker_pid (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (f->dir, "data", "worker.pid", NULL);
+  g_autofree char *text = NULL;
+  return g_file_get_contents (path, &text, NULL, NULL) ? (GPid) g_ascii_strtoll (text, NULL, 10)
+                                                       : 0;
+}
+
+static gboolean
+worker_is (Fixture *f, GessoWorkerState state)
+{
+  return gesso_session_get_worker_state (f->session) == state;
+}
+
+static gboolean
+engine_is_ready (Fixture *f)
+{
+  return worker_is (f, GESSO_WORKER_READY);
+}
+
+static gboolean
+engine_has_ended (Fixture *f)
+{
+  return worker_is (f, GESSO_WORKER_WAITING) || worker_is (f, GESSO_WORKER_STOPPED);
+}
+
+static const char *
+banner (Fixture *f)
+{
+  return gesso_banner_get_text (gesso_window_get_banner (f->window));
+}
+
+static gboolean
+nothing_is_on_the_banner (Fixture *f)
+{
+  return !banner (f);
+}
+
+static void
+kill_worker (Fixture *f)
+{
+  WAIT (f, engine_is_ready);
+  g_assert_cmpint (worker_pid (f), >, 0);
+  g_assert_cmpint (kill (worker_pid (f), SIGKILL), ==, 0);
+  WAIT (f, engine_has_ended);
+}
+
+static gboolean
+stop_is_said_above_generate (Fixture *f)
+{
+  return is_shown (f, "The engine is stopped.");
+}
+
+/* It said everything twice. */
+static void
+test_worker_that_keeps_dying (Fixture *f, gconstpointer unused)
+{
+  kill_worker (f);
+  g_assert_nonnull (strstr (banner (f), "is being restarted"));
+  WAIT (f, engine_is_ready);
+  WAIT (f, nothing_is_on_the_banner);
+  kill_worker (f);
+  kill_worker (f);
+  g_assert_true (worker_is (f, GESSO_WORKER_STOPPED));
+  const char *first = strstr (banner (f), "in a row");
+  g_assert_nonnull (first);
+  g_assert_null (strstr (first + 1, "in a row"));
+  g_assert_nonnull (strstr (banner (f), "start the engine again"));
+  WAIT (f, stop_is_said_above_generate);
+  g_signal_emit_by_name (find_button_anywhere ("_Restart"), "clicked");
+  WAIT (f, engine_is_ready);
+  WAIT (f, nothing_is_on_the_banner);
+  WAIT (f, planned);
+}
+
+static const char *
+problem (Fixture *f)
+{
+  const char *text = gesso_planner_get_problem (gesso_create_page_get_planner (f->page));
+  return text ? text : "";
+}
+
+static gboolean
+misses_text_encoder (Fixture *f)
+{
+  return strstr (problem (f), "no text encoder") && is_shown (f, "no text encoder");
+}
+
+/* The shipped model with links to all of its parts but one. */
+static char *
+make_model_without_encoder (const char *dir)
+{
+  static const char *const parts[] = { "model_index.json", "scheduler", "tokenizer",
+                                       "tokenizer_2",      "unet",      "vae" };
+  char *folder = g_build_filename (dir, "half", NULL);
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *from =
+          g_build_filename (g_getenv ("GESSO_DATA"), "models", "gesso-mini", parts[i], NULL);
+      g_autofree char *to = g_build_filename (folder, parts[i], NULL);
+      g_assert_cmpint (symlink (from, to), ==, 0);
+    }
+  return folder;
+}
+
+static void
+test_missing_text_encoder (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *folder = make_model_without_encoder (f->dir);
+  gesso_form_set_text (f->form, "model", folder, NULL);
+  WAIT (f, misses_text_encoder);
+  g_assert_nonnull (strstr (problem (f), "choose"));
+  g_assert_false (can_generate (f));
+}
+
+static void
+open_file (Fixture *f, const char *path)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  GSList list = { file, NULL };
+  gesso_open_files (f->window, &list);
+}
+
+static char *
+write_part (Fixture *f, const char *of, gsize n_bytes, const char *name)
+{
+  g_autofree char *from = g_build_filename (g_getenv ("GESSO_DATA"), of, NULL);
+  g_autofree char *bytes = NULL;
+  char *path = g_build_filename (f->dir, name, NULL);
+  gsize n;
+  g_assert_true (g_file_get_contents (from, &bytes, &n, NULL));
+  g_assert_cmpuint (n, >, n_bytes);
+  g_assert_true (g_file_set_contents (path, bytes, (gssize) n_bytes, NULL));
+  return path;
+}
+
+static gboolean
+damaged_picture_is_said (Fixture *f)
+{
+  return is_shown (f, "the PNG is damaged") && is_shown (f, "Get the file again.");
+}
+
+static void
+test_damaged_picture (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = write_part (f, "screenshots/gallery.png", 5000, "cut.png");
+  open_file (f, path);
+  WAIT (f, damaged_picture_is_said);
+  g_assert_false (gesso_document_has_picture (gesso_create_page_get_document (f->page)));
+}
+
+static gboolean
+damaged_model_is_said (Fixture *f)
+{
+  return strstr (problem (f), "cut short") && is_shown (f, "Download it again.");
+}
+
+static void
+test_damaged_model (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = write_part (
+      f, "models/gesso-mini/unet/diffusion_pytorch_model.safetensors", 100000, "cut.safetensors");
+  open_file (f, path);
+  WAIT (f, damaged_model_is_said);
+  g_assert_false (can_generate (f));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  gtk_init ();
+  g_assert_cmpint (argc, >, 1);
+  fake_worker = argv[1];
+  g_test_add ("/ui/errors/out-of-memory", Fixture, NULL, setup_fake, test_out_of_memory, teardown);
+  ADD ("errors/worker-that-keeps-dying", test_worker_that_keeps_dying);
+  ADD ("errors/missing-text-encoder", test_missing_text_encoder);
+  ADD ("errors/damaged-picture", test_damaged_picture);
+  ADD ("errors/damaged-model", test_damaged_model);
+  return g_test_run ();
+}
