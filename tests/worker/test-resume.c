@@ -83,6 +83,7 @@ resume (Fixture *f, guint n_notes)
 
 /* ---- parking ---- */
 
+/* The worker has to wait for its pictures: however late it hears of it, it has not finished. */
 static void
 park_at_two_cb (TestClient *c, const char *phase, int done)
 {
@@ -95,6 +96,7 @@ test_parked (Fixture *f, gconstpointer data)
 {
   g_autoptr (TestClient) c = test_client_new (f->backend, env);
   c->on_step = park_at_two_cb;
+  c->hold_pictures = TRUE;
   test_client_run_to_end (c, "a", RECIPE ("7"), f->journal);
   g_assert_cmpstr (c->end, ==, "parked");
   g_assert_cmpint (c->parked_step, >=, 2);
@@ -109,9 +111,11 @@ test_parked_for_another (Fixture *f, gconstpointer data)
 {
   g_autoptr (TestClient) c = test_client_new (f->backend, env);
   c->on_step = park_at_two_cb;
+  c->hold_pictures = TRUE;
   test_client_run_to_end (c, "a", RECIPE ("7"), f->journal);
   g_assert_cmpstr (c->end, ==, "parked");
   c->on_step = NULL;
+  c->hold_pictures = FALSE;
   test_client_run_to_end (c, "small", RECIPE ("99"), "");
   g_assert_cmpstr (c->end, ==, "finished");
   test_client_run_to_end (c, "a", RECIPE ("7"), f->journal);
@@ -131,6 +135,7 @@ test_terminated (Fixture *f, gconstpointer data)
 {
   g_autoptr (TestClient) c = test_client_new (f->backend, env);
   c->on_step = terminate_cb;
+  c->hold_pictures = TRUE;
   test_client_run_to_end (c, "a", RECIPE ("7"), f->journal);
   g_assert_cmpstr (c->end, ==, "parked");
   test_client_wait (c, &c->gone);
@@ -150,6 +155,7 @@ test_client_gone (Fixture *f, gconstpointer data)
 {
   g_autoptr (TestClient) c = test_client_new (f->backend, env);
   c->on_step = hang_up_cb;
+  c->hold_pictures = TRUE;
   test_client_run_to_end (c, "a", RECIPE ("7"), f->journal);
   test_client_wait (c, &c->gone);
   g_assert_cmpint (test_client_wait_exit (c), ==, 0);
