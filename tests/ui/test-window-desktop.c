@@ -25,11 +25,14 @@ is_the_desktops (GtkWidget *widget)
   return gtk_widget_get_ancestor (widget, GTK_TYPE_WINDOW_CONTROLS) != NULL;
 }
 
-/* A number's plus and minus are its Up and Down keys, and what is in a list has the arrows. */
+/* A number's plus and minus are its Up and Down keys, and what is in a list has the arrows; so have
+ * the pages' buttons of a newer libadwaita (1.7, not 1.2). */
 static gboolean
 has_other_keys (GtkWidget *widget)
 {
   return gtk_widget_get_ancestor (widget, GTK_TYPE_LIST_VIEW) ||
+         (adw_get_minor_version () >= 7 &&
+          gtk_widget_get_ancestor (widget, ADW_TYPE_VIEW_SWITCHER)) ||
          (GTK_IS_BUTTON (widget) && gtk_widget_get_ancestor (widget, GTK_TYPE_SPIN_BUTTON));
 }
 

@@ -8,8 +8,8 @@ import re
 import sqlite3
 import sys
 
-from studio import (DATA, Studio, has_state, main, note, ok, pictures, recipe, screenshot, search, settle, text_of, wait,
-                    walk, xdotool)
+from studio import (DATA, Studio, has_state, main, note, ok, pictures, recipe, role_of, screenshot, search, settle, text_of,
+                    wait, walk, xdotool)
 
 
 def focus(studio):
@@ -61,7 +61,7 @@ def star_in_filmstrip(studio):
         if on_the_strip():
             break
     else:
-        note(f"the focus is on {focus(studio).get_role_name()} {focus(studio).get_name()!r}")
+        note(f"the focus is on {role_of(focus(studio))} {focus(studio).get_name()!r}")
     ok(on_the_strip(), "F6 leads to the filmstrip")
     key("s")
     wait("a star", starred)

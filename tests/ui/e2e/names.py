@@ -12,7 +12,8 @@ import pathlib
 import re
 import sys
 
-from studio import HOME, Jobs, Studio, has_state, main, note, ok, png_write, screenshot, search, settle, wait, xdotool
+from studio import (HOME, Jobs, Studio, has_state, main, note, ok, png_write, role_of, screenshot, search, settle, wait,
+                    xdotool)
 
 CLASS = re.compile(r"(Gtk|Adw|Gdk|Gesso)[A-Z]\w+")
 # Holds the focus only for its children, or is the desktop's.
@@ -36,14 +37,14 @@ def catalogue(path):
 def path_of(node):
     names = []
     while node and len(names) < 4:
-        names.append(f"{node.get_role_name()} {node.get_name()!r}")
+        names.append(f"{role_of(node)} {node.get_name()!r}")
         node = node.get_parent()
     return " < ".join(names)
 
 
 def is_inside(node, roles):
     while (node := node.get_parent()):
-        if node.get_role_name() in roles:
+        if role_of(node) in roles:
             return True
     return False
 
@@ -55,7 +56,7 @@ class Names:
     def takers(self, window):
         """The widgets of @window that can have the focus, but for the toolkit's own parts."""
         def wanted(node):
-            return has_state(node, "FOCUSABLE") and node.get_role_name() not in NO_STOP
+            return has_state(node, "FOCUSABLE") and role_of(node) not in NO_STOP
         self.studio.app.clear_cache()
         settle()
         return [n for n in search(window, wanted) if not is_inside(n, TOOLKIT)]

@@ -8,8 +8,8 @@ Usage: ../xvfb.sh queue_order.py GESSO
 import sys
 import time
 
-from studio import (POLL_S, Jobs, Studio, drag_to, has_state, line, main, note, ok, pictures, recipe, screenshot, wait,
-                    xdotool)
+from studio import (POLL_S, Jobs, Studio, drag_to, has_state, line, main, note, ok, pictures, recipe, role_of, screenshot,
+                    wait, xdotool)
 
 N_JOBS = 50
 
@@ -33,7 +33,7 @@ def key_on(studio, name, keys, done):
 
 def selected(studio, name):
     node = row(studio, name)
-    while node and node.get_role_name() != "list item":
+    while node and role_of(node) != "list item":
         node = node.get_parent()
     return node and has_state(node, "SELECTED")
 

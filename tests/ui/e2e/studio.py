@@ -150,6 +150,12 @@ def has_state(node, state):
     return node.get_state_set().contains(getattr(Atspi.StateType, state))
 
 
+def role_of(node):
+    """By its name of at-spi2-core 2.46; 2.56 calls a push button "button"."""
+    role = node.get_role_name()
+    return "push button" if role == "button" else role
+
+
 def text_of(node):
     return Atspi.Text.get_text(node, 0, Atspi.Text.get_character_count(node)) if "Text" in node.get_interfaces() else ""
 
@@ -292,7 +298,7 @@ class Studio:
     def open(self):
         """Waits for the window."""
         self.app = wait("the window's accessible", self._find_app)
-        self.frame = wait("the window", lambda: next((n for n in self.app_children() if n.get_role_name() == "frame"), None))
+        self.frame = wait("the window", lambda: next((n for n in self.app_children() if role_of(n) == "frame"), None))
         self.actions = Gio.DBusActionGroup.get(Gio.bus_get_sync(Gio.BusType.SESSION), ID, f"{PATH}/window/1")
         wait("the window's commands", lambda: "generate" in self.actions.list_actions())
         self.x_window = wait("the window on the screen", self._find_window)
@@ -338,7 +344,7 @@ class Studio:
 
         def wanted(node):
             return ((name is None or re.fullmatch(name, node.get_name()))
-                    and (role is None or re.fullmatch(role, node.get_role_name())))
+                    and (role is None or re.fullmatch(role, role_of(node))))
         for top in [within] if within else self.app_children():
             yield from search(top, wanted, visible)
 
