@@ -50,6 +50,13 @@ GessoDatabase *gesso_library_get_reader (GessoLibrary *self);
 GessoPicture *gesso_library_peek_picture (GessoLibrary *self, gint64 id);
 GessoPicture *gesso_library_ref_picture (GessoLibrary *self, gint64 id);
 
+/* At the end of @self: they may outlive it. */
+void gesso_library_let_go_of_pictures (GessoLibrary *self);
+
+/* A line for each folder of models, for the worker and gesso-cli: they find adapters by name there
+ * and know no database. */
+void gesso_library_publish_folders (GessoLibrary *self);
+
 void gesso_library_add_list (GessoLibrary *self, GessoPictureList *list);
 void gesso_library_remove_list (GessoLibrary *self, GessoPictureList *list);
 /* Rows changed: lists, counts and "changed" follow soon. */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-library-folders.c - the folders that the user named, and installations of other programs.
+ */
+#define G_LOG_DOMAIN "gesso-library"
+
+#include <string.h>
+
+#include "library/gesso-index.h"
+#include "library/gesso-layouts.h"
+#include "library/gesso-library-private.h"
+#include "library/gesso-schema.h"
+
+typedef struct
+{
+  char *path;
+  const char *role; /* NULL: remove */
+} FolderChange;
+
+static void
+folder_change_free (gpointer data)
+{
+  g_free (((FolderChange *) data)->path);
+  g_free (data);
+}
+
+static gboolean
+remove_pictures_below (sqlite3 *db, const char *path, GError **error)
+{
+  g_autoptr (GHashTable) known = gesso_index_known (db, path, error);
+  GHashTableIter iter;
+  gpointer file, value;
+  gboolean ok = known != NULL;
+  if (ok)
+    g_hash_table_iter_init (&iter, known);
+  while (ok && g_hash_table_iter_next (&iter, &file, &value))
+    if (((GessoKnown *) value)->kind == GESSO_FILE_PICTURE)
+      ok = gesso_index_remove (db, ((GessoKnown *) value)->id, file, error);
+  return ok;
+}
+
+static gboolean
+change_folder (sqlite3 *db, gpointer data, GError **error)
+{
+  FolderChange *change = data;
+  gboolean row;
+  sqlite3_stmt *s =
+      gesso_sql_prepare (db,
+                         change->role ? "INSERT OR REPLACE INTO folders (path, role) VALUES (?, ?)"
+                                      : "DELETE FROM folders WHERE path = ?",
+                         error);
+  if (!s)
+    return FALSE;
+  sqlite3_bind_text (s, 1, change->path, -1, SQLITE_TRANSIENT);
+  if (change->role)
+    sqlite3_bind_text (s, 2, change->role, -1, SQLITE_STATIC);
+  return gesso_sql_step (s, &row, error) &&
+         (change->role || remove_pictures_below (db, change->path, error));
+}
+
+static void
+folder_changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoLibrary) self = user_data;
+  g_autoptr (GError) error = NULL;
+  if (!gesso_database_run_finish (GESSO_DATABASE (source), result, &error))
+    g_warning ("The folder cannot be noted: %s", error->message);
+  if (!self->closed)
+    gesso_library_rescan (self);
+}
+
+static void
+run_folder_change (GessoLibrary *self, char *path, const char *role)
+{
+  FolderChange *change = g_new0 (FolderChange, 1);
+  change->path = path;
+  change->role = role;
+  gesso_database_run_async (self->writer, TRUE, change_folder, change, folder_change_free, NULL,
+                            folder_changed_cb, g_object_ref (self));
+}
+
+/* Returns: its position, the length when it is not there */
+static guint
+find_folder (GPtrArray *folders, const char *path)
+{
+  guint i = 0;
+  while (i < folders->len && !g_str_equal (folders->pdata[i], path))
+    i++;
+  return i;
+}
+
+static void
+drop_folder (GPtrArray *folders, const char *path)
+{
+  guint i = find_folder (folders, path);
+  if (i < folders->len)
+    g_ptr_array_remove_index (folders, i);
+}
+
+void
+gesso_library_publish_folders (GessoLibrary *self)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  for (guint i = 0; i < self->folders->len; i++)
+    if (!strchr (self->folders->pdata[i], '\n'))
+      g_string_append_printf (lines, "%s\n", (const char *) self->folders->pdata[i]);
+  if (!g_file_set_contents_full (self->folder_file, lines->str, (gssize) lines->len,
+                                 G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+    g_warning ("The list of model folders could not be written: %s", error->message);
+}
+
+static void
+add_folder (GessoLibrary *self, const char *path, const char *role)
+{
+  g_autofree char *folder = g_canonicalize_filename (path, NULL);
+  GPtrArray *folders =
+      g_str_equal (role, GESSO_ROLE_MODELS) ? self->folders : self->picture_folders;
+  if (find_folder (folders, folder) < folders->len)
+    return;
+  /* a folder has one role */
+  drop_folder (self->folders, folder);
+  drop_folder (self->picture_folders, folder);
+  g_ptr_array_add (folders, g_strdup (folder));
+  gesso_library_publish_folders (self);
+  run_folder_change (self, g_steal_pointer (&folder), role);
+}
+
+void
+gesso_library_add_folder (GessoLibrary *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
+  g_return_if_fail (path != NULL);
+  add_folder (self, path, GESSO_ROLE_MODELS);
+}
+
+void
+gesso_library_add_pictures_folder (GessoLibrary *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
+  g_return_if_fail (path != NULL);
+  add_folder (self, path, GESSO_ROLE_PICTURES);
+}
+
+void
+gesso_library_remove_folder (GessoLibrary *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
+  g_return_if_fail (path != NULL);
+  g_autofree char *folder = g_canonicalize_filename (path, NULL);
+  drop_folder (self->folders, folder);
+  drop_folder (self->picture_folders, folder);
+  gesso_library_publish_folders (self);
+  run_folder_change (self, g_steal_pointer (&folder), NULL);
+}
+
+char **
+gesso_library_dup_folders (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  GStrvBuilder *builder = g_strv_builder_new ();
+  for (guint i = 0; i < self->folders->len; i++)
+    g_strv_builder_add (builder, self->folders->pdata[i]);
+  char **folders = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return folders;
+}
+
+char **
+gesso_library_find_installations (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  static const char *const names[] = {
+    "ComfyUI",
+    "comfyui",
+    "Documents/ComfyUI",
+    "stable-diffusion-webui",
+    "stable-diffusion-webui-forge",
+    "SwarmUI",
+    "swarmui",
+    "sd-webui-forge-classic",
+    "AI/ComfyUI",
+    "src/ComfyUI",
+    "git/ComfyUI",
+    "StableSwarmUI",
+  };
+  GStrvBuilder *builder = g_strv_builder_new ();
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (g_get_home_dir (), names[i], NULL);
+      if (find_folder (self->folders, path) < self->folders->len ||
+          !g_file_test (path, G_FILE_TEST_IS_DIR))
+        continue;
+      g_autoptr (GPtrArray) folders = gesso_layouts_resolve (path);
+      GessoScanFolder *first = folders->len ? folders->pdata[0] : NULL;
+      if (first && !g_str_equal (first->path, path)) /* else it only has the name */
+        g_strv_builder_add (builder, path);
+    }
+  char **found = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return found;
+}
