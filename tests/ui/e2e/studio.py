@@ -151,9 +151,9 @@ def has_state(node, state):
 
 
 def role_of(node):
-    """By its name of at-spi2-core 2.46; 2.56 calls a push button "button"."""
+    """By its name on Debian 12; later GTK and at-spi2-core tell "button" and "toggle button" apart."""
     role = node.get_role_name()
-    return "push button" if role == "button" else role
+    return "push button" if role in ("button", "toggle button") else role
 
 
 def text_of(node):
