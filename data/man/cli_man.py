@@ -13,14 +13,15 @@ EXPORT_HEAD = r".SH OPTIONS OF EXPORT"
 HEAD = r'''.\" Made by cli_man.py from the program's own help.
 .TH GESSO-CLI 1 "" "Gesso {version}" "User Commands"
 .SH NAME
-gesso-cli \- make pictures from words, without a display
+gesso-cli \- make pictures and clips from words, without a display
 .SH SYNOPSIS
 {synopsis}
 .SH DESCRIPTION
-Makes pictures with SD 1.5 and SDXL checkpoints on this machine, and says what model files and pictures are.
+Makes pictures with SD 1.5, SDXL and FLUX.1 models and clips with Wan models on this machine, and says what model files
+and pictures are.
 .SH COMMANDS
 {commands}
-.SH OPTIONS OF GENERATE AND PLAN
+.SH OPTIONS OF GENERATE, VIDEO AND PLAN
 {options}
 {export}
 .SH EXIT STATUS
@@ -45,11 +46,13 @@ A file that receives every operator with its shapes, bytes and microseconds, as 
 .B GESSO_DEBUG
 "ops" prints every operator on standard error.
 .SH FILES
-Pictures go to Pictures/Gesso of the user unless \fB\-\-output\fR says otherwise; each holds its recipe.
+Pictures and clips go to Pictures/Gesso of the user unless \fB\-\-output\fR says otherwise; each holds its recipe. Beside
+a film lies a .gclip: its frames without loss, its latents and its recipe, for \fBgesso\-cli export\fR.
 .SH EXAMPLES
 .EX
 gesso-cli generate "a red apple"
 gesso-cli generate \-m sd_xl_base_1.0.safetensors \-c 4 "a lighthouse at dusk"
+gesso-cli video \-\-frames 33 \-o boat.mp4 "a paper boat drifts across a pond"
 gesso-cli plan \-m model.safetensors \-W 1216 \-H 832
 .EE
 .SH SEE ALSO
@@ -85,7 +88,7 @@ def main():
     synopsis, commands, export = [], [], ""
     names = COMMANDS
     if re.search(r"^  gesso-cli export ", ask(cli, "--help"), re.M): # built with video
-        names = COMMANDS + ["export"]
+        names = COMMANDS[:1] + ["video"] + COMMANDS[1:] + ["export"]
         export = EXPORT_HEAD + "\n" + options(ask(cli, "export", "--help").split("\n\n", 1)[1])
     for name in names:
         first, summary = ask(cli, name, "--help").splitlines()[:2]

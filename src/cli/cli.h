@@ -65,6 +65,7 @@ int cli_usage_error (const Status *status);
 void json_print_string (const char *text);
 
 int command_generate (Options *o);
+int command_video (Options *o);
 int command_plan (Options *o);
 int command_inspect (Options *o);
 int command_convert (Options *o);

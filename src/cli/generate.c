@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0
  * generate.c - `gesso-cli generate`: from words to picture files.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/engine.h"
+#include "cli/outputs.h"
 #include "core/mem.h"
 #include "media/png.h"
 #include "recipe/infotext.h"
-#include "worker/model-hash.h"
-
-enum
-{
-  STEM_LENGTH = 48
-};
 
 typedef struct
 {
@@ -29,38 +21,6 @@ typedef struct
   int n_written, n_total;
 } Generate;
 
-/* Words of the prompt as a file name: letters and digits of any script, joined by dashes. */
-static void
-make_stem (char out[STEM_LENGTH + 8], const char *prompt)
-{
-  int n = 0;
-  bool dash = false;
-  for (const unsigned char *p = (const unsigned char *) prompt; *p && n < STEM_LENGTH; p++)
-    if (isalnum (*p) || *p >= 0x80)
-      {
-        if (dash && n > 0)
-          out[n++] = '-';
-        dash = false;
-        out[n++] = (char) tolower (*p);
-      }
-    else
-      dash = true;
-  while (n > 0 && ((unsigned char) out[n - 1] & 0xc0) == 0x80)
-    n--; /* do not cut a UTF-8 character */
-  if (n > 0 && (unsigned char) out[n - 1] >= 0xc0)
-    n--;
-  out[n] = '\0';
-  if (n == 0)
-    strcpy (out, "picture");
-}
-
-static bool
-is_folder (const char *path)
-{
-  struct stat st;
-  return stat (path, &st) == 0 && S_ISDIR (st.st_mode);
-}
-
 static bool
 choose_output (Generate *g, Status *status)
 {
@@ -68,7 +28,7 @@ choose_output (Generate *g, Status *status)
   if (!output)
     return path_pictures_dir (g->folder, status);
   size_t n = strlen (output);
-  bool folder = is_folder (output) || (n > 0 && output[n - 1] == '/');
+  bool folder = output_is_folder (output);
   if (!folder && g->n_total > 1)
     return status_fail (
         status, STATUS_ARGUMENT,
@@ -125,26 +85,6 @@ write_named (const char *path, const Image *image, PngOptions *options, Status *
   return NULL;
 }
 
-static bool
-take_adapter_hashes (Generate *g, Status *status)
-{
-  char note[STATUS_MESSAGE_SIZE];
-  bool ok = job_adapters_hash (&g->options->recipe, &cli_cancel, note, status);
-  if (ok && *note)
-    g->engine.job.note (g->engine.job.data, note);
-  return ok;
-}
-
-/* Which file it was, wherever it may be moved. */
-static bool
-take_model_hash (Generate *g, Status *status)
-{
-  char hash[MODEL_HASH_SIZE];
-  return model_hash (g->engine.model_path, hash, &cli_cancel, status) &&
-         recipe_set (&g->options->recipe, "model_hash", hash, status) &&
-         take_adapter_hashes (g, status);
-}
-
 /* The recipe of one picture: its own seed, a batch of one. */
 static char *
 write_picture (Generate *g, const Image *image, uint64_t seed, Status *status)
@@ -162,39 +102,14 @@ write_picture (Generate *g, const Image *image, uint64_t seed, Status *status)
     {
       const PngText texts[] = { { "parameters", infotext }, { "gesso", json } };
       PngOptions options = { .texts = texts, .n_texts = 2, .cancel = &cli_cancel };
-      char stem[STEM_LENGTH + 8];
-      make_stem (stem, recipe_str (r->prompt));
+      char stem[OUTPUT_STEM_SIZE];
+      output_stem (stem, recipe_str (r->prompt));
       path = *g->folder ? write_numbered (g->folder, stem, image, &options, status)
                         : write_named (g->options->output, image, &options, status);
     }
   mem_free (infotext);
   mem_free (json);
   return path;
-}
-
-/* One f32 tensor "latent" (n, c, h, w) as a safetensors file. */
-static bool
-write_latent (const Generate *g, const PipelineResult *result, Status *status)
-{
-  char header[256];
-  size_t n = (size_t) result->n * (size_t) result->latent_channels *
-             (size_t) result->latent_height * (size_t) result->latent_width;
-  int length = snprintf (header + 8, sizeof header - 8,
-                         "{\"latent\":{\"dtype\":\"F32\",\"shape\":[%d,%d,%d,%d],"
-                         "\"data_offsets\":[0,%zu]}}",
-                         result->n, result->latent_channels, result->latent_height,
-                         result->latent_width, n * sizeof (float));
-  while (length % 8 != 0)
-    header[8 + length++] = ' ';
-  for (int i = 0; i < 8; i++)
-    header[i] = (char) ((uint64_t) length >> (8 * i));
-  AtomicFile file = { 0 };
-  bool ok = atomic_file_open (&file, g->options->latent_out, status) &&
-            atomic_file_write (&file, header, (size_t) length + 8, status) &&
-            atomic_file_write (&file, result->latents, n * sizeof (float), status) &&
-            atomic_file_commit (&file, true, status);
-  atomic_file_discard (&file);
-  return ok;
 }
 
 static void
@@ -242,11 +157,11 @@ generate_batch (Generate *g, Status *status)
   if (!pipeline_generate (g->engine.pipeline, job, &result, status))
     return false;
   progress_clear_line (&g->progress);
-  bool ok = take_model_hash (g, status);
+  bool ok = output_take_hashes (&g->engine, &g->options->recipe, status);
   for (int i = 0; ok && i < result.n; i++)
     ok = finish_picture (g, &result, i, status);
   if (ok && g->options->latent_out)
-    ok = write_latent (g, &result, status);
+    ok = output_write_latents (g->options->latent_out, &result, status);
   pipeline_result_clear (&result);
   return ok;
 }
@@ -288,6 +203,9 @@ generate (Generate *g, Status *status)
                         "--latent-out holds one batch: use --batch-size instead of --batch-count.");
   if (!choose_output (g, status) || !engine_open (&g->engine, o, false, status))
     return false;
+  if (g->engine.job.n_frames > 1)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "%s makes clips, not pictures: use gesso-cli video.", g->engine.model_path);
   progress_init (&g->progress, o->json, g->n_total);
   g->engine.job.progress = on_progress;
   g->engine.job.data = g;

@@ -35,6 +35,7 @@ static const Command commands[] = {
   { "devices", command_devices, FLAGS_PLAIN, "devices [--json]",
     "say what can compute on this machine" },
 #if GESSO_VIDEO
+  { "video", command_video, FLAGS_DRAW, "video [FLAGS] PROMPT", "make clips" },
   { "export", NULL, FLAGS_PLAIN, "export [FLAGS] INPUT OUTPUT",
     "write a clip, pictures or a film as a film of another format", command_export },
 #endif
@@ -65,7 +66,8 @@ catch_signals (void)
 static void
 print_help (void)
 {
-  printf ("Gesso %s makes pictures from words, on this machine.\n\nUsage:\n", GESSO_VERSION);
+  printf ("Gesso %s makes pictures and clips from words, on this machine.\n\nUsage:\n",
+          GESSO_VERSION);
   for (int i = 0; i < N_COMMANDS; i++)
     printf ("  gesso-cli %-36s %s\n", commands[i].synopsis, commands[i].summary);
   printf ("\nTry:  gesso-cli generate \"a red apple\"\n"

@@ -11,9 +11,12 @@ static const double MIB = 1 << 20;
 static void
 print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
 {
-  printf ("%s, %s, %d x %d, %d steps, %s on %s\n\n", e->model_path,
+  char frames[32] = "";
+  if (e->job.n_frames > 1)
+    snprintf (frames, sizeof frames, "%d frames, ", e->job.n_frames);
+  printf ("%s, %s, %d x %d, %s%d steps, %s on %s\n\n", e->model_path,
           family_name (pipeline_checkpoint (e->pipeline)->config.family), e->job.width,
-          e->job.height, e->job.steps, e->job.compute == COMPUTE_BF16 ? "bf16" : "f32",
+          e->job.height, frames, e->job.steps, e->job.compute == COMPUTE_BF16 ? "bf16" : "f32",
           e->backend->level);
   printf ("%-8s %8s %10s %12s %10s %8s %9s\n", "phase", "passes", "operators", "activations",
           "weights", "TFLOP", "seconds");
@@ -48,10 +51,11 @@ print_json (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
 {
   printf ("{\"model\": ");
   json_print_string (e->model_path);
-  printf (", \"family\": \"%s\", \"width\": %d, \"height\": %d, \"steps\": %d, \"level\": \"%s\", "
+  printf (", \"family\": \"%s\", \"width\": %d, \"height\": %d, \"frames\": %d, \"steps\": %d, "
+          "\"level\": \"%s\", "
           "\"phases\": {",
           family_name (pipeline_checkpoint (e->pipeline)->config.family), e->job.width,
-          e->job.height, e->job.steps, e->backend->level);
+          e->job.height, e->job.n_frames, e->job.steps, e->backend->level);
   for (int i = 0; i < PHASE_COUNT; i++)
     {
       const PhasePlan *p = &plan->phases[i];

@@ -101,12 +101,27 @@ load_guides (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status 
   return true;
 }
 
+/* Wan's own pictures; another family's recipe may still name them. */
+static bool
+load_ends (JobInputs *inputs, const Recipe *recipe, const Checkpoint *model, Status *status)
+{
+  const char *first = recipe->first_frame, *last = recipe->last_frame;
+  if (model->config.family == FAMILY_WAN)
+    return (!first || image_read (&inputs->first, first, status)) &&
+           (!last || image_read (&inputs->last, last, status));
+  if (first || last)
+    snprintf (inputs->note, sizeof inputs->note, "%s",
+              status_text ("A first or last frame has no effect: only video models take one."));
+  return true;
+}
+
 bool
 job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
 {
   *inputs = (JobInputs){ 0 };
   bool ok = job_adapters_load (&inputs->adapters, recipe, model->config.family, status) &&
-            load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status);
+            load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status) &&
+            load_ends (inputs, recipe, model, status);
   if (ok && !*inputs->note)
     snprintf (inputs->note, sizeof inputs->note, "%s", inputs->adapters.note);
   if (ok)
@@ -214,10 +229,24 @@ give_guides (JobInputs *inputs, PipelineJob *job, Status *status)
   return true;
 }
 
+/* Cut to the clip's shape rather than stretched. */
+static bool
+give_ends (JobInputs *inputs, PipelineJob *job, Status *status)
+{
+  Image *first = &inputs->first, *last = &inputs->last;
+  if ((first->rgb && !reference_fit (first, job->width, job->height, status)) ||
+      (last->rgb && !reference_fit (last, job->width, job->height, status)))
+    return false;
+  job->first_rgb = first->rgb;
+  job->last_rgb = last->rgb;
+  return true;
+}
+
 bool
 job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
-  if (!job_adapters_give (&inputs->adapters, job, status) || !give_guides (inputs, job, status))
+  if (!job_adapters_give (&inputs->adapters, job, status) || !give_guides (inputs, job, status) ||
+      !give_ends (inputs, job, status))
     return false;
   if (!inputs->source.rgb)
     return true;
@@ -267,5 +296,7 @@ job_inputs_clear (JobInputs *inputs)
   mem_free (inputs->edge);
   image_clear (&inputs->reference);
   image_clear (&inputs->control);
+  image_clear (&inputs->first);
+  image_clear (&inputs->last);
   *inputs = (JobInputs){ 0 };
 }

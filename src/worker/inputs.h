@@ -20,6 +20,7 @@ typedef struct
   uint8_t *edge;            /* of @source's size: where the result is laid over it */
   MaskBox box;              /* what part of @source is drawn */
   Image reference, control; /* of FLUX only */
+  Image first, last;        /* of Wan only: what a clip begins and ends with */
   JobAdapters adapters;
   char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
 } JobInputs;

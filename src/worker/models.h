@@ -9,6 +9,7 @@
 
 /* What is drawn with when nothing is chosen. */
 #define SHIPPED_MODEL "gesso-mini"
+#define SHIPPED_VIDEO_MODEL "gesso-mini-video" /* the same for clips */
 
 /* Returns: false to stop the walk */
 typedef bool (*ModelFunc) (void *data, const char *path, const char *name);

@@ -787,8 +787,8 @@ def test_full_output():
     assert done.returncode == FAILED and done.stderr.count(b"\n") == 1, (done.returncode, done.stderr)
 
 
-def main():
-    tests = [(name, f) for name, f in globals().items() if name.startswith("test_")]
+def main(functions):
+    tests = [(name, f) for name, f in functions.items() if name.startswith("test_")]
     failed = 0
     print(f"1..{len(tests)}")
     for i, (name, test) in enumerate(tests, 1):
@@ -805,4 +805,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

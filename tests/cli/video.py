@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""gesso-cli video: films, the clips kept beside them, and what is left when it stops.
+
+Usage: video.py GESSO_CLI SOURCE_ROOT.  Prints TAP; needs nothing but Python.  Helpers are cli.py's.
+"""
+import json
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+
+import cli
+from cli import CLI, FAILED, FIXTURES, HOME, environment, folder, names, run
+
+WAN = str(FIXTURES / "wan-tiny")
+FRAMES, WIDTH, HEIGHT = 5, 64, 32
+SMALL = ["--width", str(WIDTH), "--height", str(HEIGHT), "--frames", str(FRAMES), "--steps", "2", "--precision", "f32",
+         "--threads", "1"]
+# A film of this size whose clip is smaller: FFV1, which is exact and carries more around each frame.
+FILM_BYTES_MORE = 1000
+
+
+def video(out, *args, **more):
+    return run("video", "--model", WAN, *SMALL, "--output", str(out), *args, **more)
+
+
+def frames_of(clip):
+    """The frames of a .gclip, as PNG files."""
+    with zipfile.ZipFile(clip) as z:
+        return [z.read(n) for n in sorted(z.namelist()) if n.startswith("frames/")]
+
+
+def test_help():
+    assert b"Usage: gesso-cli video " in run("video", "--help").out
+    assert b"gesso-cli video " in run("--help").out
+
+
+def test_a_film_and_its_clip():
+    out = folder("film")
+    result = video(out / "a.mp4", "--seed", "7", "a paper boat drifts")
+    assert result.out.decode().splitlines() == [str(out / "a.mp4")], result.out
+    assert names(out) == ["a.gclip", "a.mp4"], names(out)
+    for name in names(out):
+        recipe = cli.recipe_of(out / name)
+        assert recipe["prompt"] == "a paper boat drifts" and recipe["seed"] == 7, recipe
+        assert (recipe["frames"], recipe["width"], recipe["height"]) == (FRAMES, WIDTH, HEIGHT), recipe
+    run("export", str(out / "a.mp4"), f"{out}/pictures/")
+    assert len(names(out / "pictures")) == FRAMES
+    for name in names(out / "pictures"):
+        assert cli.pixels(out / "pictures" / name)[:2] == (WIDTH, HEIGHT)
+
+
+def test_one_seed_is_one_clip():
+    out = folder("seeds")
+    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        video(out / f"{name}.gclip", "--seed", seed, "a boat")
+    a, b, c = (frames_of(out / f"{n}.gclip") for n in "abc")
+    assert len(a) == FRAMES and a == b and a != c
+    assert names(out) == ["a.gclip", "b.gclip", "c.gclip"]
+
+
+def test_formats_by_extension():
+    out = folder("formats")
+    for name, begins in (("a.gif", b"GIF89a"), ("a.webp", b"RIFF"), ("a.mkv", b"\x1aE\xdf\xa3")):
+        video(out / name, "--seed", "1", "x")
+        assert (out / name).read_bytes().startswith(begins), name
+
+
+def test_batches_are_numbered():
+    out = folder("numbered")
+    video(f"{out}/", "--batch-count", "2", "--batch-size", "2", "--seed", "5", "Two boats!")
+    assert [n for n in names(out) if n.endswith(".mp4")] == [f"two-boats-{i:05d}.mp4" for i in range(1, 5)]
+    assert [cli.recipe_of(out / f"two-boats-{i:05d}.gclip")["seed"] for i in range(1, 5)] == [5, 6, 7, 8]
+
+
+def test_first_frame():
+    out = folder("first")
+    args = [*SMALL, "--width", "64", "--height", "64", "--seed", "1", "--first-frame", str(FIXTURES / "init-48x32.png")]
+    run("video", "--model", str(FIXTURES / "wan-tiny-ti2v"), *args, "--output", str(out / "a.gclip"), "x")
+    run("video", "--model", str(FIXTURES / "wan-tiny-ti2v"), *args[:-2], "--output", str(out / "b.gclip"), "x")
+    assert frames_of(out / "a.gclip") != frames_of(out / "b.gclip")
+    assert cli.recipe_of(out / "a.gclip")["first_frame"].endswith("init-48x32.png")
+
+
+def test_latents_are_written_and_kept():
+    out = folder("latents")
+    video(out / "a.gclip", "--latent-out", str(out / "l.safetensors"), "x")
+    data = (out / "l.safetensors").read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    tensor = json.loads(data[8:8 + size])["latent"]
+    assert tensor["dtype"] == "F32" and len(tensor["shape"]) == 5 and tensor["shape"][2] == 2, tensor
+    with zipfile.ZipFile(out / "a.gclip") as z:
+        assert z.read("latents.safetensors") == data
+
+
+def test_json_lines():
+    out = folder("json")
+    events = [json.loads(line) for line in video(out / "a.mp4", "--json", "x").out.splitlines()]
+    for phase, total in (("denoise", 2), ("decode", 2), ("export", FRAMES)):
+        steps = [(e["done"], e["total"]) for e in events if e.get("phase") == phase]
+        assert steps == [(i, total) for i in range(1, total + 1)], (phase, steps)
+    result = events[-1]
+    assert result["event"] == "result" and result["frames"] == FRAMES and result["format"] == "h264", result
+    assert result["clip"] == str(out / "a.gclip") and set(result["seconds"]) == {"text", "encode", "denoise", "decode"}
+
+
+def test_refusals_name_the_cause():
+    out = folder("refused")
+    for args, word in (
+        (("video", "--model", cli.MODEL, "-W", "64", "-H", "64", "-o", f"{out}/a.mp4", "x"), b"gesso-cli generate"),
+        (("generate", "--model", WAN, *SMALL, "-o", f"{out}/a.png", "x"), b"gesso-cli video"),
+        (("video", "--model", WAN, *SMALL, "-o", f"{out}/a.avi", "x"), b".webm"),
+        (("video", "--model", WAN, *SMALL, "--batch-size", "2", "-o", f"{out}/a.mp4", "x"), b"folder"),
+        (("video", "--model", WAN, *SMALL, "--first-frame", str(FIXTURES / "init-48x32.png"), "-o", f"{out}/a.mp4", "x"),
+         b"first"),
+    ):
+        assert word in run(*args, expect=FAILED).err, (args, word)
+    assert names(out) == []
+
+
+def test_plan_of_a_clip():
+    plans = [json.loads(run("plan", "--model", WAN, "-W", "64", "-H", "32", "--frames", n, "--json", "x").out)
+             for n in ("17", "81")]
+    assert [p["frames"] for p in plans] == [17, 81]
+    a, b = (p["phases"]["decode"] for p in plans)
+    assert a["activation_bytes"] == b["activation_bytes"] and (a["passes"], b["passes"]) == (5, 21), (a, b)
+    assert b"17 frames" in run("plan", "--model", WAN, "-W", "64", "-H", "32", "--frames", "17", "x").out
+
+
+def interrupt(phase):
+    """Seconds from the signal to the end; the film of 1000 steps, or one of many frames."""
+    out = folder("interrupted-" + phase)
+    args = ["--steps", "1000"] if phase == "denoise" else ["--steps", "1", "--frames", "401"]
+    process = subprocess.Popen([CLI, "video", "--model", WAN, *SMALL, *args, "--json", "-o", f"{out}/a.mp4", "x"],
+                               env=environment(HOME), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for line in process.stdout:
+        if json.loads(line).get("phase") == phase:
+            break
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - started
+    assert process.returncode == FAILED and b"Cancelled" in err and err.count(b"\n") == 1, (process.returncode, err)
+    assert names(out) == [], names(out)
+    return seconds
+
+
+def test_signals_stop_at_once():
+    for phase in ("denoise", "decode"):
+        # on a busy machine the scheduler may be late: the best of three is the program's own
+        assert min(interrupt(phase) for _ in range(3)) < cli.CANCEL_SECONDS
+
+
+def test_full_disk_keeps_the_clip():
+    out = folder("full")
+    video(out / "a.mkv", "--seed", "2", "x")
+    clip, film = ((out / f"a.{kind}").stat().st_size for kind in ("gclip", "mkv"))
+    assert film > clip + FILM_BYTES_MORE, (clip, film)
+    limit = (clip + film) // 2
+    args = [CLI, "video", "--model", WAN, *SMALL, "--seed", "2", "--output", str(out / "b.mkv"), "x"]
+    done = subprocess.run(args, capture_output=True, env=environment(HOME), timeout=100,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.returncode == FAILED and done.stderr.count(b"\n") == 1, done.stderr
+    assert b"The clip is kept" in done.stderr and str(out / "b.gclip").encode() in done.stderr, done.stderr
+    assert names(out) == ["a.gclip", "a.mkv", "b.gclip"], names(out)
+    assert frames_of(out / "a.gclip") == frames_of(out / "b.gclip")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(globals()))
