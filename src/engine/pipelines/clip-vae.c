@@ -239,7 +239,8 @@ static bool
 run_tile (Pass *p, const ClipTile *tile, int iy, int ix, Status *status)
 {
   Ctx *ctx = NULL;
-  memset (p->remembered, 0, p->n_remembered_bytes);
+  if (iy > 0 || ix > 0) /* fresh memory is zeros already */
+    memset (p->remembered, 0, p->n_remembered_bytes);
   for (int64_t t = 0; t < p->size.t && status_ok (status); t++)
     {
       if (t < 2)
