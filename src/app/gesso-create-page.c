@@ -72,12 +72,14 @@ static void
 update_mode (GessoCreatePage *self)
 {
   gboolean pixels = gesso_document_frame_has_picture (self->document);
-  gboolean mask =
-      pixels && gesso_generate_get_mask_key () && gesso_document_frame_has_mask (self->document);
-  gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels);
+  gboolean animate = gesso_parameter_list_makes_clips (GESSO_PARAMETER_LIST (self->list));
+  gboolean mask = pixels && !animate && gesso_generate_get_mask_key () &&
+                  gesso_document_frame_has_mask (self->document);
+  gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels && !animate);
   gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
-  gesso_planner_set_inputs (self->planner, pixels, mask);
-  gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), mask     ? GESSO_MODE_INPAINT
+  gesso_planner_set_inputs (self->planner, pixels && !animate, mask);
+  gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), animate  ? GESSO_MODE_ANIMATE
+                                                               : mask   ? GESSO_MODE_INPAINT
                                                                : pixels ? GESSO_MODE_REFINE
                                                                         : GESSO_MODE_GENERATE);
 }
@@ -144,6 +146,7 @@ gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *o
   if (!gesso_create_page_get_can_generate (self))
     return;
   GessoGenerateOptions chosen = options ? *options : (GessoGenerateOptions){ 0 };
+  chosen.animate = gesso_parameter_list_makes_clips (GESSO_PARAMETER_LIST (self->list));
   chosen.edit = self->editing;
   if (!g_settings_get_boolean (self->settings, "seed-locked") && !self->editing)
     gesso_seed_editor_draw (self->form);
@@ -481,6 +484,8 @@ gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *
   build_sidebar (self);
   build_stage (self);
   g_signal_connect_object (self->planner, "changed", G_CALLBACK (planned_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->list, "families-changed", G_CALLBACK (update_mode), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->document, "changed", G_CALLBACK (update_mode), self,
                            G_CONNECT_SWAPPED);

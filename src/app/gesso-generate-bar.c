@@ -29,6 +29,8 @@ mode_label (GessoGenerateBar *self)
       return _ ("Refine");
     case GESSO_MODE_INPAINT:
       return _ ("Inpaint");
+    case GESSO_MODE_ANIMATE:
+      return _ ("Animate");
     case GESSO_MODE_GENERATE:
       break;
     }

@@ -13,7 +13,8 @@ typedef enum
 {
   GESSO_MODE_GENERATE,
   GESSO_MODE_REFINE,
-  GESSO_MODE_INPAINT
+  GESSO_MODE_INPAINT,
+  GESSO_MODE_ANIMATE
 } GessoMode;
 
 #define GESSO_TYPE_GENERATE_BAR (gesso_generate_bar_get_type ())

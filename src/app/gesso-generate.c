@@ -22,6 +22,7 @@ typedef struct
   GessoAxis *axes;
   int n_axes;
   char **prompts;
+  gboolean animate;
   gint64 edit;
   char **recipes; /* expanded */
   GArray *ids;
@@ -89,9 +90,10 @@ add_inputs (Work *work, GError **error)
   g_autoptr (GessoForm) form = gesso_form_new ();
   const char *mask_key = gesso_generate_get_mask_key ();
   if (!gesso_form_load (form, work->recipe, error) ||
-      !store_input (work, form, "init_image", work->pixels->rgb, FALSE, error))
+      !store_input (work, form, work->animate ? "first_frame" : "init_image", work->pixels->rgb,
+                    FALSE, error))
     return FALSE;
-  if (mask_key && work->pixels->mask &&
+  if (mask_key && !work->animate && work->pixels->mask &&
       !store_input (work, form, mask_key, work->pixels->mask, TRUE, error))
     return FALSE;
   g_autofree char *width = g_strdup_printf ("%d", work->pixels->width);
@@ -209,12 +211,13 @@ take_pictures (Work *work, const char *const *pictures)
     return;
   gesso_form_reset (form, "width");
   gesso_form_reset (form, "height");
-  if (gesso_form_is_default (form, "denoise"))
+  if (!work->animate && gesso_form_is_default (form, "denoise"))
     gesso_form_set_text (form, "denoise", GESSO_DEFAULT_STRENGTH, NULL);
   g_free (work->recipe);
   work->recipe = gesso_form_to_json (form);
   work->n_axes = 1;
-  work->axes[0] = (GessoAxis){ g_strdup ("init_image"), g_strdupv ((char **) pictures) };
+  work->axes[0] = (GessoAxis){ g_strdup (work->animate ? "first_frame" : "init_image"),
+                               g_strdupv ((char **) pictures) };
   work->where = (GessoRect){ 0 };
 }
 
@@ -223,6 +226,7 @@ copy_options (Work *work, const GessoGenerateOptions *options)
 {
   work->place = options->place;
   work->edit = options->edit;
+  work->animate = options->animate;
   work->prompts = g_strdupv ((char **) options->prompts);
   work->axes = g_new0 (GessoAxis, MAX (1, options->n_axes));
   work->n_axes = options->n_axes;

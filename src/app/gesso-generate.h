@@ -22,6 +22,8 @@ typedef struct
   /* NULL, or paths of start pictures, copied: one job for each, of its own shape, in place of the
    * canvas; no @axes then */
   const char *const *pictures;
+  /* A video model is asked: the canvas's picture is the clip's first frame, without a mask. */
+  gboolean animate;
   gint64 edit; /* job whose recipe is replaced in place of adding one; 0 for none */
 } GessoGenerateOptions;
 

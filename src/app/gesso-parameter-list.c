@@ -22,6 +22,8 @@ struct _GessoParameterList
 
 G_DEFINE_FINAL_TYPE (GessoParameterList, gesso_parameter_list, ADW_TYPE_BIN)
 
+static guint families_changed_signal;
+
 static const char *const common_keys[] = { "model", "width",   "steps", "guidance_scale",
                                            "seed",  "denoise", NULL };
 
@@ -109,6 +111,14 @@ show_families (GessoParameterList *self)
       if (param->families)
         gtk_widget_set_visible (row, (param->families & families) != 0);
     }
+  g_signal_emit (self, families_changed_signal, 0);
+}
+
+gboolean
+gesso_parameter_list_makes_clips (GessoParameterList *self)
+{
+  g_return_val_if_fail (GESSO_IS_PARAMETER_LIST (self), FALSE);
+  return families_of_model (self) == PARAM_FOR_WAN;
 }
 
 static void
@@ -125,6 +135,8 @@ static void
 gesso_parameter_list_class_init (GessoParameterListClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = gesso_parameter_list_dispose;
+  families_changed_signal = g_signal_new ("families-changed", GESSO_TYPE_PARAMETER_LIST,
+                                          G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

@@ -21,6 +21,8 @@ gboolean gesso_parameter_list_is_elsewhere (const char *key);
 /* Whether there are pixels to change: shows the strength. */
 void gesso_parameter_list_set_has_pixels (GessoParameterList *self, gboolean has_pixels);
 void gesso_parameter_list_set_has_mask (GessoParameterList *self, gboolean has_mask);
+/* The chosen model makes clips.  Signal "families-changed": perhaps it does now. */
+gboolean gesso_parameter_list_makes_clips (GessoParameterList *self);
 void gesso_parameter_list_set_native (GessoParameterList *self, int side);
 
 G_END_DECLS

@@ -7,7 +7,7 @@
 
 #include "app/gesso-texture.h"
 #include "core/mem.h"
-#include "media/image.h"
+#include "media/frames.h"
 
 enum
 {
@@ -126,7 +126,7 @@ read_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
 {
   g_autofree Image *image = g_new0 (Image, 1);
   Status status = { 0 };
-  if (image_read (image, data, &status))
+  if (frames_read_picture (image, data, NULL, &status))
     g_task_return_pointer (task, g_steal_pointer (&image), free_image);
   else
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", status.message);

@@ -8,12 +8,12 @@
 
 #include "core/mem.h"
 #include "media/file.h"
+#include "pipelines/latents-file.h"
 #include "worker/model-hash.h"
 
 enum
 {
-  STEM_LENGTH = 48,
-  LENGTH_BYTES = 8 /* of a safetensors header, in front of it */
+  STEM_LENGTH = 48
 };
 
 void
@@ -61,48 +61,11 @@ output_take_hashes (Engine *engine, Recipe *recipe, Status *status)
   return true;
 }
 
-/* Behind its length, padded to a multiple of that.  Returns: bytes of both */
-static size_t
-write_header (char *out, size_t room, const PipelineResult *r, int n, size_t n_bytes)
-{
-  char frames[16] = "";
-  if (r->n_frames > 1)
-    snprintf (frames, sizeof frames, "%d,", r->latent_frames);
-  int length = snprintf (out + LENGTH_BYTES, room - LENGTH_BYTES,
-                         "{\"latent\":{\"dtype\":\"F32\",\"shape\":[%d,%d,%s%d,%d],"
-                         "\"data_offsets\":[0,%zu]}}",
-                         n, r->latent_channels, frames, r->latent_height, r->latent_width, n_bytes);
-  while (length % LENGTH_BYTES != 0)
-    out[LENGTH_BYTES + length++] = ' ';
-  for (int i = 0; i < LENGTH_BYTES; i++)
-    out[i] = (char) ((uint64_t) length >> (8 * i));
-  return (size_t) length + LENGTH_BYTES;
-}
-
-uint8_t *
-output_latents_new (const PipelineResult *r, int first, int n, size_t *n_bytes, Status *status)
-{
-  char header[256];
-  size_t one = (size_t) r->latent_channels * (size_t) r->latent_frames * (size_t) r->latent_height *
-               (size_t) r->latent_width * sizeof (float);
-  size_t n_header = write_header (header, sizeof header, r, n, (size_t) n * one);
-  *n_bytes = n_header + (size_t) n * one;
-  uint8_t *data = mem_calloc (*n_bytes, 1);
-  if (!data)
-    {
-      status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
-      return NULL;
-    }
-  memcpy (data, header, n_header);
-  memcpy (data + n_header, (const char *) r->latents + (size_t) first * one, (size_t) n * one);
-  return data;
-}
-
 bool
 output_write_latents (const char *path, const PipelineResult *result, Status *status)
 {
   size_t n_bytes;
-  uint8_t *data = output_latents_new (result, 0, result->n, &n_bytes, status);
+  uint8_t *data = latents_file (result, 0, result->n, &n_bytes, status);
   AtomicFile file = { 0 };
   bool ok = data && atomic_file_open (&file, path, status) &&
             atomic_file_write (&file, data, n_bytes, status) &&

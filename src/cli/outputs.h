@@ -19,15 +19,5 @@ bool output_is_folder (const char *path); /* one that exists, or a name that end
  * is said through the job's note. */
 bool output_take_hashes (Engine *engine, Recipe *recipe, Status *status);
 
-/* output_latents_new:
- * @first, @n: which of the result's pictures or clips
- *
- * One f32 tensor "latent" as a safetensors file: (n, c, h, w), of clips (n, c, t, h, w).
- *
- * Returns: the file of *@n_bytes, the caller's to mem_free; NULL and NO_MEMORY
- */
-uint8_t *output_latents_new (
-    const PipelineResult *result, int first, int n, size_t *n_bytes, Status *status);
-
-/* All of them, into a file. */
+/* All final latents into a file of pipelines/latents-file.h. */
 bool output_write_latents (const char *path, const PipelineResult *result, Status *status);

@@ -14,6 +14,7 @@
 #include "media/clip.h"
 #include "media/png.h"
 #include "media/video/film-copy.h"
+#include "pipelines/latents-file.h"
 
 typedef struct
 {
@@ -146,7 +147,7 @@ keep_clip (Video *v, PipelineRun *run, int index, const char *path, Status *stat
   FrameSink sink = { take_frames, &clip };
   size_t n_bytes = 0;
   char *json = recipe_of_clip (v, v->engine.job.seed + (uint64_t) index, status);
-  uint8_t *latents = json ? output_latents_new (result, index, 1, &n_bytes, status) : NULL;
+  uint8_t *latents = json ? latents_file (result, index, 1, &n_bytes, status) : NULL;
   bool ok = latents && clip_writer_open (&clip, path, &info, status) &&
             pipeline_run_decode_clip (run, index, -1, &sink, status) &&
             clip_writer_add_latents (&clip, latents, n_bytes, status) &&

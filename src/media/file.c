@@ -13,6 +13,11 @@
 
 #include "core/mem.h"
 
+enum
+{
+  COPY_BYTES = 1 << 20
+};
+
 static bool
 fail_io (Status *status, const char *verb, const char *path, int error)
 {
@@ -324,4 +329,53 @@ atomic_file_discard (AtomicFile *file)
   mem_free (file->temp_path);
   mem_free (file->path);
   *file = (AtomicFile){ 0 };
+}
+
+/* Block by block, since a clip may be larger than memory. */
+static bool
+copy_bytes (int fd, AtomicFile *file, const char *from, Status *status)
+{
+  uint8_t *block = mem_calloc (COPY_BYTES, 1);
+  bool ok = block || status_fail (status, STATUS_NO_MEMORY,
+                                  "Out of memory: close other programs and retry.");
+  for (ssize_t n = 1; ok && n > 0;)
+    {
+      n = read (fd, block, COPY_BYTES);
+      if (n < 0)
+        ok = fail_io (status, STATUS_MARK ("read"), from, errno);
+      else if (n > 0)
+        ok = atomic_file_write (file, block, (size_t) n, status);
+    }
+  mem_free (block);
+  return ok;
+}
+
+static bool
+copy_new (const char *from, const char *to, Status *status)
+{
+  AtomicFile file = { 0 };
+  int fd = open (from, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return fail_io (status, STATUS_MARK ("read"), from, errno);
+  bool ok = atomic_file_open (&file, to, status) && copy_bytes (fd, &file, from, status) &&
+            atomic_file_commit (&file, false, status);
+  atomic_file_discard (&file);
+  close (fd);
+  return ok;
+}
+
+bool
+file_move_new (const char *from, const char *to, Status *status)
+{
+  if (rename_new (from, to) == 0)
+    {
+      sync_folder (to);
+      return true;
+    }
+  if (errno != EXDEV)
+    return fail_io (status, STATUS_MARK ("write"), to, errno);
+  if (!copy_new (from, to, status))
+    return false;
+  unlink (from);
+  return true;
 }

@@ -71,5 +71,11 @@ bool atomic_file_write_at (
  * Brings the bytes to the disk, then the name.  On failure the temporary file is removed.
  */
 bool atomic_file_commit (AtomicFile *file, bool overwrite, Status *status);
+/* file_move_new:
+ *
+ * @from takes the name @to, which no file may have; copied where that lies on another file system.
+ * Fails: IO, with @from as it was
+ */
+bool file_move_new (const char *from, const char *to, Status *status);
 /* Removes what was written, unless it was committed; does nothing on an empty file. */
 void atomic_file_discard (AtomicFile *file);

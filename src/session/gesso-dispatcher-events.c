@@ -102,13 +102,15 @@ on_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
   gesso_dispatcher_arrange (self);
 }
 
+/* @clip: file of a clip; NULL for a picture */
 static void
-on_picture (gpointer data,
-            const char *batch,
-            int index,
-            const GessoFrame *frame,
-            const char *recipe,
-            GDBusMethodInvocation *answer)
+save (gpointer data,
+      const char *batch,
+      int index,
+      const GessoFrame *frame,
+      const char *recipe,
+      const char *clip,
+      GDBusMethodInvocation *answer)
 {
   GessoDispatcher *self = data;
   Active *active = gesso_dispatcher_find_batch (self, batch);
@@ -125,7 +127,30 @@ on_picture (gpointer data,
   self->n_saving++;
   gesso_job_set_preview (active->job, frame);
   gesso_result_save_async (self->writer, gesso_job_get_id (active->job), of_job, frame, recipe,
-                           on_saved_cb, saving);
+                           clip, on_saved_cb, saving);
+}
+
+static void
+on_picture (gpointer data,
+            const char *batch,
+            int index,
+            const GessoFrame *frame,
+            const char *recipe,
+            GDBusMethodInvocation *answer)
+{
+  save (data, batch, index, frame, recipe, NULL, answer);
+}
+
+static void
+on_clip (gpointer data,
+         const char *batch,
+         int index,
+         const GessoFrame *frame,
+         const char *recipe,
+         const char *path,
+         GDBusMethodInvocation *answer)
+{
+  save (data, batch, index, frame, recipe, path, answer);
 }
 
 typedef struct
@@ -287,7 +312,7 @@ gesso_dispatcher_worker_died (GessoDispatcher *self, const char *sentence)
 const GessoWorkerEvents *
 gesso_dispatcher_get_events (void)
 {
-  static const GessoWorkerEvents events = { on_progress, on_preview, on_picture, on_note,
-                                            on_finished, on_parked,  on_failed };
+  static const GessoWorkerEvents events = { on_progress, on_preview,  on_picture, on_clip,
+                                            on_note,     on_finished, on_parked,  on_failed };
   return &events;
 }

@@ -87,7 +87,7 @@ gesso_store_begin_batch (sqlite3 *db, gint64 id, gint64 now, GError **error)
   return g_steal_pointer (&batch);
 }
 
-/* The number of "stem-00012.png"; 0 for another kind of name. */
+/* The number of "stem-00012.png" and "stem-00012.gclip"; 0 for another kind of name. */
 static int
 name_number (const char *path, const char *prefix)
 {
@@ -95,7 +95,8 @@ name_number (const char *path, const char *prefix)
     return 0;
   char *end;
   long n = strtol (path + strlen (prefix), &end, 10);
-  return strcmp (end, ".png") == 0 && n > 0 && n < G_MAXINT - 1 ? (int) n : 0;
+  gboolean ours = strcmp (end, ".png") == 0 || strcmp (end, ".gclip") == 0;
+  return ours && n > 0 && n < G_MAXINT - 1 ? (int) n : 0;
 }
 
 /* The largest number that the database knows for these names. */
@@ -103,10 +104,11 @@ static gboolean
 last_number (sqlite3 *db, const char *prefix, int *last, GError **error)
 {
   g_autofree char *end = g_strconcat (prefix, ":", NULL); /* ':' follows '9' */
-  sqlite3_stmt *s = gesso_sql_bind (db, error,
-                                    "SELECT path FROM pictures WHERE path > ? AND path < ? ORDER "
-                                    "BY length (path) DESC, path DESC LIMIT 1",
-                                    "ss", prefix, end);
+  sqlite3_stmt *s =
+      gesso_sql_bind (db, error,
+                      "SELECT path FROM pictures WHERE path > ?1 AND path < ?2 ORDER "
+                      "BY CAST (substr (path, length (?1) + 1) AS INTEGER) DESC LIMIT 1",
+                      "ss", prefix, end);
   gboolean row;
   *last = 0;
   if (!s || !gesso_sql_step (s, &row, error))
@@ -121,7 +123,7 @@ last_number (sqlite3 *db, const char *prefix, int *last, GError **error)
 
 /* Returns: a name that neither the folder nor the database has */
 static char *
-free_name (sqlite3 *db, const char *folder, const char *stem, GError **error)
+free_name (sqlite3 *db, const char *folder, const char *stem, const char *ending, GError **error)
 {
   g_autofree char *prefix = g_strdup_printf ("%s/%s-", folder, stem);
   int n;
@@ -129,7 +131,7 @@ free_name (sqlite3 *db, const char *folder, const char *stem, GError **error)
     return NULL;
   for (;;)
     {
-      g_autofree char *path = g_strdup_printf ("%s%05d.png", prefix, ++n);
+      g_autofree char *path = g_strdup_printf ("%s%05d%s", prefix, ++n, ending);
       gint64 taken;
       if (!gesso_sql_int (db, error, &taken, 0, "SELECT 1 FROM pictures WHERE path = ?", "s", path))
         return NULL;
@@ -162,6 +164,7 @@ gesso_store_reserve (sqlite3 *db,
                      const char *recipe,
                      const char *folder,
                      const char *stem,
+                     const char *ending,
                      char **path,
                      char **of_file,
                      gboolean *done,
@@ -173,7 +176,7 @@ gesso_store_reserve (sqlite3 *db,
   g_autofree char *name = known_name (db, job, index, &before, done, &problem);
   gboolean known = name != NULL;
   if (!problem && !known)
-    name = free_name (db, folder, stem, &problem);
+    name = free_name (db, folder, stem, ending, &problem);
   if (problem)
     {
       g_propagate_error (error, problem);

@@ -83,8 +83,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoBatch, gesso_batch_free)
 GessoBatch *gesso_store_begin_batch (sqlite3 *db, gint64 id, gint64 now, GError **error);
 
 /* gesso_store_reserve:
- * @folder, @stem: the name will be "@folder/@stem-00001.png" with a number that neither the folder
- * nor the database has
+ * @folder, @stem, @ending: the name will be "@folder/@stem-00001@ending" with a number that neither
+ *   the folder nor the database has
  * @path: receives the name, the one from before when this picture has one already
  * @of_file: receives the recipe that a file of that name has if it is this picture's: @recipe, or
  *   an earlier one when there is such a file already
@@ -96,6 +96,7 @@ gboolean gesso_store_reserve (sqlite3 *db,
                               const char *recipe,
                               const char *folder,
                               const char *stem,
+                              const char *ending,
                               char **path,
                               char **of_file,
                               gboolean *done,

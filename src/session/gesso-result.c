@@ -30,6 +30,7 @@ typedef struct
   int index;
   GessoFrame *frame;
   char *recipe;
+  char *clip; /* where its file lies; NULL for a picture */
   char *folder, *stem;
   char *path;    /* the reserved name */
   char *of_file; /* the recipe by which a file of that name is recognised */
@@ -48,6 +49,7 @@ save_free (gpointer data)
   Save *save = data;
   gesso_frame_free (save->frame);
   g_free (save->recipe);
+  g_free (save->clip);
   g_free (save->folder);
   g_free (save->stem);
   g_free (save->path);
@@ -62,7 +64,8 @@ reserve (sqlite3 *db, gpointer data, GError **error)
   g_clear_pointer (&save->path, g_free);
   g_clear_pointer (&save->of_file, g_free);
   return gesso_store_reserve (db, save->job, save->index, save->recipe, save->folder, save->stem,
-                              &save->path, &save->of_file, &save->done, error);
+                              save->clip ? ".gclip" : ".png", &save->path, &save->of_file,
+                              &save->done, error);
 }
 
 static gboolean
@@ -117,6 +120,13 @@ write_png (const Save *save, Status *status)
   return status_ok (status);
 }
 
+/* Without a second copy where both lie on one file system.  Never over another file. */
+static gboolean
+move_clip (const Save *save, Status *status)
+{
+  return file_move_new (save->clip, save->path, status);
+}
+
 static gboolean
 make_folder (const char *path, GError **error)
 {
@@ -139,7 +149,8 @@ write_file (Save *save, gboolean *taken, GError **error)
     return FALSE;
   if (save->done || !make_folder (save->path, error))
     return save->done;
-  if (write_png (save, &status) || file_is_of_recipe (save->path, save->of_file))
+  if ((save->clip ? move_clip (save, &status) : write_png (save, &status)) ||
+      file_is_of_recipe (save->path, save->of_file))
     return TRUE;
   *taken = g_file_test (save->path, G_FILE_TEST_EXISTS);
   return gesso_status_propagate (&status, error);
@@ -174,7 +185,10 @@ save_in_thread (gpointer data, gpointer unused)
   g_autoptr (GTask) task = data;
   Save *save = g_task_get_task_data (task);
   GError *error = NULL;
-  if (save_picture (save, &error))
+  gboolean ok = save_picture (save, &error);
+  if (ok && save->clip)
+    g_unlink (save->clip); /* it came again: the first one was taken before a crash */
+  if (ok)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
@@ -224,6 +238,7 @@ gesso_result_save_async (GessoResultWriter *self,
                          int index,
                          const GessoFrame *frame,
                          const char *recipe,
+                         const char *clip,
                          GAsyncReadyCallback callback,
                          gpointer user_data)
 {
@@ -236,6 +251,7 @@ gesso_result_save_async (GessoResultWriter *self,
                   .index = index,
                   .frame = gesso_frame_copy (frame),
                   .recipe = g_strdup (recipe),
+                  .clip = g_strdup (clip),
                   .folder = g_build_filename (self->pictures_dir, day, NULL),
                   .stem = stem_of (recipe) };
   GTask *task = g_task_new (NULL, NULL, callback, user_data);

@@ -42,12 +42,14 @@ void gesso_result_writer_free (GessoResultWriter *self);
 /* gesso_result_save_async:
  * @index: of the picture within @job
  * @recipe: of this one picture, complete
+ * @clip: NULL; or the file of a clip, whose first frame @frame is: it is moved, not written
  */
 void gesso_result_save_async (GessoResultWriter *self,
                               gint64 job,
                               int index,
                               const GessoFrame *frame,
                               const char *recipe,
+                              const char *clip,
                               GAsyncReadyCallback callback,
                               gpointer user_data);
 /* Returns: the picture's path; @n_done: pictures of the job that are complete */

@@ -103,6 +103,29 @@ on_picture (GessoWorkerClient *self,
 }
 
 static gboolean
+on_clip (GessoWorkerClient *self,
+         GDBusMethodInvocation *invocation,
+         GUnixFDList *fds,
+         const char *batch,
+         guint index,
+         int width,
+         int height,
+         GVariant *handle,
+         const char *recipe,
+         const char *path)
+{
+  g_autoptr (GessoFrame) frame = map_frame (fds, handle, width, height);
+  if (!frame || index > G_MAXINT)
+    refuse_frame (invocation);
+  else if (self->closed)
+    g_dbus_method_invocation_return_error_literal (invocation, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                                                   "Closing");
+  else
+    self->events.clip (self->data, batch, (int) index, frame, recipe, path, invocation);
+  return TRUE;
+}
+
+static gboolean
 on_note (GessoWorkerClient *self,
          GDBusMethodInvocation *invocation,
          const char *batch,
@@ -234,9 +257,13 @@ gesso_worker_client_init (GessoWorkerClient *self)
     const char *signal;
     GCallback handler;
   } handlers[] = {
-    { "handle-progress", G_CALLBACK (on_progress) }, { "handle-preview", G_CALLBACK (on_preview) },
-    { "handle-picture", G_CALLBACK (on_picture) },   { "handle-note", G_CALLBACK (on_note) },
-    { "handle-finished", G_CALLBACK (on_finished) }, { "handle-parked", G_CALLBACK (on_parked) },
+    { "handle-progress", G_CALLBACK (on_progress) },
+    { "handle-preview", G_CALLBACK (on_preview) },
+    { "handle-picture", G_CALLBACK (on_picture) },
+    { "handle-clip", G_CALLBACK (on_clip) },
+    { "handle-note", G_CALLBACK (on_note) },
+    { "handle-finished", G_CALLBACK (on_finished) },
+    { "handle-parked", G_CALLBACK (on_parked) },
     { "handle-failed", G_CALLBACK (on_failed) },
   };
   self->cancellable = g_cancellable_new ();

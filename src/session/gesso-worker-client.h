@@ -22,6 +22,14 @@ typedef struct
                    const GessoFrame *frame,
                    const char *recipe,
                    GDBusMethodInvocation *answer);
+  /* The same of a clip: @path is a file that the receiver moves away before it answers. */
+  void (*clip) (gpointer data,
+                const char *batch,
+                int index,
+                const GessoFrame *frame,
+                const char *recipe,
+                const char *path,
+                GDBusMethodInvocation *answer);
   void (*note) (gpointer data, const char *batch, const char *sentence);
   void (*finished) (gpointer data, const char *batch);
   void (*parked) (gpointer data, const char *batch, int step);

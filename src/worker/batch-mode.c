@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker/batch-mode.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <glib.h>
+#include <glib/gstdio.h>
 
 #include "core/mem.h"
 #include "media/png.h"
@@ -23,10 +25,10 @@ typedef struct
 } BatchMode;
 
 static char *
-picture_path (const BatchMode *m, int index)
+result_path (const BatchMode *m, int index, const char *ending)
 {
-  return g_strdup_printf ("%s/%05d-%" PRIu64 ".png", m->folder, m->n_before + index + 1,
-                          m->recipe.seed + (uint64_t) index);
+  return g_strdup_printf ("%s/%05d-%" PRIu64 "%s", m->folder, m->n_before + index + 1,
+                          m->recipe.seed + (uint64_t) index, ending);
 }
 
 /* ---- events ---- */
@@ -64,7 +66,7 @@ on_picture (void *data,
   Recipe one;
   Notes ignored = { 0 }; /* they were told when the recipe was read */
   recipe_init (&one);
-  g_autofree char *path = picture_path (m, index);
+  g_autofree char *path = result_path (m, index, ".png");
   char *infotext = recipe_from_json (&one, json, strlen (json), &ignored, status)
                        ? infotext_write (&one, status)
                        : NULL;
@@ -78,6 +80,24 @@ on_picture (void *data,
   notes_clear (&ignored);
   recipe_clear (&one);
   return ok;
+}
+
+static bool
+on_clip (void *data,
+         int index,
+         const char *from,
+         const uint8_t *rgb,
+         int width,
+         int height,
+         const char *json,
+         Status *status)
+{
+  g_autofree char *path = result_path (data, index, ".gclip");
+  if (g_rename (from, path) != 0)
+    return status_fail (status, STATUS_IO, "Cannot write \"%.300s\": %s.", path,
+                        g_strerror (errno));
+  g_message ("Wrote %s", path);
+  return true;
 }
 
 static bool
@@ -107,13 +127,15 @@ run_one (BatchMode *m, int batch, Status *status)
                                 .wants_preview = on_wants_preview,
                                 .preview = on_preview,
                                 .picture = on_picture,
+                                .clip = on_clip,
                                 .settle = on_settle,
                                 .note = on_note,
                                 .data = m };
   for (int i = 0; i < m->recipe.batch_size; i++)
     {
-      g_autofree char *path = picture_path (m, i);
-      if (access (path, F_OK) == 0)
+      g_autofree char *picture = result_path (m, i, ".png");
+      g_autofree char *clip = result_path (m, i, ".gclip");
+      if (access (picture, F_OK) == 0 || access (clip, F_OK) == 0)
         skip[spec.n_skip++] = (uint32_t) i;
     }
   int step = 0;

@@ -113,17 +113,56 @@ on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
                                   preview_answered_cb, link_ref (link));
 }
 
+/* @error: taken */
 static void
-picture_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+note_answer (ClientLink *link, GError *error)
 {
-  g_autoptr (ClientLink) link = user_data;
-  g_autoptr (GError) error = NULL;
-  gesso_ipc_client1_call_picture_finish (GESSO_IPC_CLIENT1 (source), NULL, result, &error);
   g_mutex_lock (&link->mutex);
   link->n_open--;
   if (error && !link->error)
     link->error = g_steal_pointer (&error);
   g_cond_signal (&link->answered);
+  g_mutex_unlock (&link->mutex);
+  g_clear_error (&error);
+}
+
+static void
+picture_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (ClientLink) link = user_data;
+  GError *error = NULL;
+  gesso_ipc_client1_call_picture_finish (GESSO_IPC_CLIENT1 (source), NULL, result, &error);
+  note_answer (link, error);
+}
+
+static void
+clip_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (ClientLink) link = user_data;
+  GError *error = NULL;
+  gesso_ipc_client1_call_clip_finish (GESSO_IPC_CLIENT1 (source), NULL, result, &error);
+  note_answer (link, error);
+}
+
+/* Returns: the handle (floating) of the frame in *@fds */
+static GVariant *
+send_frame (const uint8_t *rgb, int width, int height, GUnixFDList **fds, Status *status)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *frame = gesso_ipc_frame_send (rgb, width, height, fds, &error);
+  if (!frame)
+    status_fail (status,
+                 g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA) ? STATUS_ARGUMENT
+                                                                              : STATUS_NO_MEMORY,
+                 "The finished picture could not be handed over: %s.", error->message);
+  return frame;
+}
+
+static void
+count_open (ClientLink *link)
+{
+  g_mutex_lock (&link->mutex);
+  link->n_open++;
   g_mutex_unlock (&link->mutex);
 }
 
@@ -138,20 +177,35 @@ on_picture (void *data,
 {
   ClientLink *link = data;
   g_autoptr (GUnixFDList) fds = NULL;
-  g_autoptr (GError) error = NULL;
   g_autofree char *valid = g_utf8_make_valid (recipe, -1);
-  GVariant *frame = gesso_ipc_frame_send (rgb, width, height, &fds, &error);
+  GVariant *frame = send_frame (rgb, width, height, &fds, status);
   if (!frame)
-    return status_fail (status,
-                        g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA)
-                            ? STATUS_ARGUMENT
-                            : STATUS_NO_MEMORY,
-                        "The finished picture could not be handed over: %s.", error->message);
-  g_mutex_lock (&link->mutex);
-  link->n_open++;
-  g_mutex_unlock (&link->mutex);
+    return false;
+  count_open (link);
   gesso_ipc_client1_call_picture (link->client, link->batch, (guint) index, width, height, frame,
                                   valid, fds, NULL, picture_answered_cb, link_ref (link));
+  return true;
+}
+
+static bool
+on_clip (void *data,
+         int index,
+         const char *path,
+         const uint8_t *rgb,
+         int width,
+         int height,
+         const char *recipe,
+         Status *status)
+{
+  ClientLink *link = data;
+  g_autoptr (GUnixFDList) fds = NULL;
+  g_autofree char *valid = g_utf8_make_valid (recipe, -1);
+  GVariant *frame = send_frame (rgb, width, height, &fds, status);
+  if (!frame)
+    return false;
+  count_open (link);
+  gesso_ipc_client1_call_clip (link->client, link->batch, (guint) index, width, height, frame,
+                               valid, path, fds, NULL, clip_answered_cb, link_ref (link));
   return true;
 }
 
@@ -184,6 +238,7 @@ client_link_events (ClientLink *link)
                          .wants_preview = on_wants_preview,
                          .preview = on_preview,
                          .picture = on_picture,
+                         .clip = on_clip,
                          .settle = on_settle,
                          .note = on_note,
                          .data = link };

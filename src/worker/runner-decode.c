@@ -81,8 +81,8 @@ begin_decoding (Batch *b, int index)
   batch_write_journal (b);
 }
 
-static bool
-decode_one (Batch *b, int index, uint8_t *rgb, Status *status)
+bool
+batch_decode_one (Batch *b, int index, BatchDecode decode, void *data, Status *status)
 {
   const BatchControl *control = b->spec->control;
   begin_decoding (b, index);
@@ -92,7 +92,7 @@ decode_one (Batch *b, int index, uint8_t *rgb, Status *status)
       control_sleep (control, b->runner->null_step_ms);
       if (control_get (control) != WISH_NONE)
         return status_fail (status, STATUS_CANCELLED, "Cancelled.");
-      if (pipeline_run_decode (b->run, index, b->tile_px, rgb, &one))
+      if (decode (b, index, data, &one))
         return true;
       if (one.code != STATUS_NO_MEMORY || !use_smaller_tiles (b, STATUS_MARK ("Memory is short")))
         return status_fail (status, one.code, "%s", one.message);
@@ -130,9 +130,8 @@ take_hash (Batch *b, Recipe *recipe, Status *status)
   return true;
 }
 
-/* The recipe of one picture: its own seed, a batch of one, the tiles that it was decoded in. */
-static char *
-picture_recipe (Batch *b, int index, Status *status)
+char *
+batch_picture_recipe (Batch *b, int index, Status *status)
 {
   Recipe one;
   recipe_init (&one);
@@ -154,7 +153,7 @@ static bool
 give_picture (Batch *b, int index, const uint8_t *rgb, Status *status)
 {
   Image whole = { 0 };
-  char *recipe = picture_recipe (b, index, status);
+  char *recipe = batch_picture_recipe (b, index, status);
   bool ok = recipe &&
             job_inputs_finish (&b->inputs, rgb, b->job.width, b->job.height, &whole, status) &&
             b->events->picture (b->events->data, index, whole.rgb, whole.width, whole.height,
@@ -165,10 +164,18 @@ give_picture (Batch *b, int index, const uint8_t *rgb, Status *status)
 }
 
 static bool
+decode_picture (Batch *b, int index, void *rgb, Status *status)
+{
+  return pipeline_run_decode (b->run, index, b->tile_px, rgb, status);
+}
+
+static bool
 make_picture (Batch *b, int index, uint8_t *rgb, Status *status)
 {
   double began = clock_seconds ();
-  if (!decode_one (b, index, rgb, status))
+  if (b->job.n_frames > 1)
+    return batch_make_clip (b, index, status);
+  if (!batch_decode_one (b, index, decode_picture, rgb, status))
     return false;
   b->runner->eta.decode = clock_seconds () - began;
   b->n_decoded++;

@@ -60,6 +60,18 @@ bool batch_skips (const Batch *b, int index);
 void batch_write_journal (Batch *b);
 void batch_note (const Batch *b, const char *sentence);
 
+/* The recipe of one picture: its own seed, a batch of one, the tiles that it was decoded in; the
+ * caller's to mem_free. */
+char *batch_picture_recipe (Batch *b, int index, Status *status);
+/* batch_decode_one:
+ * @decode: decodes picture @index in tiles of @b->tile_px; tried again in smaller ones when it
+ *   fails with NO_MEMORY
+ */
+typedef bool (*BatchDecode) (Batch *b, int index, void *data, Status *status);
+bool batch_decode_one (Batch *b, int index, BatchDecode decode, void *data, Status *status);
+/* A clip into a file of its own, which is then given away (runner-clip.c). */
+bool batch_make_clip (Batch *b, int index, Status *status);
+
 /* Decodes every picture that is wanted and gives it away; with smaller tiles where memory is short
  * (runner-decode.c). */
 bool batch_decode (Batch *b, Status *status);

@@ -155,6 +155,14 @@ on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
   b->events->preview (b->events->data, rgb, width, height, step);
 }
 
+/* The middle of it: the first frame of a clip shows the least of where it goes. */
+static void
+on_preview_clip (void *data, const uint8_t *rgb, int n_frames, int width, int height, int step)
+{
+  size_t n_bytes = (size_t) width * (size_t) height * 3;
+  on_preview (data, rgb + (size_t) (n_frames / 2) * n_bytes, width, height, step);
+}
+
 static void
 on_note (void *data, const char *sentence)
 {
@@ -188,6 +196,7 @@ make_job (Batch *b, Status *status)
   b->job.progress = on_progress;
   b->job.preview_wanted = on_preview_wanted;
   b->job.preview = on_preview;
+  b->job.preview_clip = on_preview_clip;
   b->job.note = on_note;
   b->job.data = b;
   return true;

@@ -50,6 +50,17 @@ typedef struct
                    int height,
                    const char *recipe,
                    Status *status);
+  /* The same of a clip: @path is a finished file of clip.h with frames, latents and recipe, which
+   * the receiver takes away; @rgb its first frame.  A file that is left there is overwritten when
+   * the batch comes again. */
+  bool (*clip) (void *data,
+                int index,
+                const char *path,
+                const uint8_t *rgb,
+                int width,
+                int height,
+                const char *recipe,
+                Status *status);
   /* Waits until at most @max_open pictures are not safe yet.
    * Fails: when one could not be kept; CANCELLED as soon as the batch's control has a wish */
   bool (*settle) (void *data, int max_open, Status *status);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "media/clip.h"
 #include "session/gesso-queue-store.h"
 #include "session/gesso-result.h"
 
@@ -111,20 +112,43 @@ on_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
   *(GAsyncResult **) data = g_object_ref (result);
 }
 
-/* Returns: the path */
+/* @clip: NULL, or the file of one.  Returns: the path */
 static char *
-save (Fixture *f, int index, const char *recipe, int *n_done)
+save_as (Fixture *f, int index, const char *recipe, const char *clip, int *n_done)
 {
   static const guint8 rgb[2 * 2 * 3] = { 1, 2, 3 };
   g_autoptr (GBytes) bytes = g_bytes_new_static (rgb, sizeof rgb);
   g_autoptr (GessoFrame) frame = gesso_frame_new (2, 2, bytes);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  gesso_result_save_async (f->writer, f->job, index, frame, recipe, on_saved_cb, &result);
+  gesso_result_save_async (f->writer, f->job, index, frame, recipe, clip, on_saved_cb, &result);
   while (!result)
     g_main_context_iteration (NULL, TRUE);
   char *path = gesso_result_save_finish (result, n_done, &error);
   g_assert_no_error (error);
+  return path;
+}
+
+static char *
+save (Fixture *f, int index, const char *recipe, int *n_done)
+{
+  return save_as (f, index, recipe, NULL, n_done);
+}
+
+/* What the worker left beside its journal. */
+static char *
+make_clip (Fixture *f, const char *recipe)
+{
+  static const guint8 rgb[2 * 2 * 3] = { 1, 2, 3 };
+  const FilmInfo info = { 2, 2, { 16, 1 }, 1 };
+  ClipWriter clip = { 0 };
+  Status status = { 0 };
+  char *path = g_build_filename (f->folder, "journal-0.gclip", NULL);
+  clip_writer_open (&clip, path, &info, &status);
+  clip_writer_add (&clip, rgb, &status);
+  clip_writer_add_recipe (&clip, recipe, &status);
+  clip_writer_commit (&clip, true, &status);
+  g_assert_cmpstr (status.message, ==, "");
   return path;
 }
 
@@ -141,7 +165,7 @@ reserve (sqlite3 *db, gpointer data, GError **error)
 {
   Reserved *r = data;
   g_autofree char *of_file = NULL;
-  return gesso_store_reserve (db, r->job, 0, r->recipe, r->folder, "p", &r->path, &of_file,
+  return gesso_store_reserve (db, r->job, 0, r->recipe, r->folder, "p", ".png", &r->path, &of_file,
                               &r->done, error);
 }
 
@@ -309,6 +333,34 @@ test_died_with_a_file_of_the_second_recipe (Fixture *f, gconstpointer unused)
   g_assert_true (picture_is_done (f));
 }
 
+/* Moved, numbered together with the pictures, and taken once. */
+static void
+test_clip_is_moved (Fixture *f, gconstpointer unused)
+{
+  int n_done = 0;
+  g_autofree char *picture = save (f, 1, RECIPE, &n_done);
+  g_autofree char *clip = make_clip (f, RECIPE);
+  g_autofree char *saved = save_as (f, 0, RECIPE, clip, &n_done);
+  g_assert_cmpint (n_done, ==, 2);
+  g_assert_true (g_str_has_suffix (saved, "/ein-gemälde-öl-00002.gclip"));
+  g_assert_false (g_file_test (clip, G_FILE_TEST_EXISTS));
+  g_free (make_clip (f, RECIPE)); /* the worker died before it heard */
+  g_autofree char *again = save_as (f, 0, RECIPE, clip, &n_done);
+  g_assert_cmpstr (again, ==, saved);
+  g_assert_false (g_file_test (clip, G_FILE_TEST_EXISTS));
+  g_assert_cmpuint (count_files (f->pictures), ==, 2);
+}
+
+static void
+test_died_with_the_clip_moved (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = reserve_name (f, RECIPE);
+  g_autofree char *clip = make_clip (f, RECIPE);
+  g_assert_cmpint (g_rename (clip, path), ==, 0);
+  start_again (f);
+  g_assert_true (picture_is_done (f));
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -326,5 +378,7 @@ main (int argc, char **argv)
   ADD ("/session/result/picture-of-another-recipe-stays", test_picture_of_another_recipe_stays);
   ADD ("/session/result/died-with-a-file-of-the-second-recipe",
        test_died_with_a_file_of_the_second_recipe);
+  ADD ("/session/result/clip-is-moved", test_clip_is_moved);
+  ADD ("/session/result/died-with-the-clip-moved", test_died_with_the_clip_moved);
   return g_test_run ();
 }

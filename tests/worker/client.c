@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "client.h"
 
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 
@@ -66,6 +67,7 @@ picture_free (gpointer data)
   TestPicture *p = data;
   g_clear_pointer (&p->rgb, g_bytes_unref);
   g_clear_pointer (&p->recipe, g_free);
+  g_clear_pointer (&p->clip, g_free);
   g_free (p);
 }
 
@@ -84,7 +86,7 @@ handle_picture (TestClient *c,
   GBytes *rgb = gesso_ipc_frame_receive (fds, frame, width, height, &error);
   g_assert_no_error (error);
   TestPicture *p = g_new (TestPicture, 1);
-  *p = (TestPicture){ index, width, height, rgb, g_strdup (recipe) };
+  *p = (TestPicture){ index, width, height, rgb, g_strdup (recipe), NULL };
   g_ptr_array_add (c->pictures, p);
   if (c->hold_pictures)
     g_ptr_array_add (c->held, invocation);
@@ -93,6 +95,31 @@ handle_picture (TestClient *c,
                                                    "The disk is full.");
   else
     gesso_ipc_client1_complete_picture (c->skeleton, invocation, NULL);
+  return TRUE;
+}
+
+static gboolean
+handle_clip (TestClient *c,
+             GDBusMethodInvocation *invocation,
+             GUnixFDList *fds,
+             const char *batch,
+             guint index,
+             int width,
+             int height,
+             GVariant *frame,
+             const char *recipe,
+             const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  GBytes *rgb = gesso_ipc_frame_receive (fds, frame, width, height, &error);
+  g_assert_no_error (error);
+  TestPicture *p = g_new (TestPicture, 1);
+  *p = (TestPicture){
+    index, width, height, rgb, g_strdup (recipe), g_strconcat (path, ".taken", NULL)
+  };
+  g_assert_cmpint (g_rename (path, p->clip), ==, 0);
+  g_ptr_array_add (c->pictures, p);
+  gesso_ipc_client1_complete_clip (c->skeleton, invocation, NULL);
   return TRUE;
 }
 
@@ -161,6 +188,7 @@ connect_client (TestClient *c)
     { "handle-progress", G_CALLBACK (handle_progress) },
     { "handle-preview", G_CALLBACK (handle_preview) },
     { "handle-picture", G_CALLBACK (handle_picture) },
+    { "handle-clip", G_CALLBACK (handle_clip) },
     { "handle-note", G_CALLBACK (handle_note) },
     { "handle-finished", G_CALLBACK (handle_finished) },
     { "handle-parked", G_CALLBACK (handle_parked) },

@@ -22,6 +22,7 @@ typedef struct
   int width, height;
   GBytes *rgb;
   char *recipe;
+  char *clip; /* its file, copied beside it as ".taken"; NULL for a picture */
 } TestPicture;
 
 typedef struct TestClient TestClient;

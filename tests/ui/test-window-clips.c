@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-window-clips.c - with a video model the window animates: button, parameters, clips that are
+ * made, kept and shown.
+ *
+ * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-clips, with GESSO_DATA, GESSO_SOURCE and
+ * GESSO_TEST_WORKER set.
+ */
+#include <string.h>
+
+#include "app/gesso-parameter-list.h"
+#include "media/frames.h"
+#include "window-fixture.h"
+
+enum
+{
+  N_FRAMES = 9
+};
+
+static char *model; /* of the test that runs */
+
+static void
+set (Fixture *f, const char *key, const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  gesso_form_set_text (f->form, key, text, &error);
+  g_assert_no_error (error);
+}
+
+static const char *
+label (Fixture *f)
+{
+  return gesso_generate_bar_get_label (gesso_create_page_get_generate_bar (f->page));
+}
+
+static gboolean
+animates (Fixture *f)
+{
+  return g_str_equal (label (f), "Animate");
+}
+
+static gboolean
+generates (Fixture *f)
+{
+  return g_str_equal (label (f), "Generate");
+}
+
+static GtkWidget *
+find (GtkWidget *widget, GType type)
+{
+  if (g_type_is_a (G_OBJECT_TYPE (widget), type))
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find (child, type);
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static gboolean
+row_is_shown (Fixture *f, const char *key)
+{
+  GtkWidget *list = find (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST);
+  return gtk_widget_get_visible (gesso_parameter_list_get_row (GESSO_PARAMETER_LIST (list), key));
+}
+
+/* The small Wan of the golden tests, in a folder of models that the user named. */
+static void
+choose_video_model (Fixture *f)
+{
+  const char *source = g_getenv ("GESSO_SOURCE");
+  g_autofree char *from =
+      g_build_filename (source ? source : ".", "tests/golden/fixtures/wan-tiny", NULL);
+  g_autofree char *folder = g_build_filename (f->dir, "models", NULL);
+  g_autofree char *line =
+      g_strdup_printf ("mkdir -p '%s' && cp -rL '%s' '%s/'", folder, from, folder);
+  const char *argv[] = { "sh", "-c", line, NULL };
+  int status;
+  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+                               NULL, &status, NULL));
+  g_assert_cmpint (status, ==, 0);
+  model = g_build_filename (folder, "wan-tiny", NULL);
+  gesso_library_add_folder (gesso_window_get_library (f->window), folder);
+  set (f, "model", model);
+  WAIT (f, animates);
+}
+
+static void
+test_button_and_rows (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  WAIT (f, generates);
+  g_assert_false (row_is_shown (f, "frames"));
+  g_autofree char *shipped = gesso_form_dup_text (f->form, "model");
+  choose_video_model (f);
+  g_assert_true (row_is_shown (f, "frames"));
+  g_assert_true (row_is_shown (f, "fps"));
+  g_assert_true (row_is_shown (f, "first_frame"));
+  g_assert_true (row_is_shown (f, "last_frame"));
+  set (f, "model", shipped);
+  WAIT (f, generates);
+  g_assert_false (row_is_shown (f, "frames"));
+  g_free (model);
+}
+
+static char *
+result_path (Fixture *f)
+{
+  GessoStage *stage = gesso_create_page_get_stage (f->page);
+  GessoFilmstrip *strip = gesso_stage_get_filmstrip (stage);
+  GessoResult *result = gesso_filmstrip_get_selected (strip);
+  return result ? g_strdup (gesso_result_get_path (result)) : NULL;
+}
+
+static GessoPictureList *listed; /* what the gallery shows */
+
+static gboolean
+is_listed_as_clip (Fixture *f)
+{
+  if (g_list_model_get_n_items (G_LIST_MODEL (listed)) == 0)
+    return FALSE;
+  g_autoptr (GessoPicture) picture = g_list_model_get_item (G_LIST_MODEL (listed), 0);
+  return gesso_picture_get_duration (picture) > 0;
+}
+
+/* From the button to a file with all frames, in the filmstrip and in the gallery's list. */
+static void
+test_makes_a_clip (Fixture *f, gconstpointer unused)
+{
+  FilmInfo info;
+  Image first = { 0 };
+  Status status = { 0 };
+  choose_video_model (f);
+  set (f, "frames", "9");
+  set (f, "fps", "12");
+  set (f, "width", "32");
+  set (f, "height", "32");
+  set (f, "steps", "3");
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  WAIT (f, has_result);
+  g_autofree char *path = result_path (f);
+  g_assert_nonnull (path);
+  g_assert_true (g_str_has_suffix (path, ".gclip"));
+  g_assert_true (frames_read_picture (&first, path, &info, &status));
+  g_assert_cmpint (info.n_frames, ==, N_FRAMES);
+  g_assert_cmpint (info.rate.num, ==, 12);
+  image_clear (&first);
+  listed = gesso_picture_list_new (gesso_window_get_library (f->window));
+  WAIT (f, is_listed_as_clip);
+  g_clear_object (&listed);
+  g_free (model);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  gtk_init ();
+  ADD ("clips/button-and-rows", test_button_and_rows);
+  ADD ("clips/makes-a-clip", test_makes_a_clip);
+  return g_test_run ();
+}
