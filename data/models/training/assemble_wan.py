@@ -27,7 +27,6 @@ SUGGESTED = {"guidance_scale": 4, "steps": 20, "width": SIZE, "height": SIZE, "f
 INDEX = {
     "_class_name": "WanPipeline",
     "boundary_ratio": BOUNDARY,
-    "expand_timesteps": True,
     "scheduler": ["diffusers", "UniPCMultistepScheduler"],
     "text_encoder": ["transformers", "UMT5EncoderModel"],
     "tokenizer": ["transformers", "T5Tokenizer"],
@@ -91,15 +90,17 @@ def main():
     args = parser.parse_args()
     scratch = args.folder.with_name(args.folder.name + ".new")
     shutil.rmtree(scratch, ignore_errors=True)
-    high, text = load_transformer(args.work, "high")
-    low, _ = load_transformer(args.work, "low")
+    high, _ = load_transformer(args.work, "high")
+    low, text = load_transformer(args.work, "low")
     write_model(high, scratch / "transformer")
     write_model(low, scratch / "transformer_2")
     write_model(load_vae(args.work), scratch / "vae")
     write_text_encoder(text, scratch / "text_encoder")
     write_tokenizer(scratch / "tokenizer")
     UniPCMultistepScheduler(**SCHEDULER).save_config(scratch / "scheduler")
-    write_json(scratch / "model_index.json", INDEX)
+    # A first frame can be given once there is an encoder for it.
+    with_frame = (args.work / "encoder.pt").exists()
+    write_json(scratch / "model_index.json", INDEX | {"expand_timesteps": with_frame})
     write_json(scratch / "gesso.json", SUGGESTED)
 
     for name in KEPT:
@@ -108,6 +109,8 @@ def main():
     old = args.folder.with_name(args.folder.name + ".old")
     if args.folder.exists():
         args.folder.rename(old)
+    for path in scratch.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     scratch.rename(args.folder)
     shutil.rmtree(old, ignore_errors=True)
     size = sum(f.stat().st_size for f in args.folder.rglob("*") if f.is_file())

@@ -5,8 +5,9 @@
     train_wan.py --experts --data pictures.npz --work DIR --minutes 10
 
 Flow matching: x_t = (1 - t) x_0 + t noise, and the velocity noise - x_0 is learnt. The first
-command trains one transformer for all t; the second takes two copies of it further, one for t of
-BOUNDARY and above, one for t below, with the text encoder as it is.
+command trains one transformer for all t; the second takes two copies of it further: one for t of
+BOUNDARY and above, where the text decides what moves how, together with the text encoder, and then
+one for t below, with the text encoder as the first left it.
 """
 import argparse
 import copy
@@ -173,10 +174,11 @@ class Training:
         transformer.set_attn_processor(self.padding)
         self.path = args.work / f"{expert or 'transformer'}.pt"
         if expert:
-            state = torch.load(args.work / "transformer.pt")
-            for name, model in self.models.items():
-                model.load_state_dict(state[f"average_{name}"])
-            text.requires_grad_(False)
+            transformer.load_state_dict(
+                torch.load(args.work / "transformer.pt")["average_transformer"])
+            source = "high.pt" if expert == "low" else "transformer.pt"
+            text.load_state_dict(torch.load(args.work / source)["average_text"])
+            text.requires_grad_(expert == "high")
         self.parameters = [p for m in self.models.values() for p in m.parameters()
                            if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=args.lr, betas=(0.9, 0.99),

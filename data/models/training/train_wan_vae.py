@@ -4,8 +4,7 @@
     train_wan_vae.py --part decoder --data pictures.npz --work DIR --minutes 60 [--resume]
     train_wan_vae.py --part encoder --data pictures.npz --work DIR --minutes 8
 
-At first without the residual branches, which is cheap and gives the decoder all that a linear code
-can give; then short clips, and whole ones at the end.
+Short clips first, whole ones at the end: most of what there is to learn shows in five frames.
 """
 import argparse
 import pathlib
@@ -17,11 +16,9 @@ import torch
 from common import Average, contact_grid, learning_rate, psnr, save_atomically
 from wan_clips import FRAMES, MOTIONS, Clips
 from wan_latents import VideoLatents
-from wan_model import (build_vae, decode, encode, leave_out_branches, start_decoder,
-                       start_encoder)
+from wan_model import (build_vae, decode, encode, start_decoder, start_encoder)
 
-LINEAR = 0.2            # part of the run without the residual branches
-PIECES = [(LINEAR, 9, 6), (0.55, 5, 4), (0.8, 9, 2), (1.0, FRAMES, 1)]  # up to: frames, clips
+PIECES = [(0.75, 5, 4), (1.0, FRAMES, 1)]   # up to this part of the run: frames, clips
 
 
 def arguments():
@@ -30,7 +27,7 @@ def arguments():
     parser.add_argument("--data", required=True, help="archive written by render_svg.py")
     parser.add_argument("--work", required=True, type=pathlib.Path, help="checkpoints go here")
     parser.add_argument("--minutes", type=float, default=60, help="CPU minutes, all resumptions")
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--others", type=float, default=0.25,
                         help="share of drawings that the model need not know")
     parser.add_argument("--noise", type=float, default=0.08,
@@ -119,19 +116,12 @@ def main():
                          "optimizer": optimizer.state_dict(), "step": step, "minutes": minutes,
                          "psnr": quality}, path)
 
-    half = vae.decoder if args.part == "decoder" else vae.encoder
-    linear = before < LINEAR * args.minutes
-    if linear:
-        leave_out_branches(half, True)
     squared, counted, minutes = 0.0, 0, before
     start, saved = time.process_time(), before
     while minutes < args.minutes:
         part = minutes / args.minutes
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(part, args.lr)
-        if linear and part >= LINEAR:
-            leave_out_branches(half, False)
-            linear = False
         frames, n = next((t, n) for until, t, n in PIECES if part < until)
         x = draw_pieces(clips, frames, n, args.others, rng)
         z = latents.encode(x)

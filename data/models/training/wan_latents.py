@@ -21,7 +21,8 @@ class VideoLatents:
     Block transforms such as principal components of 8x8 patches do not do here: Wan's decoder
     doubles by nearest neighbours and convolves, and so cannot tell the pixels of a patch apart
     where neighbouring patches are alike. What it can do linearly is to repeat each element 8x8
-    times and filter with 15x15 taps. Analysis and filter are fitted together under that restriction.
+    times and filter with 15x15 taps. Analysis and filter are fitted together under that
+    restriction.
 
     bias: (COLOURS) what zero stands for; analysis: (CHANNELS, COLOURS, SEEN, SEEN);
     offset: (CHANNELS); synthesis: (CHANNELS, COLOURS, CANVAS, CANVAS), the filters of repeated

@@ -50,21 +50,6 @@ class WholeClipResample(WanResample):
         return x
 
 
-def leave_out_branches(half, out):
-    """Trains or runs the shortcuts alone: a seventh of the cost, and as good as linear.
-
-    half: the encoder or decoder; its residual branches must still do nothing.
-    """
-    for module in half.modules():
-        kind = type(module).__name__
-        if kind not in ("WanResidualBlock", "WanAttentionBlock"):
-            continue
-        if out:
-            module.forward = getattr(module, "conv_shortcut", torch.nn.Identity())
-        else:
-            del module.forward
-
-
 def latent_affine(vae):
     """Wan's own mean and deviation of each channel: programs that hard-code them stay right.
 
@@ -177,7 +162,7 @@ def start_decoder(vae, latents):
 
 @torch.no_grad()
 def start_encoder(vae):
-    """A constant channel keeps the last norm from losing magnitude; the log variance stays at -12."""
+    """A constant channel keeps the last norm from losing magnitude; the log variance is -12."""
     last = vae.encoder.down_blocks[-2]
     for conv in (last.resample[1], last.time_conv):
         conv.weight[-1], conv.bias[-1] = 0, 2
