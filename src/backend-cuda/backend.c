@@ -135,7 +135,8 @@ static void
 cuda_free (Backend *base)
 {
   CudaBackend *b = (CudaBackend *) base;
-  b->driver->context_use (b->context);
+  if (b->context)
+    b->driver->context_use (b->context);
   cuda_weights_close (b);
   cuda_memory_close (b);
   cuda_staging_close (b);

@@ -11,7 +11,9 @@ typedef struct
   int64_t n_calls; /* of the driver, launches among them, since a test set it to 0 */
   int64_t fail_at; /* the call of that number fails, once; 0: none */
   int error;       /* with this */
+  int is_idle;     /* kernels are launched and do nothing */
   size_t memory_bytes, used_bytes, most_used_bytes;
+  size_t copied_bytes; /* to the card */
   /* Made and not freed. */
   int n_contexts, n_streams, n_events, n_pages, n_ranges, n_mapped, n_host;
   int n_misuses; /* of memory that is not mapped, handles that are none */

@@ -6,8 +6,9 @@
  * unreadable, so that a program that takes the card's addresses for its own stops at once.  Streams
  * do their work when it is queued.  Linked with the emulator, kernels run on this memory.
  *
- * FAKE_CUDA_MEMORY (24 GiB), FAKE_CUDA_PAGE (65536 bytes), FAKE_CUDA_FAIL_AT (number of a call,
- * from 1) and FAKE_CUDA_ERROR (700); with FAKE_CUDA_REPORT the counts go to stderr at the end.
+ * FAKE_CUDA_CHECK: the emulator checks, too.  FAKE_CUDA_MEMORY (24 GiB), FAKE_CUDA_PAGE (65536
+ * bytes), FAKE_CUDA_FAIL_AT (number of a call, from 1) and FAKE_CUDA_ERROR (700); with
+ * FAKE_CUDA_REPORT the counts go to stderr at the end.
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -52,6 +53,7 @@ __attribute__ ((weak)) void emu_adopt (void *p, size_t size_bytes, const char *n
 __attribute__ ((weak)) void emu_abandon (void *p);
 __attribute__ ((weak)) void emu_host_wrote (void *p, size_t size_bytes);
 __attribute__ ((weak)) void emu_set_around (int (*around) (int begins));
+__attribute__ ((weak)) void emu_check (void);
 __attribute__ ((weak)) const char *emu_first_report (void);
 __attribute__ ((weak)) unsigned emu_take_reports (void);
 
@@ -96,6 +98,8 @@ static int
 around_launch (int begins)
 {
   int error = begins ? call () : OK;
+  if (!error && fake.is_idle)
+    return -1;
   if (!error)
     open_all (begins);
   return error;
@@ -111,6 +115,8 @@ start (void)
   space = mmap (NULL, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (emu_set_around)
     emu_set_around (around_launch);
+  if (emu_check && getenv ("FAKE_CUDA_CHECK"))
+    emu_check ();
   if (getenv ("FAKE_CUDA_REPORT"))
     atexit (report);
 }
@@ -438,6 +444,7 @@ cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *st
     return misuse ();
   open_all (true);
   memcpy ((void *) (uintptr_t) to, from, size_bytes);
+  fake.copied_bytes += size_bytes;
   open_all (false);
   if (emu_host_wrote)
     emu_host_wrote ((void *) (uintptr_t) to, size_bytes);

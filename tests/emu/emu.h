@@ -83,7 +83,11 @@ void emu_adopt (void *p, size_t size_bytes, const char *name);
 void emu_abandon (void *p);
 void emu_host_wrote (void *p, size_t size_bytes);
 
-/* Called before each launch (1), whose error it may answer in its place, and after it (0). */
+/* Sets emu_options.check and quiet, from programs that do not see them. */
+void emu_check (void);
+
+/* Called before each launch (1), whose error it may answer in its place (-1: none, and nothing
+ * runs), and after it (0). */
 void emu_set_around (int (*around) (int begins));
 
 /* Fills a GkTensorMap (wrappers.h; less than 256 bytes) of 16-bit elements with a swizzle of 128

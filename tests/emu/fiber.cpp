@@ -328,7 +328,7 @@ emu_launch (const EmuLaunch *launch)
 {
   int error = around ? around (1) : 0;
   if (error)
-    return error;
+    return error > 0 ? error : 0;
   if (!machine.stacks)
     make_machine ();
   machine.launch = launch;

@@ -168,3 +168,9 @@ emu_disable_site (const EmuSite *site)
   disabled = site ? *site : EmuSite{};
   emu_sites_watched = recording || disabled.line;
 }
+
+extern "C" void
+emu_check (void)
+{
+  emu_options.check = emu_options.quiet = true;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-cuda.c - the CUDA backend on the emulator and the tests' driver: results, residency, faults.
+ *
+ * The network below uses every operator that a card's table has.  GESSO_CUDA_MODULE names the
+ * emulated module (tests/device/meson.build).
+ */
+#include <dlfcn.h>
+#include <glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "core/mem.h"
+#include "fake-driver.h"
+#include "ops/ops.h"
+#include "weights/encode.h"
+
+enum
+{
+  SIDE = 8,
+  N_PIXELS = SIDE * SIDE,
+  IN = 4,
+  WIDTH = 64,
+  N_HEADS = 2,
+  HEAD_DIM = WIDTH / N_HEADS,
+  VOCABULARY = 10,
+  N_LAYERS = 6,
+  PAGE = 4096,       /* as the environment says, too */
+  TIGHT = 30 * PAGE, /* parameters come and go */
+  MOST_PAGES = 70,   /* enough for all of it */
+  MAX_WEIGHTS = 64
+};
+
+/* Of the largest value: each of some 40 operators rounds to 8 bits once. */
+static const float BF16_TOLERANCE = 0.04f;
+
+typedef struct
+{
+  Weight weights[MAX_WEIGHTS];
+  void *memory[MAX_WEIGHTS];
+  int n;
+  GRand *random;
+  Layer conv_in, conv_out, time, scales, block[N_LAYERS], norm, head_norm;
+  const Weight *table, *bias_table;
+  SidePath side;
+  ParamQuant quant;
+  float book[16], scales_64[WIDTH * WIDTH / 64];
+  float side_scale[4];
+  float x[N_PIXELS * IN], t;
+  float positions[N_PIXELS * HEAD_DIM];
+} Net;
+
+static FakeCuda *
+fake (void)
+{
+  void *module = dlopen (g_getenv ("GESSO_CUDA_MODULE"), RTLD_NOW | RTLD_NOLOAD);
+  FakeCudaEntry entry = module ? (FakeCudaEntry) dlsym (module, FAKE_CUDA_ENTRY) : NULL;
+  g_assert_nonnull (entry);
+  return entry ();
+}
+
+/* Random codes with a scale for every 64, as bitsandbytes has them. */
+static void
+fill_codes (Net *net, Weight *w, uint8_t *data, int64_t n, float scale)
+{
+  enum
+  {
+    RUN = 64
+  };
+  for (int i = 0; i < 16; i++)
+    net->book[i] = (float) (i - 8) / 8;
+  for (int64_t i = 0; i < n / 2; i++)
+    data[i] = (uint8_t) g_rand_int_range (net->random, 0, 256);
+  for (int64_t i = 0; i < n / RUN; i++)
+    net->scales_64[i] = (float) g_rand_double_range (net->random, 0.5, 1) * scale;
+  net->quant = (ParamQuant){ .scales = net->scales_64, .scale_run = RUN, .code_book = net->book };
+  w->quant = &net->quant;
+}
+
+static const Weight *
+add_weight (Net *net, DType dtype, int rank, const int64_t *ne, float scale, float offset)
+{
+  int64_t n = 1;
+  Weight *w = &net->weights[net->n];
+  for (int i = 0; i < rank; i++)
+    n *= ne[i];
+  g_autofree float *values = g_new (float, n);
+  for (int64_t i = 0; i < n; i++)
+    values[i] = (float) g_rand_double_range (net->random, -scale, scale) + offset;
+  void *data = g_malloc ((gsize) dtype_bytes (dtype, n));
+  if (encode_can (dtype))
+    encode (data, dtype, values, n);
+  *w = (Weight){ .name = "layer", .dtype = dtype, .rank = rank, .data = data };
+  if (dtype == DTYPE_NF4)
+    fill_codes (net, w, data, n, scale);
+  memcpy (w->ne, ne, (size_t) rank * sizeof *ne);
+  net->memory[net->n++] = data;
+  return w;
+}
+
+static const Weight *
+add_row (Net *net, DType dtype, int64_t n, float scale, float offset)
+{
+  return add_weight (net, dtype, 1, &n, scale, offset);
+}
+
+static Layer
+add_linear (Net *net, DType dtype, int64_t n_out, int64_t n_in)
+{
+  return (Layer){ add_weight (net, dtype, 2, (int64_t[]){ n_out, n_in },
+                              1.7f / sqrtf ((float) n_in), 0),
+                  add_row (net, DTYPE_F16, n_out, 0.1f, 0) };
+}
+
+static void
+add_side_path (Net *net, Layer *layer)
+{
+  net->side = (SidePath){
+    .a = add_weight (net, DTYPE_F32, 2, (int64_t[]){ 4, WIDTH }, 0.1f, 0),
+    .b = add_weight (net, DTYPE_F16, 2, (int64_t[]){ WIDTH, 4 }, 0.1f, 0),
+    .scale = net->side_scale,
+    .rank = 4,
+  };
+  for (int i = 0; i < 4; i++)
+    net->side_scale[i] = (float) i / 2;
+  for (int i = 0; i < net->n; i++)
+    if (&net->weights[i] == layer->weight)
+      net->weights[i].side = &net->side;
+}
+
+static Net *
+net_new (DType dtype)
+{
+  Net *net = g_new0 (Net, 1);
+  net->random = g_rand_new_with_seed (5);
+  const int64_t in[4] = { WIDTH, IN, 3, 3 }, out[4] = { IN, WIDTH, 3, 3 };
+  net->conv_in = (Layer){ add_weight (net, DTYPE_F16, 4, in, 0.3f, 0),
+                          add_row (net, DTYPE_F32, WIDTH, 0.1f, 0) };
+  net->conv_out = (Layer){ add_weight (net, DTYPE_F32, 4, out, 0.07f, 0), NULL };
+  net->time = add_linear (net, DTYPE_BF16, 2 * WIDTH, 32);
+  net->scales = add_linear (net, DTYPE_F32, 3 * WIDTH, WIDTH);
+  for (int i = 0; i < N_LAYERS; i++)
+    net->block[i] = add_linear (net, dtype, WIDTH, WIDTH);
+  net->norm = (Layer){ add_row (net, DTYPE_BF16, WIDTH, 0.2f, 1),
+                       add_row (net, DTYPE_BF16, WIDTH, 0.2f, 0) };
+  net->head_norm = (Layer){ add_row (net, DTYPE_F32, HEAD_DIM, 0.2f, 1), NULL };
+  net->table = add_weight (net, DTYPE_F16, 2, (int64_t[]){ VOCABULARY, WIDTH }, 1, 0);
+  net->bias_table = add_weight (net, DTYPE_F32, 2, (int64_t[]){ VOCABULARY, N_HEADS }, 1, 0);
+  add_side_path (net, &net->block[0]);
+  for (int i = 0; i < N_PIXELS * IN; i++)
+    net->x[i] = (float) g_rand_double_range (net->random, -2, 2);
+  for (int i = 0; i < N_PIXELS * HEAD_DIM; i += 2)
+    {
+      net->positions[i] = cosf ((float) i * 0.01f);
+      net->positions[i + 1] = sinf ((float) i * 0.01f);
+    }
+  net->t = 481.25f;
+  return net;
+}
+
+static void
+net_free (Net *net)
+{
+  for (int i = 0; i < net->n; i++)
+    g_free (net->memory[i]);
+  g_rand_free (net->random);
+  g_free (net);
+}
+
+static Tensor *
+attend (Ctx *ctx, Net *net, const Tensor *x, const Tensor *positions)
+{
+  enum
+  {
+    N_BIASES = 2 * N_PIXELS - 1
+  };
+  static int32_t rows[N_BIASES];
+  for (int i = 0; i < N_BIASES; i++)
+    rows[i] = i % VOCABULARY;
+  AttentionOptions options = { .relative_bias = op_lookup (ctx, rows, N_BIASES, net->bias_table) };
+  Tensor *q = op_linear (ctx, x, net->block[0], NULL), *v = op_linear (ctx, x, net->block[1], NULL);
+  Tensor *k =
+      op_rope (ctx, (Heads){ q, net->head_norm.weight }, (Heads){ 0 }, N_HEADS, 1e-6f, positions);
+  Tensor *y = op_attention_biased (ctx, k, k, v, N_HEADS, options);
+  return op_linear (ctx, y, net->block[2], x);
+}
+
+/* Tokens that texts begin with, and rows of what comes out. */
+static Tensor *
+speak (Ctx *ctx, Net *net, const Tensor *x)
+{
+  static const int32_t ids[] = { 3, 1, 4 }, picked[] = { 2, 60 };
+  Tensor *words = op_embed (ctx, ids, 1, 3, net->table, NULL);
+  Tensor *all = op_join (ctx, words, op_tokens (ctx, x, 1, N_PIXELS - 3));
+  Tensor *rows = op_rows (ctx, op_rms_norm (ctx, all, net->norm.weight, 1e-6f), picked, 2);
+  Tensor *wide = op_concat (ctx, rows, rows);
+  Tensor *gated = op_geglu (ctx, wide);
+  Tensor *one = op_view (ctx, gated, 1, (int64_t[]){ 2 * WIDTH });
+  return op_columns (ctx, op_view (ctx, one, 2, (int64_t[]){ 2, WIDTH }), 0, WIDTH);
+}
+
+static Tensor *
+forward (Ctx *ctx, Net *net)
+{
+  DType type = ctx_activation (ctx);
+  const int64_t picture[4] = { 1, SIDE, SIDE, IN }, tokens[3] = { 1, N_PIXELS, WIDTH };
+  Tensor *in = ctx_input (ctx, type, 4, picture, net->x);
+  Tensor *t = ctx_input (ctx, DTYPE_F32, 1, (int64_t[]){ 1 }, &net->t);
+  Tensor *positions =
+      ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ N_PIXELS, HEAD_DIM }, net->positions);
+  Tensor *time = op_linear (ctx, op_sinusoid (ctx, t, 1, 32), net->time, NULL);
+  Tensor *vec = op_columns (ctx, op_unary (ctx, UNARY_SILU, time), WIDTH, WIDTH);
+  Tensor *scales = op_linear (ctx, vec, net->scales, NULL);
+  Tensor *x = op_conv2d (ctx, in, net->conv_in, (ConvOptions){ .channel_add = vec });
+  x = op_group_norm (ctx, x, net->norm, 8, 1e-5f, true);
+  Tensor *seen = attend (ctx, net, op_view (ctx, x, 3, tokens), positions);
+  Tensor *n = op_norm_modulate (ctx, seen, scales, 0, WIDTH, 1e-6f);
+  Tensor *up = op_linear (ctx, n, net->block[3], NULL),
+         *gate = op_linear (ctx, n, net->block[4], NULL);
+  n = op_linear (ctx, op_gated (ctx, UNARY_GELU_TANH, up, gate), net->block[5], NULL);
+  x = op_add_gated (ctx, seen, n, scales, 2 * WIDTH);
+  x = op_layer_norm (ctx, x, net->norm, 1e-5f);
+  Tensor *spoken = speak (ctx, net, x);
+  x = op_add (ctx, x,
+              op_view (ctx, op_rows (ctx, spoken, (int32_t[]){ 1 }, 1), 1, (int64_t[]){ WIDTH }));
+  x = op_resize (ctx, op_view (ctx, x, 4, (int64_t[]){ 1, SIDE, SIDE, WIDTH }), SIDE / 2, SIDE / 2);
+  return op_conv2d (ctx, x, net->conv_out, (ConvOptions){ .upsample2 = true });
+}
+
+/* Several passes through the network; the last result.  NULL and @status after a failure. */
+static float *
+run (Backend *backend, Net *net, int n_passes, Status *status)
+{
+  Ctx *ctx = backend ? ctx_new (backend, COMPUTE_F32, NULL, status) : NULL;
+  float *result = NULL;
+  if (ctx)
+    {
+      forward (ctx, net);
+      bool ok = ctx_plan (ctx);
+      for (int i = 0; ok && i < n_passes; i++)
+        {
+          Tensor *out = ctx_begin_run (ctx) ? forward (ctx, net) : NULL;
+          const float *values = ctx_end_run (ctx) ? ctx_read (ctx, out) : NULL;
+          g_free (result);
+          result = values ? g_memdup2 (values, N_PIXELS * IN * sizeof *values) : NULL;
+          ok = values != NULL;
+        }
+      if (!ok)
+        status_fail (status, ctx_status (ctx)->code, "%s", ctx_status (ctx)->message);
+    }
+  ctx_free (ctx);
+  return result;
+}
+
+static float *
+run_on_card (Net *net, int64_t limit_bytes, int n_passes, Status *status)
+{
+  Backend *backend = backend_cuda_new (0, limit_bytes, DTYPE_BF16, status);
+  float *result = run (backend, net, n_passes, status);
+  backend_free (backend);
+  return result;
+}
+
+static void
+assert_nothing_left (void)
+{
+  const FakeCuda *f = fake ();
+  g_assert_cmpint (f->n_misuses, ==, 0);
+  g_assert_cmpint (f->n_contexts + f->n_streams + f->n_events + f->n_host, ==, 0);
+  g_assert_cmpint (f->n_pages + f->n_ranges + f->n_mapped, ==, 0);
+}
+
+/* ---- results ---- */
+
+static void
+assert_near (const float *have, const float *want)
+{
+  float largest = 0, worst = 0;
+  for (int i = 0; i < N_PIXELS * IN; i++)
+    {
+      largest = fmaxf (largest, fabsf (want[i]));
+      worst = isnan (have[i]) ? INFINITY : fmaxf (worst, fabsf (have[i] - want[i]));
+    }
+  g_test_message ("off by %.4f of the largest value", (double) (worst / largest));
+  g_assert_cmpfloat (worst, <=, BF16_TOLERANCE * largest);
+}
+
+/* Kernels read these formats as they are, or get them in 16 bits. */
+static void
+test_cuda_equals_cpu (void)
+{
+  static const DType formats[] = { DTYPE_F32,     DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
+                                   DTYPE_F8_E4M3, DTYPE_Q4_K, DTYPE_NF4 };
+  for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
+    {
+      Status status = { 0 };
+      Net *net = net_new (formats[i]);
+      Backend *cpu = backend_cpu_new (NULL, 1, &status);
+      g_autofree float *want = run (cpu, net, 1, &status);
+      g_autofree float *have = run_on_card (net, 0, 2, &status);
+      g_assert_cmpstr (status.message, ==, "");
+      g_test_message ("%s", dtype_name (formats[i]));
+      assert_near (have, want);
+      backend_free (cpu);
+      net_free (net);
+      assert_nothing_left ();
+    }
+}
+
+static void
+test_cuda_sees_new_parameters_once_told (void)
+{
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  Backend *cpu = backend_cpu_new (NULL, 1, &status);
+  Backend *card = backend_cuda_new (0, 0, DTYPE_BF16, &status);
+  g_autofree float *before = run (card, net, 1, &status);
+  float *weights = (float *) net->memory[0]; /* of another layer: block[0], below */
+  for (int i = 0; i < net->n; i++)
+    if (&net->weights[i] == net->block[2].weight)
+      weights = net->memory[i];
+  for (int i = 0; i < WIDTH * WIDTH; i++)
+    weights[i] = -weights[i];
+  backend_forget (card);
+  g_autofree float *after = run (card, net, 1, &status);
+  g_autofree float *want = run (cpu, net, 1, &status);
+  g_assert_cmpstr (status.message, ==, "");
+  assert_near (after, want);
+  g_assert_true (memcmp (before, after, N_PIXELS * IN * sizeof *after) != 0);
+  backend_free (card);
+  backend_free (cpu);
+  net_free (net);
+  assert_nothing_left ();
+}
+
+/* ---- memory ---- */
+
+/* With every number of pages from too few to enough: the same bits or a clear sentence, and never
+ * a page more than allowed. */
+static void
+test_cuda_keeps_its_limit (void)
+{
+  Status status = { 0 };
+  fake ()->copied_bytes = 0;
+  Net *net = net_new (DTYPE_F32);
+  g_autofree float *want = run_on_card (net, 0, 1, &status);
+  int n_refused = 0, n_drawn = 0, n_streamed = 0;
+  size_t once = fake ()->copied_bytes, inputs = sizeof net->positions + sizeof net->x;
+  g_assert_cmpstr (status.message, ==, "");
+  for (int n_pages = 1; n_pages <= MOST_PAGES; n_pages += 3)
+    {
+      status = (Status){ 0 };
+      fake ()->most_used_bytes = fake ()->copied_bytes = 0;
+      g_autofree float *have = run_on_card (net, (int64_t) n_pages * PAGE + PAGE / 2, 3, &status);
+      g_assert_cmpuint (fake ()->most_used_bytes, <=, (size_t) n_pages * PAGE);
+      assert_nothing_left ();
+      n_drawn += have != NULL;
+      n_refused += have == NULL;
+      n_streamed += have && fake ()->copied_bytes > once + 4 * inputs;
+      g_test_message ("%d pages: %zu bytes copied", n_pages, fake ()->copied_bytes);
+      if (have)
+        g_assert_cmpmem (have, N_PIXELS * IN * sizeof *have, want, N_PIXELS * IN * sizeof *want);
+      else
+        g_assert_cmpint (status.code, ==, STATUS_NO_MEMORY);
+    }
+  g_assert_cmpint (n_refused, >, 0);
+  g_assert_cmpint (n_streamed, >, 0);
+  g_assert_cmpint (n_drawn, >, n_streamed);
+  net_free (net);
+}
+
+/* Another program takes all but a few pages between two passes. */
+static void
+test_cuda_makes_do_with_what_is_left (void)
+{
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  size_t before = fake ()->memory_bytes;
+  int n_drawn = 0;
+  g_autofree float *want = run_on_card (net, 0, 1, &status);
+  for (int n_left = 0; n_left < MOST_PAGES; n_left += 9)
+    {
+      status = (Status){ 0 };
+      Backend *card = backend_cuda_new (0, 0, DTYPE_BF16, &status);
+      g_assert_nonnull (card);
+      fake ()->memory_bytes = (size_t) n_left * PAGE;
+      g_autofree float *have = run (card, net, 2, &status);
+      fake ()->memory_bytes = before;
+      backend_free (card);
+      assert_nothing_left ();
+      n_drawn += have != NULL;
+      if (have)
+        g_assert_cmpmem (have, N_PIXELS * IN * sizeof *have, want, N_PIXELS * IN * sizeof *want);
+      else
+        g_assert_cmpint (status.code, ==, STATUS_NO_MEMORY);
+    }
+  g_assert_cmpint (n_drawn, >, 0);
+  net_free (net);
+}
+
+/* ---- faults ---- */
+
+static bool
+is_sentence (const char *text)
+{
+  return (strstr (text, "NVIDIA") || strstr (text, "graphics card")) &&
+         g_str_has_suffix (text, ".");
+}
+
+/* Every call of the driver and every launch fails once.  Only what frees may fail unheard, when the
+ * result is there.  Kernels do nothing, or this would take a minute. */
+static void
+test_cuda_survives_each_fault (void)
+{
+  static const int errors[] = { 700, 2 }; /* an illegal address; out of memory */
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  g_free (run_on_card (net, TIGHT, 1, &status));
+  FakeCuda *f = fake ();
+  f->is_idle = true;
+  f->n_calls = 0;
+  g_free (run_on_card (net, TIGHT, 2, &status));
+  int64_t n = f->n_calls, n_heard = 0;
+  g_assert_cmpstr (status.message, ==, "");
+  for (size_t e = 0; e < G_N_ELEMENTS (errors); e++)
+    for (int64_t i = 1; i <= n; i++)
+      {
+        status = (Status){ 0 };
+        f->n_calls = 0;
+        f->fail_at = i;
+        f->error = errors[e];
+        g_autofree float *have = run_on_card (net, TIGHT, 2, &status);
+        f->fail_at = 0;
+        n_heard += !have;
+        if (!have && (!is_sentence (status.message) || f->n_misuses))
+          g_error ("call %d of %d, error %d: %s", (int) i, (int) n, errors[e], status.message);
+        assert_nothing_left ();
+      }
+  g_test_message ("%d calls, %d faults heard", (int) n, (int) n_heard);
+  g_assert_cmpint (n_heard, >, n);
+  f->is_idle = false;
+  net_free (net);
+}
+
+/* The program's own memory runs out in turn, too. */
+static void
+test_cuda_survives_each_allocation (void)
+{
+  Net *net = net_new (DTYPE_F32);
+  Status status = { 0 };
+  g_free (run_on_card (net, 0, 1, &status));
+  fake ()->is_idle = true;
+  status = (Status){ 0 };
+  mem_fail_at (0);
+  g_free (run_on_card (net, 0, 1, &status));
+  int64_t n = mem_count ();
+  for (int64_t i = 1; i <= n; i++)
+    {
+      status = (Status){ 0 };
+      mem_fail_at (i);
+      g_autofree float *have = run_on_card (net, 0, 1, &status);
+      mem_fail_at (0);
+      g_assert_true (have || status.code == STATUS_NO_MEMORY);
+      assert_nothing_left ();
+    }
+  fake ()->is_idle = false;
+  net_free (net);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/cuda/equals-cpu", test_cuda_equals_cpu);
+  g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
+  g_test_add_func ("/cuda/keeps-its-limit", test_cuda_keeps_its_limit);
+  g_test_add_func ("/cuda/makes-do-with-what-is-left", test_cuda_makes_do_with_what_is_left);
+  g_test_add_func ("/cuda/survives-each-fault", test_cuda_survives_each_fault);
+  g_test_add_func ("/cuda/survives-each-allocation", test_cuda_survives_each_allocation);
+  return g_test_run ();
+}
