@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * backend.c - a card as a backend: its streams, and what a Ctx asks of its memory.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/mem.h"
@@ -166,7 +167,8 @@ start (CudaBackend *b, Status *status)
 }
 
 Backend *
-cuda_backend_new (const Driver *driver, int device, const CudaOptions *options, Status *status)
+cuda_backend_new (
+    const Driver *driver, int device, const char *name, const CudaOptions *options, Status *status)
 {
   CudaBackend *b = mem_calloc (1, sizeof *b);
   if (!b)
@@ -181,8 +183,10 @@ cuda_backend_new (const Driver *driver, int device, const CudaOptions *options, 
                        .ops = cuda_ops,
                        .name = "cuda",
                        .level = f16 ? "f16" : "bf16",
+                       .device_name = b->name,
                        .fastest = COMPUTE_BF16,
                        .free = cuda_free };
+  snprintf (b->name, sizeof b->name, "%s", name);
   if (start (b, status) && cuda_staging_open (b, status) &&
       cuda_memory_open (b, options->memory_limit_bytes, status) && cuda_weights_open (b, status))
     return &b->base;

@@ -42,6 +42,7 @@ typedef struct
   Backend base; /* first */
   const Driver *driver;
   int device; /* the driver's number */
+  char name[CUDA_NAME_SIZE];
   DriverContext context;
   DriverStream compute, copies;
   GkType type; /* of activations */
@@ -141,5 +142,5 @@ extern const BackendOps cuda_ops;
 
 /* --- backend.c --- */
 
-Backend *
-cuda_backend_new (const Driver *driver, int device, const CudaOptions *options, Status *status);
+Backend *cuda_backend_new (
+    const Driver *driver, int device, const char *name, const CudaOptions *options, Status *status);

@@ -44,10 +44,11 @@ cuda_memory_open (CudaBackend *b, int64_t limit_bytes, Status *status)
                         (double) free_bytes / (double) MIB, (double) limit_bytes / (double) MIB);
   b->max_pages = (limit_bytes > 0 ? (size_t) limit_bytes : usable) / b->page_bytes;
   if (b->max_pages < LEAST_PAGES)
-    return status_fail (status, STATUS_NO_MEMORY,
-                        "The NVIDIA card may give %.0f MiB, which is too little: raise the limit, "
-                        "or close programs that use the card.",
-                        (double) (b->max_pages * b->page_bytes) / (double) MIB);
+    return status_fail (
+        status, STATUS_NO_MEMORY,
+        "The NVIDIA card may give %.0f MiB of memory, which is too little: raise the "
+        "limit, or close programs that use the card.",
+        (double) (b->max_pages * b->page_bytes) / (double) MIB);
   return true;
 }
 

@@ -35,6 +35,8 @@ typedef struct
   const char *preview;    /* --preview */
   const char *level;      /* --level */
   int n_threads;          /* --threads */
+  const char *backend;    /* --backend */
+  int64_t vram_limit_mib; /* --vram-limit */
   const char *format;     /* --format */
   bool force;             /* --force */
   bool json, help;

@@ -31,12 +31,13 @@ bool
 engine_open (Engine *e, Options *o, bool header_only, Status *status)
 {
   char data[CLI_PATH_SIZE];
+  const BackendChoice choice = { o->backend, o->level, o->n_threads, o->vram_limit_mib };
   *e = (Engine){ 0 };
   Recipe *r = &o->recipe;
   if (!take_prompt (o, status) || (!r->model && !recipe_set (r, "model", SHIPPED_MODEL, status)) ||
       !path_data_dir (data, status) ||
       !model_resolve (recipe_str (r->model), e->model_path, status) ||
-      !(e->backend = backend_cpu_new (o->level, o->n_threads, status)))
+      !(e->backend = backend_new (&choice, status)))
     return false;
   snprintf (e->tokenizers, sizeof e->tokenizers, "%s", data);
   PipelineSource source = source_from_recipe (r, e->model_path, e->tokenizers);

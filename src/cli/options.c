@@ -22,11 +22,14 @@ enum
   FLAG_JSON,
   FLAG_LEVEL,
   FLAG_THREADS,
+  FLAG_BACKEND,
+  FLAG_VRAM_LIMIT,
   FLAG_FORMAT,
   FLAG_FORCE,
   FLAG_HELP,
   MAX_FLAGS = 96,
-  MAX_THREADS = 256
+  MAX_THREADS = 256,
+  MAX_VRAM_MIB = 1 << 24
 };
 
 typedef struct
@@ -43,6 +46,8 @@ static const struct option own_flags[] = {
   { "json", no_argument, NULL, FLAG_JSON },
   { "level", required_argument, NULL, FLAG_LEVEL },
   { "threads", required_argument, NULL, FLAG_THREADS },
+  { "backend", required_argument, NULL, FLAG_BACKEND },
+  { "vram-limit", required_argument, NULL, FLAG_VRAM_LIMIT },
   { "help", no_argument, NULL, FLAG_HELP },
 };
 
@@ -111,6 +116,18 @@ parse_threads (Options *o, const char *text, Status *status)
                         "--threads takes a number from 0 (all cores) to %d, not %s.", MAX_THREADS,
                         text);
   o->n_threads = (int) n;
+  return true;
+}
+
+static bool
+parse_vram_limit (Options *o, const char *text, Status *status)
+{
+  char *end;
+  long n = strtol (text, &end, 10);
+  if (*text == '\0' || *end != '\0' || n < 1 || n > MAX_VRAM_MIB)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "--vram-limit takes a number of MiB, as in 8000, not %s.", text);
+  o->vram_limit_mib = n;
   return true;
 }
 
@@ -189,6 +206,11 @@ take_flag (Options *o, int flag, char **argv, Status *status)
       return true;
     case FLAG_THREADS:
       return parse_threads (o, optarg, status);
+    case FLAG_BACKEND:
+      o->backend = optarg;
+      return true;
+    case FLAG_VRAM_LIMIT:
+      return parse_vram_limit (o, optarg, status);
     case 'h':
     case FLAG_HELP:
       return o->help = true;
@@ -285,6 +307,9 @@ options_print_help (FlagSet set)
       "      --preview FILE         keep a PNG of how far the first picture is, after each step\n"
       "      --json                 JSON lines on standard output\n"
       "      --level NAME           instruction set: ref, sse2, avx2, avx512, avx512bf16, amx\n"
+      "      --backend NAME         what computes: cpu (the default), cuda, cuda:1 for the second\n"
+      "                             card, or auto: a card where there is one\n"
+      "      --vram-limit MIB       how much of the card's memory to take\n"
       "      --threads N            threads; 0 for one a core\n"
       "  -h, --help                 this text\n");
 }

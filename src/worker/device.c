@@ -60,6 +60,8 @@ device_describe (const Backend *backend, int n_threads)
 {
   if (g_str_equal (backend->name, "null"))
     return g_strdup (status_text ("No device: nothing is computed"));
+  if (backend->device_name)
+    return g_strdup_printf ("%s, %s", backend->device_name, backend->level);
   g_autofree char *processor = processor_name ();
   int n = n_threads > 0 ? n_threads : usable_processors ();
   return g_strdup_printf ("%s, %d %s, %s", processor, n,

@@ -36,7 +36,7 @@ static const char OOM_SCORE[] = "600";
 
 typedef struct
 {
-  int fd, n_threads;
+  int fd, n_threads, vram_limit_mib;
   char *backend, *batch, *output;
   gboolean version;
 } Options;
@@ -55,8 +55,8 @@ typedef struct
 static Backend *
 open_backend (const Options *o, Status *status)
 {
-  return g_str_equal (o->backend, "null") ? backend_null_new (status)
-                                          : backend_cpu_new (NULL, o->n_threads, status);
+  const BackendChoice choice = { o->backend, NULL, o->n_threads, o->vram_limit_mib };
+  return backend_new (&choice, status);
 }
 
 static void
@@ -202,8 +202,10 @@ parse (Options *o, int *argc, char ***argv, GError **error)
 {
   const GOptionEntry entries[] = {
     { "fd", 0, 0, G_OPTION_ARG_INT, &o->fd, "The socket to serve on (3)", "N" },
-    { "backend", 0, 0, G_OPTION_ARG_STRING, &o->backend, "What computes: cpu, or null for tests",
-      "NAME" },
+    { "backend", 0, 0, G_OPTION_ARG_STRING, &o->backend,
+      "What computes: cpu, cuda, auto, or null for tests", "NAME" },
+    { "vram-limit", 0, 0, G_OPTION_ARG_INT, &o->vram_limit_mib,
+      "How much of a card's memory to take; 0 for all but a reserve", "MIB" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &o->n_threads, "Threads; 0 for one a core", "N" },
     { "batch", 0, 0, G_OPTION_ARG_FILENAME, &o->batch, "Run one recipe without a client", "FILE" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &o->output, "Where --batch writes its pictures",
@@ -221,12 +223,12 @@ parse (Options *o, int *argc, char ***argv, GError **error)
   const char *problem = NULL;
   if (*argc > 1)
     problem = "There is an argument too many";
-  else if (!g_str_equal (o->backend, "cpu") && !g_str_equal (o->backend, "null"))
-    problem = "--backend takes cpu or null";
   else if (!o->batch != !o->output)
     problem = "--batch and --output belong together";
   else if (o->n_threads < 0 || o->n_threads > MAX_THREADS)
     problem = "--threads takes a number from 0 to 256";
+  else if (o->vram_limit_mib < 0)
+    problem = "--vram-limit takes a number of MiB";
   if (problem)
     g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, problem);
   return problem == NULL;

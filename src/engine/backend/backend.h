@@ -47,7 +47,8 @@ struct Backend
   Device device; /* first: the Ctx knows no more of a backend */
   BackendOps ops;
   const char *name;          /* "cpu" */
-  const char *level;         /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx" */
+  const char *level;         /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx"; "bf16" */
+  const char *device_name;   /* a card's; NULL: the processor */
   Compute fastest;           /* what --precision auto picks on this device */
   const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */
   /* Whether a product takes the low-rank part of its weights (LowRank) into them rather than beside
@@ -77,6 +78,21 @@ Backend *backend_cpu_new (const char *level, int n_threads, Status *status);
  */
 Backend *
 backend_cuda_new (int device, int64_t memory_limit_bytes, DType activation, Status *status);
+
+typedef struct
+{
+  const char *name;         /* "cpu" (also NULL), "cuda", "cuda:1", "auto", or "null" for tests */
+  const char *level;        /* as backend_cpu_new, for the CPU */
+  int n_threads;            /* the same */
+  int64_t memory_limit_mib; /* of a card; 0: what is free, less a reserve */
+} BackendChoice;
+
+/* backend_new:
+ *
+ * What a user asks for by name.  A card that cannot be used is an error that offers the CPU, never
+ * the CPU in silence; "auto" is a card where there is one.
+ */
+Backend *backend_new (const BackendChoice *choice, Status *status);
 
 /* Shapes only, computes nothing: for planning and for tests of what stands above. */
 Backend *backend_null_new (Status *status);

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""Pictures by `--backend`: on the emulated card, where there is none, and where it fails.
+
+Usage: backend.py GESSO_CLI GESSO_WORKER SOURCE.  GESSO_CUDA_MODULE and LD_LIBRARY_PATH lead to the emulated module
+(meson.build).  GESSO_WORKER may be "".  Prints TAP.
+"""
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+CLI, WORKER, SOURCE = sys.argv[1:4]
+MODEL = pathlib.Path(SOURCE) / "tests/golden/fixtures/sd15-tiny"
+FLAGS = ["--model", str(MODEL), "--prompt", "a red apple", "--steps", "2", "--width", "16", "--height", "16", "--seed", "5",
+         "--guidance", "1"]
+
+
+def paeth(a, b, c):
+    p = a + b - c
+    return min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+
+
+def pixels(path):
+    """The bytes of an 8-bit RGB PNG (W3C, Portable Network Graphics, section 9: filters)."""
+    data, at, packed, width = path.read_bytes(), 8, b"", 0
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IHDR":
+            width = struct.unpack(">I", data[at + 8:at + 12])[0]
+        packed += data[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+        at += size + 12
+    raw, step, out, above = zlib.decompress(packed), 3 * width + 1, bytearray(), bytes(3 * width)
+    for start in range(0, len(raw), step):
+        row, kind = bytearray(raw[start + 1:start + step]), raw[start]
+        for i, value in enumerate(row):
+            left, corner = (row[i - 3], above[i - 3]) if i >= 3 else (0, 0)
+            row[i] = value + [0, left, above[i], (left + above[i]) // 2, paeth(left, above[i], corner)][kind] & 255
+        out, above = out + row, row
+    return bytes(out)
+
+
+def run(*flags, program="generate", model=FLAGS, **env):
+    """(exit status, stderr, the picture's pixels or None); nothing half-written is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "a.png"
+        done = subprocess.run([CLI, program, *model, *flags, "-o", str(path)], env={**os.environ, **env}, text=True,
+                              capture_output=True, timeout=200)
+        found = [p.name for p in pathlib.Path(folder).iterdir()]
+        assert found == (["a.png"] if done.returncode == 0 else []), found
+        return done.returncode, done.stderr, pixels(path) if found else None
+
+
+def refused(*words, flags=("--backend", "cuda"), code=1, **env):
+    status, text, _ = run(*flags, **env)
+    assert status == code, (status, text)
+    assert all(w in text for w in words), text
+
+
+def test_card_draws_what_the_cpu_draws():
+    status, text, card = run("--backend", "cuda")
+    assert status == 0, text
+    cpu = run("--backend", "cpu")[2]
+    difference = sum(abs(a - b) for a, b in zip(card, cpu)) / len(cpu)
+    print(f"# {difference:.2f} of 255 apart on average")
+    # rounding, twice through a network of random weights; golden.c judges pictures
+    assert len(card) == len(cpu) and difference < 4, difference
+
+
+def test_auto_takes_the_card():
+    assert run("--backend", "auto")[2] == run("--backend", "cuda:0")[2]
+
+
+def test_auto_is_the_cpu_without_a_card():
+    assert run("--backend", "auto", FAKE_CUDA_CARDS="")[2] == run()[2]
+
+
+def test_no_driver():
+    refused("no NVIDIA driver", "The CPU can compute instead", LD_LIBRARY_PATH="/nowhere")
+
+
+def test_no_module():
+    refused("could not be loaded", "The CPU can compute instead", GESSO_CUDA_MODULE="/nowhere.so")
+
+
+def test_no_such_card():
+    refused("no NVIDIA card 3", "The CPU can compute instead", flags=("--backend", "cuda:3"))
+
+
+def test_unknown_backend():
+    refused("no backend", "choose cpu, cuda", flags=("--backend", "abacus"))
+
+
+def test_too_little_memory():
+    refused("memory", "CPU", FAKE_CUDA_MEMORY="262144")
+    refused("1 MiB", "limit", flags=("--backend", "cuda", "--vram-limit", "1"))
+
+
+def test_limits_that_are_none():
+    for text in ("0", "-5", "much"):
+        refused("--vram-limit", flags=("--backend", "cuda", "--vram-limit", text), code=2)
+
+
+def test_limit_is_kept():
+    free, limited = run("--backend", "cuda"), run("--backend", "cuda", "--vram-limit", "3", FAKE_CUDA_REPORT="1")
+    assert limited[0] == 0 and limited[2] == free[2], limited[1]
+    most = int(limited[1].split("most ")[1].split(" KiB")[0])
+    assert most <= 3 << 10, most
+
+
+def test_f32_is_the_cpus():
+    refused("16 bit", "CPU", flags=("--backend", "cuda", "--precision", "f32"))
+
+
+def test_card_fails_in_the_middle():
+    refused("The NVIDIA card failed", "a fault that the test wants", "CPU", FAKE_CUDA_FAIL_AT="900")
+
+
+def test_worker_draws_too():
+    if not WORKER:
+        return "this build has no worker"
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        recipe = {"model": str(MODEL), "prompt": "a red apple", "steps": 2, "width": 16, "height": 16, "seed": 5,
+                  "guidance": 1, "version": 1}
+        (folder / "r.json").write_text(json.dumps(recipe))
+        for env, wanted in (({}, 1), ({"FAKE_CUDA_CARDS": ""}, 0)):
+            out = folder / f"out{wanted}"
+            out.mkdir()
+            done = subprocess.run([WORKER, "--backend", "cuda", "--batch", str(folder / "r.json"), "--output", str(out)],
+                                  env={**os.environ, "XDG_STATE_HOME": str(folder), **env}, capture_output=True,
+                                  text=True, timeout=200)
+            assert (done.returncode == 0) == bool(wanted), done.stderr
+            assert len(list(out.glob("*.png"))) == wanted, (list(out.iterdir()), done.stderr)
+            assert wanted or "The CPU can compute instead" in done.stderr, done.stderr
+
+
+def main():
+    tests = [(k[5:], v) for k, v in globals().items() if k.startswith("test_")]
+    print(f"1..{len(tests)}", flush=True)
+    failed = False
+    for i, (name, test) in enumerate(tests, 1):
+        try:
+            skipped = test()
+            print(f"ok {i} - {name}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
+        except AssertionError as error:
+            failed = True
+            print(f"not ok {i} - {name}\n# {error}", flush=True)
+    sys.exit(failed)
+
+
+main()
