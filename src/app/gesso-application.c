@@ -436,8 +436,8 @@ gesso_application_init (GessoApplication *self)
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Say the version"), NULL },
     { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Keep queue and index in this folder"),
       N_ ("FOLDER") },
-    { "backend", 0, 0, G_OPTION_ARG_STRING, NULL, N_ ("What computes: cpu, cuda, auto, or null for tests"),
-      N_ ("NAME") },
+    { "backend", 0, 0, G_OPTION_ARG_STRING, NULL,
+      N_ ("What computes: cpu, cuda, auto, or null for tests"), N_ ("NAME") },
     { "screenshot", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, NULL, NULL, NULL },
     { NULL }
   };

@@ -75,7 +75,9 @@ int command_recipe (Options *o);
 int command_models (Options *o);
 int command_devices (Options *o);
 
-/* export has flags of its own.  Reads argv from the command's name on, and prints its own help. */
+/* bench and export have flags of their own.  They read argv from the command's name on, and print
+ * their own help. */
+int command_bench (int argc, char **argv, const char *usage);
 int command_export (int argc, char **argv, const char *usage);
 
 /* ---- places (paths.c) ---- */

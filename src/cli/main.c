@@ -34,6 +34,8 @@ static const Command commands[] = {
   { "models", command_models, FLAGS_PLAIN, "models [--json]", "list the models found" },
   { "devices", command_devices, FLAGS_PLAIN, "devices [--json]",
     "say what can compute on this machine" },
+  { "bench", NULL, FLAGS_PLAIN, "bench [--backend NAME] [--json]", "measure what computes here",
+    command_bench },
 #if GESSO_VIDEO
   { "video", command_video, FLAGS_DRAW, "video [FLAGS] PROMPT", "make clips" },
   { "export", NULL, FLAGS_PLAIN, "export [FLAGS] INPUT OUTPUT",

@@ -97,7 +97,8 @@ def test_unknown_backend():
 
 def test_too_little_memory():
     refused("memory", "CPU", FAKE_CUDA_MEMORY="262144")
-    refused("1 MiB", "limit", flags=("--backend", "cuda", "--vram-limit", "1"))
+    refused("1 MiB free, not the 2", "lower the limit", flags=("--backend", "cuda", "--vram-limit", "2"),
+            FAKE_CUDA_MEMORY=str(1 << 20))
 
 
 def test_limits_that_are_none():
