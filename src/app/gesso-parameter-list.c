@@ -24,8 +24,9 @@ G_DEFINE_FINAL_TYPE (GessoParameterList, gesso_parameter_list, ADW_TYPE_BIN)
 
 static guint families_changed_signal;
 
-static const char *const common_keys[] = { "model", "width",   "steps", "guidance_scale",
-                                           "seed",  "denoise", NULL };
+static const char *const common_keys[] = { "model",          "width", "frames",  "steps",
+                                           "guidance_scale", "seed",  "denoise", "first_frame",
+                                           "last_frame",     NULL };
 
 gboolean
 gesso_parameter_list_is_elsewhere (const char *key)
@@ -108,8 +109,10 @@ show_families (GessoParameterList *self)
   while (g_hash_table_iter_next (&iter, &key, &row))
     {
       const RecipeParam *param = recipe_find_param (key);
+      /* on top only what certainly has an effect */
+      gboolean sure = families != ~0u || !g_strv_contains (common_keys, key);
       if (param->families)
-        gtk_widget_set_visible (row, (param->families & families) != 0);
+        gtk_widget_set_visible (row, sure && (param->families & families) != 0);
     }
   g_signal_emit (self, families_changed_signal, 0);
 }

@@ -10,12 +10,14 @@
 #include <glib/gi18n.h>
 
 #include "app/canvas/gesso-tool-bar.h"
+#include "app/gallery/gesso-clip-player.h"
 #include "app/gesso-compat.h"
 #include "app/gesso-job-text.h"
 #include "app/gesso-places.h"
 #include "app/gesso-refresh.h"
 #include "app/gesso-results.h"
 #include "app/gesso-texture.h"
+#include "media/frames.h"
 
 enum
 {
@@ -32,6 +34,7 @@ struct _GessoStage
   GessoJob *job; /* whose progress is shown */
   GessoPlaces *places;
   GCancellable *loading;
+  GessoClipPlayer *player; /* of the selected result, when it is a clip */
   GessoCanvas *canvas;
   GessoFilmstrip *filmstrip;
   GtkWidget *pill, *pill_label, *pill_bar, *zoom_label;
@@ -174,8 +177,39 @@ shown_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+stop_player (GessoStage *self)
+{
+  if (self->player)
+    g_object_run_dispose (G_OBJECT (self->player));
+  g_clear_object (&self->player);
+}
+
+static void
+frame_cb (GessoStage *self)
+{
+  GessoResult *selected = gesso_filmstrip_get_selected (self->filmstrip);
+  GdkTexture *frame = gesso_clip_player_get_texture (self->player);
+  const char *problem = gesso_clip_player_get_problem (self->player);
+  if (problem)
+    say (self, problem);
+  if (!frame || !selected)
+    return;
+  GessoRect where = gesso_result_get_where (selected);
+  gesso_canvas_set_result (self->canvas, frame, gesso_rect_is_empty (&where) ? NULL : &where);
+}
+
+/* Plays on the canvas, over and over, as long as it is selected. */
+static void
+play (GessoStage *self, const char *path)
+{
+  self->player = gesso_clip_player_new (path, GTK_WIDGET (self->canvas));
+  g_signal_connect_object (self->player, "frame", G_CALLBACK (frame_cb), self, G_CONNECT_SWAPPED);
+}
+
+static void
 selected_cb (GessoStage *self)
 {
+  stop_player (self);
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
   GessoResult *selected = gesso_filmstrip_get_selected (self->filmstrip);
@@ -183,6 +217,11 @@ selected_cb (GessoStage *self)
   if (!path || gesso_result_get_kept (selected))
     {
       gesso_canvas_set_result (self->canvas, NULL, NULL);
+      return;
+    }
+  if (frames_may_move (path))
+    {
+      play (self, path);
       return;
     }
   self->loading = g_cancellable_new ();
@@ -394,6 +433,7 @@ static void
 gesso_stage_dispose (GObject *object)
 {
   GessoStage *self = GESSO_STAGE (object);
+  stop_player (self);
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
   g_clear_object (&self->job);

@@ -1,0 +1,48 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""A clip by the model that ships: chosen in the list, animated, kept, played in the gallery.
+
+Usage: ../xvfb.sh animate.py GESSO
+"""
+import sys
+import zipfile
+
+from studio import LONGEST_S, PICTURES, Studio, main, note, ok, screenshot, wait, xdotool
+
+
+def clips():
+    return sorted(PICTURES.rglob("*.gclip"))
+
+
+def scenario():
+    studio = Studio(sys.argv[1]).open()
+    studio.press("Model: gesso-mini")
+    studio.click(studio.find("gesso-mini-video, .*", "list item"))
+    studio.find("Model: gesso-mini-video", "push button")
+    ok(True, "the video model is chosen from the list")
+    button = studio.find("Animate", "push button")
+    ok(True, "the button animates")
+    studio.set_text("Prompt", "a red heart pulsing")
+    studio.can_generate()
+    screenshot("animate")
+    studio.click(button)
+    clip = wait("a saved clip", lambda: next(iter(clips()), None), LONGEST_S)
+    names = zipfile.ZipFile(clip).namelist()
+    frames = [name for name in names if name.startswith("frames/")]
+    ok(len(frames) == 17 and "latents.safetensors" in names and "recipe.json" in names, "it has all frames, latents and the recipe")
+    wait("the pill of the running job to go", lambda: not studio.has("Stop", "push button"))
+    ok(studio.has("a red heart pulsing.*"), "the filmstrip names it")
+    screenshot("animated")
+    ok(not studio.has("Unrec.*"), "no complaint about its format")
+    ok(studio.find("First frame.*") and studio.find("Frames.*"), "length and first frame can be chosen")
+    studio.page("gallery")
+    studio.click(studio.find("a red heart pulsing, clip of .*", "table cell"))
+    xdotool("key", "Return")
+    studio.find("Pause", "push button")
+    ok(True, "the gallery plays it")
+    screenshot("played")
+    note(f"saved as {clip.name}, {clip.stat().st_size} bytes")
+    studio.quit()
+
+
+main(scenario)
