@@ -15,6 +15,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 import common
 import conditioning
+import flux_adapters
 import flux_models
 import pipeline_cases
 
@@ -44,6 +45,8 @@ def make_pipeline(case):
         transformer=flux_models.load(case["model"] + "/transformer"),
     )
     pipe.set_progress_bar_config(disable=True)
+    if case.get("adapters"):
+        flux_adapters.load(pipe, case["adapters"])
     return pipe
 
 
@@ -128,10 +131,15 @@ def cases():
     yield make_case("inpaint-batch-cfg", task="inpaint", strength=0.8, cfg=1.5, batch=2)
     yield make_case("kontext", task="kontext", reference="init-48x32.png", distilled=2.5)
     yield make_case("control", "flux-tiny-control", task="control", control="init-24x16.png", distilled=30.0)
+    path = "adapters/flux/{}.safetensors".format
+    for make in flux_adapters.FILES.values():
+        yield make_case("adapter-" + make.__name__, adapters=[(path(make.__name__), 0.8)])
+    yield make_case("adapters-stacked", adapters=[(path(n), w) for n, w in (("kohya", 0.5), ("peft", -0.3), ("xlabs", 0.7))])
 
 
 def export():
     flux_models.export()
+    flux_adapters.export()
     store = {}
     done = [run_case(case, store) for case in cases()]
     common.save_tensors("flux-latents.safetensors", store)
