@@ -11,6 +11,7 @@
 
 #include "app/gesso-model-picker.h"
 #include "app/gesso-name.h"
+#include "library/gesso-trigger-words.h"
 #include "recipe/adapters.h"
 
 #define KEY "adapters"
@@ -24,7 +25,8 @@ struct _GessoAdapterList
   GessoForm *form;
   GessoLibrary *library;
   GtkWidget *rows, *hint;
-  gboolean busy; /* a change that we make ourselves is no news */
+  GHashTable *words; /* of files, by path; "" when a file says none */
+  gboolean busy;     /* a change that we make ourselves is no news */
 };
 
 G_DEFINE_FINAL_TYPE (GessoAdapterList, gesso_adapter_list, ADW_TYPE_BIN)
@@ -40,24 +42,36 @@ clear_list (RecipeAdapters *list)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RecipeAdapters, clear_list)
 
 static RecipeAdapters
-read_list (GessoAdapterList *self)
+read_form (GessoForm *form)
 {
   RecipeAdapters list = { 0 };
   Status status = { 0 };
-  recipe_adapters_read (&list, gesso_form_peek (self->form), &status);
+  recipe_adapters_read (&list, gesso_form_peek (form), &status);
   return list;
+}
+
+static RecipeAdapters
+read_list (GessoAdapterList *self)
+{
+  return read_form (self->form);
 }
 
 /* The form takes texts: a recipe of its own makes one of the list. */
 static void
-write_list (GessoAdapterList *self, const RecipeAdapters *list)
+write_form (GessoForm *form, const RecipeAdapters *list)
 {
   Recipe recipe;
   Status status = { 0 };
   recipe_init (&recipe);
   if (recipe_adapters_write (list, &recipe, &status))
-    gesso_form_set_text (self->form, KEY, recipe.adapters ? recipe.adapters : "", NULL);
+    gesso_form_set_text (form, KEY, recipe.adapters ? recipe.adapters : "", NULL);
   recipe_clear (&recipe);
+}
+
+static void
+write_list (GessoAdapterList *self, const RecipeAdapters *list)
+{
+  write_form (self->form, list);
 }
 
 /* ---- one row ---- */
@@ -137,6 +151,29 @@ on_cb (GObject *toggle, GParamSpec *pspec, gpointer user_data)
   change (user_data, set_muted, !gtk_switch_get_active (GTK_SWITCH (toggle)));
 }
 
+/* The next shown item before or behind @index; @list->n when there is none. */
+static gsize
+neighbour (const RecipeAdapters *list, gsize index, int way)
+{
+  for (gsize i = index + (gsize) way; i < list->n; i += (gsize) way) /* below 0 is beyond n */
+    if (!list->items[i].from_prompt)
+      return i;
+  return list->n;
+}
+
+static void
+focus_row (GessoAdapterList *self, gsize index, const char *button)
+{
+  for (GtkWidget *row = gtk_widget_get_first_child (self->rows); row;
+       row = gtk_widget_get_next_sibling (row))
+    if (GPOINTER_TO_SIZE (g_object_get_data (G_OBJECT (row), "index")) == index)
+      {
+        GtkWidget *wanted = g_object_get_data (G_OBJECT (row), button);
+        if (gtk_widget_get_sensitive (wanted))
+          gtk_widget_grab_focus (wanted);
+      }
+}
+
 /* The rows are made anew once the button's signal is over. */
 static gboolean
 remove_later_cb (gpointer user_data)
@@ -151,6 +188,34 @@ remove_later_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+move_later (const Place *place, int way, const char *button)
+{
+  g_auto (RecipeAdapters) list = read_list (place->self);
+  gsize to = place->index < list.n ? neighbour (&list, place->index, way) : list.n;
+  if (to < list.n)
+    {
+      RecipeAdapter moved = list.items[place->index];
+      list.items[place->index] = list.items[to];
+      list.items[to] = moved;
+      write_list (place->self, &list);
+      focus_row (place->self, to, button);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+up_later_cb (gpointer user_data)
+{
+  return move_later (user_data, -1, "up");
+}
+
+static gboolean
+down_later_cb (gpointer user_data)
+{
+  return move_later (user_data, 1, "down");
+}
+
 static void
 free_later (gpointer data)
 {
@@ -160,12 +225,119 @@ free_later (gpointer data)
 }
 
 static void
-remove_cb (GtkButton *button, gpointer user_data)
+do_later (const Place *place, GSourceFunc func)
 {
-  const Place *place = user_data;
   Place *later = g_new (Place, 1);
   *later = (Place){ g_object_ref (place->self), place->index };
-  g_idle_add_full (G_PRIORITY_DEFAULT, remove_later_cb, later, free_later);
+  g_idle_add_full (G_PRIORITY_DEFAULT, func, later, free_later);
+}
+
+static void
+remove_cb (GtkButton *button, gpointer user_data)
+{
+  do_later (user_data, remove_later_cb);
+}
+
+static void
+up_cb (GtkButton *button, gpointer user_data)
+{
+  do_later (user_data, up_later_cb);
+}
+
+static void
+down_cb (GtkButton *button, gpointer user_data)
+{
+  do_later (user_data, down_later_cb);
+}
+
+/* ---- trigger words ---- */
+
+typedef struct
+{
+  GessoAdapterList *self; /* which owns the row */
+  char *words;
+} Words;
+
+static void
+words_free (gpointer data, GClosure *closure)
+{
+  Words *w = data;
+  g_free (w->words);
+  g_free (w);
+}
+
+/* Behind the prompt, with a comma between. */
+static void
+use_words_cb (GtkButton *button, gpointer user_data)
+{
+  const Words *w = user_data;
+  const char *prompt = gesso_form_peek (w->self->form)->prompt;
+  gboolean is_empty = !prompt || !prompt[0];
+  g_autofree char *text =
+      g_strconcat (is_empty ? "" : prompt, is_empty ? "" : ", ", w->words, NULL);
+  gesso_form_set_text (w->self->form, "prompt", text, NULL);
+}
+
+static void
+show_words (GessoAdapterList *self, GtkWidget *row, const char *words)
+{
+  if (!words[0])
+    return;
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  g_autofree char *text = g_strdup_printf (_ ("Trained on: %s"), words);
+  GtkWidget *label = gtk_label_new (text);
+  GtkWidget *use = gtk_button_new_from_icon_name ("list-add-symbolic");
+  Words *data = g_new (Words, 1);
+  *data = (Words){ self, g_strdup (words) };
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_widget_set_hexpand (label, TRUE);
+  gtk_widget_add_css_class (label, "caption");
+  gtk_widget_add_css_class (label, "dim-label");
+  gtk_widget_add_css_class (use, "flat");
+  gtk_widget_set_tooltip_text (use, _ ("Add these words to the prompt"));
+  gesso_name (use, _ ("Add these words to the prompt"));
+  g_signal_connect_data (use, "clicked", G_CALLBACK (use_words_cb), data, words_free, 0);
+  gtk_box_append (GTK_BOX (box), label);
+  gtk_box_append (GTK_BOX (box), use);
+  gtk_box_append (GTK_BOX (row), box);
+}
+
+static void
+read_words_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  char *words = gesso_trigger_words_read (data);
+  g_task_return_pointer (task, words ? words : g_strdup (""), g_free);
+}
+
+static void
+words_read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GessoAdapterList *self = GESSO_ADAPTER_LIST (source);
+  g_autoptr (GtkWidget) row = user_data;
+  GTask *task = G_TASK (result);
+  g_autofree char *words = g_task_propagate_pointer (task, NULL);
+  if (!words || !self->words) /* closed meanwhile */
+    return;
+  g_hash_table_replace (self->words, g_strdup (g_task_get_task_data (task)), g_strdup (words));
+  if (gtk_widget_get_parent (row))
+    show_words (self, row, words);
+}
+
+/* A file is read once; its words are there for rows that are made later. */
+static void
+find_words (GessoAdapterList *self, GtkWidget *row, const char *path)
+{
+  const char *known = path ? g_hash_table_lookup (self->words, path) : "";
+  if (known)
+    {
+      show_words (self, row, known);
+      return;
+    }
+  g_autoptr (GTask) task = g_task_new (self, NULL, words_read_cb, g_object_ref (row));
+  g_task_set_task_data (task, g_strdup (path), g_free);
+  g_task_run_in_thread (task, read_words_in_thread);
 }
 
 /* Returns: a number with a slider before it; @adjustment: receives what both show */
@@ -211,12 +383,23 @@ find_problem (GessoAdapterList *self, const RecipeAdapter *item)
              : _ ("The file is not there any more");
 }
 
+/* @name: of what it does, as it is read out and shown */
+static GtkWidget *
+new_button (Place place, const char *icon, const char *name, GCallback callback)
+{
+  GtkWidget *button = gtk_button_new_from_icon_name (icon);
+  gtk_widget_add_css_class (button, "flat");
+  gtk_widget_set_tooltip_text (button, name);
+  gesso_name (button, name);
+  connect (place, button, "clicked", callback);
+  return button;
+}
+
 static GtkWidget *
 new_head (Place place, const RecipeAdapter *item, const char *name)
 {
   GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8), *on = gtk_switch_new ();
   GtkWidget *label = gtk_label_new (name);
-  GtkWidget *remove = gtk_button_new_from_icon_name ("user-trash-symbolic");
   g_autofree char *on_name = g_strdup_printf (_ ("Use %s"), name);
   g_autofree char *remove_name = g_strdup_printf (_ ("Take %s off the list"), name);
   gtk_switch_set_active (GTK_SWITCH (on), !item->muted);
@@ -226,20 +409,41 @@ new_head (Place place, const RecipeAdapter *item, const char *name)
   gtk_label_set_xalign (GTK_LABEL (label), 0);
   gtk_widget_set_hexpand (label, TRUE);
   gtk_widget_set_tooltip_text (label, item->path);
-  gtk_widget_add_css_class (remove, "flat");
-  gtk_widget_set_tooltip_text (remove, remove_name);
-  gesso_name (remove, remove_name);
   gtk_box_append (GTK_BOX (head), on);
   gtk_box_append (GTK_BOX (head), label);
-  gtk_box_append (GTK_BOX (head), remove);
+  gtk_box_append (GTK_BOX (head),
+                  new_button (place, "user-trash-symbolic", remove_name, G_CALLBACK (remove_cb)));
   connect (place, on, "notify::active", G_CALLBACK (on_cb));
-  connect (place, remove, "clicked", G_CALLBACK (remove_cb));
   return head;
 }
 
-static GtkWidget *
-new_row (GessoAdapterList *self, const RecipeAdapter *item, guint i)
+/* Their order counts where one reads what another has left (DoRA and its kin). */
+static void
+add_movers (
+    Place place, GtkWidget *row, GtkWidget *head, const char *name, const RecipeAdapters *list)
 {
+  g_autofree char *up_name = g_strdup_printf (_ ("Move %s up"), name);
+  g_autofree char *down_name = g_strdup_printf (_ ("Move %s down"), name);
+  GtkWidget *up = new_button (place, "go-up-symbolic", up_name, G_CALLBACK (up_cb));
+  GtkWidget *down = new_button (place, "go-down-symbolic", down_name, G_CALLBACK (down_cb));
+  gboolean is_first = neighbour (list, place.index, -1) == list->n;
+  gboolean is_last = neighbour (list, place.index, 1) == list->n;
+  gtk_widget_set_sensitive (up, !is_first);
+  gtk_widget_set_sensitive (down, !is_last);
+  gtk_widget_set_visible (up, !is_first || !is_last);
+  gtk_widget_set_visible (down, !is_first || !is_last);
+  GtkWidget *last = gtk_widget_get_last_child (head);
+  gtk_box_insert_child_after (GTK_BOX (head), up, gtk_widget_get_prev_sibling (last));
+  gtk_box_insert_child_after (GTK_BOX (head), down, up);
+  g_object_set_data (G_OBJECT (row), "index", GSIZE_TO_POINTER (place.index));
+  g_object_set_data (G_OBJECT (row), "up", up);
+  g_object_set_data (G_OBJECT (row), "down", down);
+}
+
+static GtkWidget *
+new_row (GessoAdapterList *self, const RecipeAdapters *list, guint i)
+{
+  const RecipeAdapter *item = &list->items[i];
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
   g_autofree char *name = dup_shown_name (item);
   g_autofree char *weight_name = g_strdup_printf (_ ("Weight of %s"), name);
@@ -249,7 +453,9 @@ new_row (GessoAdapterList *self, const RecipeAdapter *item, guint i)
   GtkWidget *texts = new_weight (item->text_weight, _ ("Text"), text_name, &text);
   Place place = { self, i, text };
   gtk_widget_add_css_class (box, "adapter-row");
-  gtk_box_append (GTK_BOX (box), new_head (place, item, name));
+  GtkWidget *head = new_head (place, item, name);
+  add_movers (place, box, head, name, list);
+  gtk_box_append (GTK_BOX (box), head);
   gtk_box_append (GTK_BOX (box), weights);
   gtk_box_append (GTK_BOX (box), texts);
   const char *problem = find_problem (self, item);
@@ -261,6 +467,7 @@ new_row (GessoAdapterList *self, const RecipeAdapter *item, guint i)
       gtk_label_set_xalign (GTK_LABEL (label), 0);
       gtk_box_append (GTK_BOX (box), label);
     }
+  find_words (self, box, item->path);
   connect (place, weight, "value-changed", G_CALLBACK (weight_cb));
   connect (place, text, "value-changed", G_CALLBACK (text_weight_cb));
   return box;
@@ -281,17 +488,17 @@ update (GessoAdapterList *self)
   for (guint i = 0; i < list.n; i++)
     if (!list.items[i].from_prompt)
       {
-        gtk_box_append (GTK_BOX (self->rows), new_row (self, &list.items[i], i));
+        gtk_box_append (GTK_BOX (self->rows), new_row (self, &list, i));
         n_shown++;
       }
   gtk_widget_set_visible (self->hint, n_shown == 0);
 }
 
 void
-gesso_adapter_list_add (GessoAdapterList *self, const char *path)
+gesso_adapters_add (GessoForm *form, const char *path)
 {
-  g_return_if_fail (GESSO_IS_ADAPTER_LIST (self) && path);
-  g_auto (RecipeAdapters) list = read_list (self);
+  g_return_if_fail (GESSO_IS_FORM (form) && path);
+  g_auto (RecipeAdapters) list = read_form (form);
   for (guint i = 0; i < list.n; i++)
     if (g_strcmp0 (list.items[i].path, path) == 0 && !list.items[i].from_prompt)
       return;
@@ -302,7 +509,14 @@ gesso_adapter_list_add (GessoAdapterList *self, const char *path)
   Status status = { 0 };
   RecipeAdapter *item = recipe_adapters_add (&list, base, &status);
   if (item && recipe_adapter_set (&item->path, path, &status))
-    write_list (self, &list);
+    write_form (form, &list);
+}
+
+void
+gesso_adapter_list_add (GessoAdapterList *self, const char *path)
+{
+  g_return_if_fail (GESSO_IS_ADAPTER_LIST (self));
+  gesso_adapters_add (self->form, path);
 }
 
 static void
@@ -319,6 +533,7 @@ gesso_adapter_list_dispose (GObject *object)
   GessoAdapterList *self = GESSO_ADAPTER_LIST (object);
   g_clear_object (&self->form);
   g_clear_object (&self->library);
+  g_clear_pointer (&self->words, g_hash_table_unref);
   G_OBJECT_CLASS (gesso_adapter_list_parent_class)->dispose (object);
 }
 
@@ -331,6 +546,7 @@ gesso_adapter_list_class_init (GessoAdapterListClass *klass)
 static void
 gesso_adapter_list_init (GessoAdapterList *self)
 {
+  self->words = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
 GtkWidget *

@@ -18,5 +18,7 @@ G_DECLARE_FINAL_TYPE (GessoAdapterList, gesso_adapter_list, GESSO, ADAPTER_LIST,
 GtkWidget *gesso_adapter_list_new (GessoForm *form, GessoLibrary *library);
 /* Adds the file at @path with full weight, unless it is in the list. */
 void gesso_adapter_list_add (GessoAdapterList *self, const char *path);
+/* The same where there is only the form. */
+void gesso_adapters_add (GessoForm *form, const char *path);
 
 G_END_DECLS

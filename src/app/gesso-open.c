@@ -6,9 +6,11 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "app/gesso-adapter-list.h"
 #include "app/gesso-dialog.h"
 #include "app/gesso-project-actions.h"
 #include "app/gesso-recipe-offer.h"
+#include "library/gesso-recognise.h"
 #include "session/gesso-project-file.h"
 
 typedef enum
@@ -16,6 +18,7 @@ typedef enum
   KIND_PROJECT,
   KIND_FOLDER,
   KIND_MODEL,
+  KIND_ADAPTER,
   KIND_PICTURE, /* or something that reading it as one will name */
   N_KINDS
 } Kind;
@@ -211,6 +214,25 @@ take_models (GessoWindow *window, const GPtrArray *models)
     offer_folders (window, models);
 }
 
+/* ---- LoRAs ---- */
+
+/* They join those of the recipe, where each can be weighed or taken off again. */
+static void
+use_adapters (GessoWindow *window, const GPtrArray *files)
+{
+  GessoForm *form = gesso_create_page_get_form (gesso_window_get_create_page (window));
+  for (guint i = 0; i < files->len; i++)
+    gesso_adapters_add (form, g_file_peek_path (g_ptr_array_index (files, i)));
+  gesso_window_show_page (window, "create");
+  if (files->len == 1)
+    say_of_file (window, _ ("“%s” is used as a LoRA now"), g_ptr_array_index (files, 0));
+  else
+    {
+      g_autofree char *text = dup_count (_ ("%u LoRAs are used now"), files->len);
+      gesso_window_say (window, text);
+    }
+}
+
 /* ---- pictures ---- */
 
 enum
@@ -296,6 +318,8 @@ act (const Errand *errand)
     add_folders (errand->window, errand->kinds[KIND_FOLDER]);
   if (errand->kinds[KIND_MODEL]->len > 0)
     take_models (errand->window, errand->kinds[KIND_MODEL]);
+  if (errand->kinds[KIND_ADAPTER]->len > 0)
+    use_adapters (errand->window, errand->kinds[KIND_ADAPTER]);
   if (errand->kinds[KIND_PICTURE]->len > 0)
     take_pictures (errand->window, errand->kinds[KIND_PICTURE]);
 }
@@ -343,6 +367,23 @@ typedef struct
 } Look;
 
 static void
+recognise_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  GessoRecognised found = { 0 };
+  gesso_recognise (&found, g_file_peek_path (source), GESSO_FILE_CHECKPOINT);
+  g_task_return_int (task, found.kind == GESSO_FILE_LORA ? KIND_ADAPTER : KIND_MODEL);
+  gesso_recognised_clear (&found);
+}
+
+static void
+recognised_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree Look *look = user_data;
+  look->errand->kind_of[look->i] = (Kind) g_task_propagate_int (G_TASK (result), NULL);
+  look_done (look->errand);
+}
+
+static void
 type_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autofree Look *look = user_data;
@@ -353,6 +394,12 @@ type_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     look->errand->kind_of[look->i] = find_kind (file, g_file_info_get_file_type (info));
   else
     fail (look->errand, look->i, error->message);
+  if (look->errand->kind_of[look->i] == KIND_MODEL) /* which kind of model its header says */
+    {
+      g_autoptr (GTask) task = g_task_new (file, NULL, recognised_cb, g_steal_pointer (&look));
+      g_task_run_in_thread (task, recognise_in_thread);
+      return;
+    }
   look_done (look->errand);
 }
 

@@ -187,7 +187,8 @@ inspect_adapter (const char *path, const char *model, bool json, Status *status)
   Status other = { 0 };
   if (!(r.adapter = adapter_open (path, &other)))
     return INSPECT_OTHER;
-  bool ok = adapter_info_read (&r.info, r.adapter, status) && fit_model (&r, model, status);
+  bool ok = adapter_info_read (&r.info, &r.adapter->source.table, r.adapter->label, status) &&
+            fit_model (&r, model, status);
   if (ok)
     (json ? print_json : print_text) (&r);
   clear (&r);

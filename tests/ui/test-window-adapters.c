@@ -4,9 +4,11 @@
  * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-adapters, with GESSO_DATA and
  * GESSO_TEST_WORKER set.
  */
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "app/gesso-adapter-list.h"
+#include "app/gesso-open.h"
 #include "recipe/adapters.h"
 #include "window-fixture.h"
 
@@ -79,6 +81,17 @@ has_one (Fixture *f)
   return n_adapters (f) == 1;
 }
 
+static GtkWidget *
+button_called (Fixture *f, const char *tooltip)
+{
+  for (int i = 0;; i++)
+    {
+      GtkWidget *button = nth (GTK_WIDGET (list_of (f)), GTK_TYPE_BUTTON, i);
+      if (!button || g_strcmp0 (gtk_widget_get_tooltip_text (button), tooltip) == 0)
+        return button;
+    }
+}
+
 static void
 add_two (Fixture *f)
 {
@@ -101,8 +114,7 @@ test_weights_mute_and_remove (Fixture *f, gconstpointer unused)
   assert_adapter (f, 0, "film grain", 0.8, 0.2, FALSE); /* until it is told apart */
   gtk_switch_set_active (GTK_SWITCH (nth (list, GTK_TYPE_SWITCH, 1)), FALSE);
   assert_adapter (f, 1, "ink", 1, 1, TRUE);
-  GtkWidget *row = gtk_widget_get_parent (nth (list, GTK_TYPE_SWITCH, 0));
-  g_signal_emit_by_name (nth (row, GTK_TYPE_BUTTON, 0), "clicked");
+  g_signal_emit_by_name (button_called (f, "Take film grain off the list"), "clicked");
   WAIT (f, has_one);
   assert_adapter (f, 0, "ink", 1, 1, TRUE);
 }
@@ -137,6 +149,83 @@ test_missing_file_is_said (Fixture *f, gconstpointer unused)
   g_assert_true (said);
 }
 
+static gboolean
+ink_is_first (Fixture *f)
+{
+  RecipeAdapters list;
+  read_adapters (f, &list);
+  gboolean is = list.n == 2 && g_str_equal (list.items[0].name, "ink");
+  recipe_adapters_clear (&list);
+  return is;
+}
+
+static gboolean
+ink_is_last (Fixture *f)
+{
+  return !ink_is_first (f);
+}
+
+static void
+test_rows_move (Fixture *f, gconstpointer unused)
+{
+  add_two (f);
+  gtk_range_set_value (GTK_RANGE (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SCALE, 2)), 0.4);
+  g_assert_false (gtk_widget_get_sensitive (button_called (f, "Move film grain up")));
+  g_assert_false (gtk_widget_get_sensitive (button_called (f, "Move ink down")));
+  g_signal_emit_by_name (button_called (f, "Move ink up"), "clicked");
+  WAIT (f, ink_is_first);
+  assert_adapter (f, 0, "ink", 0.4, 0.4, FALSE);
+  g_signal_emit_by_name (button_called (f, "Move ink down"), "clicked");
+  WAIT (f, ink_is_last);
+}
+
+/* A LoRA of one layer whose author says what it was trained on.  Returns: (transfer full) */
+static char *
+write_lora (void)
+{
+  static const char header[] =
+      "{\"__metadata__\":{\"modelspec.trigger_phrase\":\"ink style\"},"
+      "\"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight\":"
+      "{\"dtype\":\"F16\",\"shape\":[1,4],\"data_offsets\":[0,8]},"
+      "\"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.lora_up.weight\":"
+      "{\"dtype\":\"F16\",\"shape\":[4,1],\"data_offsets\":[8,16]}}";
+  g_autofree char *folder = g_dir_make_tmp ("gesso-lora-XXXXXX", NULL);
+  char *path = g_build_filename (folder, "ink.safetensors", NULL);
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  guint64 n = GUINT64_TO_LE (sizeof header - 1);
+  g_byte_array_append (bytes, (const guint8 *) &n, sizeof n);
+  g_byte_array_append (bytes, (const guint8 *) header, sizeof header - 1);
+  g_byte_array_set_size (bytes, bytes->len + 16);
+  g_assert_true (g_file_set_contents (path, (const char *) bytes->data, bytes->len, NULL));
+  return path;
+}
+
+static gboolean
+has_words (Fixture *f)
+{
+  return button_called (f, "Add these words to the prompt") != NULL;
+}
+
+/* Dropped on the window it became the model. */
+static void
+test_opened_lora_is_no_model (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = write_lora (), *folder = g_path_get_dirname (path);
+  g_autofree char *model = g_strdup (gesso_form_peek (f->form)->model);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GSList) files = g_slist_append (NULL, file);
+  gesso_open_files (f->window, files);
+  WAIT (f, has_one);
+  assert_adapter (f, 0, "ink", 1, 1, FALSE);
+  g_assert_cmpstr (gesso_form_peek (f->form)->model, ==, model);
+  WAIT (f, has_words);
+  gesso_form_set_text (f->form, "prompt", "a fox", NULL);
+  g_signal_emit_by_name (button_called (f, "Add these words to the prompt"), "clicked");
+  g_assert_cmpstr (gesso_form_peek (f->form)->prompt, ==, "a fox, ink style");
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -145,5 +234,7 @@ main (int argc, char **argv)
   ADD ("adapters/weights-mute-and-remove", test_weights_mute_and_remove);
   ADD ("adapters/rows-follow-the-form", test_rows_follow_the_form);
   ADD ("adapters/missing-file-is-said", test_missing_file_is_said);
+  ADD ("adapters/rows-move", test_rows_move);
+  ADD ("adapters/opened-lora-is-no-model", test_opened_lora_is_no_model);
   return g_test_run ();
 }

@@ -53,11 +53,11 @@ is_said (const char *value)
 }
 
 static bool
-read_settings (AdapterInfo *info, const AdapterFile *a, Status *status)
+read_settings (AdapterInfo *info, const TensorTable *table, Status *status)
 {
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
     {
-      const char *value = table_metadata (&a->source.table, settings[i].key);
+      const char *value = table_metadata (table, settings[i].key);
       bool again = info->n_settings &&
                    !strcmp (info->settings[info->n_settings - 1].label, settings[i].label);
       if (!is_said (value) || again)
@@ -123,12 +123,12 @@ compare (const void *a, const void *b)
 }
 
 static bool
-read_tags (AdapterInfo *info, const AdapterFile *a, Status *status)
+read_tags (AdapterInfo *info, const TensorTable *table, const char *label, Status *status)
 {
-  const char *text = table_metadata (&a->source.table, "ss_tag_frequency");
+  const char *text = table_metadata (table, "ss_tag_frequency");
   Status damaged_text = { 0 };
   struct json_object *root =
-      is_said (text) ? json_parse_object (text, strlen (text), a->label, &damaged_text) : NULL;
+      is_said (text) ? json_parse_object (text, strlen (text), label, &damaged_text) : NULL;
   if (!root)
     return damaged_text.code != STATUS_NO_MEMORY || out_of_memory (status);
   bool ok = count_tags (info, root, status);
@@ -139,11 +139,11 @@ read_tags (AdapterInfo *info, const AdapterFile *a, Status *status)
 }
 
 bool
-adapter_info_read (AdapterInfo *info, const AdapterFile *a, Status *status)
+adapter_info_read (AdapterInfo *info, const TensorTable *table, const char *label, Status *status)
 {
-  const char *trigger = table_metadata (&a->source.table, "modelspec.trigger_phrase");
+  const char *trigger = table_metadata (table, "modelspec.trigger_phrase");
   info->trigger = is_said (trigger) ? trigger : NULL;
-  return read_settings (info, a, status) && read_tags (info, a, status);
+  return read_settings (info, table, status) && read_tags (info, table, label, status);
 }
 
 void

@@ -30,8 +30,12 @@ typedef struct
   Pool pool;
 } AdapterInfo;
 
-/* Damaged entries count as absent.  Fails: NO_MEMORY */
-bool adapter_info_read (AdapterInfo *info, const AdapterFile *adapter, Status *status);
+/* @table: of the adapter's file; @label: the file's name
+ *
+ * Damaged entries count as absent.  Texts of settings and trigger are the table's.
+ * Fails: NO_MEMORY */
+bool
+adapter_info_read (AdapterInfo *info, const TensorTable *table, const char *label, Status *status);
 void adapter_info_clear (AdapterInfo *info);
 
 /* "LoRA, LoHa" in @out, with "DoRA" where magnitudes are learned, "convolutions" where they are
