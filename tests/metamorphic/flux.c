@@ -421,6 +421,40 @@ test_refusals (Suite *s)
 }
 
 static void
+count_grammar (void *data, const char *note)
+{
+  *(int *) data += strstr (note, "AND and BREAK") != NULL;
+}
+
+/* A1111's grammar is words here, and that is said; brackets and capitals alone are no grammar. */
+static void
+test_grammar_is_said (Suite *s)
+{
+  static const struct
+  {
+    const char *prompt;
+    bool is_grammar;
+  } cases[] = {
+    { "a [red:blue:0.5] fox", true },  { "a fox AND snow", true },
+    { "a fox BREAK snow", true },      { "a [red] fox", false },
+    { "a BREAKFAST and snow", false },
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    {
+      int said = 0;
+      PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+      job.prompt = cases[i].prompt;
+      job.steps = 1;
+      job.note = count_grammar;
+      job.data = &said;
+      PipelineResult r = generate (s, &job);
+      tap_ok (said == cases[i].is_grammar, "grammar-is-said", "%s: %d notes", cases[i].prompt,
+              said);
+      pipeline_result_clear (&r);
+    }
+}
+
+static void
 test_cancel (Suite *s)
 {
   atomic_bool cancel = true;
@@ -471,6 +505,7 @@ main (void)
   test_preview (&s);
   test_fill_keeps (&s);
   test_refusals (&s);
+  test_grammar_is_said (&s);
   test_cancel (&s);
   pipeline_free (s.pipeline);
   backend_free (s.backend);

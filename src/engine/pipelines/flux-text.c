@@ -265,6 +265,40 @@ add_text (FluxText *t,
   return ok;
 }
 
+/* A whole word. */
+static bool
+says_break (const char *text)
+{
+  static const char word[] = "BREAK";
+  for (const char *p = text; (p = strstr (p, word)); p++)
+    {
+      char after = p[sizeof word - 1];
+      if ((p == text || strchr (" \n\t,.", p[-1])) && (!after || strchr (" \n\t,.", after)))
+        return true;
+    }
+  return false;
+}
+
+/* A1111's prompt editing, AND and BREAK.  ComfyUI and diffusers hand them to FLUX.1's encoders as
+ * words like others, and so do we: but whoever wrote them should know. */
+static bool
+note_grammar (const PipelineJob *job, const char *text, Status *status)
+{
+  PromptSchedule schedule = { 0 };
+  PromptPieces pieces = { 0 };
+  const PromptScheduleOptions options = { .steps = PROMPT_MAX_STEPS };
+  if (!job->note)
+    return true;
+  bool ok = prompt_split_and (text, &pieces, status) &&
+            prompt_schedule (text, &options, &schedule, status);
+  if (ok && (pieces.n > 1 || schedule.n > 1 || says_break (text)))
+    job->note (job->data, "FLUX.1 takes [from:to:when], AND and BREAK in a prompt for words: they "
+                          "switch nothing. Describe the whole picture in one text.");
+  prompt_schedule_clear (&schedule);
+  prompt_pieces_clear (&pieces);
+  return ok;
+}
+
 /* <lora:...> is taken out whatever the syntax: nobody draws it. */
 static bool
 add_prompt (FluxText *t,
@@ -276,6 +310,7 @@ add_prompt (FluxText *t,
 {
   PromptNetworks networks = { 0 };
   bool ok = prompt_networks_leave (job, prompt, &networks, status) &&
+            note_grammar (job, networks.rest, status) &&
             add_text (t, pipeline, job, networks.rest, plan, status);
   prompt_networks_clear (&networks);
   return ok;
