@@ -210,6 +210,8 @@ load (const char *path, Status *status)
             (double) weights_parameters (c->weights, "transformer.") / 1e9,
             (double) c->file_bytes / 1e9, touch_all (c->weights) ? " (not of zeros)" : "");
   report (&clock, "touch");
+  weights_wont_need (c->weights, flux_is_modulation_weight);
+  report (&clock, "drop modulation");
   arena_clear (&arena);
   checkpoint_free (c);
   return ok;

@@ -469,6 +469,75 @@ test_hash_of_a_file (void)
   g_free (dir);
 }
 
+/* Resident pages of files, in kB. */
+static long
+file_kb (void)
+{
+  char *text, *line;
+  long kb = -1;
+  if (g_file_get_contents ("/proc/self/status", &text, NULL, NULL))
+    {
+      line = strstr (text, "RssFile:");
+      kb = line ? strtol (line + strlen ("RssFile:"), NULL, 10) : -1;
+      g_free (text);
+    }
+  return kb;
+}
+
+static bool
+is_dropped (const char *name)
+{
+  return g_str_has_prefix (name, "drop.");
+}
+
+enum
+{
+  HALF = 4 << 20 /* bytes of one of two weights in a file */
+};
+
+/* Pages of a file go; the other weight, and memory that no file holds again, stay. */
+static void
+test_weights_drop_pages (void)
+{
+  Status status = { 0 };
+  WeightSet *set = weights_new (&status);
+  char *dir = g_dir_make_tmp ("gesso-weights-XXXXXX", NULL);
+  char *path = g_build_filename (dir, "w", NULL), *bytes = g_malloc (2 * HALF);
+  memset (bytes, 7, 2 * HALF);
+  g_assert_true (g_file_set_contents (path, bytes, 2 * HALF, NULL));
+  int file = weights_map_file (set, path, &status);
+  g_assert_cmpint (file, ==, 0);
+  const uint8_t *data = set->files[0].data;
+  Weight w = { .rank = 1, .ne = { HALF / 4 }, .dtype = DTYPE_F32 };
+  w.name = "drop.file";
+  w.data = data;
+  g_assert_nonnull (weights_add (set, &w, &status));
+  w.name = "keep.file";
+  w.data = data + HALF;
+  g_assert_nonnull (weights_add (set, &w, &status));
+  w.name = "drop.memory";
+  w.data = bytes;
+  g_assert_nonnull (weights_add (set, &w, &status));
+  uint64_t sum = 0;
+  for (int i = 0; i < 2 * HALF; i += 64)
+    sum += data[i];
+  g_assert_cmpuint (sum, ==, 7 * 2 * HALF / 64);
+  long before = file_kb ();
+  weights_wont_need (set, is_dropped);
+  long after = file_kb ();
+  g_test_message ("%ld kB of file pages, then %ld", before, after);
+  g_assert_cmpint (before - after, >, HALF / 1024 - 512); /* the kernel counts in batches */
+  g_assert_cmpint (before - after, <, HALF / 1024 + 512);
+  g_assert_cmpint (bytes[HALF / 2], ==, 7);
+  g_assert_cmpint (data[HALF / 2], ==, 7);
+  weights_free (set);
+  g_unlink (path);
+  g_rmdir (dir);
+  g_free (bytes);
+  g_free (path);
+  g_free (dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -484,6 +553,7 @@ main (int argc, char **argv)
   g_test_add_func ("/weights/set/forgives-trailing-ones", test_weights_forgive_trailing_ones);
   g_test_add_func ("/weights/set/lists-problems", test_weights_list_problems_and_leftovers);
   g_test_add_func ("/weights/set/declares", test_weights_declare_what_is_asked_for);
+  g_test_add_func ("/weights/set/drops-pages", test_weights_drop_pages);
   g_test_add_func ("/weights/hash/file", test_hash_of_a_file);
   return g_test_run ();
 }

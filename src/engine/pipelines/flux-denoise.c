@@ -127,8 +127,12 @@ make_modulation (FluxDenoiser *d, PhasePlan *plan, Status *status)
       const float *values = ctx_end_run (ctx) ? ctx_read (ctx, out) : NULL;
       ok = values || copy_ctx_status (ctx, status);
       if (ok)
-        memcpy (d->modulation, values,
-                (size_t) (in.n * d->modulation_size) * sizeof *d->modulation);
+        {
+          memcpy (d->modulation, values,
+                  (size_t) (in.n * d->modulation_size) * sizeof *d->modulation);
+          /* 27 % of the transformer, which no step reads */
+          weights_wont_need (d->base.pipeline->checkpoint->weights, flux_is_modulation_weight);
+        }
     }
   trace_write (ctx, "modulation");
   ctx_free (ctx);

@@ -355,3 +355,29 @@ weights_will_need (const WeightSet *set, const char *prefix)
     }
   mapped_will_need (begin, (size_t) (end - begin));
 }
+
+/* Other memory would lose what is in it. */
+static bool
+is_of_file (const WeightSet *set, const uint8_t *data)
+{
+  for (const WeightSet *s = set; s; s = s->absorbed)
+    for (size_t i = 0; i < s->n_files; i++)
+      if (data >= s->files[i].data && data < s->files[i].data + s->files[i].size)
+        return true;
+  return false;
+}
+
+void
+weights_wont_need (const WeightSet *set, bool (*func) (const char *name))
+{
+  for (size_t i = 0; i < set->n_items; i++)
+    {
+      const Weight *w = set->items[i];
+      Param p = weight_param (w);
+      if (!w->data || !func (w->name))
+        continue;
+      const uint8_t *data = (const uint8_t *) param_at (&p, 0);
+      if (is_of_file (set, data))
+        mapped_wont_need (data, (size_t) weight_bytes (w));
+    }
+}

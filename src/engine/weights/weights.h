@@ -101,6 +101,10 @@ const Weight *weights_unused (const WeightSet *set, const char *prefix, int i);
  * ("unet.down_blocks.1.") shortly before they are needed. */
 void weights_will_need (const WeightSet *set, const char *prefix);
 
+/* Gives back the memory of weights whose name @func knows, so far as it holds pages of a file: they
+ * are read again when somebody asks for them. */
+void weights_wont_need (const WeightSet *set, bool (*func) (const char *name));
+
 static inline void
 weight_set_param (Weight *w, Param p)
 {
