@@ -246,7 +246,7 @@ convert_plan (ConvertPlan *plan, Status *status)
       has_scales |= plan->tensors[i].is_scaled;
       has_work |= !plan->tensors[i].is_copy;
     }
-  if (!has_work)
+  if (!has_work && !plan->may_be_copy)
     return status_fail (status, STATUS_UNSUPPORTED,
                         "\"%.100s\" holds nothing that this format would change.", plan->label);
   plan->scaled_marker = has_scales ? marker_name (plan->table) : NULL;

@@ -10,6 +10,7 @@
 
 #include "weights/parts.h"
 #include "weights/refuse.h"
+#include "worker/paths.h"
 
 static const char *const format_names[CONVERT_COUNT] = {
   [CONVERT_BF16] = "bf16", [CONVERT_FP8] = "fp8", [CONVERT_Q8_0] = "q8_0", [CONVERT_Q4_K] = "q4_k"
@@ -19,6 +20,8 @@ typedef struct
 {
   Options *o;
   const char *input, *output;
+  const char *shown; /* the output's name once all is done */
+  bool is_part;      /* of a folder: kept where the format changes nothing */
   WeightSet *set;
   Source source;
   ConvertPlan plan;
@@ -47,15 +50,44 @@ ends_with (const char *text, const char *tail)
 }
 
 static bool
+is_folder (const char *path)
+{
+  struct stat info;
+  return stat (path, &info) == 0 && S_ISDIR (info.st_mode);
+}
+
+static const char *
+tail_of (ConvertFormat format)
+{
+  return convert_is_gguf (format) ? ".gguf" : ".safetensors";
+}
+
+static bool
 check_usage (Conversion *c, Status *status)
 {
-  if (c->o->n_operands != 2)
+  int n = c->o->n_operands;
+  if (n < 2)
     return status_fail (status, STATUS_ARGUMENT, "convert needs an input file and an output file.");
   c->input = c->o->operands[0];
-  c->output = c->o->operands[1];
+  c->output = c->o->operands[n - 1];
   if (!find_format (c, status))
     return false;
-  const char *tail = convert_is_gguf (c->plan.format) ? ".gguf" : ".safetensors";
+  if (n > 2)
+    return is_folder (c->output) ||
+           status_fail (status, STATUS_ARGUMENT,
+                        "Several files are converted into a folder: \"%.200s\" is none.",
+                        c->output);
+  if (is_folder (c->input) &&
+      (ends_with (c->output, ".gguf") || ends_with (c->output, ".safetensors")))
+    return status_fail (status, STATUS_ARGUMENT,
+                        "A folder is converted into a folder: leave the ending off \"%.200s\".",
+                        c->output);
+  if (is_folder (c->input))
+    return !convert_is_gguf (c->plan.format) ||
+           status_fail (status, STATUS_ARGUMENT,
+                        "A folder's files are written as safetensors: choose --format bf16 or fp8, "
+                        "or convert one file of it.");
+  const char *tail = tail_of (c->plan.format);
   return ends_with (c->output, tail) ||
          status_fail (status, STATUS_ARGUMENT,
                       "%s is written as a %s file: let the output's name end so.", c->o->format,
@@ -65,11 +97,9 @@ check_usage (Conversion *c, Status *status)
 static bool
 check_places (const Conversion *c, Status *status)
 {
-  struct stat info;
-  if (stat (c->input, &info) == 0 && S_ISDIR (info.st_mode))
+  if (is_folder (c->input))
     return status_fail (status, STATUS_UNSUPPORTED,
-                        "\"%.200s\" is a folder: convert takes one file of it at a time.",
-                        c->input);
+                        "\"%.200s\" is a folder: convert it alone, into a new folder.", c->input);
   if (!c->o->force && access (c->output, F_OK) == 0)
     return status_fail (status, STATUS_IO,
                         "\"%.200s\" exists already: choose another name, or --force to replace it.",
@@ -88,8 +118,9 @@ read_input (Conversion *c, Status *status)
   if (!refuse_known (&c->source.table, label, status))
     return false;
   parts_find (&list, &c->source.table, PART_COUNT);
-  if (!list.n_parts && !refuse_rest (&c->source.table, label, status))
+  if (!list.n_parts && !c->is_part && !refuse_rest (&c->source.table, label, status))
     return false;
+  c->plan.may_be_copy = c->is_part;
   c->plan.table = &c->source.table;
   c->plan.label = label;
   c->plan.pool = &c->set->pool;
@@ -146,7 +177,7 @@ print_summary (const Conversion *c)
   if (c->o->json)
     {
       printf ("{\"event\": \"done\", \"path\": ");
-      json_print_string (c->output);
+      json_print_string (c->shown);
       printf (", \"bytes\": %lld, \"source_bytes\": %lld, \"tensors\": %zu, \"converted\": %zu, "
               "\"left_out\": %zu, \"worst_relative_rms\": %.6g, \"worst\": ",
               (long long) info.st_size, (long long) c->source.file_bytes, c->plan.n_tensors,
@@ -155,7 +186,7 @@ print_summary (const Conversion *c)
       printf ("}\n");
       return;
     }
-  printf ("%s: %.1f MB (was %.1f MB), %zu tensors, %zu of them in another format", c->output,
+  printf ("%s: %.1f MB (was %.1f MB), %zu tensors, %zu of them in another format", c->shown,
           (double) info.st_size / 1e6, (double) c->source.file_bytes / 1e6, c->plan.n_tensors,
           n_changed);
   if (c->plan.n_left_out)
@@ -178,6 +209,55 @@ convert (Conversion *c, Status *status)
   return ok;
 }
 
+/* One file in @all's format.  @is_part: of a folder */
+static bool
+convert_one (const Conversion *all,
+             const char *input,
+             const char *output,
+             const char *shown,
+             bool is_part,
+             Status *status)
+{
+  Conversion c = {
+    .o = all->o, .input = input, .output = output, .shown = shown, .is_part = is_part
+  };
+  c.plan.format = all->plan.format;
+  bool ok = convert (&c, status);
+  if (ok)
+    {
+      print_tensors (&c);
+      print_summary (&c);
+    }
+  atomic_file_discard (&c.file);
+  source_clear (&c.source);
+  if (c.set)
+    weights_free (c.set);
+  return ok;
+}
+
+static bool
+convert_part (void *data, const char *input, const char *output, const char *shown, Status *status)
+{
+  return convert_one (data, input, output, shown, true, status);
+}
+
+/* Each under its own name in the folder. */
+static bool
+convert_several (Conversion *c, Status *status)
+{
+  bool ok = true;
+  for (int i = 0; ok && i + 1 < c->o->n_operands; i++)
+    {
+      char output[GESSO_PATH_SIZE];
+      const char *base = path_base (c->o->operands[i]), *dot = strrchr (base, '.');
+      int n_stem = dot ? (int) (dot - base) : (int) strlen (base);
+      snprintf (output, sizeof output, "%s/%.*s%s", c->output, n_stem, base,
+                tail_of (c->plan.format));
+      ok = convert_one (c, c->o->operands[i], output, output, false, status);
+    }
+  return ok;
+}
+
 int
 command_convert (Options *o)
 {
@@ -185,17 +265,12 @@ command_convert (Options *o)
   Conversion c = { .o = o };
   if (!check_usage (&c, &status))
     return cli_usage_error (&status);
-  int code = EXIT_DONE;
-  if (convert (&c, &status))
-    {
-      print_tensors (&c);
-      print_summary (&c);
-    }
+  bool ok;
+  if (o->n_operands > 2)
+    ok = convert_several (&c, &status);
+  else if (is_folder (c.input))
+    ok = convert_folder (c.input, c.output, convert_part, &c, &status);
   else
-    code = cli_fail (&status, o->json);
-  atomic_file_discard (&c.file);
-  source_clear (&c.source);
-  if (c.set)
-    weights_free (c.set);
-  return code;
+    ok = convert_one (&c, c.input, c.output, c.output, false, &status);
+  return ok ? EXIT_DONE : cli_fail (&status, o->json);
 }

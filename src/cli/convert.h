@@ -38,6 +38,7 @@ typedef struct
   const char *label;
   OutTensor *tensors; /* in the pool */
   size_t n_tensors, n_left_out;
+  bool may_be_copy;          /* a file that the format does not change is no error */
   bool is_t5;                /* a lone T5 encoder that goes into a GGUF file */
   const char *scaled_marker; /* the name of ComfyUI's scaled_fp8 */
   uint64_t marker_offset;
@@ -59,6 +60,23 @@ bool convert_plan (ConvertPlan *plan, Status *status);
 
 /* Everything in front of the data area, with its padding; in the pool. */
 bool convert_header (const ConvertPlan *plan, const uint8_t **header, size_t *size, Status *status);
+
+/* Writes @output, which is not there yet, from @input.  @shown: what @output will be called */
+typedef bool (*ConvertPart) (
+    void *data, const char *input, const char *output, const char *shown, Status *status);
+
+/* convert_folder:
+ * @input: a diffusers folder, or a part of one
+ * @output: a folder that does not exist
+ *
+ * The best form of each part's weights goes through @part, shards into one file; everything else is
+ * copied, but for other forms of the same weights.  The folder appears under its name when all of
+ * it is there.
+ *
+ * Fails: as @part; IO, NOT_FOUND (no weights in it)
+ */
+bool convert_folder (
+    const char *input, const char *output, ConvertPart part, void *data, Status *status);
 
 /* Called after each piece.  Returns: false to stop */
 typedef bool (*ConvertProgress) (void *data, const OutTensor *done, uint64_t n_bytes);

@@ -580,13 +580,44 @@ def test_convert_refuses():
     run("convert", "--format", "q4_k", LDM, str(out / "x.safetensors"), expect=USAGE)
     run("convert", "--format", "q4_k", LDM, str(there), expect=FAILED)
     assert there.read_bytes() == b"mine"
-    run("convert", "--format", "bf16", MODEL, str(out / "x.safetensors"), expect=FAILED)
+    run("convert", "--format", "bf16", MODEL, str(out / "x.safetensors"), expect=USAGE)
+    run("convert", "--format", "q8_0", MODEL, str(out / "x"), expect=USAGE)
+    run("convert", "--format", "bf16", MODEL, str(out), expect=FAILED)
+    run("convert", "--format", "bf16", str(FIXTURES / "tokenizer"), str(out / "x"), expect=FAILED)
+    run("convert", "--format", "bf16", LDM, LDM, str(out / "x"), expect=USAGE)
+    run("convert", "--format", "bf16", MODEL, str(out / "no/such/folder"), expect=FAILED)
     run("convert", "--format", "bf16", str(HOME / "nothing"), str(out / "x.safetensors"), expect=FAILED)
     run("convert", "--format", "q8_0", str(FIXTURES / "sd15-tiny/vae/diffusion_pytorch_model.safetensors"),
         str(out / "x.gguf"), expect=FAILED)
     run("convert", "--format", "bf16", LDM, str(out / "no/such/folder/x.safetensors"), expect=FAILED)
     run("convert", "--format", "q4_k", "--force", LDM, str(there))
     assert there.read_bytes()[:4] == b"GGUF" and names(out) == ["there.gguf"], names(out)
+
+
+def test_convert_folder():
+    """Weights in another format, shards in one file, the rest as it was; drawn with."""
+    out = folder("folders")
+    source = FIXTURES / "flux-tiny"
+    run("convert", "--format", "bf16", str(source), str(out / "flux"))
+    kept = [p for p in source.rglob("*") if p.is_file() and p.suffix != ".safetensors"]
+    for path in kept:
+        assert (out / "flux" / path.relative_to(source)).read_bytes() == path.read_bytes(), path
+    seen = run("inspect", "--json", str(out / "flux")).lines()[0]
+    assert {part["precision"] for part in seen["parts"].values()} == {"bf16"}, seen
+    assert set(seen["parts"]) == {"transformer", "text encoder", "T5 text encoder", "VAE"}, seen
+    assert not seen["missing"] and not seen["left_over"], seen
+    sharded = FIXTURES / "taesd-tiny-sharded"
+    run("convert", "--format", "bf16", str(sharded), str(out / "taesd"))
+    assert [n for n in names(out / "taesd") if "safetensors" in n] == ["diffusion_pytorch_model.safetensors"]
+    # what fp8 has no use for stays; small matrices stay, too
+    run("convert", "--format", "fp8", str(source), str(out / "fp8"))
+    assert names(out) == ["flux", "fp8", "taesd"], names(out)
+
+
+def test_convert_several():
+    out = folder("several")
+    run("convert", "--format", "bf16", LDM, str(FIXTURES / "transformers/flux-dev-bfl.safetensors"), str(out))
+    assert set(names(out)) == {pathlib.Path(LDM).name, "flux-dev-bfl.safetensors"}, names(out)
 
 
 def test_convert_full_disk():
