@@ -134,9 +134,9 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
 {
   const ModelConfig *m = &c->config;
   bool has_clip[2] = { m->clip[0].vocab > 0, m->clip[1].vocab > 0 };
-  if (m->has_unet + m->has_vae + m->has_tiny + m->has_flux + m->has_t5 + has_clip[0] +
-          has_clip[1] !=
-      1)
+  int n = m->has_unet + m->has_vae + m->has_tiny + m->has_flux + m->has_t5 + m->has_wan +
+          m->has_wan_vae + has_clip[0] + has_clip[1];
+  if (n != 1)
     return false;
   const ClipConfig *clip = &m->clip[has_clip[1]];
   if (m->has_t5)
@@ -146,11 +146,13 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
     snprintf (out, size, "CLIP text encoder, %d layers of %d", clip->n_layers, clip->dim);
   else if (m->has_vae)
     snprintf (out, size, "VAE, %d latent channels", m->vae.latent_channels);
+  else if (m->has_wan_vae)
+    snprintf (out, size, "video VAE, %d latent channels", m->wan_vae.latent_channels);
   else if (m->has_tiny)
     snprintf (out, size, "preview decoder");
   else
     snprintf (out, size, "%s of %s, without text encoders and VAE",
-              m->has_flux ? "transformer" : "U-Net", family_name (m->family));
+              m->has_flux || m->has_wan ? "transformer" : "U-Net", family_name (m->family));
   return true;
 }
 
