@@ -17,6 +17,7 @@ import common
 import conditioning
 import flux_adapters
 import flux_models
+import flux_one
 import pipeline_cases
 
 PROMPT, NEGATIVE = "a red fox in the snow", "blurry, text"
@@ -142,6 +143,7 @@ def export():
     flux_adapters.export()
     store = {}
     done = [run_case(case, store) for case in cases()]
+    done.append(flux_one.export(store))
     common.save_tensors("flux-latents.safetensors", store)
     common.save_json("flux-cases.json", dict(cases=done))
     for c in done:

@@ -17,6 +17,7 @@
 
 #include "core/mem.h"
 #include "media/image.h"
+#include "one-file.h"
 #include "pipelines/pipeline.h"
 #include "weights/mapped.h"
 #include "weights/safetensors.h"
@@ -306,10 +307,30 @@ remove_folder (const char *folder)
   rmdir (folder);
 }
 
+/* An all-in-one checkpoint, which has the program's own vocabularies. */
+static Pipeline *
+open_one_file (const Golden *g, const Case *c, Status *status)
+{
+  char fixture[2304], path[2304], data[2304];
+  const char *tmp = getenv ("TMPDIR");
+  snprintf (fixture, sizeof fixture, "%s/%s.safetensors", g->fixtures, text (c, "model"));
+  snprintf (data, sizeof data, "%s/../../../data", g->fixtures);
+  snprintf (path, sizeof path, "%s/gesso-golden-%ld.safetensors", tmp ? tmp : "/tmp",
+            (long) getpid ());
+  Pipeline *pipeline = NULL;
+  if (one_file_write (fixture, path, status))
+    pipeline = pipeline_open (&(PipelineSource){ .model_path = path, .tokenizers_dir = data },
+                              g->backend, status);
+  unlink (path); /* it stays mapped */
+  return pipeline;
+}
+
 static Pipeline *
 open_model (const Golden *g, const Case *c, Status *status)
 {
   char path[2304];
+  if (get (c, "one_file"))
+    return open_one_file (g, c, status);
   bool composed = strcmp (text (c, "model"), text (c, "base")) != 0;
   if (!composed)
     snprintf (path, sizeof path, "%s/%s", g->fixtures, text (c, "model"));
