@@ -38,13 +38,14 @@ fixture_open_or_exit (const char *name, Backend *backend)
 size_t
 n_latent (const PipelineResult *r)
 {
-  return (size_t) r->latent_channels * (size_t) r->latent_width * (size_t) r->latent_height;
+  return (size_t) r->latent_channels * (size_t) r->latent_frames * (size_t) r->latent_width *
+         (size_t) r->latent_height;
 }
 
 size_t
 n_rgb (const PipelineResult *r)
 {
-  return (size_t) r->width * (size_t) r->height * 3;
+  return (size_t) r->n_frames * (size_t) r->width * (size_t) r->height * 3;
 }
 
 double

@@ -14,7 +14,7 @@ Pipeline *fixture_open (const char *name, Backend *backend, Status *status);
 /* The same, where without it nothing is left to test (tap_bail_out). */
 Pipeline *fixture_open_or_exit (const char *name, Backend *backend);
 
-/* Values of one picture's latent, and bytes of its RGB. */
+/* Values of one picture's or clip's latent, and bytes of its RGB. */
 size_t n_latent (const PipelineResult *r);
 size_t n_rgb (const PipelineResult *r);
 

@@ -53,6 +53,14 @@ digest_pictures (uint64_t d, const PipelineJob *job)
 }
 
 static uint64_t
+digest_before (uint64_t d, const Pipeline *pipeline, const PipelineJob *job)
+{
+  LatentShape s = pipeline_latent_shape (pipeline, job);
+  size_t n = (size_t) (s.channels * s.h * s.w) * (size_t) job->n_before;
+  return job->before ? digest_bytes (d, job->before, n * sizeof *job->before) : d;
+}
+
+static uint64_t
 digest_sampling (uint64_t d, const PipelineJob *job)
 {
   d = digest_int (digest_int (d, job->width), job->height);
@@ -81,5 +89,6 @@ run_fingerprint (Pipeline *pipeline, const PipelineJob *job, const AdapterSet *a
   uint64_t d = digest_int (DIGEST_START, (int64_t) pipeline->model_digest);
   d = digest_config (d, &pipeline->checkpoint->config);
   d = adapters_digest (d, adapters, job->adapters, job->n_adapters);
+  d = digest_before (d, pipeline, job);
   return digest_pictures (digest_sampling (pipeline->family->job_digest (d, job), job), job);
 }

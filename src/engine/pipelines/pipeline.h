@@ -146,7 +146,11 @@ typedef struct
   double boundary;         /* the noise level below which that expert is asked, 0 .. 1 */
   const uint8_t *first_rgb, *last_rgb; /* NULL, or (height, width, 3): what the clip begins and ends
                                         * with */
-  const PipelineAdapter *adapters;     /* in the order in which they are applied */
+  /* NULL, or the latents of a clip that this one goes on from, (channels, n_before, h, w).  Its
+   * last n_overlap are the first of this one's, too; only the frames behind them are decoded. */
+  const float *before;
+  int n_before, n_overlap;         /* latent frames; 1 <= n_overlap <= n_before */
+  const PipelineAdapter *adapters; /* in the order in which they are applied */
   int n_adapters;
   const PipelineEmbedding *embeddings;
   int n_embeddings;
@@ -197,7 +201,7 @@ bool pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *pl
 typedef struct
 {
   int n, width, height;
-  int n_frames; /* of each; 1: pictures */
+  int n_frames; /* of each that are decoded; 1: pictures */
   double fps;   /* of clips */
   uint8_t *rgb; /* (n, n_frames, height, width, 3) */
   /* (n, latent channels, latent frames, height / 8, width / 8): final, as the network scales them.

@@ -19,6 +19,7 @@ struct PipelineRun
   Schedule schedule;
   PipelineText *text;
   Inpaint inpaint;
+  float *before;  /* the job's own copy, or NULL */
   float *extra;   /* NULL, or what the family's network reads besides x */
   float *x;       /* (pictures, C, h, w) in sigma space */
   float *last_x0; /* of the first picture, for previews */

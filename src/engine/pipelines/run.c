@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/mem.h"
+#include "models/wan-vae.h"
 #include "pipelines/run-private.h"
 
 static double
@@ -197,6 +198,22 @@ allocate (PipelineRun *r, Status *status)
   return true;
 }
 
+/* Every step and the decoding look at them. */
+static bool
+copy_before (PipelineRun *r, Status *status)
+{
+  const PipelineJob *job = &r->job;
+  if (!job->before)
+    return true;
+  size_t n = (size_t) job->n_before * (size_t) (r->n_values / r->info.latent_frames);
+  r->before = mem_calloc (n, sizeof *r->before);
+  if (!r->before)
+    return no_memory (status);
+  memcpy (r->before, job->before, n * sizeof *r->before);
+  r->job.before = r->before;
+  return true;
+}
+
 static bool
 encode_text (PipelineRun *r, Status *status)
 {
@@ -216,7 +233,7 @@ forget_inputs (PipelineJob *job)
 {
   job->prompt = job->negative_prompt = NULL;
   job->init_rgb = job->mask = job->reference_rgb = job->control_rgb = NULL;
-  job->first_rgb = job->last_rgb = NULL;
+  job->first_rgb = job->last_rgb = NULL; /* but not the latents before it, which were copied */
   job->adapters = NULL;
   job->embeddings = NULL;
 }
@@ -245,6 +262,14 @@ take_adapters (PipelineRun *r, Status *status)
   return adapter_set_use (r->pipeline, r->adapter_set, r->adapters, 0, job->steps, NULL, status);
 }
 
+static int
+decoded_frames (const PipelineJob *job, LatentShape s)
+{
+  if (s.t == 1)
+    return 1;
+  return job->before ? (int) (s.t - job->n_overlap) * WAN_VAE_CHUNK : job->n_frames;
+}
+
 PipelineRun *
 pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
@@ -261,7 +286,7 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
   r->info = (PipelineResult){ .n = job->batch_size,
                               .width = job->width,
                               .height = job->height,
-                              .n_frames = s.t > 1 ? job->n_frames : 1,
+                              .n_frames = decoded_frames (job, s),
                               .fps = s.t > 1 ? job->fps : 0,
                               .latent_channels = (int) s.channels,
                               .latent_frames = (int) s.t,
@@ -269,8 +294,9 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
                               .latent_height = (int) s.h };
   r->n_values = s.channels * s.t * s.h * s.w;
   pipeline->backend->cancel = job->cancel;
-  bool ok = take_adapters (r, status) && allocate (r, status) && make_schedule (r, status) &&
-            make_sampler (r, status) && encode_text (r, status) && start (r, status);
+  bool ok = take_adapters (r, status) && copy_before (r, status) && allocate (r, status) &&
+            make_schedule (r, status) && make_sampler (r, status) && encode_text (r, status) &&
+            start (r, status);
   pipeline->backend->cancel = NULL;
   forget_inputs (&r->job);
   if (ok)
@@ -287,6 +313,7 @@ pipeline_run_free (PipelineRun *r)
   pipeline_run_park (r);
   sampler_clear (&r->sampler);
   inpaint_clear (&r->inpaint);
+  mem_free (r->before);
   mem_free (r->extra);
   adapter_set_release (r->adapter_set);
   mem_free (r->adapters);

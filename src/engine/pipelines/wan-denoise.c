@@ -25,10 +25,13 @@ typedef struct
   float *positions;      /* (tokens, head_dim) */
   float *times;          /* (n_times): one, or one for each latent frame */
   int64_t n_times;
-  float *latent;      /* (channels, t, h, w): with a time for each frame, what the network sees */
-  const float *first; /* (channels, 1, h, w): the known first frame, borrowed; NULL: none */
-  float *velocity;    /* (channels, t, h, w) */
-  float *answer;      /* (texts, channels, t, h, w): x0 */
+  float *latent; /* (channels, t, h, w): with a time for each frame, what the network sees */
+  /* The first n_known latent frames, where they are known: of @known (channels, stride, h, w),
+   * borrowed. */
+  const float *known;
+  int64_t n_known, known_stride;
+  float *velocity; /* (channels, t, h, w) */
+  float *answer;   /* (texts, channels, t, h, w): x0 */
 } WanDenoiser;
 
 static const WanConfig *
@@ -179,6 +182,12 @@ wan_denoiser_new (Pipeline *pipeline,
       return NULL;
     }
   wan_positions (d->positions, &c->wan, d->grid);
+  if (job->before)
+    {
+      d->known = job->before + (job->n_before - job->n_overlap) * frame_size (d);
+      d->known_stride = job->n_before;
+      d->n_known = job->n_overlap;
+    }
   return &d->base;
 }
 
@@ -211,7 +220,10 @@ wan_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
   WanDenoiser *d = (WanDenoiser *) denoiser;
   const WanConfig *c = config_of (d);
   if (wan_expands_times (&d->base.pipeline->checkpoint->config))
-    d->first = extra;
+    {
+      d->known = extra;
+      d->n_known = d->known_stride = 1;
+    }
   else
     wan_patchify (d->tokens + d->n_noise, d->n_in, extra, d->grid,
                   c->in_channels - c->out_channels);
@@ -219,23 +231,27 @@ wan_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
 
 /* ---- a call ---- */
 
-/* The known first frame in place of @latent's. */
+/* The known frames in place of @latent's. */
 static void
-put_first (const WanDenoiser *d, float *latent)
+put_known (const WanDenoiser *d, float *latent)
 {
   int64_t n = frame_size (d);
-  for (int64_t c = 0; d->first && c < d->base.channels; c++)
-    memcpy (latent + c * d->base.t * n, d->first + c * n, (size_t) n * sizeof *latent);
+  for (int64_t c = 0; d->known && c < d->base.channels; c++)
+    memcpy (latent + c * d->base.t * n, d->known + c * d->known_stride * n,
+            (size_t) (d->n_known * n) * sizeof *latent);
 }
 
-/* What is known already has no noise: its time is 0. */
+/* With a time for each frame what is known has no noise, and time 0.  Elsewhere the network sees it
+ * noised: x0 being what is known at every step, x has gone straight from noise to it. */
 static void
 fill_inputs (WanDenoiser *d, const float *x, double timestep)
 {
+  bool alone = d->n_times > 1;
   for (int64_t i = 0; i < d->n_times; i++)
-    d->times[i] = i == 0 && d->first ? 0 : (float) timestep;
+    d->times[i] = alone && i < d->n_known ? 0 : (float) timestep;
   memcpy (d->latent, x, (size_t) latent_size (d) * sizeof *x);
-  put_first (d, d->latent);
+  if (alone)
+    put_known (d, d->latent);
   wan_patchify (d->tokens, d->n_in, d->latent, d->grid, d->base.channels);
 }
 
@@ -275,7 +291,7 @@ denoise_one (WanDenoiser *d,
       guidance_rescale (x0, d->answer, x, sigma, PREDICTION_FLOW, d->base.job->guidance_rescale, 1,
                         n);
     }
-  put_first (d, x0);
+  put_known (d, x0);
   return true;
 }
 

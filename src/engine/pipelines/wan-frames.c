@@ -154,13 +154,40 @@ wan_make_extra (Pipeline *pipeline,
 typedef struct
 {
   const FrameSink *sink;
+  int64_t n_before; /* frames of the clip before, which are not given again */
 } Frames;
 
 static bool
 take_frame (void *data, int64_t index, const uint8_t *rgb, Status *status)
 {
   const Frames *f = data;
-  return f->sink->take (f->sink->data, rgb, (int) index, 1, status);
+  return index < f->n_before ||
+         f->sink->take (f->sink->data, rgb, (int) (index - f->n_before), 1, status);
+}
+
+/* In latents: with the clip before, so that the VAE remembers it. */
+static ClipSize
+decoded_size (const Pipeline *pipeline, const PipelineJob *job)
+{
+  ClipSize size = clip_size (pipeline_latent_shape (pipeline, job));
+  size.t += job->before ? job->n_before - job->n_overlap : 0;
+  return size;
+}
+
+/* The clip before, then @latent behind their overlap.  Returns: the caller's to mem_free */
+static float *
+join_latents (const PipelineJob *job, LatentShape s, ClipSize size, const float *latent)
+{
+  int64_t n = s.h * s.w, n_new = s.t - job->n_overlap;
+  float *out = mem_calloc ((size_t) (s.channels * size.t * n), sizeof *out);
+  for (int64_t c = 0; out && c < s.channels; c++)
+    {
+      float *to = out + c * size.t * n;
+      memcpy (to, job->before + c * job->n_before * n, (size_t) (job->n_before * n) * sizeof *to);
+      memcpy (to + job->n_before * n, latent + (c * s.t + job->n_overlap) * n,
+              (size_t) (n_new * n) * sizeof *to);
+    }
+  return out;
 }
 
 bool
@@ -173,22 +200,29 @@ wan_decode (Pipeline *pipeline,
 {
   ClipVae v = clip_vae (pipeline, job);
   Progress progress = { job, PHASE_DECODE };
-  Frames frames = { sink };
-  ClipSize size = clip_size (pipeline_latent_shape (pipeline, job));
+  Frames frames = { sink, job->before ? wan_vae_frames (job->n_before) : 0 };
+  ClipSize size = decoded_size (pipeline, job);
+  float *joined = NULL;
   v.progress = on_progress;
   v.data = &progress;
   if (tile_px >= 0)
     v.tile_px = tile_px;
   else if (!choose_tiles (&v, size, CLIP_DECODE, status))
     return false;
-  return clip_vae_decode (&v, size, latent, take_frame, &frames, status);
+  if (job->before &&
+      !(joined = join_latents (job, pipeline_latent_shape (pipeline, job), size, latent)))
+    return no_memory (status);
+  bool ok = clip_vae_decode (&v, size, joined ? joined : latent, take_frame, &frames, status);
+  mem_free (joined);
+  return ok;
 }
 
 bool
 wan_plan_pixels (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
 {
   ClipVae v = clip_vae (pipeline, job);
-  ClipSize size = clip_size (pipeline_latent_shape (pipeline, job)), known = size;
+  ClipSize size = decoded_size (pipeline, job);
+  ClipSize known = clip_size (pipeline_latent_shape (pipeline, job));
   PhasePlan *decode = &plan->phases[PHASE_DECODE];
   if (wan_expands_times (&pipeline->checkpoint->config))
     known.t = 1;

@@ -120,6 +120,23 @@ check_pictures (const ModelConfig *c, const PipelineJob *job, Status *status)
 }
 
 static bool
+check_before (const ModelConfig *c, const PipelineJob *job, LatentShape s, Status *status)
+{
+  if (!job->before)
+    return true;
+  if (job->first_rgb || job->last_rgb || c->wan.variant == WAN_I2V)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "A clip that goes on from another has no first or last frame of its own, "
+                        "and I2V models cannot go on: choose a T2V or TI2V model.");
+  return (job->n_overlap >= 1 && job->n_overlap <= job->n_before && job->n_overlap < s.t) ||
+         status_fail (
+             status, STATUS_ARGUMENT,
+             "%d latent frames of the clip before cannot be the first of %lld: choose more "
+             "frames, or a smaller overlap.",
+             job->n_overlap, (long long) s.t);
+}
+
+static bool
 check_size (const Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   LatentShape s = pipeline_latent_shape (pipeline, job);
@@ -168,6 +185,7 @@ wan_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   const ModelConfig *c = &pipeline->checkpoint->config;
   return check_pictures (c, job, status) && check_size (pipeline, job, status) &&
+         check_before (c, job, pipeline_latent_shape (pipeline, job), status) &&
          check_numbers (job, status);
 }
 
@@ -185,6 +203,7 @@ wan_job_digest (uint64_t d, const PipelineJob *job)
     d = digest_bytes (d, job->first_rgb, n);
   if (job->last_rgb)
     d = digest_bytes (d, job->last_rgb, n);
+  d = digest_int (digest_int (d, job->before != NULL), job->n_overlap);
   return job->first_rgb || job->last_rgb ? digest_int (d, job->vae_tile) : d;
 }
 
