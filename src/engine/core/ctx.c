@@ -294,8 +294,8 @@ ctx_plan (Ctx *ctx)
     return false;
   int n = (int) ctx->n_ops;
   plan_inplace (ctx->buffers, ctx->ops, n);
-  ctx->bound_bytes = plan_bound (ctx->buffers, n, n);
-  ctx->planned = plan_place (ctx->buffers, n, &ctx->peak_bytes, &ctx->status);
+  ctx->planned = plan_bound (ctx->buffers, n, n, &ctx->bound_bytes, &ctx->status) &&
+                 plan_place (ctx->buffers, n, &ctx->peak_bytes, &ctx->status);
   return ctx->planned;
 }
 

@@ -131,17 +131,27 @@ plan_place (PlanBuffer *buffers, int n_buffers, size_t *peak_bytes, Status *stat
   return true;
 }
 
-size_t
-plan_bound (const PlanBuffer *buffers, int n_buffers, int n_ops)
+bool
+plan_bound (
+    const PlanBuffer *buffers, int n_buffers, int n_ops, size_t *bound_bytes, Status *status)
 {
-  size_t bound = 0;
+  int64_t *change = mem_calloc ((size_t) n_ops + 1, sizeof *change); /* of what is alive */
+  if (!change)
+    return status_fail (status, STATUS_NO_MEMORY, "Out of memory while planning.");
+  for (int i = 0; i < n_buffers; i++)
+    if (buffers[i].alias_of < 0)
+      {
+        int last = buffers[i].last < n_ops ? buffers[i].last : n_ops - 1;
+        change[buffers[i].first] += (int64_t) buffers[i].size;
+        change[last + 1] -= (int64_t) buffers[i].size;
+      }
+  int64_t live = 0, bound = 0;
   for (int op = 0; op < n_ops; op++)
     {
-      size_t live = 0;
-      for (int i = 0; i < n_buffers; i++)
-        if (buffers[i].alias_of < 0 && buffers[i].first <= op && op <= buffers[i].last)
-          live += buffers[i].size;
+      live += change[op];
       bound = live > bound ? live : bound;
     }
-  return bound;
+  mem_free (change);
+  *bound_bytes = (size_t) bound;
+  return true;
 }

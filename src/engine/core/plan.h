@@ -26,5 +26,6 @@ void plan_inplace (PlanBuffer *buffers, const OpRecord *ops, int n_ops);
 /* Sets every offset.  Returns: false when out of memory */
 bool plan_place (PlanBuffer *buffers, int n_buffers, size_t *peak_bytes, Status *status);
 
-/* The largest sum of buffers alive at one operator. */
-size_t plan_bound (const PlanBuffer *buffers, int n_buffers, int n_ops);
+/* The largest sum of buffers alive at one operator.  Returns: false when out of memory */
+bool plan_bound (
+    const PlanBuffer *buffers, int n_buffers, int n_ops, size_t *bound_bytes, Status *status);
