@@ -2,8 +2,8 @@
  * wan-denoise.c - one call of Wan's transformer as samplers see it: noisy latents in, x0 out.
  *
  * Clips of a batch are made one after the other, and so are the two texts: a clip alone is big
- * enough.  Of two experts only the one at work has memory; the other's weights are asked for
- * shortly before it takes over.
+ * enough.  Of two experts only the one at work has memory of its own; the files of both stay
+ * mapped, and the second one's pages are first read when it takes over.
  */
 #include <string.h>
 
