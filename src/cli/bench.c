@@ -176,88 +176,125 @@ sizes_of (const Row *r, size_t *n_values, size_t *n_weights)
   *n_weights = (size_t) w;
 }
 
+/* Random, large enough for every row. */
+typedef struct
+{
+  const float *x, *z;
+  float *y;
+  Param w;
+} Operands;
+
+static void
+run_linear (Backend *k, const Row *r, const Operands *o)
+{
+  k->ops.linear (k, &(LinearArgs){ .n_rows = r->a,
+                                   .n_out = r->b,
+                                   .n_in = r->c,
+                                   .x = o->x,
+                                   .x_stride = r->c,
+                                   .w = o->w,
+                                   .y = o->y,
+                                   .y_stride = r->b,
+                                   .compute = k->fastest });
+}
+
+static void
+run_conv (Backend *k, const Row *r, const Operands *o)
+{
+  k->ops.conv2d (k, &(ConvArgs){ .n = r->n,
+                                 .h_in = r->a,
+                                 .w_in = r->a,
+                                 .c_in = r->c,
+                                 .h_out = r->a,
+                                 .w_out = r->a,
+                                 .c_out = r->b,
+                                 .kernel = 3,
+                                 .stride = 1,
+                                 .pad_top = 1,
+                                 .pad_left = 1,
+                                 .x = o->x,
+                                 .w = o->w,
+                                 .y = o->y,
+                                 .compute = k->fastest });
+}
+
+static void
+run_attention (Backend *k, const Row *r, const Operands *o)
+{
+  k->ops.attention (k, &(AttentionArgs){ .n = 1,
+                                         .n_heads = r->n,
+                                         .head_dim = r->c,
+                                         .len_q = r->a,
+                                         .len_k = r->b,
+                                         .q = o->x,
+                                         .k = o->z,
+                                         .v = o->z,
+                                         .q_stride = r->n * r->c,
+                                         .k_stride = r->n * r->c,
+                                         .v_stride = r->n * r->c,
+                                         .y = o->y,
+                                         .scale = 0.1f,
+                                         .compute = k->fastest });
+}
+
+static void
+run_group_norm (Backend *k, const Row *r, const Operands *o)
+{
+  k->ops.group_norm (k, &(GroupNormArgs){ .n = r->n,
+                                          .n_pixels = r->a,
+                                          .n_channels = r->b,
+                                          .n_groups = 32,
+                                          .eps = 1e-5f,
+                                          .silu = true,
+                                          .x = o->x,
+                                          .weight = o->w,
+                                          .bias = o->w,
+                                          .y = o->y });
+}
+
+static void
+run_modulate (Backend *k, const Row *r, const Operands *o)
+{
+  k->ops.norm_modulate (k, &(NormModulateArgs){ .n = 1,
+                                                .n_rows = r->a,
+                                                .dim = r->b,
+                                                .eps = 1e-6f,
+                                                .x = o->x,
+                                                .scale = o->z,
+                                                .shift = o->z,
+                                                .modulation_stride = r->b,
+                                                .y = o->y });
+}
+
 static void
 run_row (const Bench *b, const Row *r)
 {
   Backend *k = b->backend;
-  const float *x = b->buffer[0], *z = b->buffer[1];
-  float *y = b->buffer[2];
-  Param w = { .data = b->weights, .dtype = DTYPE_BF16 };
-  Compute compute = k->fastest;
+  const Operands o = {
+    b->buffer[0], b->buffer[1], b->buffer[2], { .data = b->weights, .dtype = DTYPE_BF16 }
+  };
   switch (r->kind)
     {
     case BENCH_COPY:
-      k->ops.copy (k, &(CopyArgs){ r->a, r->b, x, r->b, y, r->b });
+      k->ops.copy (k, &(CopyArgs){ r->a, r->b, o.x, r->b, o.y, r->b });
       break;
     case BENCH_LINEAR:
-      k->ops.linear (k, &(LinearArgs){ .n_rows = r->a,
-                                       .n_out = r->b,
-                                       .n_in = r->c,
-                                       .x = x,
-                                       .x_stride = r->c,
-                                       .w = w,
-                                       .y = y,
-                                       .y_stride = r->b,
-                                       .compute = compute });
+      run_linear (k, r, &o);
       break;
     case BENCH_CONV:
-      k->ops.conv2d (k, &(ConvArgs){ .n = r->n,
-                                     .h_in = r->a,
-                                     .w_in = r->a,
-                                     .c_in = r->c,
-                                     .h_out = r->a,
-                                     .w_out = r->a,
-                                     .c_out = r->b,
-                                     .kernel = 3,
-                                     .stride = 1,
-                                     .pad_top = 1,
-                                     .pad_left = 1,
-                                     .x = x,
-                                     .w = w,
-                                     .y = y,
-                                     .compute = compute });
+      run_conv (k, r, &o);
       break;
     case BENCH_ATTENTION:
-      k->ops.attention (k, &(AttentionArgs){ .n = 1,
-                                             .n_heads = r->n,
-                                             .head_dim = r->c,
-                                             .len_q = r->a,
-                                             .len_k = r->b,
-                                             .q = x,
-                                             .k = z,
-                                             .v = z,
-                                             .q_stride = r->n * r->c,
-                                             .k_stride = r->n * r->c,
-                                             .v_stride = r->n * r->c,
-                                             .y = y,
-                                             .scale = 0.1f,
-                                             .compute = compute });
+      run_attention (k, r, &o);
       break;
     case BENCH_GROUP_NORM:
-      k->ops.group_norm (k, &(GroupNormArgs){ .n = r->n,
-                                              .n_pixels = r->a,
-                                              .n_channels = r->b,
-                                              .n_groups = 32,
-                                              .eps = 1e-5f,
-                                              .silu = true,
-                                              .x = x,
-                                              .weight = w,
-                                              .bias = w,
-                                              .y = y });
+      run_group_norm (k, r, &o);
       break;
     case BENCH_MODULATE:
-      k->ops.norm_modulate (k, &(NormModulateArgs){ .n = 1,
-                                                    .n_rows = r->a,
-                                                    .dim = r->b,
-                                                    .eps = 1e-6f,
-                                                    .x = x,
-                                                    .scale = z,
-                                                    .shift = z,
-                                                    .modulation_stride = r->b,
-                                                    .y = y });
+      run_modulate (k, r, &o);
       break;
     case BENCH_GEGLU:
-      k->ops.geglu (k, &(GegluArgs){ r->a, r->b, x, y });
+      k->ops.geglu (k, &(GegluArgs){ r->a, r->b, o.x, o.y });
       break;
     }
 }

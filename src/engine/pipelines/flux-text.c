@@ -119,56 +119,26 @@ fill_rows (Encoding *e, Status *status)
   return true;
 }
 
-/* In f32 whatever the job computes in: it is run once, and every step reads its result. */
-static Ctx *
-new_ctx (const Encoding *e, Status *status)
-{
-  return ctx_new (e->pipeline->backend, COMPUTE_F32, e->job->cancel, status);
-}
-
-/* Plans only, or runs: @out then receives the result, @n floats. */
-typedef Tensor *(*Forward) (Ctx *ctx, const Encoding *e);
-
+/* As pipeline_run_text. */
 static bool
-run (const Encoding *e, Forward forward, PhasePlan *plan, float *out, size_t n, Status *status)
+run (const Encoding *e, TextForward forward, PhasePlan *plan, float *out, size_t n, Status *status)
 {
-  Ctx *ctx = new_ctx (e, status);
-  bool ok = ctx != NULL;
-  if (ok)
-    {
-      forward (ctx, e);
-      ok = ctx_plan (ctx) || copy_ctx_status (ctx, status);
-    }
-  if (ok && plan)
-    {
-      PhasePlan one;
-      plan_phase (ctx, &one, 1);
-      plan_add_network (plan, &one);
-    }
-  else if (ok)
-    {
-      Tensor *t = ctx_begin_run (ctx) ? forward (ctx, e) : NULL;
-      const float *values = ctx_end_run (ctx) ? ctx_read (ctx, t) : NULL;
-      ok = values || copy_ctx_status (ctx, status);
-      if (ok)
-        memcpy (out, values, n * sizeof *out);
-    }
-  trace_write (ctx, phase_name (PHASE_TEXT));
-  ctx_free (ctx);
-  return ok;
+  return pipeline_run_text (e->pipeline, e->job, forward, e, plan, out, n, status);
 }
 
 static Tensor *
-t5 (Ctx *ctx, const Encoding *e)
+t5 (Ctx *ctx, const void *encoding)
 {
+  const Encoding *e = encoding;
   return t5_forward (ctx, flux_networks (e->pipeline)->t5, e->rows, e->n_rows, e->out->length,
                      NULL);
 }
 
 /* The first chunk's; weights do not touch it. */
 static Tensor *
-clip (Ctx *ctx, const Encoding *e)
+clip (Ctx *ctx, const void *encoding)
 {
+  const Encoding *e = encoding;
   const int32_t eos = e->chunks->eos_index[0];
   const ClipOptions options = { .final_norm = true, .eos = &eos, .plain_pooled = true };
   return clip_forward (ctx, flux_networks (e->pipeline)->clip, e->chunks->ids, 1, CHUNK_LENGTH,

@@ -158,39 +158,17 @@ tokenize (Encoding *e, const char *text, Status *status)
 }
 
 static Tensor *
-forward (Ctx *ctx, const Encoding *e)
+forward (Ctx *ctx, const void *encoding)
 {
+  const Encoding *e = encoding;
   return t5_forward (ctx, wan_networks (e->pipeline)->t5, e->rows, 1, e->n_rows, NULL);
 }
 
-/* In f32 whatever the job computes in: it is run once, and every step reads its result. */
 static bool
 encode (const Encoding *e, PhasePlan *plan, Status *status)
 {
-  Ctx *ctx = ctx_new (e->pipeline->backend, COMPUTE_F32, e->job->cancel, status);
-  bool ok = ctx != NULL;
-  if (ok)
-    {
-      forward (ctx, e);
-      ok = ctx_plan (ctx) || copy_ctx_status (ctx, status);
-    }
-  if (ok && plan)
-    {
-      PhasePlan one;
-      plan_phase (ctx, &one, 1);
-      plan_add_network (plan, &one);
-    }
-  else if (ok)
-    {
-      Tensor *t = ctx_begin_run (ctx) ? forward (ctx, e) : NULL;
-      const float *values = ctx_end_run (ctx) ? ctx_read (ctx, t) : NULL;
-      ok = values || copy_ctx_status (ctx, status);
-      if (ok)
-        memcpy (e->out->states, values, (size_t) tensor_elements (t) * sizeof *values);
-    }
-  trace_write (ctx, phase_name (PHASE_TEXT));
-  ctx_free (ctx);
-  return ok;
+  size_t n = (size_t) e->n_rows * (size_t) e->pipeline->checkpoint->config.wan.text_dim;
+  return pipeline_run_text (e->pipeline, e->job, forward, e, plan, e->out->states, n, status);
 }
 
 static bool
