@@ -139,6 +139,8 @@ middle_of (const FilmDecode *d, int n)
 static bool
 seek (FilmDecode *d, int n, Status *status)
 {
+  /* appsink writes to its sample after the flush, which it may not while that is held */
+  g_clear_pointer (&d->sample, gst_sample_unref);
   if (!d->in_order ||
       !gst_element_seek (d->pipeline.pipeline, 1, GST_FORMAT_TIME,
                          GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, GST_SEEK_TYPE_SET,
