@@ -7,6 +7,7 @@
 
 #include "library/gesso-index.h"
 #include "library/gesso-library-private.h"
+#include "library/gesso-scan.h"
 #include "library/gesso-trash.h"
 #include "library/gesso-walk.h"
 
@@ -130,7 +131,7 @@ add_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
       return;
     }
   g_autoptr (GessoEntry) entry =
-      gesso_scanner_read (w->path, &identity, TRUE, GESSO_FILE_PICTURE, "");
+      gesso_scan_read_file (w->path, &identity, TRUE, GESSO_FILE_PICTURE, "");
   Addition addition = { .entry = entry };
   if (entry->picture.width == 0)
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,

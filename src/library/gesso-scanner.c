@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-scanner.c - compares folders with the index; reads what is new, forgets what is gone.
+ * gesso-scanner.c - the thread that scans: which folders, in which order, and who hears of it.
  *
- * Rows are written in batches: searches go on between them, and a scan that is killed has lost at
- * most one batch.  A file that was not seen is forgotten only when its folder was read; a folder
- * that cannot be read (a disk that is not plugged in) only hides its files.
+ * What a scan of one folder does is in gesso-scan.c.
  */
 #define G_LOG_DOMAIN "gesso-library"
 
 #include "library/gesso-scanner.h"
 
-#include <glib/gstdio.h>
-#include <string.h>
-
 #include "library/gesso-layouts.h"
-#include "library/gesso-picture-reader.h"
-#include "library/gesso-schema.h"
-#include "library/gesso-walk.h"
-
-enum
-{
-  BATCH_ENTRIES = 64,
-  BATCH_INTERVAL_US = 250000
-};
+#include "library/gesso-scan.h"
 
 /* What a folder that was read belongs to. */
 typedef struct
@@ -66,24 +53,6 @@ enum
 
 static guint signals[N_SIGNALS];
 
-typedef struct
-{
-  gint64 id;
-  char *path;
-} Removal;
-
-/* One walk and what it changes. */
-typedef struct
-{
-  GessoScanner *self;
-  GHashTable *known;
-  GPtrArray *entries; /* to put */
-  GArray *removed;    /* Removal */
-  GArray *hidden;     /* ids */
-  GArray *shown;
-  gint64 last_write_us;
-} Scan;
-
 /* -- telling the main thread --------------------------------------------------------------------
  */
 
@@ -123,264 +92,6 @@ post (GessoScanner *self, guint signal)
   g_source_unref (source);
 }
 
-/* -- reading a file -----------------------------------------------------------------------------
- */
-
-GessoEntry *
-gesso_scanner_read (const char *path,
-                    const GessoIdentity *identity,
-                    gboolean is_picture,
-                    GessoFileKind hint,
-                    const char *thumbnail)
-{
-  g_return_val_if_fail (path != NULL && identity != NULL, NULL);
-  GessoEntry *entry = g_new0 (GessoEntry, 1);
-  entry->path = g_strdup (path);
-  entry->identity = *identity;
-  entry->thumbnail = g_strdup (thumbnail);
-  if (is_picture)
-    {
-      g_autofree char *base = g_path_get_basename (path);
-      entry->kind = GESSO_FILE_PICTURE;
-      entry->name = g_filename_display_name (base);
-      if (!gesso_picture_read_header (&entry->picture, path))
-        entry->picture.width = 0;
-      return entry;
-    }
-  gesso_recognise (&entry->recognised, path, hint);
-  entry->kind = entry->recognised.kind;
-  entry->name = gesso_walk_dup_model_name (path);
-  return entry;
-}
-
-/* -- writing ------------------------------------------------------------------------------------
- */
-
-static gboolean
-write_batch (sqlite3 *db, gpointer data, GError **error)
-{
-  Scan *scan = data;
-  gboolean ok = TRUE;
-  /* first what came: a file that moved takes its row along before it would be removed */
-  for (guint i = 0; ok && i < scan->entries->len; i++)
-    ok = gesso_index_put (db, scan->entries->pdata[i], error);
-  for (guint i = 0; ok && i < scan->removed->len; i++)
-    {
-      const Removal *r = &g_array_index (scan->removed, Removal, i);
-      ok = gesso_index_remove (db, r->id, r->path, error);
-    }
-  for (guint i = 0; ok && i < scan->hidden->len; i++)
-    ok = gesso_index_set_state (db, g_array_index (scan->hidden, gint64, i), GESSO_STATE_ABSENT,
-                                error);
-  for (guint i = 0; ok && i < scan->shown->len; i++)
-    ok = gesso_index_set_state (db, g_array_index (scan->shown, gint64, i), GESSO_STATE_PRESENT,
-                                error);
-  return ok;
-}
-
-static void
-note_pictures (Scan *scan)
-{
-  GessoScanner *self = scan->self;
-  g_mutex_lock (&self->mutex);
-  if (!self->fresh_pictures)
-    self->fresh_pictures = g_array_new (FALSE, FALSE, sizeof (gint64));
-  for (guint i = 0; i < scan->entries->len; i++)
-    {
-      GessoEntry *entry = scan->entries->pdata[i];
-      if (entry->kind == GESSO_FILE_PICTURE)
-        g_array_append_val (self->fresh_pictures, entry->id);
-    }
-  g_mutex_unlock (&self->mutex);
-}
-
-static void
-flush (Scan *scan)
-{
-  g_autoptr (GError) error = NULL;
-  scan->last_write_us = g_get_monotonic_time ();
-  if (!scan->entries->len && !scan->removed->len && !scan->hidden->len && !scan->shown->len)
-    return;
-  if (!gesso_database_run (scan->self->database, TRUE, write_batch, scan, &error))
-    g_message ("Scanned files cannot be noted: %s", error->message);
-  else
-    note_pictures (scan);
-  g_ptr_array_set_size (scan->entries, 0);
-  g_array_set_size (scan->removed, 0);
-  g_array_set_size (scan->hidden, 0);
-  g_array_set_size (scan->shown, 0);
-  post (scan->self, signals[WRITTEN]);
-}
-
-static void
-clear_removal (gpointer data)
-{
-  g_free (((Removal *) data)->path);
-}
-
-static void
-remove_later (Scan *scan, const GessoKnown *known, const char *path)
-{
-  Removal removal = { known->id, g_strdup (path) };
-  g_array_append_val (scan->removed, removal);
-}
-
-/* -- walking ------------------------------------------------------------------------------------
- */
-
-static void
-found_cb (const GessoFound *found, gpointer data)
-{
-  Scan *scan = data;
-  GessoKnown *known = g_hash_table_lookup (scan->known, found->path);
-  if (known)
-    known->seen = TRUE;
-  if (known && gesso_identity_equal (&known->identity, &found->identity) &&
-      (found->is_picture || g_str_equal (known->thumbnail, found->thumbnail)))
-    {
-      if (known->state != GESSO_STATE_PRESENT)
-        g_array_append_val (scan->shown, known->id);
-      return;
-    }
-  g_ptr_array_add (scan->entries,
-                   gesso_scanner_read (found->path, &found->identity, found->is_picture,
-                                       found->hint, found->thumbnail));
-  if (scan->entries->len >= BATCH_ENTRIES ||
-      g_get_monotonic_time () - scan->last_write_us > BATCH_INTERVAL_US)
-    flush (scan);
-}
-
-static gboolean
-is_new_cb (const char *folder, gpointer data)
-{
-  Scan *scan = data;
-  return !g_hash_table_contains (scan->self->roles, folder);
-}
-
-static gboolean
-is_picture (const GessoKnown *known)
-{
-  return known->kind == GESSO_FILE_PICTURE;
-}
-
-static gboolean
-is_below (const char *path, const char *folder)
-{
-  gsize n = strlen (folder);
-  return !strncmp (path, folder, n) && (path[n] == '/' || path[n] == '\0');
-}
-
-static gboolean
-is_below_any (const char *path, GHashTable *folders)
-{
-  g_autofree char *folder = g_strdup (path);
-  for (char *slash; (slash = strrchr (folder, '/')) && slash > folder;)
-    {
-      if (g_hash_table_contains (folders, folder))
-        return TRUE;
-      *slash = '\0';
-    }
-  return g_hash_table_contains (folders, folder);
-}
-
-/* Which sub-folder of @folder @path lies in, NULL when it lies in @folder itself. */
-static char *
-dup_sub_folder (const char *path, const char *folder)
-{
-  const char *rest = path + strlen (folder) + 1;
-  const char *slash = strlen (path) > strlen (folder) ? strchr (rest, '/') : NULL;
-  return slash ? g_strndup (path, (gsize) (slash - path)) : NULL;
-}
-
-/* Files below a folder that was walked and that were not found there. */
-static void
-forget_unseen (Scan *scan, GessoWalk *walk, const char *folder)
-{
-  GHashTableIter iter;
-  gpointer path, value;
-  g_hash_table_iter_init (&iter, scan->known);
-  while (g_hash_table_iter_next (&iter, &path, &value))
-    {
-      GessoKnown *known = value;
-      g_autofree char *sub = dup_sub_folder (path, folder);
-      if (known->seen || is_picture (known) != walk->pictures ||
-          (!walk->recursive && sub && g_hash_table_contains (walk->sub_folders, sub) &&
-           !is_new_cb (sub, scan)))
-        continue;
-      if (is_below_any (path, walk->unreadable))
-        g_array_append_val (scan->hidden, known->id);
-      else
-        remove_later (scan, known, path);
-    }
-}
-
-/* The folder itself cannot be read. */
-static void
-lose_all (Scan *scan, gboolean pictures, gboolean for_good)
-{
-  GHashTableIter iter;
-  gpointer path, value;
-  g_hash_table_iter_init (&iter, scan->known);
-  while (g_hash_table_iter_next (&iter, &path, &value))
-    {
-      GessoKnown *known = value;
-      if (is_picture (known) != pictures)
-        continue;
-      if (for_good)
-        remove_later (scan, known, path);
-      else if (known->state == GESSO_STATE_PRESENT)
-        g_array_append_val (scan->hidden, known->id);
-    }
-}
-
-typedef struct
-{
-  const char *folder;
-  GHashTable *known;
-} Question;
-
-static gboolean
-load_known (sqlite3 *db, gpointer data, GError **error)
-{
-  Question *q = data;
-  q->known = gesso_index_known (db, q->folder, error);
-  return q->known != NULL;
-}
-
-static gboolean
-scan_init (Scan *scan, GessoScanner *self, const char *folder)
-{
-  g_autoptr (GError) error = NULL;
-  Question q = { .folder = folder };
-  if (!gesso_database_run (self->database, FALSE, load_known, &q, &error))
-    {
-      g_message ("The index cannot be read: %s", error->message);
-      return FALSE;
-    }
-  *scan = (Scan){
-    .self = self,
-    .known = q.known,
-    .entries = g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_entry_free),
-    .removed = g_array_new (FALSE, FALSE, sizeof (Removal)),
-    .hidden = g_array_new (FALSE, FALSE, sizeof (gint64)),
-    .shown = g_array_new (FALSE, FALSE, sizeof (gint64)),
-    .last_write_us = g_get_monotonic_time (),
-  };
-  g_array_set_clear_func (scan->removed, clear_removal);
-  return TRUE;
-}
-
-static void
-scan_clear (Scan *scan)
-{
-  flush (scan);
-  g_hash_table_unref (scan->known);
-  g_ptr_array_unref (scan->entries);
-  g_array_unref (scan->removed);
-  g_array_unref (scan->hidden);
-  g_array_unref (scan->shown);
-}
-
 /* Folders that the walk has read get the role of where it began. */
 static void
 note_folders (GessoScanner *self, GessoWalk *walk)
@@ -411,43 +122,70 @@ forget_roles (GessoScanner *self, GessoWalk *walk, const char *folder)
   g_hash_table_iter_init (&iter, self->roles);
   while (g_hash_table_iter_next (&iter, &path, NULL))
     {
-      if (!is_below (path, folder) || g_str_equal (path, folder))
+      if (!gesso_scan_is_below (path, folder) || g_str_equal (path, folder))
         continue;
       g_autofree char *below = g_strconcat (path, "/", NULL);
-      g_autofree char *sub = dup_sub_folder (below, folder);
+      g_autofree char *sub = gesso_scan_dup_sub_folder (below, folder);
       if (!g_hash_table_contains (walk->sub_folders, sub))
         g_hash_table_iter_remove (&iter);
     }
 }
 
+/* -- scanning -----------------------------------------------------------------------------------
+ */
+
+static void
+written_cb (const GPtrArray *entries, gpointer data)
+{
+  GessoScanner *self = data;
+  g_mutex_lock (&self->mutex);
+  if (!self->fresh_pictures)
+    self->fresh_pictures = g_array_new (FALSE, FALSE, sizeof (gint64));
+  for (guint i = 0; entries && i < entries->len; i++)
+    {
+      GessoEntry *entry = entries->pdata[i];
+      if (entry->kind == GESSO_FILE_PICTURE)
+        g_array_append_val (self->fresh_pictures, entry->id);
+    }
+  g_mutex_unlock (&self->mutex);
+  post (self, signals[WRITTEN]);
+}
+
+static gboolean
+begin (GessoScanner *self, GessoScan *scan, const char *folder)
+{
+  *scan = (GessoScan){
+    .database = self->database, .roles = self->roles, .written = written_cb, .data = self
+  };
+  return gesso_scan_begin (scan, folder);
+}
+
 static void
 scan_folder (GessoScanner *self, const char *folder, const Role *role, gboolean recursive)
 {
-  Scan scan;
-  if (!scan_init (&scan, self, folder))
+  GessoScan scan;
+  if (!begin (self, &scan, folder))
     return;
   GessoWalk walk = { .pictures = role->pictures,
                      .hint = role->hint,
                      .recursive = recursive,
-                     .is_new = is_new_cb,
-                     .found = found_cb,
-                     .data = &scan,
                      .cancellable = self->cancellable };
   gesso_walk_init (&walk);
-  gboolean walked = gesso_walk_folder (&walk, folder);
-  if (walked)
-    forget_unseen (&scan, &walk, folder);
-  else if (!g_cancellable_is_cancelled (self->cancellable))
-    {
-      g_autofree char *parent = g_path_get_dirname (folder);
-      /* a sub-folder that was deleted, or a named folder whose disk is away */
-      gboolean gone = !recursive && g_access (folder, F_OK) != 0 && g_access (parent, R_OK) == 0;
-      lose_all (&scan, role->pictures, gone);
-    }
+  gesso_scan_folder (&scan, &walk, folder);
   forget_roles (self, &walk, folder);
   note_folders (self, &walk);
-  scan_clear (&scan);
+  gesso_scan_end (&scan);
   gesso_walk_clear (&walk);
+}
+
+static void
+forget_outside (GessoScanner *self, GPtrArray *roots)
+{
+  GessoScan scan;
+  if (!begin (self, &scan, NULL))
+    return;
+  gesso_scan_forget_outside (&scan, roots);
+  gesso_scan_end (&scan);
 }
 
 /* -- jobs ---------------------------------------------------------------------------------------
@@ -463,29 +201,6 @@ load_named (sqlite3 *db, gpointer data, GError **error)
 {
   Named *named = data;
   return gesso_index_folders (db, named->models, named->pictures, error);
-}
-
-/* What lies below no folder any more: the user took it out of the library.  A picture that was
- * added by itself stays as long as its file. */
-static void
-forget_outside (GessoScanner *self, GPtrArray *roots)
-{
-  Scan scan;
-  GHashTableIter iter;
-  gpointer path, value;
-  if (!scan_init (&scan, self, NULL))
-    return;
-  g_hash_table_iter_init (&iter, scan.known);
-  while (g_hash_table_iter_next (&iter, &path, &value))
-    {
-      GessoKnown *known = value;
-      gboolean inside = FALSE;
-      for (guint i = 0; i < roots->len && !inside; i++)
-        inside = is_below (path, roots->pdata[i]);
-      if (!inside && (known->kind != GESSO_FILE_PICTURE || g_access (path, F_OK) != 0))
-        remove_later (&scan, known, path);
-    }
-  scan_clear (&scan);
 }
 
 static void

@@ -32,15 +32,4 @@ GHashTable *gesso_scanner_steal_folders (GessoScanner *self, gboolean *all);
 /* Returns: (transfer full) (element-type gint64) pictures whose rows were written, or NULL */
 GArray *gesso_scanner_steal_pictures (GessoScanner *self);
 
-/* gesso_scanner_read:
- * @thumbnail: of a model, "" for none
- *
- * Reads one file's header; any thread.  Returns: an entry to put
- */
-GessoEntry *gesso_scanner_read (const char *path,
-                                const GessoIdentity *identity,
-                                gboolean is_picture,
-                                GessoFileKind hint,
-                                const char *thumbnail);
-
 G_END_DECLS
