@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-picture-list.c - numbers of all pictures that answer, objects of those that are looked at.
+ * gesso-picture-list.c - the pictures that answer to a search, as a GListModel.
+ *
+ * It knows the numbers of all; gesso-picture-pages.c makes objects of those that are looked at.
  *
  * One query is on its way at a time.  A change of the search breaks it off and asks anew when it
  * has ended, so that typing never queues work; what an old query found is thrown away.
@@ -10,17 +12,14 @@
  */
 #define G_LOG_DOMAIN "gesso-library"
 
-#include "library/gesso-index.h"
 #include "library/gesso-library-private.h"
 #include "library/gesso-list-diff.h"
+#include "library/gesso-picture-pages.h"
 #include "library/gesso-picture-query.h"
 
 enum
 {
-  PAGE_ROWS = 64,
-  FIRST_ROWS = 128, /* come with the numbers: what a window shows at once */
-  KEPT_PICTURES = 1024,
-  PAGES_AT_ONCE = 6
+  FIRST_ROWS = 128 /* come with the numbers: what a window shows at once */
 };
 
 typedef struct
@@ -37,6 +36,7 @@ struct _GessoPictureList
   GObject parent_instance;
   GessoLibrary *library;
   GArray *ids; /* guint64 */
+  GessoPicturePages *pages;
   char *search;
   gboolean starred_only, loading, detached;
 
@@ -50,12 +50,6 @@ struct _GessoPictureList
   GArray *runs;          /* GessoListRun; of @showing, from the end */
   guint runs_id;
   guint shown_generation; /* search_generation of what the list shows */
-
-  GQueue kept; /* GessoPicture, the latest first: so that scrolling back is free */
-  GHashTable *kept_links;
-  GQueue pages;             /* numbers of pages to read, the latest wanted first */
-  gboolean pages_in_flight; /* one request at a time: what scrolled by must not pile up */
-  guint pages_id;
 };
 
 static void list_model_init (GListModelInterface *iface);
@@ -76,158 +70,8 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
-/* -- objects ------------------------------------------------------------------------------------
+/* -- the model ----------------------------------------------------------------------------------
  */
-
-static void
-keep (GessoPictureList *self, GessoPicture *picture)
-{
-  GList *link = g_hash_table_lookup (self->kept_links, picture);
-  if (link)
-    {
-      g_queue_unlink (&self->kept, link);
-      g_queue_push_head_link (&self->kept, link);
-      return;
-    }
-  g_queue_push_head (&self->kept, g_object_ref (picture));
-  g_hash_table_insert (self->kept_links, picture, self->kept.head);
-  if (self->kept.length <= KEPT_PICTURES)
-    return;
-  GessoPicture *oldest = g_queue_pop_tail (&self->kept);
-  g_hash_table_remove (self->kept_links, oldest);
-  g_object_unref (oldest);
-}
-
-typedef struct
-{
-  GArray *ids;
-  GPtrArray *rows;
-} PageQuery;
-
-static void
-page_query_free (gpointer data)
-{
-  PageQuery *q = data;
-  g_array_unref (q->ids);
-  g_ptr_array_unref (q->rows);
-  g_free (q);
-}
-
-static gboolean
-read_page (sqlite3 *db, gpointer data, GError **error)
-{
-  PageQuery *q = data;
-  if (!gesso_sql_exec (db, "BEGIN", error)) /* one snapshot, one lock for all rows */
-    return FALSE;
-  for (guint i = 0; i < q->ids->len; i++)
-    {
-      g_autoptr (GError) local = NULL;
-      GessoPictureRow *row =
-          gesso_index_picture (db, (gint64) g_array_index (q->ids, guint64, i), &local);
-      if (row)
-        g_ptr_array_add (q->rows, row); /* one that went meanwhile is missing */
-      else if (local)
-        {
-          g_propagate_error (error, g_steal_pointer (&local));
-          return FALSE;
-        }
-    }
-  return gesso_sql_exec (db, "COMMIT", error);
-}
-
-static void
-fill (GessoPictureList *self, GPtrArray *rows)
-{
-  for (guint i = 0; i < rows->len; i++)
-    {
-      GessoPictureRow *row = rows->pdata[i];
-      g_autoptr (GessoPicture) picture = gesso_library_ref_picture (self->library, row->id);
-      gesso_picture_fill (picture, row);
-      keep (self, picture);
-    }
-}
-
-typedef struct
-{
-  GessoPictureList *self;
-  PageQuery *query;
-} PageRequest;
-
-static void
-add_page (GessoPictureList *self, GArray *ids, guint page)
-{
-  for (guint i = page * PAGE_ROWS; i < (page + 1) * PAGE_ROWS && i < self->ids->len; i++)
-    {
-      guint64 id = g_array_index (self->ids, guint64, i);
-      GessoPicture *known = gesso_library_peek_picture (self->library, (gint64) id);
-      if (!known || !gesso_picture_is_filled (known))
-        g_array_append_val (ids, id);
-    }
-}
-
-static void
-begin_pages (GessoPictureList *self, GAsyncReadyCallback callback)
-{
-  PageRequest *r = g_new0 (PageRequest, 1);
-  r->self = g_object_ref (self);
-  r->query = g_new0 (PageQuery, 1);
-  r->query->ids = g_array_new (FALSE, FALSE, sizeof (guint64));
-  r->query->rows = g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_picture_row_free);
-  for (int n = 0; n < PAGES_AT_ONCE && self->pages.length; n++)
-    add_page (self, r->query->ids, GPOINTER_TO_UINT (g_queue_pop_head (&self->pages)));
-  self->pages_in_flight = TRUE;
-  gesso_database_run_async (gesso_library_get_reader (self->library), FALSE, read_page, r->query,
-                            NULL, NULL, callback, r);
-}
-
-static void
-page_read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  PageRequest *r = user_data;
-  g_autoptr (GessoPictureList) self = r->self;
-  g_autoptr (GError) error = NULL;
-  self->pages_in_flight = FALSE;
-  if (!gesso_database_run_finish (GESSO_DATABASE (source), result, &error))
-    g_message ("Pictures cannot be read: %s", error->message);
-  else if (!self->detached)
-    fill (self, r->query->rows);
-  page_query_free (r->query);
-  g_free (r);
-  if (self->pages.length && !self->pages_in_flight && !self->detached)
-    begin_pages (self, page_read_cb);
-}
-
-static gboolean
-read_pages_cb (gpointer data)
-{
-  GessoPictureList *self = data;
-  self->pages_id = 0;
-  if (!self->pages_in_flight && self->pages.length)
-    begin_pages (self, page_read_cb);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-push_page (GessoPictureList *self, guint page)
-{
-  g_queue_remove (&self->pages, GUINT_TO_POINTER (page));
-  g_queue_push_head (&self->pages, GUINT_TO_POINTER (page));
-}
-
-/* The page that @position lies in, and those beside it: scrolling goes on. */
-static void
-want_page (GessoPictureList *self, guint position)
-{
-  guint page = position / PAGE_ROWS;
-  if (self->detached)
-    return;
-  if (page > 0)
-    push_page (self, page - 1);
-  push_page (self, page + 1);
-  push_page (self, page);
-  if (!self->pages_id && !self->pages_in_flight)
-    self->pages_id = g_idle_add_full (G_PRIORITY_DEFAULT, read_pages_cb, self, NULL);
-}
 
 static GType
 get_item_type (GListModel *model)
@@ -245,14 +89,7 @@ static gpointer
 get_item (GListModel *model, guint position)
 {
   GessoPictureList *self = GESSO_PICTURE_LIST (model);
-  if (position >= self->ids->len)
-    return NULL;
-  GessoPicture *picture = gesso_library_ref_picture (
-      self->library, (gint64) g_array_index (self->ids, guint64, position));
-  keep (self, picture);
-  if (!gesso_picture_is_filled (picture))
-    want_page (self, position);
-  return picture;
+  return position < self->ids->len ? gesso_picture_pages_ref_picture (self->pages, position) : NULL;
 }
 
 static void
@@ -390,7 +227,8 @@ show (GessoPictureList *self, QueryRequest *r)
   gboolean same_search = r->search_generation == self->shown_generation;
   self->shown_generation = r->search_generation;
   self->showing = r;
-  fill (self, r->query->rows); /* so that listeners find the first rows complete */
+  gesso_picture_pages_fill (self->pages,
+                            r->query->rows); /* so that listeners find the first rows complete */
   self->runs = gesso_list_diff_find (self->ids, (const guint64 *) (gpointer) r->query->ids->data,
                                      r->query->ids->len, !same_search);
   if (show_run (self))
@@ -498,10 +336,12 @@ static void
 gesso_picture_list_dispose (GObject *object)
 {
   GessoPictureList *self = GESSO_PICTURE_LIST (object);
-  g_clear_handle_id (&self->pages_id, g_source_remove);
   stop_showing (self);
   if (self->library)
     gesso_library_remove_list (self->library, self);
+  if (self->pages)
+    gesso_picture_pages_close (self->pages);
+  g_clear_pointer (&self->pages, gesso_picture_pages_unref);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (gesso_picture_list_parent_class)->dispose (object);
 }
@@ -513,9 +353,6 @@ gesso_picture_list_finalize (GObject *object)
   g_free (self->search);
   g_array_unref (self->ids);
   g_array_unref (self->waiters);
-  g_hash_table_unref (self->kept_links);
-  g_queue_clear (&self->pages);
-  g_queue_clear_full (&self->kept, g_object_unref);
   G_OBJECT_CLASS (gesso_picture_list_parent_class)->finalize (object);
 }
 
@@ -543,9 +380,6 @@ gesso_picture_list_init (GessoPictureList *self)
   self->search = g_strdup ("");
   self->ids = g_array_new (FALSE, FALSE, sizeof (guint64));
   self->waiters = g_array_new (FALSE, FALSE, sizeof (Waiter));
-  self->kept_links = g_hash_table_new (NULL, NULL);
-  g_queue_init (&self->pages);
-  g_queue_init (&self->kept);
 }
 
 GessoPictureList *
@@ -554,6 +388,7 @@ gesso_picture_list_new (GessoLibrary *library)
   g_return_val_if_fail (GESSO_IS_LIBRARY (library), NULL);
   GessoPictureList *self = g_object_new (GESSO_TYPE_PICTURE_LIST, NULL);
   self->library = g_object_ref (library);
+  self->pages = gesso_picture_pages_new (library, self->ids);
   gesso_library_add_list (library, self);
   ask_again (self);
   return self;
@@ -587,7 +422,8 @@ gesso_picture_list_detach (GessoPictureList *self)
 {
   g_return_if_fail (GESSO_IS_PICTURE_LIST (self));
   self->detached = TRUE;
-  g_clear_handle_id (&self->pages_id, g_source_remove);
+  if (self->pages)
+    gesso_picture_pages_close (self->pages);
   stop_showing (self);
   if (self->cancellable)
     g_cancellable_cancel (self->cancellable);
