@@ -24,6 +24,7 @@ static const Part parts[] = {
   { "text encoder", "text_encoder." },
   { "text encoder 2", "text_encoder_2." },
   { "transformer", "transformer." },
+  { "image encoder", "image_encoder." },
   { "T5 text encoder", "t5." },
   { "preview decoder", "tiny." },
 };
@@ -135,7 +136,7 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
   const ModelConfig *m = &c->config;
   bool has_clip[2] = { m->clip[0].vocab > 0, m->clip[1].vocab > 0 };
   int n = m->has_unet + m->has_vae + m->has_tiny + m->has_flux + m->has_t5 + m->has_wan +
-          m->has_wan_vae + has_clip[0] + has_clip[1];
+          m->has_wan_vae + m->has_vision + has_clip[0] + has_clip[1];
   if (n != 1)
     return false;
   const ClipConfig *clip = &m->clip[has_clip[1]];
@@ -144,6 +145,9 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
               m->t5.has_layer_bias ? "umT5" : "T5 v1.1", m->t5.n_layers, m->t5.dim);
   else if (has_clip[0] || has_clip[1])
     snprintf (out, size, "CLIP text encoder, %d layers of %d", clip->n_layers, clip->dim);
+  else if (m->has_vision)
+    snprintf (out, size, "CLIP image encoder, %d layers of %d, pictures of %d x %d",
+              m->vision.n_layers, m->vision.dim, m->vision.image_size, m->vision.image_size);
   else if (m->has_vae)
     snprintf (out, size, "VAE, %d latent channels", m->vae.latent_channels);
   else if (m->has_wan_vae)

@@ -337,7 +337,7 @@ recognise_parts (GessoRecognised *out, GessoHeader *h, const char *label, GessoF
     out->kind = GESSO_FILE_VAE;
   else if (has_parts (&list, PART_TINY))
     out->kind = GESSO_FILE_TINY_VAE;
-  else if (has_clip (&list) || has_parts (&list, PART_T5))
+  else if (has_clip (&list) || has_parts (&list, PART_T5) || has_parts (&list, PART_VISION))
     out->kind = GESSO_FILE_TEXT_ENCODER;
   else if (embedding_width (table))
     {

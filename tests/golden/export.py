@@ -22,6 +22,7 @@ def main():
         "unigram": "unigram_cases",
         "transformers": "transformer_cases",
         "wan-vae": "wan_vae_cases",
+        "vision": "vision_cases",
         "wan": "wan_models",
         "clips": "wan_cases",
     }

@@ -396,13 +396,14 @@ read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
   return true;
 }
 
-/* Chunks of the frames that a clip's network is shown. */
+/* Chunks of the frames that a clip's network is shown, and pictures that CLIP looks at for it. */
 static int
 encodes_frames (const ModelConfig *c, const PipelineJob *job)
 {
   if (!job->first_rgb && !job->last_rgb)
     return 0;
-  return c->wan.variant == WAN_TI2V ? 1 : 1 + (job->n_frames - 1) / 4;
+  int n_looks = c->wan.image_dim > 0 ? (job->first_rgb != NULL) + (job->last_rgb != NULL) : 0;
+  return c->wan.variant == WAN_TI2V ? 1 : 1 + (job->n_frames - 1) / 4 + n_looks;
 }
 
 /* A network that reads the mask has the start picture encoded once more without its masked part; a

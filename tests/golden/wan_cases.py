@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """Whole clips by diffusers' Wan pipelines with small models, from prompt to final latent.
 
-`wan-tiny` has two experts, `wan-tiny-i2v` reads a mask and known frames, `wan-tiny-ti2v` has a time for each frame; VAE,
-umT5 and tokenizer are those of the first.
+`wan-tiny` has two experts, `wan-tiny-i2v` reads a mask and known frames, `wan-tiny-ti2v` has a time for each frame;
+`wan-tiny-i2v21` and `wan-tiny-flf` look at pictures through CLIP, too.  VAE, umT5 and tokenizer are those of the first.
 """
 
 import torch
@@ -15,12 +15,14 @@ from diffusers import (
     WanPipeline,
     WanTransformer3DModel,
 )
+from PIL import Image, ImageOps
 from transformers import UMT5Config, UMT5EncoderModel
 
 import common
 import flux_models
 import pipeline_cases
 import tiny_models
+import vision_cases
 import wan_models
 
 PROMPT, NEGATIVE = "a red fox  in the &lt;snow", "blurry, text"
@@ -39,10 +41,13 @@ SCHEDULER = dict(
     solver_type="bh2", prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, beta_start=0.0001,
     beta_end=0.02, beta_schedule="linear", timestep_spacing="linspace", final_sigmas_type="zero",
 )
+LOOKING = dict(TRANSFORMER, in_channels=2 * Z + 4, image_dim=vision_cases.SMALL["hidden_size"], added_kv_proj_dim=32)
 MODELS = {
     "wan-tiny": (TRANSFORMER, "WanPipeline", dict(boundary_ratio=0.875)),
     "wan-tiny-i2v": (dict(TRANSFORMER, in_channels=2 * Z + 4), "WanImageToVideoPipeline", dict(boundary_ratio=0.9)),
     "wan-tiny-ti2v": (TRANSFORMER, "WanPipeline", dict(expand_timesteps=True)),
+    "wan-tiny-i2v21": (LOOKING, "WanImageToVideoPipeline", {}),
+    "wan-tiny-flf": (dict(LOOKING, pos_embed_seq_len=2 * 10), "WanImageToVideoPipeline", {}),
 }
 SHARED = ("vae", "text_encoder", "tokenizer")
 
@@ -100,6 +105,12 @@ def write_models():
         for part in SHARED:
             if name != "wan-tiny":
                 flux_models.link(name, part, f"../wan-tiny/{part}")
+        if config["image_dim"]:
+            index["image_encoder"] = ["transformers", "CLIPVisionModel"]
+            index["image_processor"] = ["transformers", "CLIPImageProcessor"]
+            flux_models.link(name, "image_encoder", "../vision/hf")
+            common.save_json(f"{name}/model_index.json", index)
+    modules["image_encoder"], _ = vision_cases.make("hf", vision_cases.SMALL)
     return modules
 
 
@@ -187,7 +198,11 @@ def make_pipeline(case, modules):
     cls = WanImageToVideoPipeline if case["first"] else WanPipeline
     options = dict(MODELS[name][2])
     if cls is WanImageToVideoPipeline:
-        options.update(image_encoder=None, image_processor=None)
+        looks = MODELS[name][0]["image_dim"]
+        options.update(
+            image_encoder=modules["image_encoder"] if looks else None,
+            image_processor=vision_cases.processor(vision_cases.SIDE) if looks else None,
+        )
     pipe = cls(
         tokenizer=flux_models.tokenizer("wan-tiny/tokenizer"), text_encoder=modules["text_encoder"], vae=modules["vae"],
         scheduler=make_scheduler(case), transformer=modules[f"{name}/transformer"],
@@ -208,9 +223,13 @@ def run_case(case, modules, store):
     )
     if "boundary_ratio" in MODELS[case["model"]][2]:
         args.update(guidance_scale_2=case["cfg_2"])
-    if case["first"]:
+    if case["first"] and MODELS[case["model"]][0]["image_dim"]:  # whose processor takes pictures
+        args.update(image=Image.open(common.FIXTURES / case["first"]))
+        if case["last"]:
+            args.update(last_image=ImageOps.mirror(Image.open(common.FIXTURES / case["last"])))
+    elif case["first"]:
         args.update(image=pipeline_cases.read_picture(case["first"]))
-    if case["last"]:
+    if case["last"] and "last_image" not in args:
         args.update(last_image=pipeline_cases.read_picture(case["last"]).flip(-1))
     noise = pipeline_cases.Noise(generators)
     saved = pipeline_cases.patched(pipe, noise)
@@ -256,6 +275,9 @@ def cases():
     yield make_case("loras", shift=12.0, adapters=[[f"wan-loras/{k}.safetensors", w] for k, w in zip(LORAS, (1.0, 0.75, 0.5))])
     yield make_case("i2v", i2v, first="init-48x32.png", shift=5.0, steps=6)
     yield make_case("first-last", i2v, first="init-48x32.png", last="init-48x32.png", frames=13, shift=5.0)
+    looking = dict(first="init-48x32.png", shift=5.0, frames=5, max_tokens=wan_models.TOKENS)  # diffusers counts on 512
+    yield make_case("i2v-2.1", "wan-tiny-i2v21", **looking)
+    yield make_case("first-last-2.1", "wan-tiny-flf", **dict(looking, last="init-48x32.png", shift=16.0))
     yield make_case("ti2v", ti2v, first="init-48x32.png", shift=5.0)
 
 

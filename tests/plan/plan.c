@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "core/arena.h"
+#include "models/clip-vision.h"
 #include "models/clip.h"
 #include "models/flux.h"
 #include "models/t5.h"
@@ -251,7 +252,8 @@ plan_wan (Backend *null, const char *name, const WanConfig *c, WanGrid grid, boo
   Wan *wan = wan_bind (&binder, c, "transformer");
   int64_t n = grid.t * grid.h * grid.w, n_in = WAN_PATCH * WAN_PATCH * c->in_channels;
   int64_t tokens[] = { 1, n, n_in }, text[] = { 1, WAN_TOKENS, c->text_dim };
-  int64_t image[] = { 1, WAN_VISION_TOKENS, c->image_dim }, rows = frames ? grid.t : 1;
+  int64_t n_image = c->image_positions > 0 ? c->image_positions : WAN_VISION_TOKENS;
+  int64_t image[] = { 1, n_image, c->image_dim }, rows = frames ? grid.t : 1;
   WanInputs in = { .tokens = ctx_input (b.ctx, DTYPE_F32, 3, tokens, NULL),
                    .times = ctx_input (b.ctx, DTYPE_F32, 1, &rows, NULL),
                    .text = ctx_input (b.ctx, DTYPE_F32, 3, text, NULL),
@@ -265,6 +267,19 @@ plan_wan (Backend *null, const char *name, const WanConfig *c, WanGrid grid, boo
   end (&b, name, out);
 }
 
+/* In f32, as every encoder that is run once. */
+static void
+plan_vision (Backend *null, const char *name, const ClipVisionConfig *c, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  ClipVision *vision = clip_vision_bind (&binder, c);
+  int64_t ne[] = { 1, c->n_positions - 1, clip_vision_patch_size (c) };
+  if (vision)
+    clip_vision_forward (b.ctx, vision, ctx_input (b.ctx, DTYPE_F32, 3, ne, NULL));
+  end (&b, name, out);
+}
+
 static void
 plan_all_wan (Backend *null, FILE *out)
 {
@@ -274,6 +289,8 @@ plan_all_wan (Backend *null, FILE *out)
                          small = WAN (WAN_T2V, 16, 16, 1536, 12, 8960, 30);
   WanConfig i2v_21 = i2v;
   i2v_21.image_dim = 1280;
+  WanConfig flf_21 = i2v_21;
+  flf_21.image_positions = 2 * WAN_VISION_TOKENS;
   plan_wan (null, "wan-a14b-480p-81", &t2v, (WanGrid){ 21, 30, 52 }, false, out);
   plan_wan (null, "wan-a14b-720p-81", &t2v, (WanGrid){ 21, 45, 80 }, false, out);
   plan_wan (null, "wan-a14b-i2v-480p-81", &i2v, (WanGrid){ 21, 30, 52 }, false, out);
@@ -281,6 +298,8 @@ plan_all_wan (Backend *null, FILE *out)
   plan_wan (null, "wan-5b-704p-121-first", &ti2v, (WanGrid){ 31, 22, 40 }, true, out);
   plan_wan (null, "wan-2.1-1.3b-480p-81", &small, (WanGrid){ 21, 30, 52 }, false, out);
   plan_wan (null, "wan-2.1-i2v-480p-81", &i2v_21, (WanGrid){ 21, 30, 52 }, false, out);
+  plan_wan (null, "wan-2.1-flf2v-720p-81", &flf_21, (WanGrid){ 21, 45, 80 }, false, out);
+  plan_vision (null, "clip-h-vision", &full_size_clip_h, out);
 }
 
 static void

@@ -114,6 +114,8 @@ const WanVaeConfig full_size_wan22_vae = { .patch = 2,
                                            .res_blocks = 2,
                                            .is_residual = true };
 
+const ClipVisionConfig full_size_clip_h = { 224, 14, 257, 1280, 32, 16, 5120, 1024, CLIP_GELU };
+
 const FullSize *
 full_size_find (const char *name)
 {

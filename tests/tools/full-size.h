@@ -25,6 +25,9 @@ typedef struct
 /* The VAEs of Wan 2.1 (and of 2.2 A14B), and of 2.2 TI2V-5B. */
 extern const WanVaeConfig full_size_wan21_vae, full_size_wan22_vae;
 
+/* The image encoder of Wan 2.1's image-to-video models: OpenCLIP's ViT-H/14. */
+extern const ClipVisionConfig full_size_clip_h;
+
 /* Returns: NULL for an unknown name */
 const FullSize *full_size_find (const char *name);
 

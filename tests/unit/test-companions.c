@@ -92,6 +92,26 @@ test_forge_folders (void)
   tree_clear (&t);
 }
 
+/* Wan 2.1's image-to-video models look at pictures through CLIP-H. */
+static void
+test_image_encoders (void)
+{
+  Tree t;
+  tree_init (&t);
+  g_autofree char *model = add (&t, "models/diffusion_models/wan2.1_i2v_480p_14B_fp16.safetensors");
+  g_free (add (&t, "models/clip_vision/sigclip_vision_patch14_384.safetensors"));
+  g_free (add (&t, "models/clip_vision/clip_vision_g.safetensors"));
+  expect (model, COMPANION_CLIP_VISION, NULL);
+  g_free (add (&t, "models/clip_vision/models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth"));
+  expect (model, COMPANION_CLIP_VISION, "vit-huge-14.pth");
+  g_free (
+      add (&t, "models/clip_vision/open-clip-xlm-roberta-large-vit-huge-14_fp16.safetensors"));
+  expect (model, COMPANION_CLIP_VISION, "vit-huge-14_fp16.safetensors");
+  g_free (add (&t, "models/clip_vision/clip_vision_h.safetensors"));
+  expect (model, COMPANION_CLIP_VISION, "clip_vision_h.safetensors");
+  tree_clear (&t);
+}
+
 /* 16 bits before scaled fp8 before fp8 before GGUF; what lies beside the model before all. */
 static void
 test_the_most_exact_is_taken (void)
@@ -121,6 +141,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/companions/comfyui-folders", test_comfyui_folders);
   g_test_add_func ("/companions/forge-folders", test_forge_folders);
+  g_test_add_func ("/companions/image-encoders", test_image_encoders);
   g_test_add_func ("/companions/the-most-exact-is-taken", test_the_most_exact_is_taken);
   return g_test_run ();
 }

@@ -554,7 +554,7 @@ static const RefusalCase refusals[] = {
   { "blk.0.attn_q.weight", "language model" },
   { "edm_mean", "EDM" },
   { "encoder.block.0.layer.1.DenseReluDense.wi_0.weight", "T5" },
-  { "vision_model.embeddings.class_embedding", "image encoder" },
+  { "vision_model.embeddings.patch_embedding.bias", "image encoder" },
   { "conv_first.weight", "upscaler" },
   { "something.else", "does not know" },
 };

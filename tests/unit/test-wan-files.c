@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/clip-vision.h"
 #include "models/wan.h"
 #include "weights/checkpoint.h"
 #include "weights/companions.h"
@@ -109,8 +110,9 @@ original_name (const char *canonical)
 
 /* As the file has it: patches in five dimensions, tables in three. */
 static char *
-shape_in_file (const Weight *w, const WanConfig *c)
+shape_in_file (const Weight *w, gconstpointer config)
 {
+  const WanConfig *c = config;
   long long rows = (long long) w->ne[0], width = (long long) w->ne[1];
   if (strstr (w->name, "patch_embedding.weight"))
     return g_strdup_printf ("%lld,%lld,1,2,2", rows, width / 4);
@@ -121,26 +123,28 @@ shape_in_file (const Weight *w, const WanConfig *c)
   return w->rank == 1 ? g_strdup_printf ("%lld", rows) : g_strdup_printf ("%lld,%lld", rows, width);
 }
 
+typedef char *(*NameFunc) (const char *canonical);
+typedef char *(*ShapeFunc) (const Weight *w, gconstpointer config);
+
 /* A header, and as much nothing behind it as the values would take. */
 static void
-write_sparse (const char *path, const char *prefix, const WanConfig *c)
+write_sparse (const char *path,
+              const WeightSet *set,
+              NameFunc name_of_file,
+              ShapeFunc shape_of,
+              gconstpointer config)
 {
-  Status status = { 0 };
-  Arena arena = { 0 };
-  WeightSet *set = weights_new_declared (&status);
-  Binder b = { set, &arena, &status };
   g_autoptr (GString) json = g_string_new ("{");
   int64_t end = 0;
-  g_assert_nonnull (wan_bind (&b, c, "transformer"));
   for (int i = 0; i < weights_count (set); i++)
     {
       const Weight *w = weights_at (set, i);
-      g_autofree char *name = original_name (w->name), *shape = shape_in_file (w, c);
+      g_autofree char *name = name_of_file (w->name), *shape = shape_of (w, config);
       int64_t next = end + weight_bytes (w);
       g_string_append_printf (json,
-                              "%s\"%s%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[%lld,"
+                              "%s\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[%lld,"
                               "%lld]}",
-                              i ? "," : "", prefix, name, shape, (long long) end, (long long) next);
+                              i ? "," : "", name, shape, (long long) end, (long long) next);
       end = next;
     }
   g_string_append_c (json, '}');
@@ -150,6 +154,45 @@ write_sparse (const char *path, const char *prefix, const WanConfig *c)
   g_assert_cmpint (write (fd, json->str, json->len), ==, (gssize) json->len);
   g_assert_cmpint (ftruncate (fd, (off_t) (sizeof length + json->len) + end), ==, 0);
   close (fd);
+}
+
+static char *
+vision_name (const char *canonical)
+{
+  return g_strdup (canonical + strlen ("image_encoder."));
+}
+
+static char *
+vision_shape (const Weight *w, gconstpointer config)
+{
+  const ClipVisionConfig *c = config;
+  if (strstr (w->name, "patch_embedding"))
+    return g_strdup_printf ("%d,3,%d,%d", c->dim, c->patch, c->patch);
+  if (strstr (w->name, "class_embedding"))
+    return g_strdup_printf ("%d", c->dim);
+  return w->rank == 1 ? g_strdup_printf ("%lld", (long long) w->ne[0])
+                      : g_strdup_printf ("%lld,%lld", (long long) w->ne[0], (long long) w->ne[1]);
+}
+
+static const char *wan_prefix; /* of the file that is written */
+
+static char *
+wan_name (const char *canonical)
+{
+  g_autofree char *name = original_name (canonical);
+  return g_strconcat (wan_prefix, name, NULL);
+}
+
+static void
+write_wan (const char *path, const char *prefix, const WanConfig *c)
+{
+  Status status = { 0 };
+  Arena arena = { 0 };
+  WeightSet *set = weights_new_declared (&status);
+  Binder b = { set, &arena, &status };
+  g_assert_nonnull (wan_bind (&b, c, "transformer"));
+  wan_prefix = prefix;
+  write_sparse (path, set, wan_name, shape_in_file, c);
   weights_free (set);
   arena_clear (&arena);
 }
@@ -179,7 +222,7 @@ test_published (gconstpointer data)
   Arena arena = { 0 };
   g_autofree char *folder = g_dir_make_tmp ("gesso-wan-XXXXXX", NULL);
   g_autofree char *path = g_strdup_printf ("%s/%s.safetensors", folder, p->file);
-  write_sparse (path, p->prefix, &p->config);
+  write_wan (path, p->prefix, &p->config);
   Checkpoint *c = checkpoint_open (path, true, &status);
   g_test_message ("%s", status.message);
   g_assert_nonnull (c);
@@ -193,6 +236,37 @@ test_published (gconstpointer data)
   g_assert_cmpint (weights_unused_count (c->weights, ""), ==, 0);
   double n = (double) weights_parameters (c->weights, "") / 1e9;
   g_assert_cmpfloat_with_epsilon (n, p->parameters, 0.0005);
+  arena_clear (&arena);
+  checkpoint_free (c);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
+/* ComfyUI's clip_vision_h: 2.1's image-to-video models read what its last layer but one makes. */
+static void
+test_clip_h (void)
+{
+  const ClipVisionConfig clip_h = { 224, 14, 257, 1280, 32, 16, 5120, 1024, CLIP_GELU };
+  Status status = { 0 };
+  Arena arena = { 0 };
+  g_autofree char *folder = g_dir_make_tmp ("gesso-wan-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "clip_vision_h.safetensors", NULL);
+  WeightSet *set = weights_new_declared (&status);
+  Binder b = { set, &arena, &status };
+  g_assert_nonnull (clip_vision_bind (&b, &clip_h));
+  write_sparse (path, set, vision_name, vision_shape, &clip_h);
+  weights_free (set);
+  Checkpoint *c = checkpoint_open (path, true, &status);
+  g_test_message ("%s", status.message);
+  g_assert_nonnull (c);
+  g_assert_true (c->config.has_vision);
+  g_assert_cmpint (c->n_unknown, ==, 0);
+  g_assert_cmpmem (&c->config.vision, sizeof clip_h, &clip_h, sizeof clip_h);
+  b = (Binder){ c->weights, &arena, &status };
+  g_assert_nonnull (clip_vision_bind (&b, &c->config.vision));
+  g_assert_true (weights_check (c->weights, &status));
+  g_assert_cmpint (weights_unused_count (c->weights, ""), ==, 0);
+  g_assert_cmpint (weights_parameters (c->weights, ""), ==, 632076800);
   arena_clear (&arena);
   checkpoint_free (c);
   g_unlink (path);
@@ -284,6 +358,7 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/wan/recognises/%s", published[i].file);
       g_test_add_data_func (path, &published[i], test_published);
     }
+  g_test_add_func ("/wan/recognises/clip_vision_h", test_clip_h);
   g_test_add_func ("/wan/experts-by-their-names", test_experts_by_their_names);
   g_test_add_func ("/wan/finds-the-other-expert", test_finds_the_other_expert);
   return g_test_run ();

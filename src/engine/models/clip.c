@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "models/clip.h"
 
-static const float CLIP_EPS = 1e-5f;
+#include "models/clip-layer.h"
 
-typedef struct
-{
-  Layer norm1, q, k, v, out, norm2, fc1, fc2;
-} ClipLayer;
+static const float CLIP_EPS = 1e-5f;
 
 struct Clip
 {
@@ -15,22 +12,6 @@ struct Clip
   ClipLayer *layers;
   Layer final_norm, projection;
 };
-
-static ClipLayer
-bind_layer (const Binder *b, const ClipConfig *c, const char *name)
-{
-  int64_t d = c->dim, m = c->mlp_dim;
-  return (ClipLayer){
-    .norm1 = bind_norm (b, d, name_of ("%s.layer_norm1", name).text),
-    .q = bind_linear (b, d, d, true, name_of ("%s.self_attn.q_proj", name).text),
-    .k = bind_linear (b, d, d, true, name_of ("%s.self_attn.k_proj", name).text),
-    .v = bind_linear (b, d, d, true, name_of ("%s.self_attn.v_proj", name).text),
-    .out = bind_linear (b, d, d, true, name_of ("%s.self_attn.out_proj", name).text),
-    .norm2 = bind_norm (b, d, name_of ("%s.layer_norm2", name).text),
-    .fc1 = bind_linear (b, m, d, true, name_of ("%s.mlp.fc1", name).text),
-    .fc2 = bind_linear (b, d, m, true, name_of ("%s.mlp.fc2", name).text),
-  };
-}
 
 Clip *
 clip_bind (const Binder *b, const ClipConfig *config, const char *prefix)
@@ -49,27 +30,14 @@ clip_bind (const Binder *b, const ClipConfig *config, const char *prefix)
   clip->positions = weights_bind (b->weights, 2, (int64_t[]){ config->n_positions, d },
                                   "%s.text_model.embeddings.position_embedding.weight", prefix);
   for (int i = 0; i < config->n_layers; i++)
-    clip->layers[i] =
-        bind_layer (b, config, name_of ("%s.text_model.encoder.layers.%d", prefix, i).text);
+    clip->layers[i] = clip_layer_bind (b, d, config->mlp_dim,
+                                       name_of ("%s.text_model.encoder.layers.%d", prefix, i).text);
   clip->final_norm = bind_norm (b, d, name_of ("%s.text_model.final_layer_norm", prefix).text);
   if (config->projection_dim > 0)
     clip->projection.weight =
         weights_bind_optional (b->weights, 2, (int64_t[]){ config->projection_dim, d },
                                "%s.text_projection.weight", prefix);
   return clip;
-}
-
-static Tensor *
-clip_layer (Ctx *ctx, const ClipLayer *l, const ClipConfig *c, Tensor *x)
-{
-  UnaryKind act = c->activation == CLIP_GELU ? UNARY_GELU : UNARY_QUICK_GELU;
-  Tensor *n = op_layer_norm (ctx, x, l->norm1, CLIP_EPS);
-  Tensor *q = op_linear (ctx, n, l->q, NULL);
-  Tensor *k = op_linear (ctx, n, l->k, NULL);
-  Tensor *v = op_linear (ctx, n, l->v, NULL);
-  x = op_linear (ctx, op_attention (ctx, q, k, v, c->n_heads, true), l->out, x);
-  n = op_layer_norm (ctx, x, l->norm2, CLIP_EPS);
-  return op_linear (ctx, op_unary (ctx, act, op_linear (ctx, n, l->fc1, NULL)), l->fc2, x);
 }
 
 ClipOutput
@@ -89,6 +57,7 @@ clip_forward (Ctx *ctx,
                 c->n_layers);
       return out;
     }
+  const ClipLayerOptions layer = { c->n_heads, c->activation, .causal = true };
   int n_run = options.eos ? c->n_layers : stop;
   Tensor *x = options.embedded
                   ? op_view (ctx, options.embedded, options.embedded->rank, options.embedded->ne)
@@ -97,7 +66,7 @@ clip_forward (Ctx *ctx,
     {
       if (i == stop)
         out.hidden = x;
-      x = clip_layer (ctx, &clip->layers[i], c, x);
+      x = clip_layer_forward (ctx, &clip->layers[i], layer, x);
     }
   if (!out.hidden)
     out.hidden = x;

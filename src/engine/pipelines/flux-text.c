@@ -121,9 +121,14 @@ fill_rows (Encoding *e, Status *status)
 
 /* As pipeline_run_text. */
 static bool
-run (const Encoding *e, TextForward forward, PhasePlan *plan, float *out, size_t n, Status *status)
+run (const Encoding *e,
+     EncoderForward forward,
+     PhasePlan *plan,
+     float *out,
+     size_t n,
+     Status *status)
 {
-  return pipeline_run_text (e->pipeline, e->job, forward, e, plan, out, n, status);
+  return pipeline_run_network (e->pipeline, e->job, PHASE_TEXT, forward, e, plan, out, n, status);
 }
 
 static Tensor *

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "core/mem.h"
+#include "models/clip-vision.h"
 #include "models/t5.h"
 #include "models/wan-vae.h"
 #include "pipelines/pipeline-private.h"
@@ -160,6 +161,8 @@ pipeline_bind_report (Checkpoint *c)
   pipeline_family (c->config.family)->report (&b, &c->config);
   if (c->config.family == FAMILY_UNKNOWN && c->config.has_t5) /* a file of its own */
     t5_bind (&b, &c->config.t5);
+  if (c->config.has_vision)
+    clip_vision_bind (&b, &c->config.vision);
   if (c->config.has_vae)
     vae_bind (&b, &c->config.vae, VAE_DECODER | VAE_ENCODER);
   if (c->config.has_wan_vae)

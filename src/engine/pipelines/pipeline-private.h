@@ -373,20 +373,21 @@ void plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes);
 void plan_add_network (PhasePlan *plan, const PhasePlan *network);
 /* Adds passes of other shapes through the same network. */
 void plan_join (PhasePlan *plan, const PhasePlan *other);
-/* @data: what pipeline_run_text was given */
-typedef Tensor *(*TextForward) (Ctx *ctx, const void *data);
-/* pipeline_run_text:
+/* @data: what pipeline_run_network was given */
+typedef Tensor *(*EncoderForward) (Ctx *ctx, const void *data);
+/* pipeline_run_network:
  * @plan: NULL; or receives the network's part, and nothing is run
  * @out: receives the result, @n floats, when it is run
  */
-bool pipeline_run_text (const Pipeline *pipeline,
-                        const PipelineJob *job,
-                        TextForward forward,
-                        const void *data,
-                        PhasePlan *plan,
-                        float *out,
-                        size_t n,
-                        Status *status);
+bool pipeline_run_network (const Pipeline *pipeline,
+                           const PipelineJob *job,
+                           PipelinePhase phase,
+                           EncoderForward forward,
+                           const void *data,
+                           PhasePlan *plan,
+                           float *out,
+                           size_t n,
+                           Status *status);
 /* Copies a failure; true when there is none. */
 bool copy_ctx_status (const Ctx *ctx, Status *status);
 

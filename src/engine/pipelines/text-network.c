@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * text-network.c - a text encoder planned or run once for a job.
+ * text-network.c - an encoder of texts or pictures planned or run once for a job.
  *
  * In f32 whatever the job computes in: it is run once, and every step reads its result.
  */
@@ -17,7 +17,7 @@ add_to_plan (const Ctx *ctx, PhasePlan *plan)
 }
 
 static bool
-run (Ctx *ctx, TextForward forward, const void *data, float *out, size_t n, Status *status)
+run (Ctx *ctx, EncoderForward forward, const void *data, float *out, size_t n, Status *status)
 {
   Tensor *t = ctx_begin_run (ctx) ? forward (ctx, data) : NULL;
   const float *values = ctx_end_run (ctx) ? ctx_read (ctx, t) : NULL;
@@ -28,14 +28,15 @@ run (Ctx *ctx, TextForward forward, const void *data, float *out, size_t n, Stat
 }
 
 bool
-pipeline_run_text (const Pipeline *pipeline,
-                   const PipelineJob *job,
-                   TextForward forward,
-                   const void *data,
-                   PhasePlan *plan,
-                   float *out,
-                   size_t n,
-                   Status *status)
+pipeline_run_network (const Pipeline *pipeline,
+                      const PipelineJob *job,
+                      PipelinePhase phase,
+                      EncoderForward forward,
+                      const void *data,
+                      PhasePlan *plan,
+                      float *out,
+                      size_t n,
+                      Status *status)
 {
   Ctx *ctx = ctx_new (pipeline->backend, COMPUTE_F32, job->cancel, status);
   if (!ctx)
@@ -46,7 +47,7 @@ pipeline_run_text (const Pipeline *pipeline,
     add_to_plan (ctx, plan);
   else if (ok)
     ok = run (ctx, forward, data, out, n, status);
-  trace_write (ctx, phase_name (PHASE_TEXT));
+  trace_write (ctx, phase_name (phase));
   ctx_free (ctx);
   return ok;
 }

@@ -30,8 +30,10 @@ typedef struct
    * borrowed. */
   const float *known;
   int64_t n_known, known_stride;
-  float *velocity; /* (channels, t, h, w) */
-  float *answer;   /* (texts, channels, t, h, w): x0 */
+  const float *image; /* (n_image, image_dim): what CLIP saw, borrowed */
+  int64_t n_image;    /* 0: the model does not ask */
+  float *velocity;    /* (channels, t, h, w) */
+  float *answer;      /* (texts, channels, t, h, w): x0 */
 } WanDenoiser;
 
 static const WanConfig *
@@ -71,13 +73,16 @@ forward (WanDenoiser *d, int text)
   Ctx *ctx = d->base.ctx;
   int64_t n = n_tokens (d);
   DType type = ctx_activation (ctx);
-  const WanInputs in = {
+  WanInputs in = {
     .tokens = ctx_input (ctx, type, 3, (int64_t[]){ 1, n, d->n_in }, d->tokens),
     .times = ctx_input (ctx, DTYPE_F32, 1, &d->n_times, d->times),
     .text = ctx_input (ctx, type, 3, (int64_t[]){ 1, d->text->length, c->text_dim },
                        d->text->texts[text].states),
     .positions = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ n, c->head_dim }, d->positions),
   };
+  if (d->n_image > 0)
+    in.image = ctx_input (ctx, type, 3, (int64_t[]){ 1, d->n_image, c->image_dim },
+                          (float *) (uintptr_t) d->image);
   return wan_forward (ctx, wan_networks (d->base.pipeline)->experts[d->expert], &in);
 }
 
@@ -124,10 +129,6 @@ check_fit (const WanDenoiser *d, Status *status)
         "The VAE's latents have %d channels, but this Wan model makes %d: the files "
         "do not belong together.",
         m->wan_vae.latent_channels, c->out_channels);
-  if (c->image_dim > 0)
-    return status_fail (status, STATUS_UNSUPPORTED,
-                        "This Wan 2.1 model looks at its first frame through CLIP's vision, which "
-                        "this version cannot run: choose an I2V model of Wan 2.2.");
   return true;
 }
 
@@ -170,6 +171,7 @@ wan_denoiser_new (Pipeline *pipeline,
                       .grid = { s.t, s.h / WAN_PATCH, s.w / WAN_PATCH },
                       .n_noise = WAN_PATCH * WAN_PATCH * s.channels,
                       .n_in = (int64_t) WAN_PATCH * WAN_PATCH * c->wan.in_channels,
+                      .n_image = ((const WanText *) text)->n_image,
                       .n_times = wan_expands_times (c) ? s.t : 1 };
   bool ok = check_fit (d, status) && measure (d, 0, status);
   if (ok && plan)
@@ -225,8 +227,11 @@ wan_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
       d->n_known = d->known_stride = 1;
     }
   else
-    wan_patchify (d->tokens + d->n_noise, d->n_in, extra, d->grid,
-                  c->in_channels - c->out_channels);
+    {
+      int64_t channels = c->in_channels - c->out_channels;
+      wan_patchify (d->tokens + d->n_noise, d->n_in, extra, d->grid, channels);
+      d->image = extra + channels * d->base.t * frame_size (d);
+    }
 }
 
 /* ---- a call ---- */

@@ -141,12 +141,14 @@ wan_make_extra (Pipeline *pipeline,
     size.t = 1;
   int64_t n_mask = alone ? 0 : WAN_MASK_CHANNELS * s.t * s.h * s.w;
   int64_t n = s.channels * size.t * s.h * s.w;
-  *extra = mem_calloc ((size_t) (n_mask + n), sizeof **extra);
+  int64_t n_image = wan_image_tokens (pipeline, job) * c->wan.image_dim;
+  *extra = mem_calloc ((size_t) (n_mask + n + n_image), sizeof **extra);
   if (!*extra)
     return no_memory (status);
   if (!alone)
     fill_mask (*extra, job, s);
-  return encode_known (pipeline, job, size, *extra + n_mask, status);
+  return wan_look (pipeline, job, *extra + n_mask + n, status) &&
+         encode_known (pipeline, job, size, *extra + n_mask, status);
 }
 
 /* ---- frames ---- */
@@ -235,5 +237,6 @@ wan_plan_pixels (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan,
     return true;
   v.tile_px = job->vae_tile;
   return choose_tiles (&v, known, CLIP_ENCODE, status) &&
-         clip_vae_plan (&v, known, CLIP_ENCODE, &plan->phases[PHASE_ENCODE], status);
+         clip_vae_plan (&v, known, CLIP_ENCODE, &plan->phases[PHASE_ENCODE], status) &&
+         wan_plan_look (pipeline, job, &plan->phases[PHASE_ENCODE], status);
 }

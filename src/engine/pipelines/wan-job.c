@@ -113,6 +113,9 @@ check_pictures (const ModelConfig *c, const PipelineJob *job, Status *status)
         status, STATUS_ARGUMENT,
         "This Wan model sets pictures in motion: give it a first frame, or choose a "
         "T2V model.");
+  if (c->wan.image_positions > 0 && !(job->first_rgb && job->last_rgb))
+    return status_fail (status, STATUS_ARGUMENT,
+                        "This Wan model goes from a first frame to a last one: give it both.");
   if (job->last_rgb && job->n_frames == 1)
     return status_fail (status, STATUS_ARGUMENT,
                         "A clip of one frame has no last one: choose 5 frames or more.");

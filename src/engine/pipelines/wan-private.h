@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "models/clip-vision.h"
 #include "models/t5.h"
 #include "models/wan-vae.h"
 #include "models/wan.h"
@@ -29,6 +30,7 @@ typedef struct
   Unigram *unigram;
   Wan *experts[WAN_MAX_EXPERTS]; /* the second NULL: there is one only */
   WanVae *vae;
+  ClipVision *vision; /* NULL: the model does not look at pictures through CLIP */
 } WanNetworks;
 
 static inline WanNetworks *
@@ -55,10 +57,20 @@ typedef struct
 typedef struct
 {
   PipelineText base;
-  int64_t length; /* of each: 512 unless the job says otherwise */
-  int n_texts;    /* 2 with guidance: the negative prompt is the second */
+  int64_t length;  /* of each: 512 unless the job says otherwise */
+  int64_t n_image; /* tokens of pictures beside them: wan_image_tokens */
+  int n_texts;     /* 2 with guidance: the negative prompt is the second */
   WanEncoding texts[WAN_MAX_TEXTS];
 } WanText;
+
+/* ---- pictures through CLIP (wan-vision.c) ---- */
+
+/* Of the job's pictures, one behind the other; 0 where the model does not look at them so. */
+int64_t wan_image_tokens (const Pipeline *pipeline, const PipelineJob *job);
+/* @out: receives (tokens, image_dim) */
+bool wan_look (Pipeline *pipeline, const PipelineJob *job, float *out, Status *status);
+/* Adds the encoder to the plan of a phase. */
+bool wan_plan_look (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status);
 
 /* ---- the family's functions: see PipelineFamily ---- */
 
@@ -71,8 +83,8 @@ PipelineText *
 wan_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status);
 void wan_text_free (PipelineText *text);
 
-/* @extra: (extra channels, t, h, w), or with a time for each frame (channels, 1, h, w): the first
- * frame; NULL when the job has none */
+/* @extra: (extra channels, t, h, w) and, behind them, wan_look's tokens; or with a time for each
+ * frame (channels, 1, h, w): the first frame; NULL when the job has none */
 bool wan_make_extra (Pipeline *pipeline,
                      const PipelineJob *job,
                      const Inpaint *inpaint,

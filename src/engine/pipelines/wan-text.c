@@ -168,7 +168,8 @@ static bool
 encode (const Encoding *e, PhasePlan *plan, Status *status)
 {
   size_t n = (size_t) e->n_rows * (size_t) e->pipeline->checkpoint->config.wan.text_dim;
-  return pipeline_run_text (e->pipeline, e->job, forward, e, plan, e->out->states, n, status);
+  return pipeline_run_network (e->pipeline, e->job, PHASE_TEXT, forward, e, plan, e->out->states, n,
+                               status);
 }
 
 static bool
@@ -236,7 +237,10 @@ wan_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, St
   WanText *t = mem_calloc (1, sizeof *t);
   bool ok = t || no_memory (status);
   if (ok)
-    t->length = job->max_tokens > 0 ? job->max_tokens : WAN_TOKENS;
+    {
+      t->length = job->max_tokens > 0 ? job->max_tokens : WAN_TOKENS;
+      t->n_image = wan_image_tokens (pipeline, job);
+    }
   ok = ok && add_prompt (t, pipeline, job, job->prompt, plan, status);
   if (ok && guided)
     ok = add_prompt (t, pipeline, job, job->negative_prompt, plan, status);

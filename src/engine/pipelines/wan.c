@@ -54,25 +54,47 @@ add_companions (Pipeline *pipeline, const PipelineSource *source, Status *status
     return true;
   return (c->config.has_t5 || add_companion (c, COMPANION_UMT5, "t5.", path, status)) &&
          (c->config.has_wan_vae || add_companion (c, vae, "vae.", path, status)) &&
+         (c->config.has_vision || c->config.wan.image_dim == 0 ||
+          add_companion (c, COMPANION_CLIP_VISION, "image_encoder.", path, status)) &&
          (c->config.has_expert || add_expert (c, source, status));
+}
+
+/* "umT5-XXL (...), the VAE (...)".  Returns: false when nothing is missing */
+static bool
+list_missing (const ModelConfig *m, char *out, size_t size)
+{
+  CompanionKind vae =
+      m->wan.out_channels <= WAN_A14B_CHANNELS ? COMPANION_WAN21_VAE : COMPANION_WAN22_VAE;
+  const struct
+  {
+    bool is_missing;
+    CompanionKind kind;
+  } parts[] = { { !m->has_t5, COMPANION_UMT5 },
+                { !m->has_wan_vae, vae },
+                { m->wan.image_dim > 0 && !m->has_vision, COMPANION_CLIP_VISION } };
+  size_t n = 0;
+  *out = '\0';
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (parts[i].is_missing && n < size)
+      n += (size_t) snprintf (out + n, size - n, "%s%s", n > 0 ? ", " : "",
+                              companion_label (parts[i].kind));
+  return n > 0;
 }
 
 static bool
 check_parts (const Checkpoint *c, Status *status)
 {
   const ModelConfig *m = &c->config;
-  bool is_16 = m->wan.out_channels <= WAN_A14B_CHANNELS;
-  const char *vae = companion_label (is_16 ? COMPANION_WAN21_VAE : COMPANION_WAN22_VAE);
+  char missing[STATUS_MESSAGE_SIZE / 2];
   if (!m->has_wan)
     return status_fail (status, STATUS_UNSUPPORTED,
                         "%s has no Wan transformer: choose a Wan file or a diffusers folder.",
                         c->path);
-  if (!m->has_t5 || !m->has_wan_vae)
+  if (list_missing (m, missing, sizeof missing))
     return status_fail (status, STATUS_NOT_FOUND,
-                        "%s lacks %s%s%s: put the file beside it or into the text_encoders, clip "
-                        "or vae folder of your models, or name it (VAE, text encoder).",
-                        c->path, m->has_t5 ? "" : companion_label (COMPANION_UMT5),
-                        m->has_t5 || m->has_wan_vae ? "" : ", ", m->has_wan_vae ? "" : vae);
+                        "%s lacks %s: put the file beside it or into the text_encoders, clip, "
+                        "clip_vision or vae folder of your models, or name it (VAE, text encoder).",
+                        c->path, missing);
   if (m->wan_expert == WAN_EXPERT_HIGH && !m->has_expert)
     return status_fail (status, STATUS_NOT_FOUND,
                         "%s is the high-noise expert of a Wan 2.2 model, whose low-noise one is "
@@ -99,6 +121,7 @@ bind (Pipeline *pipeline, const Binder *b, Status *status)
   return wan && (wan->t5 = t5_bind (b, &c->t5)) &&
          (wan->experts[0] = wan_bind (b, &c->wan, "transformer")) &&
          (!c->has_expert || (wan->experts[1] = wan_bind (b, &c->wan, "expert"))) &&
+         (c->wan.image_dim == 0 || (wan->vision = clip_vision_bind (b, &c->vision))) &&
          (wan->vae = wan_vae_bind (b, &c->wan_vae, parts));
 }
 

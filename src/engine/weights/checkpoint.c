@@ -31,7 +31,7 @@ is_diffusers_scheme (NameScheme scheme)
   return scheme == NAMES_UNET_DIFFUSERS || scheme == NAMES_VAE_DIFFUSERS ||
          scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS ||
          scheme == NAMES_WAN_VAE_DIFFUSERS || scheme == NAMES_WAN_DIFFUSERS ||
-         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_T5_HF;
+         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_VISION_HF || scheme == NAMES_T5_HF;
 }
 
 static bool
@@ -223,6 +223,7 @@ find_components (Opener *o, const char *folder, const char *folders[PART_COUNT])
       if (!kind_of_folder (o, path, &kind))
         return false;
       bool is_other = kind != (PartKind) i && (i == PART_FLUX || i == PART_WAN);
+      is_other |= kind == PART_VISION && !folders[PART_WAN] && o->wanted != PART_VISION;
       if (!is_other && (o->wanted == PART_COUNT || o->wanted == kind))
         folders[kind] = path;
     }
@@ -436,6 +437,10 @@ merge_config (ModelConfig *to, const ModelConfig *from, PartKind kind)
       break;
     case PART_EXPERT:
       to->has_expert = from->has_expert;
+      break;
+    case PART_VISION:
+      to->vision = from->vision;
+      to->has_vision = from->has_vision;
       break;
     case PART_T5:
       to->t5 = from->t5;

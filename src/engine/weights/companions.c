@@ -19,6 +19,8 @@ enum
 };
 
 static const char *const encoder_folders[] = { "text_encoders", "clip", "text_encoder", NULL };
+static const char *const vision_folders[] = { "clip_vision", "clip_visions", "image_encoder",
+                                              NULL };
 static const char *const vae_folders[] = { "vae", "VAE", NULL };
 
 typedef struct
@@ -38,6 +40,7 @@ companion_label (CompanionKind kind)
     [COMPANION_UMT5] = "umT5-XXL (umt5_xxl_fp16.safetensors or another umt5_xxl file)",
     [COMPANION_WAN21_VAE] = "the VAE (wan_2.1_vae.safetensors)",
     [COMPANION_WAN22_VAE] = "the VAE (wan2.2_vae.safetensors)",
+    [COMPANION_CLIP_VISION] = "CLIP-H (clip_vision_h.safetensors)",
   };
   return labels[kind];
 }
@@ -80,6 +83,9 @@ is_kind (CompanionKind kind, const char *name)
     case COMPANION_WAN22_VAE:
       return strstr (name, "vae") &&
              (strstr (name, "wan2_2") || strstr (name, "wan_2_2") || strstr (name, "wan22"));
+    case COMPANION_CLIP_VISION:
+      return strstr (name, "clip_vision_h") || strstr (name, "vit_huge_14") ||
+             strstr (name, "vit_h_14");
     case COMPANION_COUNT:
       break;
     }
@@ -168,7 +174,9 @@ companion_find (const char *model_path, CompanionKind kind, char *out, size_t si
 {
   Search s = { .kind = kind };
   char folder[PATH_SIZE], below[PATH_SIZE];
-  const char *const *names = is_vae (kind) ? vae_folders : encoder_folders;
+  const char *const *names = is_vae (kind)                   ? vae_folders
+                             : kind == COMPANION_CLIP_VISION ? vision_folders
+                                                             : encoder_folders;
   if (snprintf (folder, sizeof folder, "%s", model_path) >= (int) sizeof folder || !go_up (folder))
     return false;
   search_folder (&s, folder, 0);

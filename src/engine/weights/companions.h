@@ -18,6 +18,7 @@ typedef enum
   COMPANION_UMT5,
   COMPANION_WAN21_VAE,
   COMPANION_WAN22_VAE,
+  COMPANION_CLIP_VISION, /* CLIP-H, of Wan 2.1's image-to-video models */
   COMPANION_COUNT
 } CompanionKind;
 
@@ -26,8 +27,8 @@ typedef enum
  * @out: receives the path
  *
  * Looks in the model's own folder, and in text_encoders, clip and text_encoder (vae and VAE for a
- * VAE) of the folders above it, one level of folders deep.  Of several the most exact: 16 bits
- * before scaled fp8 before fp8 before GGUF, then by name.
+ * VAE, clip_vision for an image encoder) of the folders above it, one level of folders deep.  Of
+ * several the most exact: 16 bits before scaled fp8 before fp8 before GGUF, then by name.
  *
  * Returns: false when there is none, or its path is too long
  */

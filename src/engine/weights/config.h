@@ -90,6 +90,16 @@ typedef struct
   int bos_id, eos_id, pad_id;
 } ClipConfig;
 
+/* CLIP's image encoder: ViT-H/14 of Wan 2.1's image-to-video models, and its kin. */
+typedef struct
+{
+  int image_size, patch;               /* 224 14: pixels a side */
+  int n_positions;                     /* 257: a token a patch, and the class */
+  int dim, n_layers, n_heads, mlp_dim; /* 1280 32 16 5120 */
+  int projection_dim;                  /* 1024; 0: no visual_projection in the file */
+  ClipActivation activation;
+} ClipVisionConfig;
+
 /* What a FLUX.1 transformer was trained for.  Fill and the control models differ in what enters;
  * dev, Krea and Kontext have the same tensors, so that only metadata or the file's name can tell.
  */
@@ -148,7 +158,7 @@ enum
   WAN_A14B_CHANNELS = 16, /* of latents of the 2.1 VAE */
   WAN_PATCH = 2,          /* latent pixels a token's side; one latent frame */
   WAN_TOKENS = 512,       /* of text that the transformer sees, zeros behind the words */
-  WAN_VISION_TOKENS = 257
+  WAN_VISION_TOKENS = 257 /* of a picture that CLIP looks at, where the transformer reads those */
 };
 
 typedef struct
@@ -195,6 +205,8 @@ typedef struct
   bool has_wan_vae;
   WanConfig wan; /* under "transformer.", as FLUX's; the low-noise expert under "expert." */
   bool has_wan, has_expert;
+  ClipVisionConfig vision; /* under "image_encoder." */
+  bool has_vision;
   WanExpert wan_expert; /* which of two the first is, as far as its name tells */
   double boundary;      /* a folder's boundary_ratio; 0: not said */
   Prediction prediction;
@@ -208,6 +220,7 @@ typedef struct
   bool force_zeros_for_empty_prompt;
   int sample_size; /* latent pixels a side, from a folder's unet/config.json; 0: not said */
   bool is_diffusers_folder;
+  bool is_wan_folder; /* as Wan-AI publish their models for their own programs */
   /* A folder's gesso.json: what its maker means it to be sampled with; 0: not said */
   double guidance_scale;
   int steps;

@@ -294,6 +294,20 @@ apply_clip (Config *c, ClipConfig *clip)
 }
 
 static bool
+apply_vision (Config *c, ClipVisionConfig *v)
+{
+  const char *act = json_member_string (c->object, "hidden_act");
+  if (act && strcmp (act, "quick_gelu") == 0)
+    v->activation = CLIP_QUICK_GELU;
+  else if (act && strcmp (act, "gelu") == 0)
+    v->activation = CLIP_GELU;
+  else if (act)
+    return unsupported (c, "hidden_act", act);
+  return read_count (c, "num_attention_heads", &v->n_heads) &&
+         (v->dim % v->n_heads == 0 || nonsense (c, "num_attention_heads"));
+}
+
+static bool
 apply_flux (Config *c, FluxConfig *f)
 {
   int n_found, patch = 1, axes[MAX_LEVELS];
@@ -362,6 +376,9 @@ folder_apply_config (
       break;
     case PART_WAN:
       ok = apply_wan (&c, &config->wan);
+      break;
+    case PART_VISION:
+      ok = apply_vision (&c, &config->vision);
       break;
     case PART_T5:
       ok = apply_t5 (&c, &config->t5);

@@ -124,7 +124,7 @@ static const char *const part_folders[PART_COUNT] = {
   [PART_CLIP_0] = "text_encoder", [PART_CLIP_1] = "text_encoder_2",
   [PART_TINY] = "tiny",           [PART_FLUX] = "transformer",
   [PART_WAN] = "transformer",     [PART_EXPERT] = "transformer_2",
-  [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
+  [PART_VISION] = "image_encoder", [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
 };
 
 const char *
@@ -150,6 +150,8 @@ kind_of_class (const char *class)
     { "FluxTransformer2DModel", PART_FLUX },
     { "WanTransformer3DModel", PART_WAN },
     { "WanModel", PART_WAN }, /* of Wan-AI's own folders */
+    { "CLIPVisionModel", PART_VISION },
+    { "CLIPVisionModelWithProjection", PART_VISION },
     { "T5EncoderModel", PART_T5 },
     { "UMT5EncoderModel", PART_T5 },
   };

@@ -17,8 +17,9 @@ typedef struct NameRule
   NameAction action;
 } NameRule;
 
-/* names-transformers.c and names-wan.c; each ends with a rule without a pattern. */
+/* names-transformers.c, names-vision.c and names-wan.c; each ends with a rule without a pattern. */
 extern const NameRule names_flux_bfl[], names_flux_diffusers[];
 extern const NameRule names_wan_vae[], names_wan_vae_diffusers[];
 extern const NameRule names_wan[], names_wan_diffusers[];
+extern const NameRule names_vision_hf[], names_vision_openclip[], names_vision_wan[];
 extern const NameRule names_t5_hf[], names_t5_wan[], names_t5_gguf[];

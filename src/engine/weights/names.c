@@ -341,6 +341,9 @@ static const NameRule *const schemes[] = {
   [NAMES_FLUX_DIFFUSERS] = names_flux_diffusers,
   [NAMES_WAN] = names_wan,
   [NAMES_WAN_DIFFUSERS] = names_wan_diffusers,
+  [NAMES_VISION_HF] = names_vision_hf,
+  [NAMES_VISION_OPENCLIP] = names_vision_openclip,
+  [NAMES_VISION_WAN] = names_vision_wan,
   [NAMES_T5_HF] = names_t5_hf,
   [NAMES_T5_WAN] = names_t5_wan,
   [NAMES_T5_GGUF] = names_t5_gguf,
@@ -460,6 +463,8 @@ static const char *const ignorable[] = {
   "ztsnr",
   "vae_scale",
   "vae_shift",
+  "textual.*", /* the words' half of the CLIP that Wan 2.1 looks at pictures with */
+  "log_scale",
 };
 
 static const char *const ignorable_tails[] = { "position_ids", "logit_scale", "logit_bias",

@@ -23,6 +23,9 @@ typedef enum
   NAMES_FLUX_DIFFUSERS,
   NAMES_WAN,
   NAMES_WAN_DIFFUSERS,
+  NAMES_VISION_HF, /* "vision_model.encoder.layers.0.mlp.fc1.weight" */
+  NAMES_VISION_OPENCLIP,
+  NAMES_VISION_WAN, /* "transformer.0.attn.to_qkv.weight", under "visual." */
   NAMES_T5_HF,
   NAMES_T5_WAN,
   NAMES_T5_GGUF
@@ -36,6 +39,7 @@ typedef enum
   NAME_ALIAS,        /* a copy of another tensor: only where that one is missing */
   NAME_TRANSPOSE,    /* (in, out) to (out, in) */
   NAME_FLATTEN,      /* (n, ...) to (n, the rest); n is BlockMap's width where that divides it */
+  NAME_ROWS,         /* (..., n, m), but for leading ones, to (n, m); a vector becomes one row */
   NAME_SQUEEZE       /* a 1x1 convolution that is a linear layer: trailing ones are dropped */
 } NameAction;
 

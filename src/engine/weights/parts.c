@@ -53,6 +53,10 @@ static const PrefixRow prefixes[] = {
   { PART_EXPERT, "diffusion_model." },
   { PART_EXPERT, "transformer." },
   { PART_EXPERT, "model." },
+  { PART_VISION, "image_encoder." },
+  { PART_VISION, "clip_vision." },
+  { PART_VISION, "visual." },
+  { PART_VISION, "" },
   { PART_T5, "text_encoders.t5xxl.transformer." },
   { PART_T5, "text_encoders.umt5xxl.transformer." },
   { PART_T5, "text_encoders.t5xxl." },
@@ -105,6 +109,11 @@ static const Signature wan_signatures[] = {
   { NAMES_WAN, "head.modulation", "blocks.0.self_attn.q.weight" },
   { NAMES_WAN_DIFFUSERS, "patch_embedding.weight", "blocks.0.attn1.to_q.weight" },
 };
+static const Signature vision_signatures[] = {
+  { NAMES_VISION_HF, "vision_model.embeddings.class_embedding", NULL },
+  { NAMES_VISION_OPENCLIP, "class_embedding", "transformer.resblocks.0.attn.in_proj_weight" },
+  { NAMES_VISION_WAN, "cls_embedding", "transformer.0.attn.to_qkv.weight" },
+};
 static const Signature t5_signatures[] = {
   { NAMES_T5_HF, "encoder.block.0.layer.0.SelfAttention.q.weight", NULL },
   { NAMES_T5_WAN, "token_embedding.weight", "blocks.0.pos_embedding.embedding.weight" },
@@ -127,6 +136,7 @@ static const struct
   [PART_FLUX] = { flux_signatures, COUNT (flux_signatures), "transformer." },
   [PART_WAN] = { wan_signatures, COUNT (wan_signatures), "transformer." },
   [PART_EXPERT] = { wan_signatures, COUNT (wan_signatures), "expert." },
+  [PART_VISION] = { vision_signatures, COUNT (vision_signatures), "image_encoder." },
   [PART_T5] = { t5_signatures, COUNT (t5_signatures), "t5." },
 };
 
@@ -178,7 +188,8 @@ parts_find (PartList *list, const TensorTable *table, PartKind kind)
       if (!found[row->kind] && wanted)
         found[row->kind] = find_under (list, table, row->kind, row->prefix);
     }
-  if (kind == PART_COUNT && !list->n_parts)
+  bool has_others = list->n_parts > (found[PART_VISION] ? 1 : 0);
+  if (kind == PART_COUNT && !has_others) /* both halves of a CLIP may be in one file */
     find_under (list, table, bare_clip_kind (table), "");
 }
 
@@ -356,6 +367,23 @@ flatten (Loader *l, Weight *w, int64_t width)
 }
 
 static bool
+as_rows (Loader *l, Weight *w)
+{
+  int n_ones = 0;
+  while (w->rank - n_ones > 2 && w->ne[n_ones] == 1)
+    n_ones++;
+  w->rank -= n_ones;
+  memmove (w->ne, w->ne + n_ones, (size_t) w->rank * sizeof *w->ne);
+  if (w->rank == 1)
+    {
+      w->ne[1] = w->ne[0];
+      w->ne[0] = 1;
+      w->rank = 2;
+    }
+  return w->rank == 2 || damaged (l->status, l->label, "\"%.120s\" is not a matrix", w->file_name);
+}
+
+static bool
 load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
 {
   Weight w = {
@@ -379,6 +407,8 @@ load_tensor (Loader *l, const FileTensor *t, const NameMatch *match)
       return transpose (l, &w) && add_weight (l, &w, match->name);
     case NAME_FLATTEN:
       return flatten (l, &w, match->width) && add_weight (l, &w, match->name);
+    case NAME_ROWS:
+      return as_rows (l, &w) && add_weight (l, &w, match->name);
     case NAME_SQUEEZE:
       while (w.rank > 2 && w.ne[w.rank - 1] == 1)
         w.rank--;

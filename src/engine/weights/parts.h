@@ -16,6 +16,7 @@ typedef enum
   PART_FLUX,
   PART_WAN,
   PART_EXPERT, /* Wan's low-noise transformer: never found in a file by itself */
+  PART_VISION,
   PART_T5,
   PART_COUNT
 } PartKind;
@@ -64,5 +65,6 @@ bool parts_load (WeightSet *set,
                  const char *label,
                  Status *status);
 
-/* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny.", "transformer.", "expert.", "t5." */
+/* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny.", "transformer.", "expert.",
+ * "image_encoder.", "t5." */
 const char *part_prefix (PartKind kind);

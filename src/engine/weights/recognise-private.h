@@ -27,4 +27,6 @@ bool recognise_flux (FluxConfig *f, const WeightSet *set, const char *label, Sta
 bool recognise_wan_vae (WanVaeConfig *c, const WeightSet *set, const char *label, Status *status);
 bool recognise_wan (
     WanConfig *c, const WeightSet *set, const char *name, const char *label, Status *status);
+bool
+recognise_vision (ClipVisionConfig *c, const WeightSet *set, const char *label, Status *status);
 bool recognise_t5 (T5Config *c, const WeightSet *set, const char *label, Status *status);

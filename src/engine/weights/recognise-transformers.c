@@ -156,6 +156,11 @@ recognise_fit (const ModelConfig *c, const char *label, Status *status)
                         "The text encoder in \"%.100s\" is FLUX.1's T5; Wan reads umT5: choose "
                         "umt5_xxl.",
                         label);
+  if (c->has_wan && c->has_vision && c->wan.image_dim > 0 && c->vision.dim != c->wan.image_dim)
+    return status_fail (status, STATUS_SHAPE,
+                        "The image encoder in \"%.100s\" is %d wide, the model takes %d: choose "
+                        "CLIP-H (clip_vision_h).",
+                        label, c->vision.dim, c->wan.image_dim);
   if (c->has_flux && c->n_clips > 0 && c->clip[0].dim != c->flux.pooled_dim)
     return status_fail (
         status, STATUS_SHAPE,

@@ -371,6 +371,8 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
   config->has_expert = find_weight (set, "expert.patch_embedding.weight") != NULL;
   config->has_flux = find_weight (set, "transformer.x_embedder.weight") != NULL;
   config->has_t5 = find_weight (set, "t5.encoder.block.0.layer.0.SelfAttention.q.weight") != NULL;
+  config->has_vision =
+      find_weight (set, "image_encoder.vision_model.embeddings.class_embedding") != NULL;
   if (!read_clips (config, set, label, status))
     return false;
   if (config->has_unet &&
@@ -384,6 +386,8 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
   if (config->has_flux && !recognise_flux (&config->flux, set, label, status))
     return false;
   if (config->has_wan && !recognise_wan (&config->wan, set, "transformer", label, status))
+    return false;
+  if (config->has_vision && !recognise_vision (&config->vision, set, label, status))
     return false;
   if (config->has_t5 && !recognise_t5 (&config->t5, set, label, status))
     return false;
