@@ -114,12 +114,6 @@ def write_models():
     return modules
 
 
-# file: (naming, which experts it is for); the program reads the latter from the file's name
-LORAS = {
-    "native_high_noise": ("native", ("transformer",)),
-    "kohya": ("kohya", ("transformer", "transformer_2")),
-    "peft_LowNoise": ("peft", ("transformer_2",)),
-}
 RANK, ALPHA = 3, 1.5
 LOW_RANK = [
     "blocks.0.attn1.to_q", "blocks.0.attn2.to_out.0", "blocks.1.ffn.net.0.proj", "blocks.1.ffn.net.2", "blocks.1.attn2.to_k",
@@ -127,24 +121,41 @@ LOW_RANK = [
 ]
 DIFFS = [
     "blocks.0.norm2.weight", "blocks.1.attn1.norm_q.weight", "blocks.0.attn1.to_q.bias", "proj_out.weight",
-    "condition_embedder.time_proj.bias",
+    "condition_embedder.time_proj.bias", "blocks.1.scale_shift_table", "scale_shift_table",
 ]
+LOOKING_LOW_RANK = [
+    "blocks.0.attn2.add_k_proj", "blocks.1.attn2.add_v_proj", "condition_embedder.image_embedder.ff.net.0.proj",
+    "blocks.1.ffn.net.2",
+]
+LOOKING_DIFFS = [
+    "blocks.0.attn2.norm_added_k.weight", "blocks.1.attn2.add_v_proj.bias", "condition_embedder.image_embedder.norm1.weight",
+    "condition_embedder.image_embedder.norm2.bias", "blocks.0.scale_shift_table", "patch_embedding.weight",
+]
+# file: (naming, which experts it is for, low-rank layers, whole differences); which experts the program reads from the name
+LORAS = {
+    "native_high_noise": ("native", ("transformer",), LOW_RANK, DIFFS),
+    "kohya": ("kohya", ("transformer", "transformer_2"), LOW_RANK, []),
+    "peft_LowNoise": ("peft", ("transformer_2",), LOW_RANK, []),
+    "i2v_distill": ("native", ("transformer",), LOOKING_LOW_RANK, LOOKING_DIFFS),
+    "i2v_fun": ("fun", ("transformer",), LOOKING_LOW_RANK, []),
+}
 
 
 def lora_key(naming, layer):
     original = wan_models.original_name(layer + ".").removesuffix(".")
     return {
         "native": f"diffusion_model.{original}", "kohya": "lora_unet_" + original.replace(".", "_"),
+        "fun": "lora_unet__" + original.replace(".", "_"),
         "peft": f"transformer.{layer}",
     }[naming]
 
 
 def write_lora(name, module):
     """Returns: what it adds to the weights, by name, with weight 1; those that the program rounds to float16 apart"""
-    naming, _ = LORAS[name]
+    naming, _, low_rank, diffs = LORAS[name]
     state, tensors, beside, merged = module.state_dict(), {}, {}, {}
-    down, up = ("lora_down", "lora_up") if naming == "kohya" else ("lora_A", "lora_B")
-    for layer in LOW_RANK:
+    down, up = ("lora_down", "lora_up") if naming in ("kohya", "fun") else ("lora_A", "lora_B")
+    for layer in low_rank:
         n_out, n_in = state[layer + ".weight"].shape
         a = (common.normal(f"{name}.{layer}.a", RANK, n_in) / n_in**0.5).half()
         b = (0.5 * common.normal(f"{name}.{layer}.b", n_out, RANK)).half()
@@ -153,10 +164,13 @@ def write_lora(name, module):
         if naming != "peft":
             tensors[f"{key}.alpha"], scale = torch.tensor(ALPHA).half(), ALPHA / RANK
         beside[layer + ".weight"] = scale * b.float() @ a.float()
-    for full in DIFFS if naming == "native" else ():
+    for full in diffs:
         layer, _, kind = full.rpartition(".")
         value = (0.1 * common.normal(f"{name}.{full}", *state[full].shape)).half()
-        tensors[lora_key(naming, layer) + (".diff_b" if kind == "bias" else ".diff")] = value
+        key, tail = lora_key(naming, layer), {"bias": ".diff_b", "weight": ".diff"}.get(kind)
+        if tail is None:  # modulation stands beside layers: "blocks.0.diff_m", "head.diff_m"
+            key, tail = lora_key(naming, full).removesuffix(".modulation"), ".diff_m"
+        tensors[key + tail] = value
         merged[full] = value.float()
     tiny_models.write_safetensors(f"wan-loras/{name}.safetensors", {k: v.contiguous() for k, v in tensors.items()})
     return beside, merged
@@ -272,11 +286,13 @@ def cases():
     yield make_case("dpmpp-long", one, sampler="dpmpp_2m", steps=17, frames=5)
     yield make_case("unipc-long", one, steps=17, shift=8.0, frames=5)
     yield make_case("two-experts", shift=12.0, steps=8)
-    yield make_case("loras", shift=12.0, adapters=[[f"wan-loras/{k}.safetensors", w] for k, w in zip(LORAS, (1.0, 0.75, 0.5))])
+    yield make_case("loras", shift=12.0, adapters=[[f"wan-loras/{k}.safetensors", w] for k, w in zip(LORAS, (1.0, 0.75, 0.5), strict=False)])
     yield make_case("i2v", i2v, first="init-48x32.png", shift=5.0, steps=6)
     yield make_case("first-last", i2v, first="init-48x32.png", last="init-48x32.png", frames=13, shift=5.0)
     looking = dict(first="init-48x32.png", shift=5.0, frames=5, max_tokens=wan_models.TOKENS)  # diffusers counts on 512
     yield make_case("i2v-2.1", "wan-tiny-i2v21", **looking)
+    distilled = [[f"wan-loras/{k}.safetensors", w] for k, w in (("i2v_distill", 1.0), ("i2v_fun", 0.5))]
+    yield make_case("loras-2.1", "wan-tiny-i2v21", adapters=distilled, **looking)
     yield make_case("first-last-2.1", "wan-tiny-flf", **dict(looking, last="init-48x32.png", shift=16.0))
     yield make_case("ti2v", ti2v, first="init-48x32.png", shift=5.0)
 

@@ -31,12 +31,15 @@ unmatched (Fitter *f, const char *layer, const char *why)
   return true;
 }
 
+/* Tables stand under the layer's own name. */
 static Weight *
 find (const WeightSet *set, const char *layer, const char *tail)
 {
   char name[ADAPTER_KEY_SIZE];
   snprintf (name, sizeof name, "%s%s", layer, tail);
   int32_t i = name_index_find (&set->index, name);
+  if (i < 0 && strcmp (tail, ".weight") == 0)
+    i = name_index_find (&set->index, layer);
   return i < 0 ? NULL : set->items[i];
 }
 

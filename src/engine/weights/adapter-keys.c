@@ -43,6 +43,7 @@ static const TailRow tails[] = {
   { ".lora_magnitude_vector", ROLE_DORA_SCALE },
   { ".reshape_weight", ROLE_RESHAPE },
   { ".diff", ROLE_DIFF },
+  { ".diff_m", ROLE_DIFF, ".modulation" }, /* of Wan's blocks and head: a table of its own */
   { ".diff_b", ROLE_DIFF_BIAS },
   { ".set_weight", ROLE_SET },
   { "_norm.scale", ROLE_SET, "_norm" }, /* the control LoRAs of FLUX hold whole norms */
@@ -96,7 +97,10 @@ adapter_role (const char *key, char *layer, size_t layer_size)
       size_t m = strlen (tails[i].tail);
       if (n <= m || strcmp (layer + n - m, tails[i].tail) != 0)
         continue;
-      strcpy (layer + n - m, tails[i].mark ? tails[i].mark : ""); /* shorter than the tail */
+      const char *mark = tails[i].mark ? tails[i].mark : "";
+      if (n - m + strlen (mark) >= layer_size)
+        return ROLE_COUNT;
+      strcpy (layer + n - m, mark);
       return tails[i].role;
     }
   return ROLE_COUNT;

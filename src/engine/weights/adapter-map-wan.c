@@ -31,11 +31,14 @@ static const AliasRow ends[] = {
   { CONDITION "image_embedder.ff.net.0.proj", "img_emb.proj.1" },
   { CONDITION "image_embedder.ff.net.2", "img_emb.proj.3" },
   { CONDITION "image_embedder.norm2", "img_emb.proj.4" },
+  { CONDITION "image_embedder.pos_embed", "img_emb.emb_pos" },
+  { "scale_shift_table", "head.modulation" },
   { "proj_out", "head.head" },
 };
 
 /* The affine norm before cross-attention is the third of the original's. */
 static const AliasRow inner[] = {
+  { "scale_shift_table", "modulation" },
   { "attn1.to_q", "self_attn.q" },
   { "attn1.to_k", "self_attn.k" },
   { "attn1.to_v", "self_attn.v" },

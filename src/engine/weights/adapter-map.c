@@ -103,12 +103,22 @@ adapter_map_add (
   return true;
 }
 
-/* "unet.conv_in.weight" to "unet.conv_in".  Returns: false for what is no layer's weight */
+static bool
+ends_in (const char *text, const char *tail)
+{
+  size_t n = strlen (text), m = strlen (tail);
+  return n >= m && strcmp (text + n - m, tail) == 0;
+}
+
+/* "unet.conv_in.weight" to "unet.conv_in"; Wan's tables, which belong to no layer, as they are.
+ * Returns: false for what is neither */
 static bool
 layer_of (char *out, size_t size, const char *weight)
 {
   static const char tail[] = ".weight";
   size_t n = strlen (weight), m = sizeof tail - 1;
+  if (ends_in (weight, ".scale_shift_table") || ends_in (weight, ".pos_embed"))
+    return (size_t) snprintf (out, size, "%s", weight) < size;
   if (n <= m || n - m >= size || strcmp (weight + n - m, tail) != 0)
     return false;
   memcpy (out, weight, n - m);
