@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "weights/folder-wan.h"
+
 enum
 {
   MAX_DEPTH = 24,
@@ -98,7 +100,7 @@ static gboolean
 is_model_folder (const char *path)
 {
   g_autofree char *index = g_build_filename (path, "model_index.json", NULL);
-  return g_file_test (index, G_FILE_TEST_IS_REGULAR);
+  return g_file_test (index, G_FILE_TEST_IS_REGULAR) || folder_is_wan (path);
 }
 
 /* Hugging Face's cache: ".../models--org--name/snapshots/0123abc" */

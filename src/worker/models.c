@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "weights/folder-wan.h"
 
 enum
 {
@@ -110,7 +111,7 @@ is_model_folder (const char *path)
 {
   char index[GESSO_PATH_SIZE + 32];
   snprintf (index, sizeof index, "%s/model_index.json", path);
-  return access (index, R_OK) == 0;
+  return access (index, R_OK) == 0 || folder_is_wan (path);
 }
 
 static bool

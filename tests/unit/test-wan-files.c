@@ -10,6 +10,7 @@
 
 #include "models/clip-vision.h"
 #include "models/wan.h"
+#include "support/sparse.h"
 #include "weights/checkpoint.h"
 #include "weights/companions.h"
 #include "weights/recognise.h"
@@ -110,7 +111,7 @@ original_name (const char *canonical)
 
 /* As the file has it: patches in five dimensions, tables in three. */
 static char *
-shape_in_file (const Weight *w, gconstpointer config)
+shape_in_file (const Weight *w, const void *config)
 {
   const WanConfig *c = config;
   long long rows = (long long) w->ne[0], width = (long long) w->ne[1];
@@ -123,39 +124,6 @@ shape_in_file (const Weight *w, gconstpointer config)
   return w->rank == 1 ? g_strdup_printf ("%lld", rows) : g_strdup_printf ("%lld,%lld", rows, width);
 }
 
-typedef char *(*NameFunc) (const char *canonical);
-typedef char *(*ShapeFunc) (const Weight *w, gconstpointer config);
-
-/* A header, and as much nothing behind it as the values would take. */
-static void
-write_sparse (const char *path,
-              const WeightSet *set,
-              NameFunc name_of_file,
-              ShapeFunc shape_of,
-              gconstpointer config)
-{
-  g_autoptr (GString) json = g_string_new ("{");
-  int64_t end = 0;
-  for (int i = 0; i < weights_count (set); i++)
-    {
-      const Weight *w = weights_at (set, i);
-      g_autofree char *name = name_of_file (w->name), *shape = shape_of (w, config);
-      int64_t next = end + weight_bytes (w);
-      g_string_append_printf (json,
-                              "%s\"%s\":{\"dtype\":\"F16\",\"shape\":[%s],\"data_offsets\":[%lld,"
-                              "%lld]}",
-                              i ? "," : "", name, shape, (long long) end, (long long) next);
-      end = next;
-    }
-  g_string_append_c (json, '}');
-  guint64 length = GUINT64_TO_LE (json->len);
-  int fd = g_open (path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-  g_assert_cmpint (write (fd, &length, sizeof length), ==, sizeof length);
-  g_assert_cmpint (write (fd, json->str, json->len), ==, (gssize) json->len);
-  g_assert_cmpint (ftruncate (fd, (off_t) (sizeof length + json->len) + end), ==, 0);
-  close (fd);
-}
-
 static char *
 vision_name (const char *canonical)
 {
@@ -163,7 +131,7 @@ vision_name (const char *canonical)
 }
 
 static char *
-vision_shape (const Weight *w, gconstpointer config)
+vision_shape (const Weight *w, const void *config)
 {
   const ClipVisionConfig *c = config;
   if (strstr (w->name, "patch_embedding"))
@@ -192,7 +160,7 @@ write_wan (const char *path, const char *prefix, const WanConfig *c)
   Binder b = { set, &arena, &status };
   g_assert_nonnull (wan_bind (&b, c, "transformer"));
   wan_prefix = prefix;
-  write_sparse (path, set, wan_name, shape_in_file, c);
+  sparse_safetensors (path, set, wan_name, shape_in_file, c, 0, 1);
   weights_free (set);
   arena_clear (&arena);
 }
@@ -254,7 +222,7 @@ test_clip_h (void)
   WeightSet *set = weights_new_declared (&status);
   Binder b = { set, &arena, &status };
   g_assert_nonnull (clip_vision_bind (&b, &clip_h));
-  write_sparse (path, set, vision_name, vision_shape, &clip_h);
+  sparse_safetensors (path, set, vision_name, vision_shape, &clip_h, 0, 1);
   weights_free (set);
   Checkpoint *c = checkpoint_open (path, true, &status);
   g_test_message ("%s", status.message);

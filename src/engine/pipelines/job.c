@@ -54,7 +54,8 @@ pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
                         .denoise = 1 };
   /* A folder says how its model was trained to be sampled; a single file gets what its users
    * expect. */
-  job->convention = c->is_diffusers_folder ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
+  job->convention =
+      c->is_diffusers_folder || c->is_wan_folder ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
   pipeline_family (c->family)->job_defaults (c, job);
   if (c->guidance_scale > 0)
     job->guidance_scale = job->guidance_scale_2 = c->guidance_scale;

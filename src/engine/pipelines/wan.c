@@ -47,7 +47,10 @@ static bool
 add_companions (Pipeline *pipeline, const PipelineSource *source, Status *status)
 {
   Checkpoint *c = pipeline->checkpoint;
+  char within[PATH_SIZE]; /* what a folder of Wan-AI's lacks is looked for in it, too */
   const char *path = source->model_path;
+  if (c->config.is_wan_folder && snprintf (within, sizeof within, "%s/.", path) < PATH_SIZE)
+    path = within;
   CompanionKind vae =
       c->config.wan.out_channels > WAN_A14B_CHANNELS ? COMPANION_WAN22_VAE : COMPANION_WAN21_VAE;
   if (c->config.is_diffusers_folder && !source->expert_path)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/mem.h"
+#include "weights/folder-wan.h"
 #include "weights/folder.h"
 #include "weights/parts.h"
 #include "weights/recognise.h"
@@ -269,6 +270,8 @@ open_component (Opener *o, const char *folder, const char *config_path)
   PartKind kind = folder_part_kind (config_path, o->status);
   if (!status_ok (o->status))
     return false;
+  if (kind == PART_WAN && o->wanted == PART_EXPERT)
+    kind = PART_EXPERT; /* the same, for the rest of the schedule */
   if (kind == PART_COUNT || (o->wanted != PART_COUNT && o->wanted != kind))
     return status_fail (
         o->status, STATUS_UNSUPPORTED,
@@ -278,6 +281,53 @@ open_component (Opener *o, const char *folder, const char *config_path)
   return load_component (o, folder, kind) &&
          recognise_config (&o->c->config, o->c->weights, path_base (folder), o->status) &&
          folder_apply_config (&o->c->config, kind, o->pool, config_path, o->status);
+}
+
+/* ---- a folder of Wan-AI's ---- */
+
+static bool
+load_wan_parts (Opener *o, const WanFolder *wan)
+{
+  for (int i = 0; i < PART_COUNT; i++)
+    {
+      PartKind kind = (PartKind) i;
+      const char *path = wan->weights[kind];
+      bool is_folder = kind == PART_WAN || kind == PART_EXPERT;
+      if (!path || (o->wanted != PART_COUNT && o->wanted != kind))
+        continue;
+      Source source = { .file_bytes = 0 };
+      PartList list;
+      bool ok =
+          is_folder ? load_component (o, path, kind) : load_source (o, &source, path, kind, &list);
+      if (!is_folder)
+        source_clear (&source);
+      if (!ok)
+        return false;
+    }
+  return true;
+}
+
+/* What the folder lacks is found out by who needs it: it may lie elsewhere. */
+static bool
+open_wan (Opener *o, const char *folder)
+{
+  WanFolder wan;
+  Checkpoint *c = o->c;
+  if (!folder_find_wan (&wan, o->pool, folder, o->status) || !load_wan_parts (o, &wan) ||
+      !recognise_config (&c->config, c->weights, path_base (folder), o->status))
+    return false;
+  const char *transformer = wan.weights[PART_WAN];
+  if (c->config.has_wan && !apply_component_config (o, transformer, PART_WAN))
+    return false;
+  if (transformer != folder)
+    c->config.wan_expert = wan_expert_of (path_base (transformer));
+  if (c->config.has_t5)
+    c->t5_tokenizer = wan.tokenizer;
+  c->config.is_wan_folder = true;
+  c->layout = LAYOUT_LDM;
+  return weights_count (c->weights) ||
+         status_fail (o->status, STATUS_NOT_FOUND,
+                      "The folder \"%.200s\" holds no networks; download it again.", folder);
 }
 
 static bool
@@ -290,6 +340,8 @@ open_folder (Opener *o, const char *path)
     return false;
   o->c->layout = LAYOUT_DIFFUSERS;
   o->c->container = "folder";
+  if (!file_exists (index) && o->wanted == PART_COUNT && folder_is_wan (folder))
+    return open_wan (o, folder);
   return file_exists (index) ? open_pipeline (o, folder) : open_component (o, folder, config);
 }
 
@@ -305,6 +357,9 @@ open_path (Opener *o, const char *path)
   if (!o->c->path)
     return false;
   size_t n = strlen ("model_index.json"), length = strlen (path);
+  const char *wan = o->wanted == PART_COUNT ? folder_of_wan (o->pool, path, o->status) : NULL;
+  if (wan && o->wanted == PART_COUNT)
+    return open_folder (o, wan);
   if (S_ISDIR (info.st_mode))
     return open_folder (o, path);
   if (strcmp (path_base (path), "model_index.json") != 0)

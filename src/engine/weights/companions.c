@@ -191,6 +191,14 @@ companion_find (const char *model_path, CompanionKind kind, char *out, size_t si
   return s.rank > 0 && snprintf (out, size, "%s", s.path) < (int) size;
 }
 
+bool
+companion_in_folder (const char *folder, CompanionKind kind, char *out, size_t size)
+{
+  Search s = { .kind = kind };
+  search_folder (&s, folder, 0);
+  return s.rank > 0 && snprintf (out, size, "%s", s.path) < (int) size;
+}
+
 /* ---- the other expert ---- */
 
 /* Letters small, digits; without the words that tell experts apart. */

@@ -34,6 +34,9 @@ typedef enum
  */
 bool companion_find (const char *model_path, CompanionKind kind, char *out, size_t size);
 
+/* The same in @folder itself only. */
+bool companion_in_folder (const char *folder, CompanionKind kind, char *out, size_t size);
+
 /* companion_find_expert:
  * @model_path: the file of one of Wan 2.2's experts
  * @wanted: the other

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "weights/folder-wan.h"
 #include "weights/json.h"
 
 bool
@@ -79,10 +80,11 @@ folder_resolve (Pool *pool, const char *path, Status *status)
   if (!folder)
     folder = pool_strdup (pool, path, status);
   if (folder && (has_file (pool, folder, "model_index.json", status) ||
-                 has_file (pool, folder, "config.json", status)))
+                 has_file (pool, folder, "config.json", status) || folder_is_wan (folder)))
     return folder;
   status_fail (status, STATUS_NOT_FOUND,
-               "The folder \"%.200s\" holds no model: a diffusers folder has a model_index.json.",
+               "The folder \"%.200s\" holds no model: a diffusers folder has a model_index.json, "
+               "one of Wan-AI's a config.json or high_noise_model.",
                path);
   return NULL;
 }
@@ -120,11 +122,16 @@ folder_find_weights (Pool *pool, const char *folder, Status *status)
 }
 
 static const char *const part_folders[PART_COUNT] = {
-  [PART_UNET] = "unet",           [PART_VAE] = "vae",
-  [PART_CLIP_0] = "text_encoder", [PART_CLIP_1] = "text_encoder_2",
-  [PART_TINY] = "tiny",           [PART_FLUX] = "transformer",
-  [PART_WAN] = "transformer",     [PART_EXPERT] = "transformer_2",
-  [PART_VISION] = "image_encoder", [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
+  [PART_UNET] = "unet",
+  [PART_VAE] = "vae",
+  [PART_CLIP_0] = "text_encoder",
+  [PART_CLIP_1] = "text_encoder_2",
+  [PART_TINY] = "tiny",
+  [PART_FLUX] = "transformer",
+  [PART_WAN] = "transformer",
+  [PART_EXPERT] = "transformer_2",
+  [PART_VISION] = "image_encoder",
+  [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
 };
 
 const char *
