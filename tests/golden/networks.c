@@ -4,19 +4,18 @@
  * networks [--level NAME] [--precision f32|bf16]; GESSO_SOURCE names the source tree.  What the
  * tensors of networks.safetensors mean stands in README.md beside this file.
  */
+#include "pass.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
 #include "core/mem.h"
 #include "models/clip.h"
 #include "models/unet.h"
 #include "models/vae.h"
-#include "weights/checkpoint.h"
-#include "weights/mapped.h"
-#include "weights/safetensors.h"
+#include "support/tap.h"
 
 /* Of the largest value of a result.  f32 sums of a thousand products round to about 1e-6 a layer,
  * in another order than the reference's, and the deepest network here has some sixty layers. */
@@ -35,186 +34,6 @@ enum
   N_SIZES = 6,
   CLIP_LENGTH = 77
 };
-
-typedef struct
-{
-  char fixtures[2048];
-  Pool pool;
-  TensorTable expected;
-  Backend *backend;
-  Compute compute;
-  int n, n_failed;
-  double worst;
-} Suite;
-
-/* A model being tested: opened, bound and run in one Ctx at a time. */
-typedef struct
-{
-  Suite *suite;
-  Checkpoint *checkpoint;
-  Arena arena;
-  Status status;
-  Ctx *ctx;
-} Model;
-
-/* ---- reporting ---- */
-
-static void
-report (Suite *s, bool ok, const char *name, const char *detail)
-{
-  printf ("%s %d - %s: %s\n", ok ? "ok" : "not ok", ++s->n, name, detail);
-  s->n_failed += !ok;
-}
-
-static void
-report_failure (Model *m, const char *name)
-{
-  const char *why = m->ctx && ctx_failed (m->ctx) ? ctx_status (m->ctx)->message
-                    : *m->status.message          ? m->status.message
-                                                  : "no result";
-  report (m->suite, false, name, why);
-}
-
-static const FileTensor *
-expected (const Suite *s, const char *folder, const char *key)
-{
-  char name[256];
-  snprintf (name, sizeof name, "%s.%s", folder, key);
-  return table_find (&s->expected, name);
-}
-
-static int64_t
-elements (const FileTensor *t)
-{
-  int64_t n = 1;
-  for (int i = 0; i < t->rank; i++)
-    n *= t->ne[i];
-  return n;
-}
-
-static const float *
-floats (const FileTensor *t)
-{
-  return (const float *) (const void *) t->data;
-}
-
-/* Where element @i of @t, stored (N, C, H, W) when of rank 4, lies in our (N, H, W, C) with
- * @stride channels. */
-static int64_t
-our_index (const FileTensor *t, int64_t i, int64_t stride)
-{
-  if (t->rank != 4)
-    return i;
-  int64_t c = t->ne[1], hw = t->ne[2] * t->ne[3];
-  return (i / (c * hw) * hw + i % hw) * stride + i / hw % c;
-}
-
-typedef struct
-{
-  const float *data; /* first channel to compare */
-  int64_t stride;    /* channels of a pixel */
-  float scale, shift, least;
-  double tolerance_bf16;
-} Got;
-
-static void
-compare (Suite *s, const char *folder, const char *key, Got got)
-{
-  const FileTensor *want = expected (s, folder, key);
-  char name[256], detail[128];
-  snprintf (name, sizeof name, "%s.%s", folder, key);
-  if (!want || !got.data)
-    {
-      report (s, false, name, want ? "no result" : "no such fixture");
-      return;
-    }
-  double largest = 0, worst = 0;
-  for (int64_t i = 0; i < elements (want); i++)
-    {
-      double w = (double) floats (want)[i];
-      float g = got.data[our_index (want, i, got.stride)] * got.scale + got.shift;
-      double error = fabs ((double) fmaxf (g, got.least) - w);
-      largest = fmax (largest, fabs (w));
-      worst = error > worst || isnan (error) ? error : worst;
-    }
-  double relative = worst / largest;
-  s->worst = relative > s->worst || isnan (relative) ? relative : s->worst;
-  snprintf (detail, sizeof detail, "off by %.1e of its largest value", relative);
-  report (s, relative <= (s->compute == COMPUTE_F32 ? TOLERANCE_F32 : got.tolerance_bf16), name,
-          detail);
-}
-
-static Got
-whole (const Tensor *t)
-{
-  return (Got){
-    .data = t ? t->data : NULL,
-    .stride = t ? tensor_last (t) : 1,
-    .scale = 1,
-    .least = -INFINITY,
-    .tolerance_bf16 = TOLERANCE_BF16,
-  };
-}
-
-/* ---- running ---- */
-
-static bool
-model_open (Model *m, Suite *s, const char *folder)
-{
-  char path[2304];
-  snprintf (path, sizeof path, "%s/%s", s->fixtures, folder);
-  *m = (Model){ .suite = s };
-  m->checkpoint = checkpoint_open (path, false, &m->status);
-  return m->checkpoint != NULL;
-}
-
-static Binder
-binder (Model *m)
-{
-  return (Binder){ m->checkpoint->weights, &m->arena, &m->status };
-}
-
-static void
-model_close (Model *m)
-{
-  ctx_free (m->ctx);
-  arena_clear (&m->arena);
-  checkpoint_free (m->checkpoint);
-}
-
-typedef Tensor *(*ForwardFunc) (Ctx *ctx, void *data);
-
-/* Measures, plans and runs.  Returns: the result in the model's Ctx, NULL on failure */
-static Tensor *
-run (Model *m, ForwardFunc forward, void *data)
-{
-  if (!weights_check (m->checkpoint->weights, &m->status))
-    return NULL;
-  ctx_free (m->ctx);
-  m->ctx = ctx_new (m->suite->backend, m->suite->compute, NULL, &m->status);
-  if (!m->ctx)
-    return NULL;
-  forward (m->ctx, data);
-  Tensor *out = ctx_plan (m->ctx) && ctx_begin_run (m->ctx) ? forward (m->ctx, data) : NULL;
-  return ctx_end_run (m->ctx) ? out : NULL;
-}
-
-/* (N, C, H, W) of a file as a new (N, H, W, C). */
-static float *
-new_channels_last (const FileTensor *t)
-{
-  float *out = mem_calloc ((size_t) elements (t), sizeof *out);
-  for (int64_t i = 0; out && i < elements (t); i++)
-    out[our_index (t, i, t->ne[1])] = floats (t)[i];
-  return out;
-}
-
-static Tensor *
-image_input (Ctx *ctx, const FileTensor *t, float *data)
-{
-  int64_t ne[4] = { t->ne[0], t->ne[2], t->ne[3], t->ne[1] };
-  return ctx_input (ctx, DTYPE_F32, 4, ne, data);
-}
 
 /* ---- U-Nets ---- */
 
@@ -271,7 +90,7 @@ test_unet (Suite *s, const char *path, const char *name)
   if (model_open (&m, s, path) && c.shape && c.context)
     {
       const UnetConfig *config = &m.checkpoint->config.unet;
-      Binder b = binder (&m);
+      Binder b = model_binder (&m);
       c.unet = unet_bind (&b, config);
       c.vector_dim = config->adm_dim;
       c.x = new_channels_last (c.shape);
@@ -285,19 +104,14 @@ test_unet (Suite *s, const char *path, const char *name)
                        config->adm_time_dim);
         }
     }
-  Tensor *y = c.unet ? run (&m, unet_pass, &c) : NULL;
-  if (y)
-    {
-      Got got = whole (y);
-      got.tolerance_bf16 = UNET_TOLERANCE_BF16;
-      compare (s, name, "y", got);
-    }
-  else
-    report_failure (&m, name);
+  Tensor *y = c.unet ? model_run (&m, unet_pass, &c) : NULL;
+  Got got = got_whole (s, y);
+  got.tolerance_bf16 = UNET_TOLERANCE_BF16;
+  compare (s, name, "y", got);
   mem_free (c.x);
   mem_free (c.t);
   mem_free (c.vector);
-  model_close (&m);
+  model_close (&m, name);
 }
 
 /* ---- VAEs ---- */
@@ -336,7 +150,7 @@ run_image (Model *m, ForwardFunc forward, ImageCase *c, const FileTensor *input)
   c->shape = input;
   mem_free (c->data);
   c->data = new_channels_last (input);
-  return run (m, forward, c);
+  return model_run (m, forward, c);
 }
 
 static void
@@ -352,27 +166,19 @@ test_vae (Suite *s, const char *folder)
   ImageCase c = { 0 };
   if (model_open (&m, s, folder))
     {
-      Binder b = binder (&m);
+      Binder b = model_binder (&m);
       c.net = vae_bind (&b, &m.checkpoint->config.vae, VAE_DECODER | VAE_ENCODER);
     }
   Tensor *encoded = c.net ? run_image (&m, encode_pass, &c, expected (s, name, "image")) : NULL;
-  if (encoded)
-    {
-      Got got = whole (encoded);
-      compare (s, name, "mean", got);
-      got.data += m.checkpoint->config.vae.latent_channels;
-      got.least = LEAST_LOGVAR;
-      compare (s, name, "logvar", got);
-    }
-  else
-    report_failure (&m, name);
+  Got got = got_whole (s, encoded);
+  compare (s, name, "mean", got);
+  got.data += encoded ? m.checkpoint->config.vae.latent_channels : 0;
+  got.least = LEAST_LOGVAR;
+  compare (s, name, "logvar", got);
   Tensor *decoded = c.net ? run_image (&m, decode_pass, &c, expected (s, name, "z")) : NULL;
-  if (decoded)
-    compare (s, name, "decoded", whole (decoded));
-  else
-    report_failure (&m, name);
+  compare (s, name, "decoded", got_whole (s, decoded));
   mem_free (c.data);
-  model_close (&m);
+  model_close (&m, name);
 }
 
 /* @path: one of the layouts in which TAESD decoders are found. */
@@ -380,27 +186,22 @@ static void
 test_tiny (Suite *s, const char *path)
 {
   char full[2304];
-  snprintf (full, sizeof full, "%s/%s", s->fixtures, path);
+  snprintf (full, sizeof full, "%s/%s", s->folder, path);
   Model m;
   ImageCase c = { 0 };
   if (model_open (&m, s, "sd15-tiny") && checkpoint_add (m.checkpoint, full, "tiny.", &m.status))
     {
-      Binder b = binder (&m);
+      Binder b = model_binder (&m);
       c.net = tiny_decoder_bind (&b);
     }
   Tensor *out = c.net ? run_image (&m, tiny_pass, &c, expected (s, "taesd-tiny", "z")) : NULL;
-  if (out)
-    {
-      Got got = whole (out);
-      got.scale = 2;
-      got.shift = -1;
-      printf ("# %s\n", path);
-      compare (s, "taesd-tiny", "decoded", got);
-    }
-  else
-    report_failure (&m, path);
+  Got got = got_whole (s, out);
+  got.scale = 2;
+  got.shift = -1;
+  printf ("# %s\n", path);
+  compare (s, "taesd-tiny", "decoded", got);
   mem_free (c.data);
-  model_close (&m);
+  model_close (&m, path);
 }
 
 /* ---- text encoders ---- */
@@ -432,8 +233,8 @@ test_hidden (Model *m, ClipCase *c, const char *name, int n_layers)
       char key[32];
       snprintf (key, sizeof key, "hidden.%d", k);
       c->options = (ClipOptions){ .skip_layers = n_layers - k };
-      Tensor *hidden = run (m, clip_pass, c);
-      Got got = whole (hidden);
+      Tensor *hidden = model_run (m, clip_pass, c);
+      Got got = got_whole (m->suite, hidden);
       if (hidden)
         got.data += (c->n_rows - 1) * CLIP_LENGTH * tensor_last (hidden);
       compare (m->suite, name, key, got);
@@ -447,12 +248,10 @@ test_pooled (Model *m, ClipCase *c, const char *name, const int32_t *eos)
   for (int skip = 0; skip < 2; skip++)
     {
       c->options = (ClipOptions){ .skip_layers = skip, .final_norm = true, .eos = eos };
-      Tensor *hidden = run (m, clip_pass, c);
-      if (!hidden)
-        report_failure (m, name);
-      else if (skip == 0)
-        compare (m->suite, name, "last", whole (hidden));
-      compare (m->suite, name, "pooled", whole (hidden ? c->pooled : NULL));
+      Tensor *hidden = model_run (m, clip_pass, c);
+      if (skip == 0)
+        compare (m->suite, name, "last", got_whole (m->suite, hidden));
+      compare (m->suite, name, "pooled", got_whole (m->suite, hidden ? c->pooled : NULL));
     }
 }
 
@@ -472,7 +271,7 @@ test_clip (Suite *s, const char *folder, int encoder)
   if (model_open (&m, s, folder) && ids)
     {
       const ClipConfig *config = &m.checkpoint->config.clip[encoder];
-      Binder b = binder (&m);
+      Binder b = model_binder (&m);
       c.clip = clip_bind (&b, config, encoder ? "text_encoder_2" : "text_encoder");
       c.ids = (const int32_t *) (const void *) ids->data;
       c.n_rows = ids->ne[0];
@@ -483,8 +282,8 @@ test_clip (Suite *s, const char *folder, int encoder)
       test_pooled (&m, &c, name, eos);
     }
   else
-    report_failure (&m, name);
-  model_close (&m);
+    tap_ok (false, name, "%s", "no model, or no fixture");
+  model_close (&m, name);
 }
 
 /* ---- main ---- */
@@ -510,37 +309,10 @@ test_all (Suite *s)
 int
 main (int argc, char **argv)
 {
-  Suite s = { .compute = COMPUTE_F32 };
-  Status status = { 0 };
-  const char *level = NULL, *source = getenv ("GESSO_SOURCE");
-  char path[2304];
-  for (int i = 1; i + 1 < argc; i += 2)
-    if (!strcmp (argv[i], "--level"))
-      level = argv[i + 1];
-    else if (!strcmp (argv[i], "--precision"))
-      s.compute = strcmp (argv[i + 1], "bf16") ? COMPUTE_F32 : COMPUTE_BF16;
-  snprintf (s.fixtures, sizeof s.fixtures, "%s/tests/golden/fixtures", source ? source : ".");
-  snprintf (path, sizeof path, "%s/networks.safetensors", s.fixtures);
-  MappedFile file = { 0 };
-  table_init (&s.expected, &s.pool);
-  s.backend = backend_cpu_new (level, 0, &status);
-  if (!s.backend || !mapped_open (&file, path, &status) ||
-      !safetensors_parse (&s.expected, file.data, file.size, path, &status))
-    {
-      if (!s.backend && status.code == STATUS_UNSUPPORTED)
-        {
-          printf ("1..0 # SKIP %s\n", status.message);
-          return 0;
-        }
-      fprintf (stderr, "networks: %s\n", status.message);
-      return 2;
-    }
-  test_all (&s);
-  printf ("1..%d\n# worst %.2e on %s, %s\n", s.n, s.worst, s.backend->level,
-          s.compute == COMPUTE_F32 ? "f32" : "bf16");
-  table_clear (&s.expected);
-  pool_clear (&s.pool);
-  mapped_close (&file);
-  backend_free (s.backend);
-  return s.n_failed > 0;
+  Suite s = { .fixtures = "",
+              .expectation = "networks.safetensors",
+              .tolerance_f32 = TOLERANCE_F32,
+              .tolerance_bf16 = TOLERANCE_BF16,
+              .test_all = test_all };
+  return suite_main (&s, argc, argv);
 }

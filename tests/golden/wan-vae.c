@@ -4,18 +4,17 @@
  * wan-vae [--level NAME] [--precision f32|bf16]; GESSO_SOURCE names the source tree.  The files are
  * made by wan_vae_cases.py, which also checks that diffusers' chunks equal the whole clip at once.
  */
+#include "pass.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
 #include "core/mem.h"
 #include "models/wan-vae.h"
 #include "pipelines/clip-vae.h"
-#include "weights/checkpoint.h"
-#include "weights/mapped.h"
-#include "weights/safetensors.h"
+#include "support/tap.h"
 
 /* Of the largest value of a result.  Sums in another order than the reference's: measured worst
  * 2.3e-6. */
@@ -27,17 +26,6 @@ static const double STEP = 1.0 / 255;
 
 typedef struct
 {
-  char folder[2048];
-  Pool pool;
-  TensorTable expected;
-  Backend *backend;
-  Compute compute;
-  int n, n_failed;
-  double worst;
-} Suite;
-
-typedef struct
-{
   Suite *suite;
   const char *name;
   Checkpoint *checkpoint;
@@ -45,33 +33,12 @@ typedef struct
   Arena arena;
   WanVae *vae;
   Status status;
-} Model;
-
-static void
-report (Suite *s, bool ok, const char *name, const char *what, const char *detail)
-{
-  printf ("%s %d - %s: %s: %s\n", ok ? "ok" : "not ok", ++s->n, name, what, detail);
-  s->n_failed += !ok;
-}
+} VaeModel;
 
 static const FileTensor *
-expected (const Model *m, const char *key)
+of_model (const VaeModel *m, const char *key)
 {
-  char full[256];
-  snprintf (full, sizeof full, "%s.%s", m->name, key);
-  return table_find (&m->suite->expected, full);
-}
-
-static const float *
-floats (const FileTensor *t)
-{
-  return (const float *) (const void *) t->data;
-}
-
-static int64_t
-elements (const FileTensor *t)
-{
-  return t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
+  return expected (m->suite, m->name, key);
 }
 
 /* Element (frame, channel, row, column) of @t from one counted (frame, row, column, channel). */
@@ -97,16 +64,24 @@ distance (const FileTensor *want, const float *got)
   return worst / largest;
 }
 
+/* A test of this model: "wan21/decode". */
 static void
-compare (Model *m, const char *what, const FileTensor *want, const float *got)
+tell (const VaeModel *m, bool ok, const char *what, const char *detail)
+{
+  char name[256];
+  snprintf (name, sizeof name, "%s/%s", m->name, what);
+  tap_ok (ok, name, "%s", detail);
+}
+
+static void
+compare_frames (VaeModel *m, const char *what, const FileTensor *want, const float *got)
 {
   char detail[128];
   Suite *s = m->suite;
   double d = distance (want, got);
   s->worst = d > s->worst || isnan (d) ? d : s->worst;
   snprintf (detail, sizeof detail, "off by %.1e of its largest value", d);
-  report (s, d <= (s->compute == COMPUTE_F32 ? TOLERANCE_F32 : TOLERANCE_BF16), m->name, what,
-          detail);
+  tell (m, d <= (s->compute == COMPUTE_F32 ? TOLERANCE_F32 : TOLERANCE_BF16), what, detail);
 }
 
 /* ---- chunks ---- */
@@ -122,7 +97,7 @@ read_latent (const FileTensor *z, int64_t t, float *out)
 
 typedef struct
 {
-  Model *model;
+  VaeModel *model;
   WanVaeMemory memory;
   float *remembered, *z;
   int64_t ne[4];
@@ -134,7 +109,7 @@ typedef struct
 static Ctx *
 measured (Chunks *c, bool is_first)
 {
-  Model *m = c->model;
+  VaeModel *m = c->model;
   Tensor *out[WAN_VAE_CHUNK] = { NULL };
   Ctx *ctx = ctx_new (m->suite->backend, m->suite->compute, NULL, &m->status);
   WanVaeMemory placed = c->memory;
@@ -164,9 +139,9 @@ run_chunk (Chunks *c, Ctx *ctx, bool is_first)
 
 /* Values as the network makes them, which bytes cannot show. */
 static void
-test_chunks (Model *m)
+test_chunks (VaeModel *m)
 {
-  const FileTensor *z = expected (m, "z"), *want = expected (m, "decoded");
+  const FileTensor *z = of_model (m, "z"), *want = of_model (m, "decoded");
   Chunks c = { .model = m, .ne = { 1, z->ne[2], z->ne[3], z->ne[1] } };
   c.n_frame = elements (want) / want->ne[0];
   c.frames = mem_calloc ((size_t) elements (want), sizeof (float));
@@ -181,9 +156,9 @@ test_chunks (Model *m)
       run_chunk (&c, t ? rest : first, t == 0);
     }
   if (status_ok (&m->status) && c.n_done == want->ne[0])
-    compare (m, "chunks", want, c.frames);
+    compare_frames (m, "chunks", want, c.frames);
   else
-    report (m->suite, false, m->name, "chunks", m->status.message);
+    tell (m, false, "chunks", m->status.message);
   ctx_free (first);
   ctx_free (rest);
   mem_free (c.frames);
@@ -230,7 +205,7 @@ give_frame (void *data, int64_t index, float *pixels, Status *status)
 }
 
 static ClipVae
-clip_vae_of (const Model *m)
+clip_vae_of (const VaeModel *m)
 {
   return (ClipVae){
     .vae = m->vae, .config = m->config, .backend = m->suite->backend, .compute = m->suite->compute
@@ -239,7 +214,7 @@ clip_vae_of (const Model *m)
 
 /* (t, C, h, w) to (C, t, h, w), normalised. */
 static float *
-normalised (const Model *m, const FileTensor *z)
+normalised (const VaeModel *m, const FileTensor *z)
 {
   int64_t n = z->ne[2] * z->ne[3], c = z->ne[1];
   float *out = mem_calloc ((size_t) elements (z), sizeof *out);
@@ -253,11 +228,11 @@ normalised (const Model *m, const FileTensor *z)
 }
 
 static void
-test_decode (Model *m)
+test_decode (VaeModel *m)
 {
   char detail[128];
-  const FileTensor *z = expected (m, "z");
-  Frames f = { .pictures = expected (m, "picture") };
+  const FileTensor *z = of_model (m, "z");
+  Frames f = { .pictures = of_model (m, "picture") };
   ClipVae v = clip_vae_of (m);
   float *latents = normalised (m, z);
   bool ok = clip_vae_decode (&v, (ClipSize){ z->ne[0], z->ne[2], z->ne[3] }, latents, take_frame,
@@ -267,16 +242,15 @@ test_decode (Model *m)
     most += TOLERANCE_BF16;
   snprintf (detail, sizeof detail, "off by %.2f steps%s%s", f.worst / STEP, ok ? "" : ": ",
             m->status.message);
-  report (m->suite, ok && f.next == f.pictures->ne[0] && f.worst <= most, m->name, "decode",
-          detail);
+  tell (m, ok && f.next == f.pictures->ne[0] && f.worst <= most, "decode", detail);
   mem_free (latents);
 }
 
 static void
-test_encode (Model *m)
+test_encode (VaeModel *m)
 {
-  const FileTensor *mean = expected (m, "mean");
-  Frames f = { .pictures = expected (m, "clip") };
+  const FileTensor *mean = of_model (m, "mean");
+  Frames f = { .pictures = of_model (m, "clip") };
   ClipVae v = clip_vae_of (m);
   int64_t n = mean->ne[2] * mean->ne[3], c = mean->ne[1];
   float *latents = mem_calloc ((size_t) elements (mean), sizeof (float));
@@ -290,14 +264,14 @@ test_encode (Model *m)
           latents[(k * mean->ne[0] + t) * n + pixel] * m->config->std[k] + m->config->mean[k];
     }
   if (ok)
-    compare (m, "encode", mean, plain);
+    compare_frames (m, "encode", mean, plain);
   else
-    report (m->suite, false, m->name, "encode", m->status.message);
+    tell (m, false, "encode", m->status.message);
   /* As the model's own statistics have it, which a single file of this size lacks. */
   for (int64_t i = 0; ok && i < elements (mean); i++)
     plain[i] = latents[(i % c * mean->ne[0] + i / c / n) * n + i / c % n];
   if (ok && m->config->mean[0] != 0)
-    compare (m, "latents", expected (m, "latent"), plain);
+    compare_frames (m, "latents", of_model (m, "latent"), plain);
   mem_free (latents);
   mem_free (plain);
 }
@@ -308,7 +282,7 @@ static void
 test_file (Suite *s, const char *path, const char *name)
 {
   char full[2304];
-  Model m = { .suite = s, .name = name };
+  VaeModel m = { .suite = s, .name = name };
   snprintf (full, sizeof full, "%s/%s", s->folder, path);
   printf ("# %s\n", path);
   m.checkpoint = checkpoint_open (full, false, &m.status);
@@ -323,30 +297,16 @@ test_file (Suite *s, const char *path, const char *name)
   if (m.vae && status_ok (&m.status))
     {
       int n = weights_unused_count (m.checkpoint->weights, "");
-      report (s, n == 0 && m.checkpoint->n_unknown == 0, name, path, "every weight has a place");
+      tell (&m, n == 0 && m.checkpoint->n_unknown == 0, path, "every weight has a place");
       test_chunks (&m);
       test_decode (&m);
       if (m.config->has_encoder)
         test_encode (&m);
     }
   else
-    report (s, false, name, path, m.status.message);
+    tell (&m, false, path, m.status.message);
   arena_clear (&m.arena);
   checkpoint_free (m.checkpoint);
-}
-
-static bool
-set_up (Suite *s, MappedFile *file, const char *level, const char *precision, Status *status)
-{
-  char path[2304];
-  const char *root = getenv ("GESSO_SOURCE");
-  snprintf (s->folder, sizeof s->folder, "%s/tests/golden/fixtures/wan-vae", root ? root : ".");
-  snprintf (path, sizeof path, "%s/expect.safetensors", s->folder);
-  s->compute = precision && !strcmp (precision, "bf16") ? COMPUTE_BF16 : COMPUTE_F32;
-  table_init (&s->expected, &s->pool);
-  s->backend = backend_cpu_new (level, 0, status);
-  return s->backend && mapped_open (file, path, status) &&
-         safetensors_parse (&s->expected, file->data, file->size, path, status);
 }
 
 static void
@@ -362,32 +322,10 @@ test_all (Suite *s)
 int
 main (int argc, char **argv)
 {
-  const char *level = NULL, *precision = NULL;
-  for (int i = 1; i + 1 < argc; i += 2)
-    {
-      level = strcmp (argv[i], "--level") == 0 ? argv[i + 1] : level;
-      precision = strcmp (argv[i], "--precision") == 0 ? argv[i + 1] : precision;
-    }
-  Suite s = { 0 };
-  MappedFile file = { 0 };
-  Status status = { 0 };
-  int failed = 1;
-  if (set_up (&s, &file, level, precision, &status))
-    {
-      test_all (&s);
-      printf ("1..%d\n# worst: %.2e\n", s.n, s.worst);
-      failed = s.n_failed > 0;
-    }
-  else if (status.code == STATUS_UNSUPPORTED)
-    {
-      printf ("1..0 # SKIP %s\n", status.message);
-      failed = 0;
-    }
-  else
-    printf ("Bail out! %s\n", status.message);
-  table_clear (&s.expected);
-  mapped_close (&file);
-  pool_clear (&s.pool);
-  backend_free (s.backend);
-  return failed;
+  Suite s = { .fixtures = "wan-vae",
+              .expectation = "expect.safetensors",
+              .tolerance_f32 = TOLERANCE_F32,
+              .tolerance_bf16 = TOLERANCE_BF16,
+              .test_all = test_all };
+  return suite_main (&s, argc, argv);
 }
