@@ -18,7 +18,7 @@ const FileTensor *
 expected (const Suite *s, const char *name, const char *key)
 {
   char full[256];
-  snprintf (full, sizeof full, "%s.%s", name, key);
+  snprintf (full, sizeof full, "%s%s%s", name, *key ? "." : "", key);
   return table_find (&s->expected, full);
 }
 
@@ -116,7 +116,11 @@ image_input (Ctx *ctx, const FileTensor *t, float *data)
 Got
 got_floats (const Suite *s, const float *data)
 {
-  return (Got){ .data = data, .scale = 1, .least = -INFINITY, .tolerance_bf16 = s->tolerance_bf16 };
+  return (Got){ .data = data,
+                .scale = 1,
+                .least = -INFINITY,
+                .tolerance_f32 = s->tolerance_f32,
+                .tolerance_bf16 = s->tolerance_bf16 };
 }
 
 Got
@@ -136,7 +140,7 @@ index_of (const Got *got, const FileTensor *want, int64_t i)
   return got->stride ? our_index (want, i, got->stride) : i;
 }
 
-/* Its largest distance, relative to @want's largest value. */
+/* Its largest distance, as a share of its unit. */
 static double
 distance (const FileTensor *want, const Got *got)
 {
@@ -148,7 +152,7 @@ distance (const FileTensor *want, const Got *got)
       largest = fmax (largest, fabs (w));
       worst = error > worst || isnan (error) ? error : worst;
     }
-  return worst / largest;
+  return worst / (got->unit > 0 ? got->unit : largest);
 }
 
 void
@@ -164,8 +168,8 @@ compare (Suite *s, const char *name, const char *key, Got got)
     }
   double d = distance (want, &got);
   s->worst = d > s->worst || isnan (d) ? d : s->worst;
-  tap_ok (d <= (s->compute == COMPUTE_F32 ? s->tolerance_f32 : got.tolerance_bf16), full,
-          "off by %.1e of its largest value", d);
+  double most = s->compute == COMPUTE_F32 ? got.tolerance_f32 : got.tolerance_bf16;
+  tap_ok (d <= most, full, "off by %.1e of %s", d, got.unit > 0 ? "1" : "its largest value");
 }
 
 /* ---- main ---- */

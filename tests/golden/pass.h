@@ -43,7 +43,7 @@ int suite_main (Suite *s, int argc, char **argv);
 
 /* ---- fixtures ---- */
 
-/* Returns: NULL when there is none */
+/* What stands under "NAME.KEY", or "NAME" where @key is "".  Returns: NULL when there is none */
 const FileTensor *expected (const Suite *s, const char *name, const char *key);
 int64_t elements (const FileTensor *t);
 const float *floats (const FileTensor *t);
@@ -91,7 +91,8 @@ typedef struct
   int64_t stride;    /* channels of a pixel */
   int64_t entry;     /* floats from an entry of the batch to the next; 0: they follow each other */
   float scale, shift, least;
-  double tolerance_bf16;
+  double unit; /* what errors are shares of; 0: the largest value expected */
+  double tolerance_f32, tolerance_bf16;
 } Got;
 
 Got got_whole (const Suite *s, const Tensor *t);
