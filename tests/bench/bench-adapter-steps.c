@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * bench-adapter-steps.c - whole steps with eight adapters at a total rank of 128 and 256, against
- * none.
+ * none; and, of SDXL, with keys and values of the prompt made in every step against made once.
  *
  *   bench-adapter-steps [--model sdxl|flux] [--size PX] [--batch N] [--double N] [--single N]
  *                       [--level NAME] [--threads N] [--rounds N]
@@ -9,7 +9,7 @@
  * each kind as are asked for (19 and 38 in the model: 1 and 2 have their proportion).  Weights are
  * f16; they lie one behind the other in a gigabyte that is gone through again and again, so that no
  * cache keeps them.  The LoRAs are on every layer of the blocks.  Least CPU seconds of the rounds,
- * which go through the ranks in turns.  Prints one JSON object.
+ * which go through the variants in turns.  Prints one JSON object.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,6 @@
 enum
 {
   N_ADAPTERS = 8,
-  N_RANKS = 3,
   POOL_BYTES = 1 << 30,
   TEXT_SDXL = 77,
   TEXT_FLUX = 512,
@@ -36,6 +35,17 @@ enum
   PIXELS_PER_TOKEN = 16,
   F16_SMALL = 0x211f /* 0.01 */
 };
+
+typedef enum
+{
+  PLAIN,
+  RANK_128,
+  RANK_256,
+  KEYS_IN_STEP, /* SDXL only */
+  N_VARIANTS
+} Variant;
+
+static const int ranks[N_VARIANTS] = { [RANK_128] = 128, [RANK_256] = 256 };
 
 typedef struct
 {
@@ -55,6 +65,9 @@ typedef struct
   Flux *flux;
   float *zeros; /* as many as the largest input has */
   int n_layers;
+  Ctx *keys_ctx;
+  PromptKeys *keys; /* of zeros, of the plain model; NULL: each step makes its own */
+  double keys_seconds;
 } Bench;
 
 static double
@@ -136,16 +149,31 @@ zeros (const Bench *b, Ctx *ctx, int rank, const int64_t *ne)
   return ctx_input (ctx, DTYPE_F32, rank, ne, b->zeros);
 }
 
+static Tensor *
+context (const Bench *b, Ctx *ctx)
+{
+  return zeros (b, ctx, 3, (int64_t[]){ b->o.batch, TEXT_SDXL, bench_sdxl.context_dim });
+}
+
+static void
+forward_unet (const Bench *b, Ctx *ctx)
+{
+  int64_t n = b->o.batch, side = b->o.size_px / PIXELS_PER_LATENT;
+  Tensor *x = zeros (b, ctx, 4, (int64_t[]){ n, side, side, 4 }), *t = zeros (b, ctx, 1, &n);
+  Tensor *vector = zeros (b, ctx, 2, (int64_t[]){ n, bench_sdxl.adm_dim });
+  if (b->keys)
+    unet_forward_with_keys (ctx, b->unet, x, t, b->keys, vector);
+  else
+    unet_forward (ctx, b->unet, x, t, context (b, ctx), vector);
+}
+
 static void
 forward (const Bench *b, Ctx *ctx)
 {
-  int64_t n = b->o.batch, side = b->o.size_px / PIXELS_PER_LATENT;
+  int64_t side = b->o.size_px / PIXELS_PER_LATENT;
   if (b->unet)
     {
-      unet_forward (ctx, b->unet, zeros (b, ctx, 4, (int64_t[]){ n, side, side, 4 }),
-                    zeros (b, ctx, 1, &n),
-                    zeros (b, ctx, 3, (int64_t[]){ n, TEXT_SDXL, bench_sdxl.context_dim }),
-                    zeros (b, ctx, 2, (int64_t[]){ n, bench_sdxl.adm_dim }));
+      forward_unet (b, ctx);
       return;
     }
   const FluxConfig *c = &b->config.flux;
@@ -205,30 +233,63 @@ step (Bench *b)
 }
 
 static void
+make_keys (Bench *b)
+{
+  b->keys = mem_calloc ((size_t) unet_n_keys (b->unet), sizeof *b->keys);
+  b->keys_ctx = ctx_new (b->backend, COMPUTE_F32, NULL, &b->status);
+  if (!b->keys || !b->keys_ctx)
+    give_up (&b->status);
+  unet_keys (b->keys_ctx, b->unet, context (b, b->keys_ctx), b->keys);
+  if (!ctx_plan (b->keys_ctx) || !ctx_begin_run (b->keys_ctx))
+    give_up (ctx_status (b->keys_ctx));
+  double t0 = cpu_seconds ();
+  unet_keys (b->keys_ctx, b->unet, context (b, b->keys_ctx), b->keys);
+  if (!ctx_end_run (b->keys_ctx))
+    give_up (ctx_status (b->keys_ctx));
+  b->keys_seconds = cpu_seconds () - t0;
+}
+
+static void
+print_keys (const Bench *b, double in_step)
+{
+  printf (", \"keys_in_step\": %.4f, \"keys_cpu_seconds\": %.3f, \"keys_mib\": %.1f", in_step,
+          b->keys_seconds, (double) ctx_peak_bytes (b->keys_ctx) / (1 << 20));
+}
+
+static void
 measure (Bench *b)
 {
-  static const int ranks[N_RANKS] = { 0, 128, 256 };
-  double best[N_RANKS] = { 1e30, 1e30, 1e30 };
-  for (int i = 0; i < b->o.n_rounds * N_RANKS; i++)
+  double best[N_VARIANTS] = { 1e30, 1e30, 1e30, 1e30 };
+  PromptKeys *keys = b->keys;
+  for (int i = 0; i < b->o.n_rounds * N_VARIANTS; i++)
     {
-      int rank = ranks[i % N_RANKS];
+      Variant v = i % N_VARIANTS;
+      int rank = ranks[v];
+      if (v == KEYS_IN_STEP && !keys)
+        continue;
+      b->keys = v == KEYS_IN_STEP ? NULL : keys;
       AdapterFit fit = { 0 };
       AdapterFile *file = NULL;
       AdapterStack *stack = rank ? make_stack (b, rank, &file, &fit) : NULL;
       if (stack)
         adapter_stack_mount (stack);
       double took = step (b);
-      best[i % N_RANKS] = took < best[i % N_RANKS] ? took : best[i % N_RANKS];
-      fprintf (stderr, "rank %d: %.2f CPU-s\n", rank, took);
+      best[v] = took < best[v] ? took : best[v];
+      fprintf (stderr, "rank %d%s: %.2f CPU-s\n", rank, v == KEYS_IN_STEP ? ", own keys" : "",
+               took);
       adapter_stack_free (stack);
       adapter_fit_clear (&fit);
       adapter_close (file);
     }
   printf ("{\"model\": \"%s\", \"level\": \"%s\", \"size_px\": %d, \"batch\": %d, \"double\": %d, "
           "\"single\": %d, \"layers\": %d, \"cpu_seconds\": %.2f, \"rank_128\": %.3f, "
-          "\"rank_256\": %.3f}\n",
+          "\"rank_256\": %.3f",
           b->o.model, b->backend->level, b->o.size_px, b->o.batch, b->o.n_double, b->o.n_single,
-          b->n_layers, best[0], best[1] / best[0], best[2] / best[0]);
+          b->n_layers, best[PLAIN], best[RANK_128] / best[PLAIN], best[RANK_256] / best[PLAIN]);
+  if (keys)
+    print_keys (b, best[KEYS_IN_STEP] / best[PLAIN]);
+  printf ("}\n");
+  b->keys = keys;
 }
 
 static void
@@ -282,7 +343,11 @@ main (int argc, char **argv)
     most = sizes[i] > most ? sizes[i] : most;
   if (!(b.zeros = mem_calloc ((size_t) most, sizeof *b.zeros)))
     give_up (&b.status);
+  if (b.unet)
+    make_keys (&b);
   measure (&b);
+  ctx_free (b.keys_ctx);
+  mem_free (b.keys);
   mem_free (b.zeros);
   arena_clear (&b.arena);
   weights_free (b.set);

@@ -202,6 +202,49 @@ test_steps (Suite *s)
   pipeline_result_clear (&plain);
 }
 
+static void
+advance (PipelineRun *run)
+{
+  Status status = { 0 };
+  if (!pipeline_run_advance (run, &status))
+    tap_bail_out (&status);
+}
+
+/* What a run keeps from step to step (keys of the prompt, modulation) follows weights that move,
+ * block weights, and a prompt that changes: as in a run that keeps nothing. */
+static void
+test_kept_follows (Suite *s, const char *name, bool has_blocks)
+{
+  Status status = { 0 };
+  char title[96];
+  PipelineAdapter *a = adapter (s, 0, name, 1, 0);
+  a->n_points = 2;
+  a->points[0].weight = -1;
+  a->points[1].at = a->points[1].weight = 1;
+  a->has_blocks = has_blocks;
+  for (int i = 0; i < ADAPTER_BLOCK_COUNT; i++)
+    a->blocks[i] = 0.5 + 0.01 * i;
+  PipelineJob job = job_with (s, 1);
+  job.prompt = "a [red:green:0.5] apple";
+  PipelineRun *whole = pipeline_run_new (s->pipeline, &job, &status);
+  PipelineRun *parked = pipeline_run_new (s->pipeline, &job, &status);
+  if (!whole || !parked)
+    tap_bail_out (&status);
+  while (pipeline_run_step (whole) < STEPS)
+    advance (whole);
+  while (pipeline_run_step (parked) < STEPS)
+    {
+      pipeline_run_park (parked);
+      advance (parked);
+    }
+  size_t n = n_latent (pipeline_run_result (whole));
+  const float *x = pipeline_run_latents (whole), *y = pipeline_run_latents (parked);
+  snprintf (title, sizeof title, "kept-follows/%s/%d", name, has_blocks);
+  tap_ok (memcmp (x, y, n * sizeof *x) == 0, title, "%.1e off", difference (x, y, n));
+  pipeline_run_free (whole);
+  pipeline_run_free (parked);
+}
+
 /* A run under way, another with other adapters in front of it, then on. */
 static void
 test_interleaved (Suite *s)
@@ -407,6 +450,8 @@ test_flux (Suite *s)
   PipelineResult off = draw (s, 1);
   tap_ok (same_bits (&off, &none) && same_bits (&beside, &none), "flux/curve-of-zeros-is-none",
           "%s", "");
+  test_kept_follows (s, "flux-peft", false);
+  test_kept_follows (s, "flux-diff", false);
   pipeline_result_clear (&none);
   pipeline_result_clear (&zero);
   pipeline_result_clear (&fused);
@@ -439,6 +484,10 @@ main (void)
   test_two_are_twice (&s, "rslora");
   test_text_weight_counts (&s);
   test_steps (&s);
+  test_kept_follows (&s, "sd15-kohya", false);
+  test_kept_follows (&s, "sd15-kohya", true);
+  test_kept_follows (&s, "lokr-both", false);
+  test_kept_follows (&s, "lokr-both", true);
   test_interleaved (&s);
   test_resumed (&s);
   test_plan (&s);

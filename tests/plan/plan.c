@@ -5,6 +5,7 @@
  * commit that changes the file:  plan plans.txt --update
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend.h"
@@ -67,6 +68,30 @@ plan_unet (Backend *null, const char *name, const UnetConfig *c, int64_t n, int6
   if (u)
     unet_forward (b.ctx, u, x, t, context, vector);
   end (&b, name, out);
+}
+
+/* As a job runs it: keys and values of the prompt once, then the steps without them. */
+static void
+plan_unet_with_keys (
+    Backend *null, const char *name, const UnetConfig *c, int64_t n, int64_t side, FILE *out)
+{
+  Bench once, step;
+  Binder binder = begin (&once, null), same = begin (&step, null);
+  Unet *u = unet_bind (&binder, c), *v = unet_bind (&same, c);
+  if (u && v)
+    {
+      PromptKeys *keys = calloc ((size_t) unet_n_keys (u), sizeof *keys);
+      const int64_t ne[3] = { n, 77, c->context_dim };
+      unet_keys (once.ctx, u, ctx_input (once.ctx, DTYPE_F32, 3, ne, NULL), keys);
+      Tensor *x =
+          ctx_input (step.ctx, DTYPE_F32, 4, (int64_t[]){ n, side, side, c->in_channels }, NULL);
+      Tensor *t = ctx_input (step.ctx, DTYPE_F32, 1, &n, NULL);
+      Tensor *vector = ctx_input (step.ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, NULL);
+      unet_forward_with_keys (step.ctx, v, x, t, keys, vector);
+      free (keys);
+    }
+  end (&step, name_of ("%s-step", name).text, out);
+  end (&once, name_of ("%s-keys", name).text, out);
 }
 
 static void
@@ -311,6 +336,8 @@ plan_all (Backend *null, FILE *out)
   plan_unet (null, "sdxl-unet-512-cfg", &sdxl->unet, 2, 64, out);
   plan_unet (null, "sdxl-unet-1024", &sdxl->unet, 1, 128, out);
   plan_unet (null, "sdxl-unet-1024-cfg", &sdxl->unet, 2, 128, out);
+  plan_unet_with_keys (null, "sdxl-unet-1024-cfg", &sdxl->unet, 2, 128, out);
+  plan_unet_with_keys (null, "sd15-unet-512-cfg", &sd15->unet, 2, 64, out);
   plan_vae (null, "vae-decode-512", &sdxl->vae, VAE_DECODER, 64, out);
   plan_vae (null, "vae-decode-1024", &sdxl->vae, VAE_DECODER, 128, out);
   plan_vae (null, "vae-encode-512", &sdxl->vae, VAE_ENCODER, 512, out);

@@ -268,6 +268,17 @@ ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *data)
   return t;
 }
 
+Tensor *
+ctx_borrow (Ctx *ctx, const Tensor *t)
+{
+  if (ctx_failed (ctx))
+    return NULL;
+  Tensor *own = t ? new_tensor (ctx, t->dtype, t->rank, t->ne) : NULL;
+  if (own)
+    own->data = t->data;
+  return own;
+}
+
 float *
 ctx_read (Ctx *ctx, const Tensor *t)
 {

@@ -170,6 +170,13 @@ Tensor *ctx_fail (Ctx *ctx, StatusCode code, const char *format, ...)
  * type. */
 Tensor *ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *data);
 
+/* ctx_borrow:
+ * @t: kept (ctx_keep) by another Ctx of the same backend, which must not run before this run ends
+ *
+ * Returns: its values as an input, not copied; without data while either is measured
+ */
+Tensor *ctx_borrow (Ctx *ctx, const Tensor *t);
+
 /* The same bytes under another shape, or a part of them; @offset in bytes. */
 Tensor *ctx_view (Ctx *ctx, const Tensor *t, int rank, const int64_t *ne, size_t offset);
 

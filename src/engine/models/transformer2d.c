@@ -67,25 +67,60 @@ transformer2d_bind (const Binder *b, const Transformer2dShape *shape, const char
   return t;
 }
 
-/* @n: the normed queries; keys and values from @context.  Returns @x plus the attended. */
+int
+transformer2d_depth (const Transformer2d *t)
+{
+  return t->shape.depth;
+}
+
 static Tensor *
-attend (
-    Ctx *ctx, const Attention *a, int n_heads, Tensor *x, const Tensor *n, const Tensor *context)
+kept (Ctx *ctx, Tensor *x)
+{
+  x = op_narrow (ctx, x);
+  ctx_keep (ctx, x);
+  return x;
+}
+
+void
+transformer2d_keys (Ctx *ctx, const Transformer2d *t, const Tensor *context, PromptKeys *out)
+{
+  for (int i = 0; i < t->shape.depth; i++)
+    {
+      const Attention *a = &t->blocks[i].cross;
+      out[i].k = kept (ctx, op_linear (ctx, context, a->k, NULL));
+      out[i].v = kept (ctx, op_linear (ctx, context, a->v, NULL));
+    }
+}
+
+/* @n: the normed queries; keys and values from @context, unless there are @keys.  Returns: @x plus
+ * the attended. */
+static Tensor *
+attend (Ctx *ctx,
+        const Attention *a,
+        int n_heads,
+        Tensor *x,
+        const Tensor *n,
+        const Tensor *context,
+        const PromptKeys *keys)
 {
   Tensor *q = op_linear (ctx, n, a->q, NULL);
-  Tensor *k = op_linear (ctx, context, a->k, NULL);
-  Tensor *v = op_linear (ctx, context, a->v, NULL);
+  Tensor *k = keys ? ctx_borrow (ctx, keys->k) : op_linear (ctx, context, a->k, NULL);
+  Tensor *v = keys ? ctx_borrow (ctx, keys->v) : op_linear (ctx, context, a->v, NULL);
   return op_linear (ctx, op_attention (ctx, q, k, v, n_heads, false), a->out, x);
 }
 
 static Tensor *
-transformer_block (
-    Ctx *ctx, const TransformerBlock *b, int n_heads, Tensor *x, const Tensor *context)
+transformer_block (Ctx *ctx,
+                   const TransformerBlock *b,
+                   int n_heads,
+                   Tensor *x,
+                   const Tensor *context,
+                   const PromptKeys *keys)
 {
   Tensor *n = op_layer_norm (ctx, x, b->norm1, LAYER_EPS);
-  x = attend (ctx, &b->self, n_heads, x, n, n);
+  x = attend (ctx, &b->self, n_heads, x, n, n, NULL);
   n = op_layer_norm (ctx, x, b->norm2, LAYER_EPS);
-  x = attend (ctx, &b->cross, n_heads, x, n, context);
+  x = attend (ctx, &b->cross, n_heads, x, n, context, keys);
   n = op_layer_norm (ctx, x, b->norm3, LAYER_EPS);
   return op_linear (ctx, op_geglu (ctx, op_linear (ctx, n, b->ff_in, NULL)), b->ff_out, x);
 }
@@ -93,7 +128,8 @@ transformer_block (
 /* proj_in and proj_out are linear layers or 1x1 convolutions: over channels-last tokens, the same.
  */
 Tensor *
-transformer2d_forward (Ctx *ctx, const Transformer2d *t, Tensor *x, const Tensor *context)
+transformer2d_forward (
+    Ctx *ctx, const Transformer2d *t, Tensor *x, const Tensor *context, const PromptKeys *keys)
 {
   if (ctx_failed (ctx))
     return NULL;
@@ -104,7 +140,8 @@ transformer2d_forward (Ctx *ctx, const Transformer2d *t, Tensor *x, const Tensor
   Tensor *h = op_group_norm (ctx, residual, t->norm, t->shape.norm_groups, GROUP_EPS, false);
   h = op_linear (ctx, h, t->proj_in, NULL);
   for (int i = 0; i < t->shape.depth; i++)
-    h = transformer_block (ctx, &t->blocks[i], t->shape.n_heads, h, context);
+    h = transformer_block (ctx, &t->blocks[i], t->shape.n_heads, h, context,
+                           keys ? &keys[i] : NULL);
   h = op_linear (ctx, h, t->proj_out, residual);
   return op_view (ctx, h, 4, image);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "models/unet.h"
 
-#include "models/transformer2d.h"
+#include <string.h>
 
 static const float RES_EPS = 1e-5f;
 
 enum
 {
   MAX_RES_BLOCKS = 8,
-  MAX_SKIPS = MAX_LEVELS * (MAX_RES_BLOCKS + 1) + 1
+  MAX_SKIPS = MAX_LEVELS * (MAX_RES_BLOCKS + 1) + 1,
+  MAX_ATTENTIONS = 2 * MAX_LEVELS * (MAX_RES_BLOCKS + 1) + 1
 };
 
 typedef struct
@@ -215,16 +216,28 @@ res_block (Ctx *ctx, const Unet *u, const ResBlock *r, Tensor *x, const Tensor *
   return op_conv2d (ctx, h, r->conv2, (ConvOptions){ .add = x });
 }
 
-static Tensor *
-block (Ctx *ctx,
-       const Unet *u,
-       const UnetBlock *b,
-       Tensor *x,
-       const Tensor *emb,
-       const Tensor *context)
+/* What blocks take besides their input. */
+typedef struct
 {
-  x = res_block (ctx, u, &b->res, x, emb);
-  return b->attention ? transformer2d_forward (ctx, b->attention, x, context) : x;
+  const Tensor *emb; /* (N, time_dim), already through silu */
+  const Tensor *context;
+  const PromptKeys *keys; /* NULL, or of the next attention's blocks */
+} Conditions;
+
+static Tensor *
+attention (Ctx *ctx, const Transformer2d *t, Tensor *x, Conditions *c)
+{
+  x = transformer2d_forward (ctx, t, x, c->context, c->keys);
+  if (c->keys)
+    c->keys += transformer2d_depth (t);
+  return x;
+}
+
+static Tensor *
+block (Ctx *ctx, const Unet *u, const UnetBlock *b, Tensor *x, Conditions *c)
+{
+  x = res_block (ctx, u, &b->res, x, c->emb);
+  return b->attention ? attention (ctx, b->attention, x, c) : x;
 }
 
 /* The silu that every res block applies to the embedding is applied here, once. */
@@ -255,6 +268,38 @@ upsample (Ctx *ctx, const Layer conv, Tensor *x, const Tensor *skip)
   return op_conv2d (ctx, x, conv, (ConvOptions){ 0 });
 }
 
+static Tensor *
+forward (Ctx *ctx, const Unet *u, const Tensor *x, Conditions conditions)
+{
+  const UnetConfig *c = &u->config;
+  Tensor *skips[MAX_SKIPS];
+  int n = 0;
+  Tensor *h = skips[n++] = precise_conv (ctx, x, u->conv_in);
+  for (int level = 0; level < c->n_levels; level++)
+    {
+      const UnetLevel *l = &u->down[level];
+      for (int i = 0; i < l->n_blocks; i++)
+        skips[n++] = h = block (ctx, u, &l->blocks[i], h, &conditions);
+      if (l->resample.weight)
+        skips[n++] = h = op_conv2d (ctx, h, l->resample, (ConvOptions){ .stride = 2 });
+    }
+  if (u->mid1.conv1.weight)
+    h = res_block (ctx, u, &u->mid1, h, conditions.emb);
+  if (u->mid_attention)
+    h = res_block (ctx, u, &u->mid2, attention (ctx, u->mid_attention, h, &conditions),
+                   conditions.emb);
+  for (int k = 0; k < c->n_levels; k++)
+    {
+      const UnetLevel *l = &u->up[k];
+      for (int i = 0; i < l->n_blocks; i++)
+        h = block (ctx, u, &l->blocks[i], op_concat (ctx, h, skips[--n]), &conditions);
+      if (l->resample.weight)
+        h = upsample (ctx, l->resample, h, skips[n - 1]);
+    }
+  h = op_group_norm (ctx, h, u->norm_out, c->norm_groups, RES_EPS, true);
+  return precise_conv (ctx, h, u->conv_out);
+}
+
 Tensor *
 unet_forward (Ctx *ctx,
               const Unet *u,
@@ -263,32 +308,63 @@ unet_forward (Ctx *ctx,
               const Tensor *context,
               const Tensor *vector)
 {
-  const UnetConfig *c = &u->config;
-  Tensor *skips[MAX_SKIPS];
+  return forward (ctx, u, x, (Conditions){ embedding (ctx, u, t, vector), context, NULL });
+}
+
+Tensor *
+unet_forward_with_keys (Ctx *ctx,
+                        const Unet *u,
+                        const Tensor *x,
+                        const Tensor *t,
+                        const PromptKeys *keys,
+                        const Tensor *vector)
+{
+  return forward (ctx, u, x, (Conditions){ embedding (ctx, u, t, vector), NULL, keys });
+}
+
+/* ---- keys and values of the prompt ---- */
+
+/* As the forward pass comes to them.  Returns: how many */
+static int
+list_attentions (const Unet *u, const Transformer2d *out[static MAX_ATTENTIONS])
+{
   int n = 0;
-  Tensor *emb = embedding (ctx, u, t, vector);
-  Tensor *h = skips[n++] = precise_conv (ctx, x, u->conv_in);
-  for (int level = 0; level < c->n_levels; level++)
-    {
-      const UnetLevel *l = &u->down[level];
-      for (int i = 0; i < l->n_blocks; i++)
-        skips[n++] = h = block (ctx, u, &l->blocks[i], h, emb, context);
-      if (l->resample.weight)
-        skips[n++] = h = op_conv2d (ctx, h, l->resample, (ConvOptions){ .stride = 2 });
-    }
-  if (u->mid1.conv1.weight)
-    h = res_block (ctx, u, &u->mid1, h, emb);
-  if (u->mid_attention)
-    h = res_block (ctx, u, &u->mid2, transformer2d_forward (ctx, u->mid_attention, h, context),
-                   emb);
-  for (int k = 0; k < c->n_levels; k++)
-    {
-      const UnetLevel *l = &u->up[k];
-      for (int i = 0; i < l->n_blocks; i++)
-        h = block (ctx, u, &l->blocks[i], op_concat (ctx, h, skips[--n]), emb, context);
-      if (l->resample.weight)
-        h = upsample (ctx, l->resample, h, skips[n - 1]);
-    }
-  h = op_group_norm (ctx, h, u->norm_out, c->norm_groups, RES_EPS, true);
-  return precise_conv (ctx, h, u->conv_out);
+  for (int level = 0; level < u->config.n_levels; level++)
+    for (int i = 0; i < u->down[level].n_blocks; i++)
+      out[n++] = u->down[level].blocks[i].attention;
+  out[n++] = u->mid_attention;
+  for (int k = 0; k < u->config.n_levels; k++)
+    for (int i = 0; i < u->up[k].n_blocks; i++)
+      out[n++] = u->up[k].blocks[i].attention;
+  return n;
+}
+
+int
+unet_n_keys (const Unet *u)
+{
+  const Transformer2d *all[MAX_ATTENTIONS];
+  int n = list_attentions (u, all), n_keys = 0;
+  for (int i = 0; i < n; i++)
+    n_keys += all[i] ? transformer2d_depth (all[i]) : 0;
+  return n_keys;
+}
+
+void
+unet_keys (Ctx *ctx, const Unet *u, const Tensor *context, PromptKeys *out)
+{
+  const Transformer2d *all[MAX_ATTENTIONS];
+  int n = list_attentions (u, all);
+  for (int i = 0; i < n; i++)
+    if (all[i])
+      {
+        transformer2d_keys (ctx, all[i], context, out);
+        out += transformer2d_depth (all[i]);
+      }
+}
+
+bool
+unet_is_key_weight (const char *name)
+{
+  return strncmp (name, "unet.", strlen ("unet.")) == 0 &&
+         (strstr (name, ".attn2.to_k.") || strstr (name, ".attn2.to_v."));
 }

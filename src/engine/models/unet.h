@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "models/common.h"
+#include "models/transformer2d.h"
 #include "weights/config.h"
 
 typedef struct Unet Unet;
@@ -27,3 +27,25 @@ Tensor *unet_forward (Ctx *ctx,
                       const Tensor *t,
                       const Tensor *context,
                       const Tensor *vector);
+
+/* How many blocks attend to the prompt: SD 1.5's 16, SDXL's 70. */
+int unet_n_keys (const Unet *unet);
+
+/* unet_keys:
+ * @context: (N, L, context_dim)
+ * @out: unet_n_keys() pairs, kept until the Ctx's next run
+ *
+ * What depends on the prompt alone, for all steps.
+ */
+void unet_keys (Ctx *ctx, const Unet *unet, const Tensor *context, PromptKeys *out);
+
+/* unet_forward with the @keys of its context, made by unet_keys in another Ctx. */
+Tensor *unet_forward_with_keys (Ctx *ctx,
+                                const Unet *unet,
+                                const Tensor *x,
+                                const Tensor *t,
+                                const PromptKeys *keys,
+                                const Tensor *vector);
+
+/* Whether only unet_keys reads the weight. */
+bool unet_is_key_weight (const char *name);

@@ -286,6 +286,10 @@ self_keys (const Step *s, const WanBlock *w, const Tensor *x, const Tensor *modu
   return kv;
 }
 
+/* Made again in every step, though words and picture stay: of the 14 B model's operations 0.13 % at
+ * 480p and 81 frames, 0.03 % at 720p, of the 1.3 B model's 0.05 %, while to keep them takes 800 MiB
+ * a text (400 in 16 bits), half as much again as all activations of 480p.  Only clips of a few
+ * hundred tokens would gain: 2 ms a step, a quarter of it, at 64 x 64 with the model that ships. */
 static KeysValues
 cross_keys (const Step *s, const Tensor *x, Layer k, const Weight *norm, Layer v)
 {

@@ -168,6 +168,9 @@ Tensor *op_tokens (Ctx *ctx, const Tensor *x, int64_t first, int64_t n);
  * factors to, where they do. */
 Tensor *op_room (Ctx *ctx, bool narrow, int64_t length, int64_t dim);
 
+/* (N, L, D) in the 16 bits that products round their factors to, where they do; else @x itself. */
+Tensor *op_narrow (Ctx *ctx, Tensor *x);
+
 /* op_put:
  * @whole: (1, L, D), op_room's or a result; must not be used again
  * @part: (1, n, D)

@@ -216,6 +216,18 @@ op_put (Ctx *ctx, const Tensor *whole, const Tensor *part, int64_t first)
 }
 
 Tensor *
+op_narrow (Ctx *ctx, Tensor *x)
+{
+  if (ctx_failed (ctx) || !x)
+    return op_operand_missing (ctx);
+  if (ctx_activation (ctx) != DTYPE_F32 || ctx_compute (ctx) != COMPUTE_BF16)
+    return x;
+  const int64_t rows[3] = { 1, tensor_rows (x), tensor_last (x) };
+  Tensor *whole = op_room (ctx, true, rows[1], rows[2]);
+  return op_view (ctx, op_put (ctx, whole, op_view (ctx, x, 3, rows), 0), x->rank, x->ne);
+}
+
+Tensor *
 op_columns (Ctx *ctx, const Tensor *x, int64_t first, int64_t n)
 {
   if (ctx_failed (ctx) || !x)

@@ -215,6 +215,7 @@ weight_at (const PipelineAdapter *a, double at)
   return a->points[i - 1].weight + f * (a->points[i].weight - a->points[i - 1].weight);
 }
 
+/* @blocks: receives the factors, if there are any */
 static AdapterStrength
 strength_of (const PipelineAdapter *a, int step, int n_steps, double *blocks)
 {
@@ -232,7 +233,23 @@ strength_of (const PipelineAdapter *a, int step, int n_steps, double *blocks)
 static bool
 is_same (const AdapterStrength *a, const AdapterStrength *b)
 {
-  return a->network == b->network && a->text == b->text && !a->blocks && !b->blocks;
+  size_t size = ADAPTER_BLOCK_COUNT * sizeof *a->blocks;
+  return a->network == b->network && a->text == b->text && !a->blocks == !b->blocks &&
+         (!a->blocks || memcmp (a->blocks, b->blocks, size) == 0);
+}
+
+/* Returns: whether adapter @i weighs something else than before */
+static bool
+set_strength (AdapterSet *set, int i, const PipelineAdapter *a, int step, int n_steps)
+{
+  double blocks[ADAPTER_BLOCK_COUNT];
+  AdapterStrength s = strength_of (a, step, n_steps, blocks);
+  if (is_same (&s, &set->strengths[i]))
+    return false;
+  if (s.blocks)
+    s.blocks = memcpy (set->blocks + (size_t) i * ADAPTER_BLOCK_COUNT, blocks, sizeof blocks);
+  set->strengths[i] = s;
+  return true;
 }
 
 static bool
@@ -245,12 +262,7 @@ set_strengths (Pipeline *pipeline,
 {
   bool moved = !set->was_set;
   for (int i = 0; i < set->n_fits; i++)
-    {
-      AdapterStrength s = strength_of (&a[set->fit_of[i]], step, n_steps,
-                                       set->blocks + (size_t) i * ADAPTER_BLOCK_COUNT);
-      moved |= !is_same (&s, &set->strengths[i]);
-      set->strengths[i] = s;
-    }
+    moved |= set_strength (set, i, &a[set->fit_of[i]], step, n_steps);
   if (moved && adapter_stack_merged_bytes (set->stack))
     backend_forget (pipeline->backend);
   set->version += moved;

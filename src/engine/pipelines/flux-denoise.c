@@ -337,6 +337,12 @@ flux_denoiser_set_step (PipelineDenoiser *denoiser, int step)
 {
 }
 
+bool
+flux_denoiser_renew (PipelineDenoiser *denoiser, Status *status)
+{
+  return make_modulation ((FluxDenoiser *) denoiser, NULL, status);
+}
+
 void
 flux_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
 {

@@ -106,6 +106,7 @@ PipelineDenoiser *flux_denoiser_new (Pipeline *pipeline,
                                      Status *status);
 void flux_denoiser_free (PipelineDenoiser *denoiser);
 void flux_denoiser_set_step (PipelineDenoiser *denoiser, int step);
+bool flux_denoiser_renew (PipelineDenoiser *denoiser, Status *status);
 void flux_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra);
 bool flux_denoise (PipelineDenoiser *denoiser,
                    const float *x,

@@ -165,6 +165,7 @@ const PipelineFamily flux_family = {
   .decode = pipeline_decode_picture,
   .denoiser_new = flux_denoiser_new,
   .reads_once = flux_is_modulation_weight,
+  .denoiser_renew = flux_denoiser_renew,
   .denoiser_free = flux_denoiser_free,
   .denoiser_set_step = flux_denoiser_set_step,
   .denoiser_set_extra = flux_denoiser_set_extra,

@@ -135,8 +135,10 @@ typedef struct
                                      const Sampler *sampler,
                                      PhasePlan *plan,
                                      Status *status);
-  /* Whether a denoiser reads the weight @name only while it is made. */
+  /* Whether a denoiser reads the weight @name once for many steps. */
   bool (*reads_once) (const char *name);
+  /* Such a weight has moved: what was made of it is made anew, at the latest in the next step. */
+  bool (*denoiser_renew) (PipelineDenoiser *denoiser, Status *status);
   void (*denoiser_free) (PipelineDenoiser *denoiser); /* may be NULL */
   /* Before each step, 1-based: for texts that change. */
   void (*denoiser_set_step) (PipelineDenoiser *denoiser, int step);
@@ -214,7 +216,7 @@ void adapter_set_report (const AdapterSet *set, const PipelineJob *job);
  * @set: NULL for the plain model
  * @step: from 0, of @n_steps
  *
- * @moved: NULL, or receives whether a denoiser made before must be made anew
+ * @moved: NULL, or receives whether a denoiser made before must be renewed
  *
  * From here on the pipeline's weights are those with @adapters at that step.  When nothing but
  * weights has moved, only scales are written.  Fails: NO_MEMORY

@@ -386,11 +386,8 @@ step (PipelineRun *r, Status *status)
   if (!adapter_set_use (r->pipeline, r->adapter_set, r->adapters, r->sampler.next_step,
                         r->schedule.n, &moved, status))
     return false;
-  if (moved && r->denoiser)
-    {
-      r->pipeline->family->denoiser_free (r->denoiser);
-      r->denoiser = NULL;
-    }
+  if (moved && r->denoiser && !r->pipeline->family->denoiser_renew (r->denoiser, status))
+    return false;
   if (!unpark (r, status))
     return false;
   const Denoiser d = { denoise, r };

@@ -25,7 +25,9 @@ typedef struct
   const SdText *text;
   int64_t n_rows; /* a picture */
   bool guided;
+  SdKeys keys;
   float *x, *t, *context, *vector; /* inputs of the network, all rows */
+  int *row_text;                   /* which text a row of the last two holds, -1: none yet */
   float *out;                      /* its output as (rows, channels, h, w) */
   const float *extra; /* what an inpainting checkpoint reads besides: (in - out channels, h, w) */
 } SdDenoiser;
@@ -46,12 +48,21 @@ forward (SdDenoiser *d)
   Tensor *x =
       ctx_input (ctx, type, 4, (int64_t[]){ n, d->base.h, d->base.w, c->in_channels }, d->x);
   Tensor *t = ctx_input (ctx, DTYPE_F32, 1, &n, d->t);
-  Tensor *context =
-      ctx_input (ctx, type, 3, (int64_t[]){ n, d->text->length, c->context_dim }, d->context);
   Tensor *vector = NULL;
   if (c->adm_dim > 0)
     vector = ctx_input (ctx, type, 2, (int64_t[]){ n, c->adm_dim }, d->vector);
-  return unet_forward (ctx, sd_networks (d->base.pipeline)->unet, x, t, context, vector);
+  return unet_forward_with_keys (ctx, sd_networks (d->base.pipeline)->unet, x, t, d->keys.pairs,
+                                 vector);
+}
+
+static SdContext
+context_of (const SdDenoiser *d)
+{
+  return (SdContext){ .unet = sd_networks (d->base.pipeline)->unet,
+                      .n_rows = d->base.n_pictures * d->n_rows,
+                      .length = d->text->length,
+                      .dim = d->text->context_dim,
+                      .values = d->context };
 }
 
 /* The pooled text, then a sinusoid for each of the six size numbers (Podell et al. 2023, 2.2). */
@@ -83,6 +94,10 @@ static void
 fill_row (SdDenoiser *d, int64_t row, int text)
 {
   int64_t n = d->text->length * d->text->context_dim;
+  if (d->row_text[row] == text)
+    return;
+  d->row_text[row] = text;
+  d->keys.are_made = false;
   memcpy (d->context + row * n, d->text->context + text * n, (size_t) n * sizeof (float));
   if (d->vector)
     fill_vector (d, d->vector + row * d->base.pipeline->checkpoint->config.unet.adm_dim,
@@ -102,6 +117,14 @@ sd_denoiser_set_step (PipelineDenoiser *denoiser, int step)
       if (d->guided)
         fill_row (d, row + d->n_rows - 1, sd_part_text (&p->negative, step));
     }
+}
+
+/* Before the next call, as after a change of text. */
+bool
+sd_denoiser_renew (PipelineDenoiser *denoiser, Status *status)
+{
+  ((SdDenoiser *) denoiser)->keys.are_made = false;
+  return true;
 }
 
 void
@@ -150,10 +173,29 @@ allocate (SdDenoiser *d, Status *status)
   d->context = mem_calloc (n * (size_t) (d->text->length * c->context_dim), sizeof (float));
   if (c->adm_dim > 0)
     d->vector = mem_calloc (n * (size_t) c->adm_dim, sizeof (float));
-  if (!d->x || !d->out || !d->t || !d->context || (c->adm_dim > 0 && !d->vector))
+  d->row_text = mem_calloc (n, sizeof *d->row_text);
+  for (size_t i = 0; d->row_text && i < n; i++)
+    d->row_text[i] = -1;
+  bool ok = d->x && d->out && d->t && d->context && d->row_text;
+  if (!ok || (c->adm_dim > 0 && !d->vector))
     return status_fail (status, STATUS_NO_MEMORY,
                         "Out of memory: choose a smaller picture or batch.");
   return true;
+}
+
+/* Keys first: the pass borrows them. */
+static bool
+measure (SdDenoiser *d, Status *status)
+{
+  const PipelineJob *job = d->base.job;
+  const SdContext context = context_of (d);
+  if (!sd_keys_init (&d->keys, d->base.pipeline, job, &context, status))
+    return false;
+  d->base.ctx = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
+  if (!d->base.ctx)
+    return false;
+  forward (d);
+  return ctx_plan (d->base.ctx) || copy_ctx_status (d->base.ctx, status);
 }
 
 /* The text encoders' width must be the U-Net's, or a wrong pair of files was joined. */
@@ -201,15 +243,12 @@ sd_denoiser_new (Pipeline *pipeline,
                      .text = text,
                      .guided = text->prompts.negative.n_switches > 0 };
   d->n_rows = text->prompts.n_positive + (d->guided ? 1 : 0);
-  bool ok = check_fit (d, status) &&
-            (d->base.ctx = ctx_new (pipeline->backend, job->compute, job->cancel, status)) != NULL;
-  if (ok)
-    {
-      forward (d);
-      ok = ctx_plan (d->base.ctx) || copy_ctx_status (d->base.ctx, status);
-    }
+  bool ok = check_fit (d, status) && measure (d, status);
   if (ok && plan)
-    plan_phase (d->base.ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
+    {
+      plan_phase (d->base.ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
+      sd_keys_plan (&d->keys, plan);
+    }
   if (!ok || plan || !allocate (d, status))
     {
       sd_denoiser_free (&d->base);
@@ -227,6 +266,8 @@ sd_denoiser_free (PipelineDenoiser *denoiser)
     return;
   trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
   ctx_free (d->base.ctx);
+  sd_keys_clear (&d->keys);
+  mem_free (d->row_text);
   mem_free (d->x);
   mem_free (d->t);
   mem_free (d->context);
@@ -298,6 +339,9 @@ sd_denoise (PipelineDenoiser *denoiser,
 {
   SdDenoiser *d = (SdDenoiser *) denoiser;
   int64_t n = latent_size (d), n_rows = d->base.n_pictures * d->n_rows;
+  const SdContext context = context_of (d);
+  if (!sd_keys_make (&d->keys, &context, status))
+    return false;
   fill_input (d, x, sigma, timestep);
   Tensor *out = ctx_begin_run (d->base.ctx) ? forward (d) : NULL;
   const float *answer = ctx_end_run (d->base.ctx) ? ctx_read (d->base.ctx, out) : NULL;

@@ -118,6 +118,36 @@ typedef struct
   size_t n_values; /* of both */
 } SdText;
 
+/* ---- keys and values of the texts (sd-keys.c) ---- */
+
+/* The texts as the U-Net takes them. */
+typedef struct
+{
+  const Unet *unet;
+  int64_t n_rows, length, dim;
+  float *values; /* (n_rows, length, dim), NULL while planning */
+} SdContext;
+
+/* A denoiser's, on the device for as long as it lives. */
+typedef struct
+{
+  Ctx *ctx;
+  PromptKeys *pairs; /* unet_n_keys() */
+  bool are_made;     /* from the texts as they are, by the weights as they are */
+} SdKeys;
+
+/* Measures and plans.  @k: zeroed; free with sd_keys_clear, also after failure */
+bool sd_keys_init (SdKeys *k,
+                   const Pipeline *pipeline,
+                   const PipelineJob *job,
+                   const SdContext *context,
+                   Status *status);
+/* Makes them unless they are made. */
+bool sd_keys_make (SdKeys *k, const SdContext *context, Status *status);
+/* Adds what they take to a denoiser's plan. */
+void sd_keys_plan (const SdKeys *k, PhasePlan *plan);
+void sd_keys_clear (SdKeys *k);
+
 /* ---- the family's functions: see PipelineFamily ---- */
 
 void sd_job_defaults (const ModelConfig *config, PipelineJob *job);
@@ -144,6 +174,7 @@ PipelineDenoiser *sd_denoiser_new (Pipeline *pipeline,
                                    Status *status);
 void sd_denoiser_free (PipelineDenoiser *denoiser);
 void sd_denoiser_set_step (PipelineDenoiser *denoiser, int step);
+bool sd_denoiser_renew (PipelineDenoiser *denoiser, Status *status);
 /* @extra: (in_channels - out_channels, h, w) */
 void sd_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra);
 bool sd_denoise (PipelineDenoiser *denoiser,

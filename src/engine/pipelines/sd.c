@@ -121,12 +121,6 @@ preview_factors (const ModelConfig *c)
                            c->family == FAMILY_SDXL ? sdxl_factors : sd15_factors };
 }
 
-static bool
-reads_once (const char *name)
-{
-  return false;
-}
-
 const PipelineFamily sd_family = {
   .second_encoder = second_encoder,
   .add_companions = add_companions,
@@ -146,7 +140,8 @@ const PipelineFamily sd_family = {
   .plan_pixels = plan_pictures,
   .decode = pipeline_decode_picture,
   .denoiser_new = sd_denoiser_new,
-  .reads_once = reads_once,
+  .reads_once = unet_is_key_weight,
+  .denoiser_renew = sd_denoiser_renew,
   .denoiser_free = sd_denoiser_free,
   .denoiser_set_step = sd_denoiser_set_step,
   .denoiser_set_extra = sd_denoiser_set_extra,

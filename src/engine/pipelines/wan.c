@@ -181,6 +181,12 @@ reads_once (const char *name)
   return false;
 }
 
+static bool
+denoiser_renew (PipelineDenoiser *denoiser, Status *status)
+{
+  return true;
+}
+
 enum
 {
   CHANNELS_21 = 16,
@@ -256,6 +262,7 @@ const PipelineFamily wan_family = {
   .decode = wan_decode,
   .denoiser_new = wan_denoiser_new,
   .reads_once = reads_once,
+  .denoiser_renew = denoiser_renew,
   .denoiser_free = wan_denoiser_free,
   .denoiser_set_step = wan_denoiser_set_step,
   .denoiser_set_extra = wan_denoiser_set_extra,
