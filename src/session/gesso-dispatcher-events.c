@@ -90,6 +90,8 @@ on_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
     {
       if (active)
         active->n_saved++;
+      if (self->suspect.job == gesso_job_get_id (saving->job))
+        self->suspect.n_deaths = 0; /* a picture more than before */
       gesso_supervisor_note_step (self->supervisor);
       gesso_queue_add_picture (self->queue, saving->job, saving->index, path, n_done);
     }
@@ -296,7 +298,7 @@ gesso_dispatcher_worker_died (GessoDispatcher *self, const char *sentence)
     *suspect = (Suspect){ gesso_job_get_id (active->job), active->batch->batch, 0, 0 };
   if (gesso_job_state_is_ended (gesso_job_get_state (active->job)))
     gesso_dispatcher_settle (self, GESSO_JOB_CANCELLED, "", "");
-  else if (++suspect->n_deaths < MAX_JOB_DEATHS)
+  else if (!active->accepted || self->n_saving > 0 || ++suspect->n_deaths < MAX_JOB_DEATHS)
     gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
   else
     {

@@ -25,6 +25,7 @@ typedef struct
   Phase phase;
   GessoBatch *batch; /* NULL while beginning */
   char *name, *journal;
+  gboolean accepted;            /* the worker has it: its death may be the job's fault */
   gboolean parking, cancelling; /* told the worker so */
   gboolean save_failed;         /* a picture could not be written: not the job's fault */
   int n_saved;                  /* pictures of this batch */

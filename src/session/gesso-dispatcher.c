@@ -171,13 +171,16 @@ on_run_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (RunCall) call = data;
   g_autoptr (GError) error = NULL;
-  if (gesso_worker_client_run_finish (call->client, result, &error) ||
-      !gesso_dispatcher_find_batch (call->self, call->name) ||
-      gesso_supervisor_get_client (call->self->supervisor) != call->client)
+  gboolean ok = gesso_worker_client_run_finish (call->client, result, &error);
+  Active *active = gesso_dispatcher_find_batch (call->self, call->name);
+  if (!active || gesso_supervisor_get_client (call->self->supervisor) != call->client)
     return;
-  if (error->domain == G_IO_ERROR)
-    return; /* the call did not get through: the worker died, and its end is noticed, too */
-  gesso_dispatcher_settle (call->self, GESSO_JOB_FAILED, "argument", error->message);
+  if (ok)
+    active->accepted = TRUE;
+  else if (error->domain != G_IO_ERROR)
+    gesso_dispatcher_settle (call->self, GESSO_JOB_FAILED, "argument", error->message);
+  /* else the call did not get through, or came to a worker that was told to end: the end of the
+   * worker is noticed, too */
 }
 
 static void

@@ -231,11 +231,17 @@ handle_run (GessoService *self,
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (BatchRequest) request = NULL;
-  if (!is_idle (self) || self->quitting)
+  if (self->quitting)
+    {
+      /* as if the call had come too late: the batch is as good as it was */
+      g_dbus_method_invocation_return_error_literal (invocation, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                                                     "The worker is about to end.");
+      return G_DBUS_METHOD_INVOCATION_HANDLED;
+    }
+  if (!is_idle (self))
     {
       g_dbus_method_invocation_return_error_literal (
-          invocation, GESSO_IPC_ERROR, GESSO_IPC_ERROR_BUSY,
-          self->quitting ? "The worker is about to end." : "Another batch is running.");
+          invocation, GESSO_IPC_ERROR, GESSO_IPC_ERROR_BUSY, "Another batch is running.");
       return G_DBUS_METHOD_INVOCATION_HANDLED;
     }
   request = batch_request_new (batch, recipe, journal, skip, &error);

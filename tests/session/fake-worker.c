@@ -6,6 +6,8 @@
  *   "speak"       says something to its log before
  *   "hang-up"     closes its socket after its first step, and stays
  *   "fail:CODE"   fails with that code after its first step
+ *   "refuse"      is about to end as it is asked, the first N_ENDS times
+ *   "one-by-one"  ends itself with SIGKILL after each picture
  *   anything      N_STEPS steps, then noise pictures that follow from the seed
  *
  * With GESSO_FAKE_HANGS_UP set it hangs up as soon as it has been greeted.
@@ -24,6 +26,7 @@
 enum
 {
   N_STEPS = 4,
+  N_ENDS = 2,
   PREVIEW_SIDE = 8
 };
 
@@ -101,6 +104,8 @@ on_kept_cb (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   f->picture++;
+  if (is_told (f, "one-by-one"))
+    raise (SIGKILL);
   if (f->batch)
     f->idle = g_idle_add (f->next, f);
 }
@@ -210,6 +215,18 @@ resume (Fake *f)
   gesso_ipc_client1_call_note (f->client, f->batch, note, NULL, NULL, NULL);
 }
 
+/* How often it was, stands in the journal.  Returns: whether it is once more */
+static gboolean
+ends_instead (Fake *f, const char *journal)
+{
+  g_autofree char *text = NULL;
+  int n = g_file_get_contents (journal, &text, NULL, NULL) ? atoi (text) : 0;
+  if (!is_told (f, "refuse") || n >= N_ENDS)
+    return FALSE;
+  g_autofree char *more = g_strdup_printf ("%d", n + 1);
+  return g_file_set_contents (journal, more, -1, NULL);
+}
+
 static gboolean
 on_run (Fake *f,
         GDBusMethodInvocation *invocation,
@@ -224,6 +241,14 @@ on_run (Fake *f,
     {
       g_dbus_method_invocation_return_error (invocation, GESSO_IPC_ERROR, GESSO_IPC_ERROR_BUSY,
                                              "Busy");
+      return TRUE;
+    }
+  if (ends_instead (f, journal))
+    {
+      GDBusConnection *connection = g_dbus_method_invocation_get_connection (invocation);
+      g_dbus_method_invocation_return_error (invocation, G_IO_ERROR, G_IO_ERROR_CLOSED, "Ending");
+      g_dbus_connection_flush_sync (connection, NULL, NULL);
+      g_main_loop_quit (f->loop);
       return TRUE;
     }
   gsize n;

@@ -506,6 +506,32 @@ test_job_that_kills_twice (Fixture *f, gconstpointer unused)
   g_assert_cmpint (f->n_pictures, ==, 1);
 }
 
+/* Nobody may say that the job is bad whose worker had not begun it. */
+static void
+test_worker_ended_as_it_was_asked (Fixture *f, gconstpointer unused)
+{
+  GessoJob *job = add (f, "refuse");
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_cmpint (f->n_died, ==, 2);
+  g_assert_cmpstr (gesso_job_get_error (job), ==, "");
+  g_assert_true (is_in (job, GESSO_JOB_DONE));
+}
+
+/* Every picture is more than there was before, though no step is. */
+static void
+test_worker_dies_after_each_picture (Fixture *f, gconstpointer unused)
+{
+  enum
+  {
+    N_PICTURES = 5
+  };
+  GessoJob *job = add_batches (f, "one-by-one", 1, N_PICTURES);
+  WAIT_FOR (f->n_drained == 1);
+  g_assert_cmpstr (gesso_job_get_error (job), ==, "");
+  g_assert_true (is_in (job, GESSO_JOB_DONE));
+  g_assert_cmpint (f->n_pictures, ==, N_PICTURES);
+}
+
 static void
 test_worker_stops_after_three (Fixture *f, gconstpointer unused)
 {
@@ -802,6 +828,8 @@ main (int argc, char **argv)
   ADD ("/session/queue/running-job-is-not-edited", test_running_job_is_not_edited);
   ADD ("/session/queue/failed-job-is-retried", test_failed_job_is_retried);
   ADD ("/session/worker/job-that-kills-twice", test_job_that_kills_twice);
+  ADD ("/session/worker/ended-as-it-was-asked", test_worker_ended_as_it_was_asked);
+  ADD ("/session/worker/dies-after-each-picture", test_worker_dies_after_each_picture);
   ADD ("/session/worker/stops-after-three", test_worker_stops_after_three);
   ADD ("/session/worker/dies-as-it-is-asked", test_worker_dies_as_it_is_asked);
   ADD ("/session/worker/hangs-up", test_worker_that_hangs_up_is_ended);

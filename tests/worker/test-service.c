@@ -308,6 +308,28 @@ test_quits_when_asked (void)
   g_assert_cmpint (test_client_wait_exit (c), ==, 0);
 }
 
+static void
+on_refused_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError **error = data;
+  gesso_ipc_worker1_call_run_finish (GESSO_IPC_WORKER1 (source), result, error);
+}
+
+/* A batch that comes while the worker ends is as good as one that comes too late: not at fault. */
+static void
+test_asked_as_it_ends (void)
+{
+  g_autoptr (TestClient) c = test_client_new ("null", NULL);
+  g_autoptr (GError) error = NULL;
+  GVariant *skip = g_variant_new_fixed_array (G_VARIANT_TYPE_UINT32, NULL, 0, sizeof (guint32));
+  gesso_ipc_worker1_call_quit (c->worker, NULL, NULL, NULL);
+  gesso_ipc_worker1_call_run (c->worker, "a", RECIPE (""), "", skip, NULL, on_refused_cb, &error);
+  while (!error)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  g_assert_cmpint (test_client_wait_exit (c), ==, 0);
+}
+
 /* ---- what is not asked for politely ---- */
 
 static void
@@ -486,6 +508,7 @@ main (int argc, char **argv)
   g_test_add_func ("/worker/cancel/at-once", test_cancels_at_once);
   g_test_add_func ("/worker/busy", test_one_batch_at_a_time);
   g_test_add_func ("/worker/quit", test_quits_when_asked);
+  g_test_add_func ("/worker/asked-as-it-ends", test_asked_as_it_ends);
   g_test_add_func ("/worker/garbage/requests", test_refuses_bad_requests);
   g_test_add_func ("/worker/garbage/calls", test_calls_of_wrong_shape_are_refused);
   g_test_add_func ("/worker/garbage/bytes", test_survives_garbage);
