@@ -3,7 +3,6 @@
  */
 #include "app/gesso-form.h"
 
-#include <glib/gi18n.h>
 #include <string.h>
 
 #include "core/mem.h"
@@ -197,51 +196,4 @@ gesso_form_dup_filled (GessoForm *self, const char *key)
   g_autofree char *filled = take_text (recipe_get_text (&self->filled, key, &status));
   const RecipeParam *param = recipe_find_param (key);
   return strcmp (filled, param->default_text) == 0 ? NULL : g_steal_pointer (&filled);
-}
-
-/* Names that users know from elsewhere, and words; the rest reads well as it is. */
-static const struct
-{
-  const char *choice, *label;
-} choice_labels[] = {
-  { "auto", N_ ("Auto") },
-  { "none", N_ ("None") },
-  { "on", N_ ("On") },
-  { "off", N_ ("Off") },
-  { "normal", N_ ("Normal") },
-  { "exponential", N_ ("Exponential") },
-  { "simple", N_ ("Simple") },
-  { "original", N_ ("Original") },
-  { "latent_noise", N_ ("Latent noise") },
-  { "latent_nothing", N_ ("Latent nothing") },
-  { "fill", N_ ("Fill") },
-  { "whole", N_ ("Whole picture") },
-  { "masked", N_ ("Only masked") },
-  { "zeros", N_ ("Zeros") },
-  { "encode", N_ ("Encode") },
-  { "a1111_no_norm", N_ ("A1111, not normalised") },
-  { "cpu", "CPU" },
-  { "nv", "NV" },
-  { "ddim", "DDIM" },
-  { "dpmpp_2m", "DPM++ 2M" },
-  { "dpmpp_2m_sde", "DPM++ 2M SDE" },
-  { "dpmpp_sde", "DPM++ SDE" },
-  { "unipc", "UniPC" },
-  { "lcm", "LCM" },
-  { "tcd", "TCD" },
-  { "ays", "AYS" },
-  { "ddim_uniform", "DDIM uniform" },
-  { "sgm_uniform", "SGM uniform" },
-  { "comfyui", "ComfyUI" },
-};
-
-char *
-gesso_form_choice_label (const char *choice)
-{
-  for (gsize i = 0; i < G_N_ELEMENTS (choice_labels); i++)
-    if (g_str_equal (choice_labels[i].choice, choice))
-      return g_strdup (_ (choice_labels[i].label));
-  char *label = g_strdelimit (g_strdup (choice), "_", ' ');
-  label[0] = g_ascii_toupper (label[0]);
-  return label;
 }

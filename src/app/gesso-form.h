@@ -41,7 +41,4 @@ void gesso_form_set_filled (GessoForm *self, const char *json);
 /* Returns: what @key becomes when it is left to the model, NULL when not known or not left to it */
 char *gesso_form_dup_filled (GessoForm *self, const char *key);
 
-/* "12 px", "euler a": a choice's name as the user reads it; the caller's to g_free. */
-char *gesso_form_choice_label (const char *choice);
-
 G_END_DECLS

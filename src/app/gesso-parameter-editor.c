@@ -14,6 +14,7 @@
 #include "app/gesso-compat.h"
 #include "app/gesso-model-picker.h"
 #include "app/gesso-seed-editor.h"
+#include "session/gesso-choice.h"
 
 enum
 {
@@ -258,7 +259,7 @@ new_choice (Editor *e)
 {
   g_autoptr (GtkStringList) labels = gtk_string_list_new (NULL);
   for (int i = 0; e->param->choices[i]; i++)
-    gtk_string_list_take (labels, gesso_form_choice_label (e->param->choices[i]));
+    gtk_string_list_take (labels, gesso_choice_dup_label (e->param->choices[i]));
   GtkWidget *widget = gtk_drop_down_new (G_LIST_MODEL (g_steal_pointer (&labels)), NULL);
   g_signal_connect (widget, "notify::selected", G_CALLBACK (choice_cb), e);
   e->update = choice_update;

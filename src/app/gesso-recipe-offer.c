@@ -60,7 +60,8 @@ describe (Offer *offer, const char *source, char **notes)
   if (gesso_form_load (form, offer->recipe, NULL) && gesso_form_peek (form)->prompt)
     {
       char excerpt[TEXT_EXCERPT_SIZE];
-      g_string_append_printf (text, "\n\n“%s”",
+      g_string_append (text, "\n\n");
+      g_string_append_printf (text, _ ("“%s”"),
                               text_excerpt (excerpt, gesso_form_peek (form)->prompt));
     }
   for (int i = 0; notes && notes[i] && i < SHOWN_NOTES; i++)

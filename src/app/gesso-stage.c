@@ -37,7 +37,7 @@ struct _GessoStage
   GessoClipPlayer *player; /* of the selected result, when it is a clip */
   GessoCanvas *canvas;
   GessoFilmstrip *filmstrip;
-  GtkWidget *pill, *pill_label, *pill_bar, *zoom_label;
+  GtkWidget *pill, *pill_label, *pill_bar, *zoom, *zoom_label;
   int announced;
   gboolean preview_changed;
 };
@@ -267,6 +267,13 @@ canvas_files_dropped_cb (GessoCanvas *canvas, GdkFileList *list, gpointer user_d
                                              g_variant_builder_end (&uris));
 }
 
+/* Who brings a picture wants to see it: no result lies over it or beside it. */
+static void
+canvas_loaded_cb (GessoCanvas *canvas, gpointer user_data)
+{
+  gesso_filmstrip_set_selected (((GessoStage *) user_data)->filmstrip, NULL);
+}
+
 static void
 step_cb (GessoStage *self, int direction)
 {
@@ -369,7 +376,29 @@ new_zoom (GessoStage *self)
   gtk_box_append (GTK_BOX (box), self->zoom_label);
   gtk_box_append (GTK_BOX (box),
                   new_icon_button ("zoom-fit-best-symbolic", "canvas.fit", _ ("Fit")));
+  self->zoom = box;
   return box;
+}
+
+/* The pill stands in the middle, or as far from there as it takes to leave room for the zoom. */
+static gboolean
+place_pill_cb (GtkOverlay *overlay, GtkWidget *child, GdkRectangle *at, gpointer user_data)
+{
+  GessoStage *self = user_data;
+  if (child != self->pill)
+    return FALSE;
+  GtkRequisition least, pill, zoom;
+  int width = gtk_widget_get_width (GTK_WIDGET (overlay));
+  gtk_widget_get_preferred_size (self->pill, &least, &pill);
+  gtk_widget_get_preferred_size (self->zoom, NULL, &zoom);
+  int room = MAX (width - zoom.width, least.width);
+  at->width = MIN (pill.width, room);
+  at->height = pill.height;
+  at->x = MIN ((width - at->width) / 2, room - at->width);
+  at->y = gtk_widget_get_height (GTK_WIDGET (overlay)) - pill.height;
+  if (gtk_widget_get_direction (GTK_WIDGET (overlay)) == GTK_TEXT_DIR_RTL)
+    at->x = width - at->x - at->width;
+  return TRUE;
 }
 
 static void
@@ -385,6 +414,7 @@ build (GessoStage *self)
   gtk_widget_set_halign (tools, GTK_ALIGN_START);
   gtk_widget_set_valign (tools, GTK_ALIGN_CENTER);
   gtk_overlay_add_overlay (GTK_OVERLAY (overlay), tools);
+  g_signal_connect_object (overlay, "get-child-position", G_CALLBACK (place_pill_cb), self, 0);
   gtk_overlay_add_overlay (GTK_OVERLAY (overlay), new_pill (self));
   gtk_overlay_add_overlay (GTK_OVERLAY (overlay), new_zoom (self));
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
@@ -404,6 +434,7 @@ connect_canvas (GessoStage *self)
   } wires[] = {
     { "failed", G_CALLBACK (canvas_failed_cb) },
     { "picture-dropped", G_CALLBACK (canvas_dropped_cb) },
+    { "picture-loaded", G_CALLBACK (canvas_loaded_cb) },
     { "files-dropped", G_CALLBACK (canvas_files_dropped_cb) },
     { "previous-result", G_CALLBACK (previous_cb) },
     { "next-result", G_CALLBACK (next_cb) },

@@ -2,11 +2,15 @@
  * gesso-library-recipes.c - the recipe inside a picture, with models as they are called here.
  */
 #include <glib/gi18n.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/mem.h"
 #include "library/gesso-library-private.h"
 #include "media/texts.h"
+#include "recipe/adapters.h"
 #include "recipe/import.h"
+#include "text/prompt-grammar.h"
 
 typedef struct
 {
@@ -14,7 +18,23 @@ typedef struct
   Recipe recipe;
   ImportSource source;
   Notes notes;
+  GPtrArray *loras; /* of Lora */
 } Reading;
+
+/* One that the picture was made with, and whose file is not where it was. */
+typedef struct
+{
+  char *name, *hash;
+} Lora;
+
+static void
+lora_free (gpointer data)
+{
+  Lora *lora = data;
+  g_free (lora->name);
+  g_free (lora->hash);
+  g_free (lora);
+}
 
 static void
 reading_free (gpointer data)
@@ -23,6 +43,7 @@ reading_free (gpointer data)
   g_free (r->path);
   recipe_clear (&r->recipe);
   notes_clear (&r->notes);
+  g_clear_pointer (&r->loras, g_ptr_array_unref);
   g_free (r);
 }
 
@@ -49,6 +70,48 @@ set_error (GError **error, const Status *status)
   g_set_error_literal (error, G_IO_ERROR, (int) error_code (status), message);
 }
 
+static void
+add_lora (Reading *r, const char *name, const char *hash)
+{
+  for (guint i = 0; i < r->loras->len; i++)
+    if (g_str_equal (((Lora *) r->loras->pdata[i])->name, name))
+      return;
+  Lora *lora = g_new (Lora, 1);
+  *lora = (Lora){ g_strdup (name), g_strdup (hash) };
+  g_ptr_array_add (r->loras, lora);
+}
+
+static gboolean
+add_listed_loras (Reading *r, Status *status)
+{
+  RecipeAdapters list = { 0 };
+  if (!recipe_adapters_read (&list, &r->recipe, status))
+    return FALSE;
+  for (size_t i = 0; i < list.n; i++)
+    {
+      const RecipeAdapter *item = &list.items[i];
+      const char *name = text_is_empty (item->name) ? item->path : item->name;
+      gboolean there = item->path && access (item->path, R_OK) == 0;
+      if (name && !there && !item->muted && !item->is_embedding)
+        add_lora (r, name, item->hash);
+    }
+  recipe_adapters_clear (&list);
+  return TRUE;
+}
+
+static gboolean
+add_loras_of_prompt (Reading *r, Status *status)
+{
+  PromptNetworks networks = { 0 };
+  if (!prompt_take_networks (recipe_str (r->recipe.prompt), &networks, status))
+    return FALSE;
+  for (int i = 0; i < networks.n; i++)
+    if (!strcmp (networks.items[i].kind, "lora") || !strcmp (networks.items[i].kind, "lyco"))
+      add_lora (r, networks.items[i].name, NULL);
+  prompt_networks_clear (&networks);
+  return TRUE;
+}
+
 static gboolean
 read_recipe (Reading *r, Status *status)
 {
@@ -57,7 +120,8 @@ read_recipe (Reading *r, Status *status)
   g_autofree ImportText *pairs = g_new0 (ImportText, texts.n + 1);
   for (size_t i = 0; i < texts.n; i++)
     pairs[i] = (ImportText){ texts.items[i].key, texts.items[i].value };
-  ok = ok && import_recipe (&r->recipe, pairs, texts.n, &r->source, &r->notes, status);
+  ok = ok && import_recipe (&r->recipe, pairs, texts.n, &r->source, &r->notes, status) &&
+       add_listed_loras (r, status) && add_loras_of_prompt (r, status);
   media_texts_clear (&texts);
   return ok;
 }
@@ -100,6 +164,7 @@ gesso_library_read_recipe_async (GessoLibrary *self,
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   Reading *r = g_new0 (Reading, 1);
   r->path = g_strdup (path);
+  r->loras = g_ptr_array_new_with_free_func (lora_free);
   recipe_init (&r->recipe);
   g_task_set_source_tag (task, gesso_library_read_recipe_async);
   g_task_set_task_data (task, r, reading_free);
@@ -140,6 +205,20 @@ resolve (GessoLibrary *self,
   return TRUE;
 }
 
+static void
+note_missing_loras (GessoLibrary *self, const Reading *r, GStrvBuilder *notes)
+{
+  for (guint i = 0; i < r->loras->len; i++)
+    {
+      const Lora *lora = r->loras->pdata[i];
+      if (gesso_library_find_model (self, GESSO_FILE_LORA, lora->name, lora->hash))
+        continue;
+      g_autofree char *note =
+          g_strdup_printf (_ ("The LoRA “%s” is not in your library."), lora->name);
+      add_note (notes, note);
+    }
+}
+
 static char *
 finish_recipe (GessoLibrary *self, Reading *r, GStrvBuilder *notes, Status *status)
 {
@@ -151,6 +230,7 @@ finish_recipe (GessoLibrary *self, Reading *r, GStrvBuilder *notes, Status *stat
       !resolve (self, r, GESSO_FILE_VAE, "vae", vae, NULL, notes, status) ||
       !resolve (self, r, GESSO_FILE_TINY_VAE, "tiny_vae", tiny, NULL, notes, status))
     return NULL;
+  note_missing_loras (self, r, notes);
   char *json = recipe_to_json (&r->recipe, status);
   char *copy = g_strdup (json);
   mem_free (json);

@@ -297,8 +297,8 @@ has_clip (const PartList *list)
 static void
 note_missing_parts (GessoRecognised *out, const ModelConfig *config)
 {
-  if (config->family == FAMILY_FLUX)
-    return; /* its encoders and VAE are found beside it */
+  if (config->family == FAMILY_FLUX || config->family == FAMILY_WAN)
+    return; /* their encoders and VAE are found beside them */
   if (config->n_clips < (config->family == FAMILY_SDXL ? 2 : 1))
     set_text (&out->problem, _ ("This file holds no complete text encoder: choose a checkpoint "
                                 "with everything in one file."));

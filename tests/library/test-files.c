@@ -88,6 +88,17 @@ test_library_recognises_kinds (Fixture *f, gconstpointer data)
          "safetensors, f16");
 }
 
+/* The video model that ships stood in the list as damaged: it has no CLIP, and needs none. */
+static void
+test_library_recognises_shipped_models (Fixture *f, gconstpointer data)
+{
+  const char *models = g_getenv ("GESSO_DATA");
+  check (g_build_filename (models, "models", "gesso-mini", NULL), GESSO_FILE_CHECKPOINT, "SDXL",
+         "diffusers, f16");
+  check (g_build_filename (models, "models", "gesso-mini-video", NULL), GESSO_FILE_CHECKPOINT,
+         "Wan", "diffusers, f16");
+}
+
 static void
 check_problem (char *path, GessoFileKind hint, GessoFileKind kind, const char *word)
 {
@@ -710,6 +721,7 @@ main (int argc, char **argv)
   g_setenv ("XDG_DATA_HOME", home, TRUE); /* the desktop's trash lies there */
   g_test_init (&argc, &argv, NULL);
   add ("/library/recognise/kinds", test_library_recognises_kinds);
+  add ("/library/recognise/shipped", test_library_recognises_shipped_models);
   add ("/library/recognise/problems", test_library_says_what_is_wrong);
   add ("/library/recognise/damage", test_library_survives_damage);
   g_test_add_func ("/library/walk/names", test_library_names_models);

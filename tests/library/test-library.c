@@ -708,6 +708,34 @@ test_library_reads_recipes (Fixture *f, gconstpointer data)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
 }
 
+static int
+count_notes (char **notes, const char *word)
+{
+  int n = 0;
+  for (char **note = notes; *note; note++)
+    n += strstr (*note, word) != NULL;
+  return n;
+}
+
+/* Settings were offered without a word, and then the job failed for want of its LoRA. */
+static void
+test_library_names_missing_loras (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *lora = tree_lora (f->files, "gouache.safetensors", 768);
+  gesso_library_add_folder (f->library, f->files);
+  wait_models (f, GESSO_FILE_LORA, 1);
+  g_autofree char *path =
+      tree_picture (f->dir, "loras.png", 8, 8, 1,
+                    "a fox <lora:gouache:0.5> <lora:film_grain:1> <lora:film_grain:0.3>\n"
+                    "Steps: 5, Sampler: Euler, CFG scale: 7, Seed: 3, Size: 64x64");
+  g_auto (GStrv) notes = NULL;
+  g_autofree char *json = read_recipe (f, path, NULL, &notes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (count_notes (notes, "gouache"), ==, 0);
+  g_assert_cmpint (count_notes (notes, "film_grain"), ==, 1);
+}
+
 /* -- two at once, and sudden ends */
 
 static void
@@ -848,6 +876,7 @@ main (int argc, char **argv)
   add ("/library/pictures/trash-failure", test_library_trash_goes_on_after_a_failure);
   add ("/library/pictures/thumbnails", test_library_makes_thumbnails);
   add ("/library/pictures/recipes", test_library_reads_recipes);
+  add ("/library/pictures/missing-loras", test_library_names_missing_loras);
   add ("/library/ends/two", test_library_two_on_one_file);
   add ("/library/ends/killed", test_library_killed_while_it_scans);
   add ("/library/ends/closes", test_library_closes_in_the_middle);

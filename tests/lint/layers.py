@@ -33,7 +33,7 @@ LAYERS = {
     "src/cli": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/text",
                 "src/engine/samplers", "src/engine/pipelines", "src/recipe", "src/media", "src/media/video", "src/worker",
                 "kernels"},
-    "src/library": {"src/engine/core", "src/engine/weights", "src/recipe", "src/media", "src/media/video"},
+    "src/library": {"src/engine/core", "src/engine/weights", "src/engine/text", "src/recipe", "src/media", "src/media/video"},
     "src/session": {"src/engine/core", "src/recipe", "src/media", "src/media/video", "src/ipc", "src/library"},
     "src/app": {"src/engine/core", "src/recipe", "src/media", "src/media/video", "src/library", "src/session"},
 }

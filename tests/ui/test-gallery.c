@@ -139,6 +139,9 @@ make_recipe (int n)
   g_assert_true (recipe_set (&recipe, "seed", seed, &status));
   g_assert_true (recipe_set (&recipe, "steps", "27", &status));
   g_assert_true (recipe_set (&recipe, "sampler", "dpmpp_2m", &status));
+  g_assert_true (recipe_set (&recipe, "weighting", "a1111", &status));
+  g_assert_true (recipe_set (
+      &recipe, "adapters", "[{\"name\":\"gouache\",\"weight\":0.75},{\"name\":\"ink\"}]", &status));
   char *json = recipe_to_json (&recipe, &status);
   g_assert_nonnull (json);
   char *copy = g_strdup (json);
@@ -474,6 +477,8 @@ test_gallery_details (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (text, "Seed: 1003"));
   g_assert_nonnull (strstr (text, "Steps: 27"));
   g_assert_nonnull (strstr (text, "Sampler: DPM++ 2M"));
+  g_assert_nonnull (strstr (text, "Prompt weighting: A1111"));
+  g_assert_nonnull (strstr (text, "Adapters: gouache 0.75, ink 1"));
   g_assert_nonnull (strstr (text, "! ")); /* the model is missed */
   g_assert_nonnull (strstr (text, "unheard-of-model"));
   screenshot (f, "details");
@@ -665,6 +670,18 @@ has_keyboard (Fixture *f)
   GtkWidget *focus = gtk_root_get_focus (GTK_ROOT (f->window));
   GtkWidget *view = gesso_gallery_grid_get_view (GESSO_GALLERY_GRID (f->self->grid));
   return focus && gtk_widget_get_parent (focus) == view;
+}
+
+/* Without results Escape cleared the field and stayed in it: the next letter was searched for. */
+static void
+test_gallery_escape_leaves_empty_search (Fixture *f, gconstpointer data)
+{
+  gesso_gallery_page_focus_search (f->self);
+  input ("xdotool type --delay 15 'nowhere'");
+  WAIT (f, is_none);
+  input ("xdotool key Escape");
+  WAIT (f, has_all);
+  WAIT (f, has_keyboard);
 }
 
 /* From the search to stars, a quick look, the recipe and the trash. */
@@ -966,6 +983,7 @@ main (int argc, char **argv)
   TEST ("viewer/new-picture", shows_new_picture);
   TEST ("compare/divider-and-swap", compare);
   TEST ("keyboard/alone", by_keyboard);
+  TEST ("keyboard/escape-leaves-empty-search", escape_leaves_empty_search);
   TEST ("keyboard/select-and-open", keys_select_and_open);
   TEST ("drag/two-files", drags_files);
   TEST ("labels/prompt-and-date", labels);

@@ -248,6 +248,56 @@ test_damaged_model (Fixture *f, gconstpointer unused)
   g_assert_false (can_generate (f));
 }
 
+/* ---- the pill of the running job ---- */
+
+enum
+{
+  NARROW = 520 /* px: pill in the middle and zoom do not fit beside each other */
+};
+
+/* @of_job: with a progress bar; else that of the zoom */
+static GtkWidget *
+find_pill (GtkWidget *widget, gboolean of_job)
+{
+  GtkWidget *found = NULL;
+  if (gtk_widget_has_css_class (widget, "pill-box"))
+    {
+      GtkWidget *second = gtk_widget_get_next_sibling (gtk_widget_get_first_child (widget));
+      found = GTK_IS_PROGRESS_BAR (second) == of_job ? widget : NULL;
+    }
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_pill (child, of_job);
+  return found;
+}
+
+static gboolean
+pill_is_on_a_narrow_canvas (Fixture *f)
+{
+  GtkWidget *pill = find_pill (GTK_WIDGET (f->window), TRUE);
+  return pill && gtk_widget_get_mapped (pill) && gtk_widget_get_width (pill) > 0 &&
+         gtk_widget_get_width (gtk_widget_get_parent (pill)) < NARROW;
+}
+
+/* It lay over the zoom where the canvas was narrow. */
+static void
+test_pill_leaves_room_for_zoom (Fixture *f, gconstpointer unused)
+{
+  const char *recipes[] = { "{\"version\": 1, \"model\": \"m\", \"prompt\": \"hold\", \"seed\": 3, "
+                            "\"width\": 64, \"height\": 64}",
+                            NULL };
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 820, 600);
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, NULL, NULL);
+  WAIT (f, pill_is_on_a_narrow_canvas);
+  graphene_rect_t pill, zoom;
+  GtkWidget *window = GTK_WIDGET (f->window);
+  g_assert_true (gtk_widget_compute_bounds (find_pill (window, TRUE), window, &pill));
+  g_assert_true (gtk_widget_compute_bounds (find_pill (window, FALSE), window, &zoom));
+  g_test_message ("pill ends at %g, zoom begins at %g", pill.origin.x + pill.size.width,
+                  zoom.origin.x);
+  g_assert_cmpfloat (pill.origin.x + pill.size.width, <, zoom.origin.x);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -256,6 +306,8 @@ main (int argc, char **argv)
   g_assert_cmpint (argc, >, 1);
   fake_worker = argv[1];
   g_test_add ("/ui/errors/out-of-memory", Fixture, NULL, setup_fake, test_out_of_memory, teardown);
+  g_test_add ("/ui/pill/leaves-room-for-zoom", Fixture, NULL, setup_fake,
+              test_pill_leaves_room_for_zoom, teardown);
   ADD ("errors/worker-that-keeps-dying", test_worker_that_keeps_dying);
   ADD ("errors/missing-text-encoder", test_missing_text_encoder);
   ADD ("errors/damaged-picture", test_damaged_picture);

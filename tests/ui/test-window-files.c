@@ -280,6 +280,34 @@ test_result_goes_to_its_place_after_a_restart (Fixture *f, gconstpointer unused)
   g_assert_cmpint (where.width, ==, 128);
 }
 
+static gboolean
+has_selected_result (Fixture *f)
+{
+  GessoStage *stage = gesso_create_page_get_stage (f->page);
+  return gesso_filmstrip_get_selected (gesso_stage_get_filmstrip (stage)) != NULL;
+}
+
+static gboolean
+has_no_selected_result (Fixture *f)
+{
+  return !has_selected_result (f);
+}
+
+/* The last result lay beside a picture that was opened, or over it. */
+static void
+test_opened_picture_is_not_covered (Fixture *f, gconstpointer unused)
+{
+  make_picture (f);
+  WAIT (f, has_selected_result);
+  g_autoptr (GFile) file = g_file_new_for_path (gesso_job_get_last_picture (job_at (f, 0)));
+  gesso_create_page_load_picture (f->page, file);
+  WAIT (f, has_picture);
+  WAIT (f, has_no_selected_result);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, has_selected_result); /* the next one is looked at again */
+}
+
 /* ---- the canvas beside the panes ---- */
 
 static double zoom_before;
@@ -346,6 +374,7 @@ main (int argc, char **argv)
   ADD ("folders/model-name-must-be-utf8", test_model_name_must_be_utf8);
   ADD ("inputs/swept-but-for-jobs", test_inputs_are_swept_but_for_jobs);
   ADD ("restart/result-goes-to-its-place", test_result_goes_to_its_place_after_a_restart);
+  ADD ("canvas/opened-picture-is-not-covered", test_opened_picture_is_not_covered);
   ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
   return g_test_run ();
 }

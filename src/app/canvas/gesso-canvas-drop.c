@@ -21,13 +21,23 @@ gesso_canvas_zone_at (GessoCanvas *self, double y)
 }
 
 static void
-loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+mask_loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoCanvas) self = user_data;
+  g_autoptr (GError) error = NULL;
+  if (!gesso_document_load_finish (GESSO_DOCUMENT (source), result, &error) &&
+      !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    gesso_canvas_fail (self, error->message);
+}
+
+static void
+picture_loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GessoCanvas) self = user_data;
   g_autoptr (GError) error = NULL;
   if (gesso_document_load_finish (GESSO_DOCUMENT (source), result, &error))
-    return;
-  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    g_signal_emit_by_name (self, "picture-loaded");
+  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     gesso_canvas_fail (self, error->message);
 }
 
@@ -47,10 +57,11 @@ gesso_canvas_load_file (GessoCanvas *self, GFile *file, GessoDropZone zone)
   g_return_if_fail (G_IS_FILE (file));
   GCancellable *cancellable = begin_loading (self);
   if (zone == GESSO_DROP_MASK)
-    gesso_document_load_mask_async (self->document, file, cancellable, loaded_cb,
+    gesso_document_load_mask_async (self->document, file, cancellable, mask_loaded_cb,
                                     g_object_ref (self));
   else
-    gesso_document_load_async (self->document, file, cancellable, loaded_cb, g_object_ref (self));
+    gesso_document_load_async (self->document, file, cancellable, picture_loaded_cb,
+                               g_object_ref (self));
 }
 
 /* (height, width) premultiplied pixels -> RGB over white */
@@ -108,11 +119,12 @@ downloaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) rgb = g_task_propagate_pointer (G_TASK (result), &error);
   const Download *d = g_task_get_task_data (G_TASK (result));
+  gboolean as_mask = d->zone == GESSO_DROP_MASK;
   if (rgb)
     gesso_document_load_bytes_async (
         self->document, rgb, gdk_texture_get_width (d->texture),
-        gdk_texture_get_height (d->texture), d->zone == GESSO_DROP_MASK,
-        g_task_get_cancellable (G_TASK (result)), loaded_cb, g_object_ref (self));
+        gdk_texture_get_height (d->texture), as_mask, g_task_get_cancellable (G_TASK (result)),
+        as_mask ? mask_loaded_cb : picture_loaded_cb, g_object_ref (self));
   else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     gesso_canvas_fail (self, error->message);
 }

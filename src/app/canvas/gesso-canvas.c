@@ -567,6 +567,8 @@ install_signals (void)
   g_signal_new ("picture-dropped", GESSO_TYPE_CANVAS, G_SIGNAL_RUN_LAST, 0,
                 g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 3, G_TYPE_FILE,
                 GDK_TYPE_TEXTURE, G_TYPE_UINT);
+  g_signal_new ("picture-loaded", GESSO_TYPE_CANVAS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                G_TYPE_NONE, 0);
   g_signal_new ("files-dropped", GESSO_TYPE_CANVAS, G_SIGNAL_RUN_LAST, 0,
                 g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1,
                 GDK_TYPE_FILE_LIST);

@@ -41,6 +41,7 @@ G_DECLARE_FINAL_TYPE (GessoCanvas, gesso_canvas, GESSO, CANVAS, GtkWidget)
  *        the canvas loads it.
  *   "files-dropped" (GdkFileList *files) -> gboolean
  *        Several at once, not over the mask's zone; if nobody takes them, the first is loaded.
+ *   "picture-loaded" ()               a picture from outside is the document's now
  *   "failed" (string message)         a sentence for a toast
  *   "keep-result", "discard-result", "star-result" ()   Enter, Delete, S: about the filmstrip's
  *   "previous-result", "next-result" ()                 Ctrl+Left, Ctrl+Right

@@ -20,6 +20,7 @@ struct _GessoGalleryGrid
   guint date_timeout, columns_idle, focus_idle;
   guint focus_position;
   int focus_tries;
+  gboolean leaves_search; /* for the pictures, once there are any again */
 };
 
 /* @x, @y: of the GtkGridView.  NULL between the pictures. */

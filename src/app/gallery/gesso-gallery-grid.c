@@ -156,7 +156,9 @@ static void
 search_changed_cb (GtkSearchEntry *entry, gpointer user_data)
 {
   GessoGalleryGrid *self = user_data;
-  gesso_picture_list_set_search (self->list, gtk_editable_get_text (GTK_EDITABLE (entry)));
+  const char *text = gtk_editable_get_text (GTK_EDITABLE (entry));
+  self->leaves_search &= !*text; /* unless it is written on */
+  gesso_picture_list_set_search (self->list, text);
 }
 
 /* Return or Down: on to the pictures. */
@@ -167,10 +169,12 @@ leave_search (GessoGalleryGrid *self)
     gesso_gallery_grid_focus_position (self, 0);
 }
 
+/* Where nothing was found, the pictures come only when the list has been asked anew. */
 static void
 stop_search_cb (GessoGalleryGrid *self)
 {
   gesso_gallery_grid_clear_search (self);
+  self->leaves_search = g_list_model_get_n_items (G_LIST_MODEL (self->list)) == 0;
   leave_search (self);
 }
 
@@ -277,6 +281,11 @@ update_state (GessoGalleryGrid *self)
   else
     name = starred ? "no-stars" : "empty";
   show_state (self, name);
+  if (self->leaves_search && !loading)
+    {
+      self->leaves_search = FALSE;
+      leave_search (self);
+    }
 }
 
 /* ---- building ---- */

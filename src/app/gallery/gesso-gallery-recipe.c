@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "recipe/adapters.h"
 #include "recipe/infotext.h"
+#include "session/gesso-choice.h"
 
 static void
 row_free (gpointer data)
@@ -59,6 +61,31 @@ dup_model_text (const char *path, GessoFileKind kind, GessoLibrary *library)
   return present ? g_steal_pointer (&name) : g_strdup_printf (_ ("%s (not in your library)"), name);
 }
 
+/* "gouache 0.75, ink 1": those that took part. */
+static char *
+dup_adapters_text (const Recipe *recipe)
+{
+  RecipeAdapters list = { 0 };
+  Status status = { 0 };
+  g_autoptr (GString) text = g_string_new (NULL);
+  recipe_adapters_read (&list, recipe, &status);
+  for (size_t i = 0; i < list.n; i++)
+    {
+      const RecipeAdapter *item = &list.items[i];
+      g_autofree char *base = item->path ? g_filename_display_basename (item->path) : NULL;
+      const char *name = item->name ? item->name : base;
+      if (item->muted || !name)
+        continue;
+      g_string_append_printf (text, "%s%s", text->len > 0 ? ", " : "", name);
+      if (item->curve)
+        g_string_append_printf (text, " %s", item->curve);
+      else if (!item->is_embedding)
+        g_string_append_printf (text, " %g", item->weight);
+    }
+  recipe_adapters_clear (&list);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 static char *
 dup_shown (const RecipeParam *param, const Recipe *recipe, GessoLibrary *library)
 {
@@ -73,8 +100,10 @@ dup_shown (const RecipeParam *param, const Recipe *recipe, GessoLibrary *library
     return dup_model_text (value, GESSO_FILE_VAE, library);
   if (param->type == PARAM_PATH)
     return g_filename_display_basename (value);
+  if (strcmp (param->key, "adapters") == 0)
+    return dup_adapters_text (recipe);
   if (param->type == PARAM_ENUM)
-    return g_strdelimit (g_steal_pointer (&value), "_", ' ');
+    return gesso_choice_dup_label (value);
   if (param->unit && strcmp (param->unit, "px") == 0)
     return g_strdup_printf (_ ("%s px"), value);
   return g_steal_pointer (&value);
