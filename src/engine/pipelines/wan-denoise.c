@@ -3,7 +3,8 @@
  *
  * Clips of a batch are made one after the other, and so are the two texts: a clip alone is big
  * enough.  Of two experts only the one at work has memory of its own; the files of both stay
- * mapped, and the second one's pages are first read when it takes over.
+ * mapped.  The second one's pages are read in the background while the first does its last steps,
+ * where there is room for both; the first one's are given back once it is done.
  */
 #include <string.h>
 
@@ -11,6 +12,12 @@
 #include "core/trace.h"
 #include "pipelines/wan-private.h"
 #include "samplers/guidance.h"
+#include "weights/prefetch.h"
+
+enum
+{
+  STEPS_AHEAD = 2 /* before the second expert takes over, the reading of its weights begins */
+};
 
 static const double TIMES = 1000; /* timesteps of a noise level of 1 */
 
@@ -21,9 +28,12 @@ typedef struct
   WanGrid grid;
   int64_t n_noise, n_in; /* a token's values of noise, and all that enter */
   int expert;            /* whose pass is planned in base.ctx */
-  float *tokens;         /* (tokens, n_in) */
-  float *positions;      /* (tokens, head_dim) */
-  float *times;          /* (n_times): one, or one for each latent frame */
+  const Schedule *schedule;
+  Prefetch *prefetch; /* of the second expert, while the first is at work */
+  bool has_prefetched;
+  float *tokens;    /* (tokens, n_in) */
+  float *positions; /* (tokens, head_dim) */
+  float *times;     /* (n_times): one, or one for each latent frame */
   int64_t n_times;
   float *latent; /* (channels, t, h, w): with a time for each frame, what the network sees */
   /* The first n_known latent frames, where they are known: of @known (channels, stride, h, w),
@@ -86,6 +96,44 @@ forward (WanDenoiser *d, int text)
   return wan_forward (ctx, wan_networks (d->base.pipeline)->experts[d->expert], &in);
 }
 
+/* ---- the second expert's weights ---- */
+
+static bool
+is_of_first (const char *name)
+{
+  static const char prefix[] = "transformer.";
+  return strncmp (name, prefix, sizeof prefix - 1) == 0;
+}
+
+static void
+prefetch (WanDenoiser *d)
+{
+  const WeightSet *set = d->base.pipeline->checkpoint->weights;
+  d->has_prefetched = true;
+  d->prefetch = prefetch_start (set, "expert.", prefetch_room (set, "transformer."));
+}
+
+/* What has not been read by now is read where it is used. */
+static void
+take_over (WanDenoiser *d)
+{
+  prefetch_stop (d->prefetch);
+  d->prefetch = NULL;
+  if (d->schedule)
+    weights_wont_need (d->base.pipeline->checkpoint->weights, is_of_first);
+}
+
+/* Whether the second expert does one of the steps that come soon; @step counts from 1. */
+static bool
+is_soon (const WanDenoiser *d, int step)
+{
+  double boundary = d->base.job->boundary * TIMES;
+  bool found = false;
+  for (int i = step; i < d->schedule->n && i < step + STEPS_AHEAD; i++)
+    found |= (double) d->schedule->timestep[i] < boundary;
+  return found;
+}
+
 /* ---- making and freeing ---- */
 
 /* Both texts are of one length, so that they share a plan; two experts may have other adapters. */
@@ -96,6 +144,8 @@ measure (WanDenoiser *d, int expert, Status *status)
   trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
   ctx_free (d->base.ctx);
   d->expert = expert;
+  if (expert == 1)
+    take_over (d);
   d->base.ctx = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
   if (!d->base.ctx)
     return false;
@@ -167,6 +217,7 @@ wan_denoiser_new (Pipeline *pipeline,
                                 .t = s.t,
                                 .h = s.h,
                                 .w = s.w },
+                      .schedule = sampler ? sampler->schedule : NULL,
                       .text = (const WanText *) text,
                       .grid = { s.t, s.h / WAN_PATCH, s.w / WAN_PATCH },
                       .n_noise = WAN_PATCH * WAN_PATCH * s.channels,
@@ -200,6 +251,7 @@ wan_denoiser_free (PipelineDenoiser *denoiser)
   if (!d)
     return;
   trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
+  prefetch_stop (d->prefetch);
   ctx_free (d->base.ctx);
   mem_free (d->tokens);
   mem_free (d->positions);
@@ -214,6 +266,10 @@ wan_denoiser_free (PipelineDenoiser *denoiser)
 void
 wan_denoiser_set_step (PipelineDenoiser *denoiser, int step)
 {
+  WanDenoiser *d = (WanDenoiser *) denoiser;
+  bool has_two = wan_networks (d->base.pipeline)->experts[1] != NULL;
+  if (has_two && d->expert == 0 && !d->has_prefetched && is_soon (d, step))
+    prefetch (d);
 }
 
 void

@@ -86,6 +86,20 @@ mapped_will_need (const void *data, size_t size)
     madvise ((void *) begin, (uintptr_t) data + size - begin, MADV_WILLNEED);
 }
 
+/* Of Linux 5.14, which headers of Debian 12 have; older kernels are asked to begin at least. */
+bool
+mapped_read (const void *data, size_t size)
+{
+  uintptr_t page = (uintptr_t) sysconf (_SC_PAGESIZE);
+  uintptr_t begin = (uintptr_t) data / page * page;
+  if (madvise ((void *) begin, (uintptr_t) data + size - begin, MADV_POPULATE_READ) == 0)
+    return true;
+  bool is_old = errno == EINVAL;
+  if (is_old)
+    mapped_will_need (data, size);
+  return is_old;
+}
+
 void
 mapped_read_around (const MappedFile *file, bool does)
 {

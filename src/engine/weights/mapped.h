@@ -26,6 +26,10 @@ void mapped_close (MappedFile *file);
 /* Asks the system to read these bytes ahead; a hint, never fails. */
 void mapped_will_need (const void *data, size_t size);
 
+/* Reads these bytes from disk; they are there when it returns.  Returns: false when they cannot be
+ * had, as when the file was cut short */
+bool mapped_read (const void *data, size_t size);
+
 /* Whether touching a page reads those around it, too: at first it does.  Without, single numbers
  * here and there cost no megabytes each. */
 void mapped_read_around (const MappedFile *file, bool does);
