@@ -12,6 +12,7 @@ def main():
     common.setup()
     parts = {
         "samplers": "sampler_cases",
+        "flow-samplers": "flow_sampler_cases",
         "brownian": "brownian_cases",
         "models": "tiny_models",  # the parts below read what this one wrote
         "networks": "network_cases",

@@ -136,11 +136,24 @@ fill_comfyui (Steps *steps, const ScheduleParams *p, int n, Status *status)
     }
 }
 
-/* From level @from in @n_points to @to. */
+/* From level @from in @n_points to @to, rounded as numpy's linspace is: timesteps are cut to whole
+ * numbers, so that a last bit can count. */
 static double
 between (double from, double to, int n_points, int i)
 {
-  return n_points > 1 ? from + (to - from) * i / (n_points - 1) : from;
+  if (n_points > 1 && i == n_points - 1)
+    return to;
+  return n_points > 1 ? i * ((to - from) / (n_points - 1)) + from : from;
+}
+
+/* As diffusers writes it, with the shift that was asked for: e^mu misses it by a last bit, and
+ * people write few digits. */
+static double
+clip_shifted (double sigma, double mu)
+{
+  const double digits = 1e9;
+  double shift = rint (exp (mu) * digits) / digits;
+  return shift * sigma / (1 + (shift - 1) * sigma);
 }
 
 /* UniPCMultistepScheduler and DPMSolverMultistepScheduler with flow sigmas (the second is Wan's own
@@ -152,8 +165,8 @@ clip_level (const ScheduleParams *p, int n, int i)
   if (p->sampler == SAMPLER_EULER)
     return shifted (between (1, shifted (least, p->flow_shift), n, i), p->flow_shift);
   if (p->sampler == SAMPLER_DPMPP_2M)
-    return shifted (between (1 - least, 0, n + 1, i), p->flow_shift);
-  double sigma = shifted (between (1, least, n + 1, i), p->flow_shift);
+    return clip_shifted (1 - between (1, least, n + 1, n - i), p->flow_shift);
+  double sigma = clip_shifted (between (1, least, n + 1, i), p->flow_shift);
   return fabs (sigma - 1) < off_pure_noise ? sigma - off_pure_noise : sigma;
 }
 
