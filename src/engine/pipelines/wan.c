@@ -30,13 +30,14 @@ add_companion (
          checkpoint_add (c, path, prefix, status);
 }
 
+/* One that is named takes the place of the folder's own. */
 static bool
 add_expert (Checkpoint *c, const PipelineSource *source, Status *status)
 {
   char path[PATH_SIZE];
   if (source->expert_path)
     return checkpoint_add (c, source->expert_path, "expert.", status);
-  if (c->config.wan_expert != WAN_EXPERT_HIGH)
+  if (c->config.has_expert || c->config.wan_expert != WAN_EXPERT_HIGH)
     return true;
   return !companion_find_expert (c->path, WAN_EXPERT_LOW, path, sizeof path) ||
          checkpoint_add (c, path, "expert.", status);
@@ -59,7 +60,7 @@ add_companions (Pipeline *pipeline, const PipelineSource *source, Status *status
          (c->config.has_wan_vae || add_companion (c, vae, "vae.", path, status)) &&
          (c->config.has_vision || c->config.wan.image_dim == 0 ||
           add_companion (c, COMPANION_CLIP_VISION, "image_encoder.", path, status)) &&
-         (c->config.has_expert || add_expert (c, source, status));
+         add_expert (c, source, status);
 }
 
 /* "umT5-XXL (...), the VAE (...)".  Returns: false when nothing is missing */

@@ -180,17 +180,21 @@ set_tokenizer (Opener *o, const char *folder, int i)
   return folder_read_tokenizer (&o->c->config.clip[i], o->pool, path, o->status);
 }
 
-/* What a folder holds where its name leaves it open.  The T5 of a pipeline: text_encoder_2 of
+/* What a folder holds where its name leaves it open: its own config.json says so, else the
+ * pipeline's index.  The T5 of a pipeline: text_encoder_2 of
  * FLUX.1, text_encoder of Wan, both CLIP's elsewhere. */
 static bool
 kind_of_folder (Opener *o, const char *path, PartKind *kind)
 {
+  int n_folder = (int) (path_base (path) - path);
   const char *config = pool_printf (o->pool, o->status, "%s/config.json", path);
+  const char *index = pool_printf (o->pool, o->status, "%.*smodel_index.json", n_folder, path);
   bool may_be_t5 = *kind == PART_CLIP_0 || *kind == PART_CLIP_1;
   bool is_transformer = *kind == PART_FLUX || *kind == PART_WAN;
-  if (!config || !file_exists (config) || (!may_be_t5 && !is_transformer))
-    return config != NULL;
-  PartKind said = folder_part_kind (config, o->status);
+  if (!config || !index || (!may_be_t5 && !is_transformer))
+    return config && index;
+  PartKind said = file_exists (config) ? folder_part_kind (config, o->status)
+                                       : folder_indexed_kind (index, path_base (path), o->status);
   if ((may_be_t5 && said == PART_T5) || (is_transformer && said != PART_COUNT))
     *kind = said;
   return status_ok (o->status);
@@ -248,7 +252,7 @@ open_pipeline (Opener *o, const char *folder)
       !folder_apply_pipeline (&c->config, o->pool, folder, o->status))
     return false;
   recognise_flux_variant (&c->config.flux, NULL, path_base (folder));
-  if (c->config.has_expert)
+  if (c->config.has_expert || c->config.boundary > 0) /* the index counts on two */
     c->config.wan_expert = WAN_EXPERT_HIGH;
   for (int kind = 0; kind < PART_COUNT; kind++)
     if (folders[kind] && !apply_component_config (o, folders[kind], (PartKind) kind))
@@ -442,6 +446,16 @@ check_clips (const Checkpoint *c, const char *path, Status *status)
                       path_base (path));
 }
 
+static bool
+check_pictures (const Checkpoint *c, const char *path, Status *status)
+{
+  return !c->config.has_wan ||
+         status_fail (status, STATUS_SHAPE,
+                      "\"%.100s\" is the VAE of a model of pictures: it belongs to another kind of "
+                      "model.",
+                      path_base (path));
+}
+
 /* An unnamed VAE follows the model that it is added to; a config file of its own wins. */
 static void
 merge_vae_config (ModelConfig *to, const ModelConfig *from)
@@ -519,7 +533,8 @@ check_addition (
     return check_clips (c, path, status) &&
            check_latents (c, other->config.wan_vae.latent_channels, path, status);
   if (kind == PART_VAE)
-    return check_latents (c, other->config.vae.latent_channels, path, status);
+    return check_pictures (c, path, status) &&
+           check_latents (c, other->config.vae.latent_channels, path, status);
   if (kind == PART_TINY && tiny && tiny->rank > 1)
     return check_latents (c, (int) tiny->ne[1], path, status);
   return true;

@@ -430,6 +430,10 @@ apply_index (Config *c, ModelConfig *config)
   for (size_t i = 0; class && i < sizeof known / sizeof *known; i++)
     if (strcmp (class, known[i]) == 0)
       {
+        if (config->family == FAMILY_UNKNOWN) /* the transformer is missing */
+          config->family = strncmp (class, "Wan", strlen ("Wan")) == 0     ? FAMILY_WAN
+                           : strncmp (class, "Flux", strlen ("Flux")) == 0 ? FAMILY_FLUX
+                                                                           : FAMILY_UNKNOWN;
         if (strncmp (class, "FluxKontext", strlen ("FluxKontext")) == 0)
           config->flux.variant = FLUX_KONTEXT;
         return true;

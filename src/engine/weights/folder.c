@@ -186,6 +186,20 @@ folder_part_kind (const char *config_path, Status *status)
   return kind;
 }
 
+PartKind
+folder_indexed_kind (const char *index_path, const char *name, Status *status)
+{
+  struct json_object *index = json_read_object (index_path, status);
+  struct json_object *entry = index ? json_object_object_get (index, name) : NULL;
+  struct json_object *class =
+      json_object_is_type (entry, json_type_array) ? json_object_array_get_idx (entry, 1) : NULL;
+  PartKind kind = json_object_is_type (class, json_type_string)
+                      ? kind_of_class (json_object_get_string (class))
+                      : PART_COUNT;
+  json_object_put (index);
+  return kind;
+}
+
 /* ---- tokenizer ---- */
 
 /* A token as text, or as an object with its text under "content". */

@@ -26,6 +26,10 @@ const char *folder_of_part (PartKind kind);
 /* The part that a config.json describes; PART_COUNT when it is none of ours. */
 PartKind folder_part_kind (const char *config_path, Status *status);
 
+/* The part that a pipeline's model_index.json says its sub-folder @name is; PART_COUNT when it says
+ * nothing, or none of ours. */
+PartKind folder_indexed_kind (const char *index_path, const char *name, Status *status);
+
 /* Values of PART's config.json replace what shapes told. */
 bool folder_apply_config (
     ModelConfig *config, PartKind kind, Pool *pool, const char *config_path, Status *status);
