@@ -24,6 +24,7 @@ static const Part parts[] = {
   { "text encoder", "text_encoder." },
   { "text encoder 2", "text_encoder_2." },
   { "transformer", "transformer." },
+  { "second expert", "expert." },
   { "image encoder", "image_encoder." },
   { "T5 text encoder", "t5." },
   { "preview decoder", "tiny." },
@@ -172,6 +173,17 @@ print_video_vae (const WanVaeConfig *c)
 }
 
 static void
+print_wan (const ModelConfig *m)
+{
+  static const char *const kinds[WAN_VARIANT_COUNT] = {
+    [WAN_T2V] = "T2V", [WAN_I2V] = "I2V", [WAN_TI2V] = "TI2V"
+  };
+  printf ("  %s: %d layers of %d, %d input channels%s\n",
+          m->wan.image_positions > 0 ? "FLF2V" : kinds[m->wan.variant], m->wan.n_layers, m->wan.dim,
+          m->wan.in_channels, m->wan.image_dim > 0 ? ", looks at pictures through CLIP" : "");
+}
+
+static void
 print_text (const Checkpoint *c)
 {
   char alone[MAX_VALUE_SHOWN];
@@ -184,6 +196,8 @@ print_text (const Checkpoint *c)
     printf ("  %s: %d double and %d single blocks, %d input channels\n",
             flux_variant_name (m->flux.variant), m->flux.n_double, m->flux.n_single,
             m->flux.in_channels);
+  if (m->has_wan)
+    print_wan (m);
   if (m->has_unet)
     printf ("  %s prediction%s%s\n", m->prediction == PREDICTION_V ? "v" : "epsilon",
             m->zero_terminal_snr ? ", zero terminal SNR" : "",

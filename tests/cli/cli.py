@@ -517,6 +517,9 @@ def test_inspect():
     assert not lines[0]["missing"] and not lines[0]["unknown"], lines[0]
     assert lines[0]["parts"]["U-Net"]["parameters"] > 1000 and lines[0]["parts"]["VAE"]["precision"] == "f16"
     assert b"U-Net" in run("inspect", MODEL).out
+    for name in ("hf", "wan.safetensors"):
+        told = run("inspect", str(FIXTURES / "vision" / name)).out
+        assert b"one network: CLIP image encoder, 3 layers of 24, pictures of 12 x 12" in told, told
     garbage = HOME / "garbage.ckpt"
     garbage.write_bytes(bytes(range(256)) * 40)
     result = run("inspect", "--json", str(garbage), expect=FAILED)

@@ -86,6 +86,43 @@ def test_first_frame():
     assert cli.recipe_of(out / "a.gclip")["first_frame"].endswith("init-48x32.png")
 
 
+def test_first_frame_seen_through_clip():
+    """Wan 2.1: the picture counts twice, as a latent and as what CLIP makes of it."""
+    out = folder("clip")
+    args = ["--model", str(FIXTURES / "wan-tiny-i2v21"), *SMALL, "--seed", "1"]
+    run("video", *args, "--first-frame", str(FIXTURES / "init-48x32.png"), "--output", str(out / "a.gclip"), "x")
+    assert len(frames_of(out / "a.gclip")) == FRAMES
+    assert b"give it a first frame" in run("video", *args, "--output", str(out / "b.gclip"), "x", expect=FAILED).err
+
+
+def latents_of(clip):
+    with zipfile.ZipFile(clip) as z:
+        return z.read("latents.safetensors")
+
+
+def test_folders_of_wan_ai():
+    """The same networks in Wan-AI's own arrangement: the same latents; the VAE's statistics alone are not in its files."""
+    root = folder("wan-ai") / "Wan2.2-T2V-tiny"
+    weights = "diffusion_pytorch_model.safetensors"
+    for name, source in (("high_noise_model", "transformer"), ("low_noise_model", "transformer_2")):
+        (root / name).mkdir(parents=True)
+        (root / name / weights).symlink_to(FIXTURES / "wan-tiny" / source / weights)
+        (root / name / "config.json").write_text(json.dumps({"_class_name": "WanModel", "num_heads": 2}))
+    (root / "google/umt5-xxl").mkdir(parents=True)
+    for name, source in (("Wan2.1_VAE.safetensors", f"vae/{weights}"), ("google/umt5-xxl/tokenizer.json", "tokenizer/tokenizer.json"),
+                         ("models_t5_umt5-xxl-enc-bf16.safetensors", "text_encoder/model.safetensors")):
+        (root / name).symlink_to(FIXTURES / "wan-tiny" / source)
+    out = folder("wan-ai-clips")
+    for name, model in (("a", WAN), ("b", str(root)), ("c", str(root / "low_noise_model" / weights))):
+        run("video", "--model", model, *SMALL, "--seed", "3", "--output", str(out / f"{name}.gclip"), "a red fox")
+    assert latents_of(out / "a.gclip") == latents_of(out / "b.gclip") == latents_of(out / "c.gclip")
+    found = {m["name"]: m["family"] for m in run("models", "--json", GESSO_MODELS=str(root.parent)).lines()}
+    assert found["Wan2.2-T2V-tiny"] == "Wan" and "Wan2.1_VAE.safetensors" not in found, found
+    assert set(run("inspect", "--json", str(root)).lines()[0]["parts"]) >= {"transformer", "second expert", "VAE"}
+    (root / "Wan2.1_VAE.safetensors").unlink()
+    assert b"lacks the VAE" in run("video", "--model", str(root), *SMALL, "x", expect=FAILED).err
+
+
 def test_latents_are_written_and_kept():
     out = folder("latents")
     video(out / "a.gclip", "--latent-out", str(out / "l.safetensors"), "x")
