@@ -219,9 +219,7 @@ give_guides (JobInputs *inputs, PipelineJob *job, Status *status)
       reference_size (reference->width, reference->height, &w, &h);
       if (!reference_fit (reference, w, h, status))
         return false;
-      job->reference_rgb = reference->rgb;
-      job->reference_width = w;
-      job->reference_height = h;
+      job->references[job->n_references++] = (PipelineReference){ reference->rgb, w, h };
     }
   if (control->rgb && !image_resize (control, job->width, job->height, status))
     return false;

@@ -176,8 +176,8 @@ draw (Run *r, Pipeline *pipeline, Status *status)
     make_clip (&job, r, start);
   if (r->reference)
     {
-      job.reference_rgb = start;
-      job.reference_width = job.reference_height = SIDE;
+      job.references[0] = job.references[1] = (PipelineReference){ start, SIDE, SIDE };
+      job.n_references = 2;
     }
   if (!(r->in_steps ? draw_in_steps : pipeline_generate) (pipeline, &job, &result, status))
     return false;

@@ -20,10 +20,41 @@ import flux_models
 import flux_one
 import pipeline_cases
 
+
+class SeveralReferences(FluxKontextPipeline):
+    """Several pictures in diffusers' pipeline, which takes one, placed as ComfyUI places them."""
+
+    places, more = "offset", ()  # more: (1, 3, height, width) in -1 .. 1, behind the first
+
+    def prepare_latents(self, image, batch, channels, height, width, dtype, device, generator=None, latents=None):
+        latents, first, latent_ids, first_ids = super().prepare_latents(
+            image, batch, channels, height, width, dtype, device, generator, latents)
+        encoded = [self._encode_vae_image(p, generator).repeat(batch, 1, 1, 1) for p in self.more]
+        tokens = [first] + [self._pack_latents(e, batch, channels, *e.shape[2:]) for e in encoded]
+        sizes = [tuple(int(n) // 2 for n in image.shape[2:])] + [tuple(e.shape[2:]) for e in encoded]
+        sizes[0] = tuple(n * 2 // self.vae_scale_factor for n in sizes[0])
+        ids, h, w = [], 0, 0
+        for i, (rh, rw) in enumerate(sizes):
+            one = self._prepare_latent_image_ids(batch, rh // 2, rw // 2, device, dtype)
+            row = column = 0
+            if self.places == "uxo":
+                row, column, index = h + height // self.vae_scale_factor, w + width // self.vae_scale_factor, 0
+                h, w = h + rh, w + rw
+            elif self.places == "index":
+                index = i + 1
+            else:
+                index = 1
+                row, column = (0, w) if rh + h > rw + w else (h, 0)
+                h, w = max(h, rh + row), max(w, rw + column)
+            one += torch.tensor([index, row // 2, column // 2], device=device, dtype=dtype)
+            ids.append(one)
+        return latents, torch.cat(tokens, 1), latent_ids, torch.cat(ids)
+
+
 PROMPT, NEGATIVE = "a red fox in the snow", "blurry, text"
 TASKS = dict(
     txt2img=FluxPipeline, img2img=FluxImg2ImgPipeline, inpaint=FluxInpaintPipeline, fill=FluxFillPipeline,
-    kontext=FluxKontextPipeline, control=FluxControlPipeline,
+    kontext=FluxKontextPipeline, references=SeveralReferences, control=FluxControlPipeline,
 )
 LATENT, FACTOR = (8, 12), 2  # height, width
 CURVES = dict(karras="use_karras_sigmas", exponential="use_exponential_sigmas", beta="use_beta_sigmas")
@@ -46,6 +77,9 @@ def make_pipeline(case):
         transformer=flux_models.load(case["model"] + "/transformer"),
     )
     pipe.set_progress_bar_config(disable=True)
+    if case.get("references"):
+        pipe.places = case["places"]
+        pipe.more = [2 * pipeline_cases.read_picture(p) - 1 for p in case["references"]]
     if case.get("adapters"):
         flux_adapters.load(pipe, case["adapters"])
     return pipe
@@ -67,7 +101,7 @@ def call_arguments(case, generators):
     if case["task"] == "control":
         # tensors are taken as they are
         args.update(control_image=2 * pipeline_cases.read_picture(case["control"]).repeat(n, 1, 1, 1) - 1)
-    if case["task"] == "kontext":
+    if case["task"] in ("kontext", "references"):
         args.update(
             image=pipeline_cases.read_picture(case["reference"]).repeat(n, 1, 1, 1),
             max_area=case["height"] * case["width"], _auto_resize=False,
@@ -131,6 +165,9 @@ def cases():
         yield make_case(f"fill-{strength}", "flux-tiny-fill", task="fill", strength=strength, steps=6, distilled=30.0)
     yield make_case("inpaint-batch-cfg", task="inpaint", strength=0.8, cfg=1.5, batch=2)
     yield make_case("kontext", task="kontext", reference="init-48x32.png", distilled=2.5)
+    for places in ("offset", "index", "uxo"):
+        yield make_case("references-" + places, task="references", reference="init-48x32.png", distilled=2.5, places=places,
+                        references=["init-24x16.png", "init-48x32.png", "init-24x16.png"])
     yield make_case("control", "flux-tiny-control", task="control", control="init-24x16.png", distilled=30.0)
     path = "adapters/flux/{}.safetensors".format
     for make in flux_adapters.FILES.values():

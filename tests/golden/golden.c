@@ -348,7 +348,9 @@ open_model (const Golden *g, const Case *c, Status *status)
 /* Start picture and mask, when the case has them; the mask is one channel of its picture. */
 typedef struct
 {
-  Image init, mask, reference, control, first, last;
+  Image init, mask, control, first, last;
+  Image references[PIPELINE_MAX_REFERENCES];
+  int n_references;
   uint8_t *grey;
 } Pictures;
 
@@ -376,11 +378,44 @@ mirror (Image *image)
         }
 }
 
+/* The one under "reference", and those in the list "references". */
+static bool
+read_references (const Golden *g, const Case *c, Pictures *p, Status *status)
+{
+  json_object *more = get (c, "references");
+  char path[2304];
+  int n = more ? (int) json_object_array_length (more) : 0;
+  if (!get (c, "reference"))
+    return true;
+  if (!read_picture (g, c, "reference", &p->references[p->n_references++], status))
+    return false;
+  for (int i = 0; i < n && p->n_references < PIPELINE_MAX_REFERENCES; i++)
+    {
+      snprintf (path, sizeof path, "%s/%s", g->fixtures,
+                json_object_get_string (json_object_array_get_idx (more, (size_t) i)));
+      if (!image_read (&p->references[p->n_references++], path, status))
+        return false;
+    }
+  return true;
+}
+
+static void
+give_references (const Case *c, const Pictures *p, PipelineJob *job)
+{
+  for (int i = 0; i < p->n_references; i++)
+    job->references[i] = (PipelineReference){ p->references[i].rgb, p->references[i].width,
+                                              p->references[i].height };
+  job->n_references = p->n_references;
+  if (get (c, "places"))
+    job->reference_places = !strcmp (text (c, "places"), "index") ? REFERENCES_INDEX
+                            : !strcmp (text (c, "places"), "uxo") ? REFERENCES_UXO
+                                                                  : REFERENCES_OFFSET;
+}
+
 static bool
 read_pictures (const Golden *g, const Case *c, Pictures *p, Status *status)
 {
-  if (!read_picture (g, c, "image", &p->init, status) ||
-      !read_picture (g, c, "reference", &p->reference, status) ||
+  if (!read_picture (g, c, "image", &p->init, status) || !read_references (g, c, p, status) ||
       !read_picture (g, c, "control", &p->control, status) ||
       !read_picture (g, c, "first", &p->first, status) ||
       !read_picture (g, c, "last", &p->last, status) ||
@@ -415,8 +450,8 @@ check_plan (Pipeline *pipeline, const PipelineJob *job, Status *status)
   const ModelConfig *c = &pipeline_checkpoint (pipeline)->config;
   bool reads_mask = job->mask && (c->unet.in_channels > c->unet.out_channels ||
                                   c->flux.in_channels > c->flux.out_channels);
-  int n = (job->init_rgb ? 1 : 0) + reads_mask + (job->reference_rgb ? 1 : 0) +
-          (job->control_rgb ? 1 : 0) + encodes_frames (c, job);
+  int n = (job->init_rgb ? 1 : 0) + reads_mask + job->n_references + (job->control_rgb ? 1 : 0) +
+          encodes_frames (c, job);
   return pipeline_plan (pipeline, job, &plan, status) &&
          (plan.phases[PHASE_ENCODE].n_passes == n ||
           status_fail (status, STATUS_PLAN, "%d encodings are planned, not %d.",
@@ -479,9 +514,7 @@ run_case (Golden *g, const Case *c)
       ok = read_pictures (g, c, &pictures, &status);
       job.init_rgb = pictures.init.rgb;
       job.mask = pictures.grey;
-      job.reference_rgb = pictures.reference.rgb;
-      job.reference_width = pictures.reference.width;
-      job.reference_height = pictures.reference.height;
+      give_references (c, &pictures, &job);
       job.control_rgb = pictures.control.rgb;
       job.first_rgb = pictures.first.rgb;
       job.last_rgb = pictures.last.rgb;
@@ -495,7 +528,8 @@ run_case (Golden *g, const Case *c)
   pipeline_result_clear (&result);
   image_clear (&pictures.init);
   image_clear (&pictures.mask);
-  image_clear (&pictures.reference);
+  for (int i = 0; i < pictures.n_references; i++)
+    image_clear (&pictures.references[i]);
   image_clear (&pictures.control);
   image_clear (&pictures.first);
   image_clear (&pictures.last);

@@ -281,13 +281,21 @@ test_reference (Suite *s)
   for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
     other_rgb[i] = (uint8_t) (255 - s->rgb[i]);
   other = job;
-  job.reference_rgb = s->rgb;
-  job.reference_width = HEIGHT; /* of another shape than the picture */
-  job.reference_height = WIDTH;
+  job.references[0] = (PipelineReference){ s->rgb, HEIGHT, WIDTH }; /* of another shape */
+  job.n_references = 1;
   tap_ok (change (s, &job, &other) > 1e-3, "reference/matters", "%s", "");
   other = job;
-  other.reference_rgb = other_rgb;
+  other.references[0].rgb = other_rgb;
   tap_ok (change (s, &job, &other) > 1e-3, "reference/its-pixels-matter", "%s", "");
+  other = job;
+  other.references[other.n_references++] = (PipelineReference){ other_rgb, WIDTH, HEIGHT };
+  tap_ok (change (s, &job, &other) > 1e-3, "reference/a-second-matters", "%s", "");
+  job = other;
+  for (int places = REFERENCES_INDEX; places <= REFERENCES_UXO; places++)
+    {
+      other.reference_places = (ReferencePlaces) places;
+      tap_ok (change (s, &job, &other) > 1e-4, "reference/places-matter", "%d", places);
+    }
   job.progress = count_cb;
   job.data = &counts;
   PipelineResult r = generate (s, &job);
@@ -310,9 +318,8 @@ test_plan (Suite *s)
   PipelinePlan plan;
   PipelineJob job = small_job (s, SAMPLER_DPMPP_SDE, CONVENTION_COMFYUI);
   job.guidance_scale = 2;
-  job.reference_rgb = s->rgb;
-  job.reference_width = WIDTH;
-  job.reference_height = HEIGHT;
+  job.references[0] = job.references[1] = (PipelineReference){ s->rgb, WIDTH, HEIGHT };
+  job.n_references = 2;
   if (!pipeline_plan (s->pipeline, &job, &plan, &status))
     tap_bail_out (&status);
   const PhasePlan *denoise = &plan.phases[PHASE_DENOISE];
@@ -323,7 +330,7 @@ test_plan (Suite *s)
               is_nearly (denoise->once_weight_bytes, all - rest),
           "plan/modulation-apart", "%lld + %lld of %lld bytes", (long long) denoise->weight_bytes,
           (long long) denoise->once_weight_bytes, (long long) all);
-  tap_ok (denoise->n_passes == 2 * 2 * STEPS && plan.phases[PHASE_ENCODE].n_passes == 1,
+  tap_ok (denoise->n_passes == 2 * 2 * STEPS && plan.phases[PHASE_ENCODE].n_passes == 2,
           "plan/passes", "%d passes", denoise->n_passes);
 }
 

@@ -308,9 +308,10 @@ test_reference_takes_a_size_of_kontext (Fixture *f, gconstpointer data)
   job.width = 1024;
   job.height = 1024;
   g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
-  g_assert_cmpint (job.reference_width, ==, 1248);
-  g_assert_cmpint (job.reference_height, ==, 832);
-  g_assert_nonnull (job.reference_rgb);
+  g_assert_cmpint (job.n_references, ==, 1);
+  g_assert_cmpint (job.references[0].width, ==, 1248);
+  g_assert_cmpint (job.references[0].height, ==, 832);
+  g_assert_nonnull (job.references[0].rgb);
   job_inputs_clear (&in);
 }
 
@@ -324,7 +325,7 @@ test_reference_of_another_family_is_noted (Fixture *f, gconstpointer data)
   recipe_set (&f->recipe, "reference_image", "/nowhere.png", &status);
   g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
   g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
-  g_assert_null (job.reference_rgb);
+  g_assert_cmpint (job.n_references, ==, 0);
   g_assert_nonnull (strstr (in.note, "only FLUX.1"));
   job_inputs_clear (&in);
 }

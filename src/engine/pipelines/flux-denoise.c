@@ -190,15 +190,13 @@ static void
 fill_inputs (FluxDenoiser *d)
 {
   const FluxConfig *c = config_of (d);
-  const FluxShape *s = &d->shape;
-  const FluxGrid grids[] = { { 0, 0, 0, s->h, s->w }, { 1, 0, 0, s->reference_h, s->reference_w } };
   for (int i = 0; i < d->text->n_texts; i++)
     {
       const FluxEncoding *t = &d->text->texts[i];
       int64_t n = t->length * c->context_dim;
       for (int64_t p = 0; p < d->base.n_pictures; p++)
         memcpy (d->context[i] + p * n, t->context, (size_t) n * sizeof (float));
-      flux_positions (d->positions[i], c, t->length, grids, s->reference_h > 0 ? 2 : 1);
+      flux_positions (d->positions[i], c, t->length, d->shape.grids, d->shape.n_grids);
     }
 }
 

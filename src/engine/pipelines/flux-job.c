@@ -77,7 +77,7 @@ check_inputs (const ModelConfig *c, const PipelineJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "There is a control picture, but only FLUX.1 Canny and Depth read one: "
                         "take it away, or choose such a model.");
-  if (job->reference_rgb && (fill || control))
+  if (job->n_references > 0 && (fill || control))
     return status_fail (status, STATUS_ARGUMENT,
                         "There is a reference picture, but Fill and control models take none: take "
                         "it away, or choose FLUX.1 Kontext.");
@@ -92,12 +92,17 @@ check_numbers (const ModelConfig *c, const PipelineJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "FLUX cannot draw %d x %d pixels: choose 2 megapixels or less.", job->width,
                         job->height);
-  if ((job->reference_rgb && (job->reference_width < f || job->reference_height < f ||
-                              job->reference_width % f || job->reference_height % f)) ||
-      (!job->reference_rgb && (job->reference_width || job->reference_height)))
-    return status_fail (status, STATUS_ARGUMENT,
-                        "The reference picture's size %d x %d is not a multiple of %d.",
-                        job->reference_width, job->reference_height, f);
+  if (job->n_references < 0 || job->n_references > PIPELINE_MAX_REFERENCES)
+    return status_fail (status, STATUS_ARGUMENT, "Choose at most %d reference pictures, not %d.",
+                        PIPELINE_MAX_REFERENCES, job->n_references);
+  for (int i = 0; i < job->n_references; i++)
+    {
+      const PipelineReference *r = &job->references[i];
+      if (!r->rgb || r->width < f || r->height < f || r->width % f || r->height % f)
+        return status_fail (status, STATUS_ARGUMENT,
+                            "The reference picture's size %d x %d is not a multiple of %d.",
+                            r->width, r->height, f);
+    }
   if (!(job->distilled_guidance >= 0 && job->distilled_guidance <= 1000))
     return status_fail (status, STATUS_ARGUMENT, "Choose a distilled guidance of 0 to 100, not %g.",
                         job->distilled_guidance);
@@ -121,14 +126,16 @@ flux_job_digest (uint64_t d, const PipelineJob *job)
   d = digest_int (digest_int (d, job->weighting), job->max_tokens);
   d = digest_real (digest_real (d, job->guidance_scale), job->guidance_rescale);
   d = digest_real (digest_real (d, job->distilled_guidance), job->flow_shift);
-  d = digest_int (digest_int (d, job->reference_rgb != NULL), job->control_rgb != NULL);
+  d = digest_int (digest_int (d, job->n_references), job->control_rgb != NULL);
   if (job->control_rgb)
     d = digest_bytes (d, job->control_rgb, 3 * (size_t) job->width * (size_t) job->height);
-  if (!job->reference_rgb)
-    return d;
-  d = digest_int (digest_int (d, job->reference_width), job->reference_height);
-  return digest_bytes (d, job->reference_rgb,
-                       3 * (size_t) job->reference_width * (size_t) job->reference_height);
+  for (int i = 0; i < job->n_references; i++)
+    {
+      const PipelineReference *r = &job->references[i];
+      d = digest_int (digest_int (d, r->width), r->height);
+      d = digest_bytes (d, r->rgb, 3 * (size_t) r->width * (size_t) r->height);
+    }
+  return job->n_references > 0 ? digest_int (d, job->reference_places) : d;
 }
 
 static double

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * flux-private.h - what the files of FLUX.1 share.
  *
- * The network sees tokens: 2 x 2 latent pixels each, the target's first, then a reference's
+ * The network sees tokens: 2 x 2 latent pixels each, the target's first, then the references'
  * (Kontext).  Behind a token's 64 values of noise stand those of what the model reads besides: the
  * picture without its masked part and the mask (Fill), or a control picture (Canny, Depth).
  */
@@ -44,11 +44,11 @@ flux_networks (const Pipeline *pipeline)
 /* In tokens; a latent of an odd size is repeated by one row or column. */
 typedef struct
 {
-  int64_t h, w;                     /* the target */
-  int64_t reference_h, reference_w; /* 0 without a reference */
-  int64_t n_target, n_image;        /* n_image: with the reference's */
-  int64_t n_noise;                  /* a token's values of noise: 64 */
-  int64_t n_extra;                  /* its values behind them: 0, 64 or 320 */
+  FluxGrid grids[1 + PIPELINE_MAX_REFERENCES]; /* the target, then the references */
+  int n_grids;
+  int64_t n_target, n_image; /* n_image: with the references' */
+  int64_t n_noise;           /* a token's values of noise: 64 */
+  int64_t n_extra;           /* its values behind them: 0, 64 or 320 */
 } FluxShape;
 
 FluxShape flux_shape (const Pipeline *pipeline, const PipelineJob *job);
@@ -92,7 +92,7 @@ flux_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, S
 void flux_text_free (PipelineText *text);
 
 int flux_n_encodes (const Pipeline *pipeline, const PipelineJob *job);
-/* @extra: (n_target, n_extra), then the reference's tokens (n_image - n_target, n_noise) */
+/* @extra: (n_target, n_extra), then the references' tokens (n_image - n_target, n_noise) */
 bool flux_make_extra (Pipeline *pipeline,
                       const PipelineJob *job,
                       const Inpaint *inpaint,

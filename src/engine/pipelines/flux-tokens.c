@@ -12,22 +12,51 @@ half_up (int64_t n)
   return (n + FLUX_PATCH - 1) / FLUX_PATCH;
 }
 
+/* As ComfyUI's transformer does (ldm/flux/model.py). */
+static void
+place_references (FluxShape *s, ReferencePlaces places)
+{
+  int64_t h = 0, w = 0; /* of those before */
+  for (int i = 1; i < s->n_grids; i++)
+    {
+      FluxGrid *g = &s->grids[i];
+      g->index = places == REFERENCES_INDEX ? i : places == REFERENCES_UXO ? 0 : 1;
+      if (places == REFERENCES_UXO)
+        {
+          g->row = (int) (s->grids[0].h + h);
+          g->column = (int) (s->grids[0].w + w);
+          h += g->h;
+          w += g->w;
+        }
+      else if (places == REFERENCES_OFFSET)
+        {
+          bool right = g->h + h > g->w + w;
+          g->row = right ? 0 : (int) h;
+          g->column = right ? (int) w : 0;
+          h = g->row + g->h > h ? g->row + g->h : h;
+          w = g->column + g->w > w ? g->column + g->w : w;
+        }
+    }
+}
+
 FluxShape
 flux_shape (const Pipeline *pipeline, const PipelineJob *job)
 {
   const ModelConfig *c = &pipeline->checkpoint->config;
   int f = vae_factor (&c->vae);
-  FluxShape s = { .h = half_up (job->height / f),
-                  .w = half_up (job->width / f),
+  FluxShape s = { .grids = { { .h = half_up (job->height / f), .w = half_up (job->width / f) } },
+                  .n_grids = 1 + job->n_references,
                   .n_noise = c->flux.out_channels,
                   .n_extra = c->flux.in_channels - c->flux.out_channels };
-  if (job->reference_width > 0)
+  s.n_target = s.n_image = s.grids[0].h * s.grids[0].w;
+  for (int i = 0; i < job->n_references; i++)
     {
-      s.reference_h = half_up (job->reference_height / f);
-      s.reference_w = half_up (job->reference_width / f);
+      FluxGrid *g = &s.grids[1 + i];
+      g->h = half_up (job->references[i].height / f);
+      g->w = half_up (job->references[i].width / f);
+      s.n_image += g->h * g->w;
     }
-  s.n_target = s.h * s.w;
-  s.n_image = s.n_target + s.reference_h * s.reference_w;
+  place_references (&s, job->reference_places);
   return s;
 }
 
@@ -138,9 +167,15 @@ flux_make_extra (Pipeline *pipeline,
   else if (ok && flux_reads_control (c))
     ok = picture_to_tokens (pipeline, job, job->control_rgb, NULL, job->height, job->width, out,
                             s.n_extra, status);
-  return ok && (n_reference == 0 ||
-                picture_to_tokens (pipeline, job, job->reference_rgb, NULL, job->reference_height,
-                                   job->reference_width, out + n, s.n_noise, status));
+  out += ok ? n : 0;
+  for (int i = 0; ok && i < job->n_references; i++)
+    {
+      const PipelineReference *r = &job->references[i];
+      ok = picture_to_tokens (pipeline, job, r->rgb, NULL, r->height, r->width, out, s.n_noise,
+                              status);
+      out += s.grids[1 + i].h * s.grids[1 + i].w * s.n_noise;
+    }
+  return ok;
 }
 
 /* The start picture, and what Fill and the control models read. */

@@ -104,6 +104,27 @@ typedef struct
   const char *bundle; /* NULL, or the name under which a LoRA file carries it */
 } PipelineEmbedding;
 
+enum
+{
+  PIPELINE_MAX_REFERENCES = 4
+};
+
+/* Sides are multiples of the VAE's factor. */
+typedef struct
+{
+  const uint8_t *rgb; /* (height, width, 3) */
+  int width, height;
+} PipelineReference;
+
+/* Where in the network's space several references lie (ComfyUI's reference_latents_method). */
+typedef enum
+{
+  REFERENCES_OFFSET, /* in one plane, the next to the right of those before, or below them */
+  REFERENCES_INDEX,  /* one plane each */
+  REFERENCES_UXO /* in the picture's own plane, towards its lower right: for UNO's and USO's LoRAs
+                  */
+} ReferencePlaces;
+
 typedef struct
 {
   const char *prompt, *negative_prompt;
@@ -129,11 +150,12 @@ typedef struct
   const uint8_t *init_rgb; /* NULL, or (height, width, 3): image to image */
   const uint8_t *mask;     /* NULL, or (height, width) with init_rgb: 255 is painted anew */
   /* FLUX */
-  double distilled_guidance;    /* what guidance-distilled models are told; no effect on others */
-  double flow_shift;            /* mu of the schedule; below 0: the model's own */
-  int max_tokens;               /* T5's, padding included; 0: as convention and model have it */
-  const uint8_t *reference_rgb; /* NULL, or a picture to follow: Kontext */
-  int reference_width, reference_height; /* its size: multiples of the VAE's factor; else 0 */
+  double distilled_guidance; /* what guidance-distilled models are told; no effect on others */
+  double flow_shift;         /* mu of the schedule; below 0: the model's own */
+  int max_tokens;            /* T5's, padding included; 0: as convention and model have it */
+  PipelineReference references[PIPELINE_MAX_REFERENCES]; /* pictures to follow: Kontext */
+  int n_references;
+  ReferencePlaces reference_places;
   const uint8_t
       *control_rgb; /* NULL, or (height, width, 3): edges or depths, as the model reads them */
   MaskedContent masked_content;

@@ -83,10 +83,11 @@ plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
                                              NULL, plan->vae_tile, encode, status))
     return false;
   encode->n_passes *= n_encodes;
-  if (job->reference_rgb)
+  for (int i = 0; i < job->n_references; i++)
     {
-      if (!pipeline_vae_encode (pipeline, job, NULL, NULL, job->reference_height,
-                                job->reference_width, NULL, plan->vae_tile, &other, status))
+      const PipelineReference *r = &job->references[i];
+      if (!pipeline_vae_encode (pipeline, job, NULL, NULL, r->height, r->width, NULL,
+                                plan->vae_tile, &other, status))
         return false;
       plan_join (encode, &other);
     }

@@ -232,7 +232,9 @@ static void
 forget_inputs (PipelineJob *job)
 {
   job->prompt = job->negative_prompt = NULL;
-  job->init_rgb = job->mask = job->reference_rgb = job->control_rgb = NULL;
+  job->init_rgb = job->mask = job->control_rgb = NULL;
+  for (int i = 0; i < job->n_references; i++)
+    job->references[i].rgb = NULL;       /* their sizes are asked for again */
   job->first_rgb = job->last_rgb = NULL; /* but not the latents before it, which were copied */
   job->adapters = NULL;
   job->embeddings = NULL;

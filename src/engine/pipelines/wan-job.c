@@ -96,7 +96,7 @@ check_pictures (const ModelConfig *c, const PipelineJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "Wan makes clips from a first frame, not from an initial image: give it "
                         "the picture as the first frame.");
-  if (job->reference_rgb || job->control_rgb)
+  if (job->n_references > 0 || job->control_rgb)
     return status_fail (status, STATUS_ARGUMENT,
                         "There is a reference or control picture, but only FLUX.1 models read one: "
                         "take it away.");
