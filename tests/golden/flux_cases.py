@@ -170,8 +170,12 @@ def cases():
                         references=["init-24x16.png", "init-48x32.png", "init-24x16.png"])
     yield make_case("control", "flux-tiny-control", task="control", control="init-24x16.png", distilled=30.0)
     path = "adapters/flux/{}.safetensors".format
-    for make in flux_adapters.FILES.values():
+    for make in (flux_adapters.kohya, flux_adapters.xlabs, flux_adapters.peft):
         yield make_case("adapter-" + make.__name__, adapters=[(path(make.__name__), 0.8)])
+    # a control LoRA, alone, and with one that knows nothing of the wider layer
+    for name, more in (("", []), ("-stacked", [(path("peft"), 0.5)])):
+        yield make_case("adapter-control" + name, task="control", control="init-24x16.png", distilled=30.0,
+                        adapters=[(path("control"), 0.8), *more])
     yield make_case("adapters-stacked", adapters=[(path(n), w) for n, w in (("kohya", 0.5), ("peft", -0.3), ("xlabs", 0.7))])
 
 

@@ -487,6 +487,47 @@ test_cancel (Suite *s)
   pipeline_result_clear (&whole);
 }
 
+/* A LoRA that makes a control model of dev, while it is mounted. */
+static void
+test_control_adapter (Suite *s)
+{
+  char path[2048];
+  uint8_t other_rgb[WIDTH * HEIGHT * 3];
+  Status status = { 0 };
+  PipelinePlan plan, plain;
+  PipelineAdapter adapter = { .path = path, .weight = 1 };
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/adapters/flux/control.safetensors",
+            source_root ());
+  for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
+    other_rgb[i] = (uint8_t) (255 - s->rgb[i]);
+  PipelineJob before = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), job = before, other;
+  PipelineResult first = generate (s, &before);
+  job.adapters = &adapter;
+  job.n_adapters = 1;
+  refused (s, NULL, &job, "control-adapter/needs-a-picture", "One of the adapters");
+  job.control_rgb = s->rgb;
+  other = job;
+  other.control_rgb = other_rgb;
+  tap_ok (change (s, &job, &other) > 1e-3, "control-adapter/its-pixels-matter", "%s", "");
+  adapter.weight = 0;
+  PipelineResult muted = generate (s, &job), last = generate (s, &before);
+  tap_ok (difference (muted.latents, first.latents, n_latent (&first)) < BATCH_TOLERANCE,
+          "control-adapter/muted-is-none", "%s", "");
+  tap_ok (results_equal (&first, &last), "control-adapter/leaves-no-trace", "%s", "");
+  other.n_references = 1;
+  other.references[0] = (PipelineReference){ s->rgb, WIDTH, HEIGHT };
+  refused (s, NULL, &other, "control-adapter/takes-no-reference", "reference picture");
+  if (!pipeline_plan (s->pipeline, &job, &plan, &status) ||
+      !pipeline_plan (s->pipeline, &before, &plain, &status))
+    tap_bail_out (&status);
+  tap_ok (plan.phases[PHASE_ENCODE].n_passes == 1 && plain.phases[PHASE_ENCODE].n_passes == 0 &&
+              plan.adapter_bytes > 0,
+          "control-adapter/is-planned", "%d encodings", plan.phases[PHASE_ENCODE].n_passes);
+  pipeline_result_clear (&first);
+  pipeline_result_clear (&muted);
+  pipeline_result_clear (&last);
+}
+
 int
 main (void)
 {
@@ -512,6 +553,7 @@ main (void)
   test_preview (&s);
   test_fill_keeps (&s);
   test_refusals (&s);
+  test_control_adapter (&s);
   test_grammar_is_said (&s);
   test_cancel (&s);
   pipeline_free (s.pipeline);

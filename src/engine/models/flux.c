@@ -192,13 +192,19 @@ single_block (Step *s, const FluxSingle *w, Tensor *x)
   return x;
 }
 
+int64_t
+flux_n_in (const Flux *flux)
+{
+  return flux->img_in.weight ? flux->img_in.weight->ne[1] : flux->config.in_channels;
+}
+
 static bool
 inputs_fit (const Flux *flux, const FluxInputs *in)
 {
   const FluxConfig *c = &flux->config;
   int64_t n = in->img->ne[0], rows = tensor_rows (in->modulation);
   return in->img->rank == 3 && in->txt->rank == 3 && in->txt->ne[0] == n &&
-         tensor_last (in->img) == c->in_channels && tensor_last (in->txt) == c->context_dim &&
+         tensor_last (in->img) == flux_n_in (flux) && tensor_last (in->txt) == c->context_dim &&
          (rows == 1 || rows == n) && tensor_last (in->modulation) == flux_modulation_size (c) &&
          in->n_target > 0 && in->n_target <= in->img->ne[1];
 }

@@ -54,6 +54,10 @@ typedef struct
   int64_t n_target;         /* of the image tokens: how many come first and are denoised */
 } FluxInputs;
 
+/* How many values of a token the network reads: its configuration's in_channels, or more while a
+ * control LoRA is mounted on it. */
+int64_t flux_n_in (const Flux *flux);
+
 /* flux_forward:
  *
  * Returns: (N, n_target, out_channels): the velocity, noise - data

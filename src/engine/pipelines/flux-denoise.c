@@ -18,7 +18,7 @@ typedef struct
   const FluxText *text;
   FluxShape shape;
   Ctx *ctx[FLUX_MAX_TEXTS];         /* texts of one length share the first's, which is base.ctx */
-  float *tokens;                    /* (pictures, n_image, in_channels) */
+  float *tokens;                    /* (pictures, n_image, token_size) */
   float *context[FLUX_MAX_TEXTS];   /* (pictures, length, context_dim) */
   float *positions[FLUX_MAX_TEXTS]; /* (length + n_image, head_dim) */
   float *modulation;                /* (n_times, texts, modulation_size) */
@@ -41,6 +41,13 @@ latent_size (const FluxDenoiser *d)
   return d->base.channels * d->base.h * d->base.w;
 }
 
+/* Values: of noise, and what the network reads besides. */
+static int64_t
+token_size (const FluxDenoiser *d)
+{
+  return d->shape.n_noise + d->shape.n_extra;
+}
+
 static bool
 no_memory (Status *status)
 {
@@ -57,7 +64,7 @@ forward (FluxDenoiser *d, int text, float *modulation)
   rows = length + d->shape.n_image;
   DType type = ctx_activation (ctx);
   const FluxInputs in = {
-    .img = ctx_input (ctx, type, 3, (int64_t[]){ n, d->shape.n_image, c->in_channels }, d->tokens),
+    .img = ctx_input (ctx, type, 3, (int64_t[]){ n, d->shape.n_image, token_size (d) }, d->tokens),
     .txt = ctx_input (ctx, type, 3, (int64_t[]){ n, length, c->context_dim }, d->context[text]),
     .modulation = ctx_input (ctx, type, 2, (int64_t[]){ 1, d->modulation_size }, modulation),
     .positions =
@@ -169,7 +176,7 @@ allocate (FluxDenoiser *d, Status *status)
 {
   const FluxConfig *c = config_of (d);
   int64_t n = d->base.n_pictures, n_texts = d->text->n_texts;
-  d->tokens = mem_calloc ((size_t) (n * d->shape.n_image * c->in_channels), sizeof (float));
+  d->tokens = mem_calloc ((size_t) (n * d->shape.n_image * token_size (d)), sizeof (float));
   d->velocity = mem_calloc ((size_t) latent_size (d), sizeof (float));
   d->answer = mem_calloc ((size_t) (n_texts * n * latent_size (d)), sizeof (float));
   d->modulation = mem_calloc ((size_t) (d->n_times * n_texts * d->modulation_size), sizeof (float));
@@ -291,7 +298,8 @@ flux_denoiser_new (Pipeline *pipeline,
                        .text = (const FluxText *) text,
                        .shape = flux_shape (pipeline, job),
                        .modulation_size = flux_modulation_size (&c->flux) };
-  bool ok = check_fit (d, status) && list_times (d, sampler, status) && measure (d, status);
+  bool ok = check_fit (d, status) && list_times (d, sampler, status) && measure (d, status) &&
+            (!plan || flux_check_control (pipeline, job, status));
   if (ok && plan)
     ok = plan_denoising (d, plan, status);
   else
@@ -346,7 +354,7 @@ flux_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
 {
   FluxDenoiser *d = (FluxDenoiser *) denoiser;
   const FluxShape *s = &d->shape;
-  int64_t n_in = config_of (d)->in_channels;
+  int64_t n_in = token_size (d);
   for (int64_t p = 0; p < d->base.n_pictures; p++)
     {
       float *tokens = d->tokens + p * s->n_image * n_in;
@@ -402,7 +410,7 @@ ask (FluxDenoiser *d,
 static bool
 fill_noise (FluxDenoiser *d, const float *x, Status *status)
 {
-  int64_t n_in = config_of (d)->in_channels;
+  int64_t n_in = token_size (d);
   for (int64_t p = 0; p < d->base.n_pictures; p++)
     if (!flux_to_tokens (d->tokens + p * d->shape.n_image * n_in, n_in, x + p * latent_size (d),
                          d->base.channels, d->base.h, d->base.w))

@@ -56,6 +56,37 @@ flux_reads_control (const ModelConfig *c)
   return c->flux.in_channels == 2 * c->flux.out_channels;
 }
 
+bool
+flux_reads_control_now (const Pipeline *pipeline)
+{
+  return flux_n_in (flux_networks (pipeline)->flux) ==
+         2 * (int64_t) pipeline->checkpoint->config.flux.out_channels;
+}
+
+static bool
+refuse_reference (const PipelineJob *job, Status *status)
+{
+  return job->n_references == 0 ||
+         status_fail (status, STATUS_ARGUMENT,
+                      "There is a reference picture, but Fill and control models take none: take "
+                      "it away, or choose FLUX.1 Kontext.");
+}
+
+bool
+flux_check_control (const Pipeline *pipeline, const PipelineJob *job, Status *status)
+{
+  bool reads = flux_reads_control_now (pipeline);
+  if (reads && !job->control_rgb)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "One of the adapters makes FLUX.1 follow a control picture (edges or "
+                        "depths): give it one, or take the adapter away.");
+  if (!reads && job->control_rgb)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "There is a control picture, but only FLUX.1 Canny and Depth or their "
+                        "LoRAs read one: take it away, or choose such a model or LoRA.");
+  return !reads || refuse_reference (job, status);
+}
+
 static bool
 check_inputs (const ModelConfig *c, const PipelineJob *job, Status *status)
 {
@@ -73,15 +104,11 @@ check_inputs (const ModelConfig *c, const PipelineJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "This FLUX.1 model follows a control picture (edges or depths): give it "
                         "one, or choose FLUX.1 dev.");
-  if (!control && job->control_rgb)
+  if (!control && job->control_rgb && job->n_adapters == 0)
     return status_fail (status, STATUS_ARGUMENT,
-                        "There is a control picture, but only FLUX.1 Canny and Depth read one: "
-                        "take it away, or choose such a model.");
-  if (job->n_references > 0 && (fill || control))
-    return status_fail (status, STATUS_ARGUMENT,
-                        "There is a reference picture, but Fill and control models take none: take "
-                        "it away, or choose FLUX.1 Kontext.");
-  return true;
+                        "There is a control picture, but only FLUX.1 Canny and Depth or their "
+                        "LoRAs read one: take it away, or choose such a model or LoRA.");
+  return (!fill && !control) || refuse_reference (job, status);
 }
 
 static bool

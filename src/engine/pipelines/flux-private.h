@@ -83,7 +83,12 @@ void flux_job_defaults (const ModelConfig *config, PipelineJob *job);
 bool flux_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 uint64_t flux_job_digest (uint64_t digest, const PipelineJob *job);
 bool flux_reads_mask (const ModelConfig *config);
+/* By its own weights, and with the adapters that are mounted. */
 bool flux_reads_control (const ModelConfig *config);
+bool flux_reads_control_now (const Pipeline *pipeline);
+/* With the adapters mounted: that there is a control picture where the network reads one, and only
+ * there. */
+bool flux_check_control (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 void
 flux_schedule_params (const Pipeline *pipeline, const PipelineJob *job, ScheduleParams *params);
 

@@ -47,7 +47,7 @@ flux_shape (const Pipeline *pipeline, const PipelineJob *job)
   FluxShape s = { .grids = { { .h = half_up (job->height / f), .w = half_up (job->width / f) } },
                   .n_grids = 1 + job->n_references,
                   .n_noise = c->flux.out_channels,
-                  .n_extra = c->flux.in_channels - c->flux.out_channels };
+                  .n_extra = flux_n_in (flux_networks (pipeline)->flux) - c->flux.out_channels };
   s.n_target = s.n_image = s.grids[0].h * s.grids[0].w;
   for (int i = 0; i < job->n_references; i++)
     {
@@ -155,6 +155,8 @@ flux_make_extra (Pipeline *pipeline,
   const ModelConfig *c = &pipeline->checkpoint->config;
   FluxShape s = flux_shape (pipeline, job);
   int64_t n_reference = s.n_image - s.n_target, n = s.n_target * s.n_extra;
+  if (!flux_check_control (pipeline, job, status))
+    return false;
   if (s.n_extra == 0 && n_reference == 0)
     return true;
   float *out = mem_calloc ((size_t) (n + n_reference * s.n_noise), sizeof *out);
@@ -164,7 +166,7 @@ flux_make_extra (Pipeline *pipeline,
     ok = picture_to_tokens (pipeline, job, job->init_rgb, job->mask, job->height, job->width, out,
                             s.n_extra, status) &&
          mask_to_tokens (job, vae_factor (&c->vae), out + s.n_noise, s.n_extra, status);
-  else if (ok && flux_reads_control (c))
+  else if (ok && flux_reads_control_now (pipeline))
     ok = picture_to_tokens (pipeline, job, job->control_rgb, NULL, job->height, job->width, out,
                             s.n_extra, status);
   out += ok ? n : 0;
@@ -183,5 +185,5 @@ int
 flux_n_encodes (const Pipeline *pipeline, const PipelineJob *job)
 {
   const ModelConfig *c = &pipeline->checkpoint->config;
-  return (job->init_rgb != NULL) + flux_reads_mask (c) + flux_reads_control (c);
+  return (job->init_rgb != NULL) + flux_reads_mask (c) + flux_reads_control_now (pipeline);
 }

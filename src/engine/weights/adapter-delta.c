@@ -267,14 +267,23 @@ ia3 (const AdapterModule *m, const AdapterShape *s, const float *w, float *d, St
 }
 
 static bool
-difference (const AdapterModule *m, const AdapterShape *s, const float *w, float *d, Status *status)
+difference (const AdapterModule *m, const AdapterShape *s, float *d, Status *status)
 {
   const FileTensor *t =
       m->tensors[ROLE_DIFF] ? m->tensors[ROLE_DIFF] : m->tensors[ROLE_NORM_WEIGHT];
-  bool sets = m->kind == ADAPTER_SET;
-  float *v = file_tensor_f32 (sets ? m->tensors[ROLE_SET] : t, status);
+  float *v = file_tensor_f32 (t, status);
   for (int64_t i = 0; v && i < elements (s); i++)
-    d[i] = sets ? v[i] - w[i] : (float) m->scale * v[i];
+    d[i] = (float) m->scale * v[i];
+  mem_free (v);
+  return v != NULL;
+}
+
+static bool
+replace (const AdapterModule *m, const AdapterShape *s, float *w, Status *status)
+{
+  float *v = file_tensor_f32 (m->tensors[ROLE_SET], status);
+  if (v)
+    memcpy (w, v, (size_t) elements (s) * sizeof *w);
   mem_free (v);
   return v != NULL;
 }
@@ -298,8 +307,8 @@ make_delta (const AdapterModule *m, const AdapterShape *s, const float *w, float
     case ADAPTER_IA3:
       return ia3 (m, s, w, d, status);
     case ADAPTER_DIFF:
+      return difference (m, s, d, status);
     case ADAPTER_SET:
-      return difference (m, s, w, d, status);
     case ADAPTER_BOFT:
     case ADAPTER_NONE:
     case ADAPTER_KIND_COUNT:
@@ -356,6 +365,8 @@ adapter_delta_apply (
     return true;
   if (m->kind == ADAPTER_BOFT)
     return adapter_delta_boft (m, s, weight, w, status);
+  if (m->kind == ADAPTER_SET)
+    return replace (m, s, w, status);
   int64_t n = elements (s);
   float *d = mem_calloc ((size_t) n + 1, sizeof *d);
   bool ok = (d || out_of_memory (status)) && make_delta (m, s, w, d, status) &&

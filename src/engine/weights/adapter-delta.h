@@ -27,6 +27,7 @@ bool adapter_delta_fits (const AdapterModule *module, const AdapterShape *shape)
  * @weight: the user's; 0 changes nothing
  *
  * LoRA and kin: W += weight * delta; with DoRA's magnitudes W + weight (W' - W).  Rotations read W.
+ * Another weight in place of W replaces it whole at any weight but 0, as in ComfyUI and diffusers.
  *
  * Fails: NO_MEMORY
  */

@@ -16,6 +16,7 @@ typedef struct
   AdapterFit *fit;
   WeightSet *set;
   const AdapterMap *map;
+  const ModelConfig *config;
   Status *status;
 } Fitter;
 
@@ -117,6 +118,23 @@ fit_bias (Fitter *f, FitModule *m, const AdapterPlace *place)
   return m->bias_beside || unmatched (f, t->name, "this layer has no bias");
 }
 
+/* FLUX's control LoRAs make a control model of any other: it reads a picture behind the noise. */
+static bool
+widens_input (const Fitter *f, FitModule *m)
+{
+  const FluxConfig *c = &f->config->flux;
+  AdapterShape wide = m->shape;
+  if (!f->config->has_flux || !m->module->is_low_rank || m->n_weights != 1 ||
+      m->shape.n_in != c->out_channels ||
+      strcmp (m->weights[0].weight->name, "transformer.x_embedder.weight") != 0)
+    return false;
+  wide.n_in = 2 * (int64_t) c->out_channels;
+  if (!adapter_delta_fits (m->module, &wide))
+    return false;
+  m->shape = wide;
+  return m->widens = true;
+}
+
 static bool
 fit_module (Fitter *f, const AdapterModule *module)
 {
@@ -128,7 +146,7 @@ fit_module (Fitter *f, const AdapterModule *module)
   bool there = gather_targets (f->set, place, ".weight", m.weights, &m.n_weights, &m.shape);
   if (adapter_delta_has_weight (module))
     {
-      if (!there || !adapter_delta_fits (module, &m.shape))
+      if (!there || !(adapter_delta_fits (module, &m.shape) || widens_input (f, &m)))
         return unmatched (f, module->layer, "of another shape");
     }
   else
@@ -205,7 +223,7 @@ adapter_fit_init (AdapterFit *fit,
   fit->file = file;
   if (!check_base (file, config, status))
     return false;
-  Fitter f = { fit, set, map, status };
+  Fitter f = { fit, set, map, config, status };
   for (size_t i = 0; i < file->n_modules; i++)
     if (!fit_module (&f, &file->modules[i]))
       return false;

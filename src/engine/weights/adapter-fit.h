@@ -20,6 +20,7 @@ typedef struct
   FitTarget weights[ADAPTER_MAX_TARGETS], biases[ADAPTER_MAX_TARGETS];
   int n_weights, n_biases; /* 0 where the module leaves them alone */
   bool bias_beside;        /* it adds a bias to a layer that has none */
+  bool widens;             /* the layer's weight gets columns of zeros, up to shape.n_in */
   bool is_text;
   int block;
 } FitModule;

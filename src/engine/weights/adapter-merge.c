@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * adapter-merge.c - copies of weights with their adapters merged in.
  *
- * A copy has the type of the model's weight, or bf16 where that is quantised.  Sums are formed in
- * f32 and rounded once.  Groups are independent: threads take one each, so that as many weights are
+ * A copy has the type of the model's weight, or bf16 where that is quantised; biases and norms are
+ * f32, for they take no room.  Sums are formed in f32 and rounded once.  Groups are independent: threads take one each, so that as many weights are
  * in f32 at a time as there are threads.
  */
 #include <stdatomic.h>
@@ -25,6 +25,8 @@ elements_of (const Weight *w)
 static DType
 copy_type (const Weight *w)
 {
+  if (w->rank < 2)
+    return DTYPE_F32;
   return dtype_is_real (w->dtype) ? w->dtype : DTYPE_BF16;
 }
 
@@ -105,6 +107,7 @@ store (Touched *t, Status *status)
 
 /* ---- one use ---- */
 
+/* Of a widened weight a module may see the first columns only. */
 static void
 move_rows (AdapterStack *stack, const FitModule *m, float *w, bool back)
 {
@@ -112,10 +115,14 @@ move_rows (AdapterStack *stack, const FitModule *m, float *w, bool back)
   for (int i = 0; i < m->n_weights; i++)
     {
       const FitTarget *t = &m->weights[i];
-      float *work = adapter_stack_touched (stack, t->weight)->work + t->row * n_columns;
-      float *mine = w + t->source_row * n_columns;
-      size_t n_bytes = (size_t) (t->n_rows * n_columns) * sizeof *w;
-      memcpy (back ? work : mine, back ? mine : work, n_bytes);
+      const Touched *touched = adapter_stack_touched (stack, t->weight);
+      int64_t stride = elements_of (&touched->original) / touched->original.ne[0];
+      for (int64_t r = 0; r < t->n_rows; r++)
+        {
+          float *work = touched->work + (t->row + r) * stride;
+          float *mine = w + (t->source_row + r) * n_columns;
+          memcpy (back ? work : mine, back ? mine : work, (size_t) n_columns * sizeof *w);
+        }
     }
 }
 
@@ -123,8 +130,9 @@ static bool
 merge_weight (AdapterStack *stack, const Use *use, Status *status)
 {
   const FitModule *m = use->module;
-  bool is_whole = m->n_weights == 1 && m->weights[0].row == 0 &&
-                  m->weights[0].n_rows == m->weights[0].weight->ne[0];
+  const Weight *whole = &adapter_stack_touched (stack, m->weights[0].weight)->original;
+  bool is_whole = m->n_weights == 1 && m->weights[0].n_rows == whole->ne[0] &&
+                  m->shape.n_out * m->shape.n_in * m->shape.area == elements_of (whole);
   if (is_whole)
     return adapter_delta_apply (m->module, &m->shape, use->weight,
                                 adapter_stack_touched (stack, m->weights[0].weight)->work, status);

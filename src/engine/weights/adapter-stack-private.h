@@ -10,7 +10,10 @@
 typedef struct
 {
   Weight *weight;  /* in the model's set */
-  Weight original; /* as the model has it */
+  Weight bare;     /* as the model has it */
+  Weight original; /* the same, or with columns of zeros behind its own */
+  void *wide;      /* the second's data, where it differs */
+  size_t wide_bytes;
   int last_reader; /* the last adapter that reads it, -1: none */
   int group;       /* weights of one number are merged together */
   bool is_merged;  /* some use changes a copy */

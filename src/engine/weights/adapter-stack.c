@@ -33,7 +33,8 @@ touch (AdapterStack *stack, Weight *w, Status *status)
                  status) ||
       !name_index_set (&stack->index, w->name, (int32_t) n, status))
     return false;
-  stack->touched[n] = (Touched){ .weight = w, .original = *w, .last_reader = -1, .group = (int) n };
+  stack->touched[n] =
+      (Touched){ .weight = w, .bare = *w, .original = *w, .last_reader = -1, .group = (int) n };
   stack->n_touched++;
   return true;
 }
@@ -51,7 +52,39 @@ touch_module (AdapterStack *stack, int adapter, const FitModule *m, Status *stat
   for (int i = 0; i < m->n_biases; i++)
     if (!touch (stack, m->biases[i].weight, status))
       return false;
+  if (m->widens)
+    adapter_stack_touched (stack, m->weights[0].weight)->original.ne[1] = m->shape.n_in;
   stack->touches_text |= m->is_text;
+  return true;
+}
+
+/* Quantised weights become f32: their blocks would not end where the rows do. */
+static bool
+widen (Touched *t, bool header_only, Status *status)
+{
+  int64_t n_rows = t->bare.ne[0], n_own = t->bare.ne[1], n_columns = t->original.ne[1];
+  DType type = dtype_is_real (t->bare.dtype) ? t->bare.dtype : DTYPE_F32;
+  size_t row_bytes = (size_t) n_columns * dtype_size (type);
+  t->wide_bytes = (size_t) n_rows * row_bytes;
+  t->original.dtype = type;
+  weight_set_param (&t->original, (Param){ 0 });
+  if (header_only)
+    return true;
+  if (!(t->wide = mem_map (t->wide_bytes)))
+    return out_of_memory (status);
+  t->original.data = t->wide;
+  Param own = weight_param (&t->bare);
+  for (int64_t i = 0; i < n_rows; i++)
+    {
+      char *to = (char *) t->wide + (size_t) i * row_bytes;
+      if (type != t->bare.dtype)
+        param_to_f32 ((float *) (void *) to, &own, i * n_own, n_own);
+      else
+        memcpy (to,
+                (const char *) t->bare.data +
+                    (size_t) (t->bare.first + i * n_own) * dtype_size (type),
+                (size_t) n_own * dtype_size (type));
+    }
   return true;
 }
 
@@ -227,15 +260,19 @@ copy_elements (void *out, DType type, const FileTensor *t, int64_t from, int64_t
     file_tensor_read (out, t, from, n);
 }
 
+/* Its rows may be shorter than those of a widened layer. */
 static bool
 fill_down (const Use *use, Touched *t, int64_t offset, Status *status)
 {
   const FitModule *m = use->module;
-  int64_t n_columns = m->shape.n_in * m->shape.area;
-  char *out = (char *) t->a.data + (size_t) (offset * n_columns) * dtype_size (t->a_type);
+  int64_t n_columns = m->shape.n_in * m->shape.area, n_all = t->original.ne[1] * m->shape.area;
+  size_t row_bytes = (size_t) n_all * dtype_size (t->a_type);
+  char *out = (char *) t->a.data + (size_t) offset * row_bytes;
   if (m->module->tensors[ROLE_MID])
     return adapter_delta_down (m->module, &m->shape, (float *) (void *) out, status);
-  copy_elements (out, t->a_type, m->module->tensors[ROLE_DOWN], 0, use->rank * n_columns);
+  for (int64_t r = 0; r < use->rank; r++)
+    copy_elements (out + (size_t) r * row_bytes, t->a_type, m->module->tensors[ROLE_DOWN],
+                   r * n_columns, n_columns);
   return true;
 }
 
@@ -295,6 +332,10 @@ collect (AdapterStack *stack, const AdapterFit *const *fits, int n, Status *stat
     for (size_t m = 0; m < fits[i]->n_modules; m++)
       if (!touch_module (stack, i, &fits[i]->modules[m], status))
         return false;
+  for (size_t i = 0; i < stack->n_touched; i++)
+    if (stack->touched[i].original.ne[1] != stack->touched[i].bare.ne[1] &&
+        !widen (&stack->touched[i], stack->header_only, status))
+      return false;
   for (int i = 0; i < n; i++)
     for (size_t m = 0; m < fits[i]->n_modules; m++)
       if (!add_use (stack, i, &fits[i]->modules[m], status))
@@ -327,7 +368,10 @@ adapter_stack_free (AdapterStack *stack)
   adapter_stack_unmount (stack);
   mem_unmap (stack->side_data, stack->side_bytes);
   for (size_t i = 0; i < stack->n_touched; i++)
-    mem_unmap (stack->touched[i].merged, stack->touched[i].merged_bytes);
+    {
+      mem_unmap (stack->touched[i].merged, stack->touched[i].merged_bytes);
+      mem_unmap (stack->touched[i].wide, stack->touched[i].wide_bytes);
+    }
   name_index_clear (&stack->index);
   mem_free (stack->touched);
   mem_free (stack->uses);
@@ -412,8 +456,7 @@ adapter_stack_mount (AdapterStack *stack)
     {
       Touched *t = &stack->touched[i];
       bool used = t->weight->used;
-      if (t->is_active)
-        *t->weight = t->copy;
+      *t->weight = t->is_active ? t->copy : t->original;
       t->weight->side = t->has_side ? &t->side : NULL;
       t->weight->used = used;
     }
@@ -429,7 +472,7 @@ adapter_stack_unmount (AdapterStack *stack)
     {
       Touched *t = &stack->touched[i];
       bool used = t->weight->used;
-      *t->weight = t->original;
+      *t->weight = t->bare;
       t->weight->used = used;
     }
   stack->is_mounted = false;
@@ -438,7 +481,10 @@ adapter_stack_unmount (AdapterStack *stack)
 int64_t
 adapter_stack_side_bytes (const AdapterStack *stack)
 {
-  return (int64_t) stack->side_bytes;
+  size_t n = stack->side_bytes;
+  for (size_t i = 0; i < stack->n_touched; i++)
+    n += stack->touched[i].wide_bytes;
+  return (int64_t) n;
 }
 
 int64_t

@@ -51,7 +51,7 @@ bool adapter_stack_set (AdapterStack *stack, const AdapterStrength *strengths, S
 void adapter_stack_mount (AdapterStack *stack);
 void adapter_stack_unmount (AdapterStack *stack);
 
-/* Bytes of side paths and, when they are all made, of merged copies. */
+/* Bytes of side paths and widened weights and, when they are all made, of merged copies. */
 int64_t adapter_stack_side_bytes (const AdapterStack *stack);
 int64_t adapter_stack_merged_bytes (const AdapterStack *stack);
 int adapter_stack_side_count (const AdapterStack *stack); /* layers with a side path */
