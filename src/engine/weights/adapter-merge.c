@@ -2,8 +2,8 @@
  * adapter-merge.c - copies of weights with their adapters merged in.
  *
  * A copy has the type of the model's weight, or bf16 where that is quantised; biases and norms are
- * f32, for they take no room.  Sums are formed in f32 and rounded once.  Groups are independent: threads take one each, so that as many weights are
- * in f32 at a time as there are threads.
+ * f32, for they take no room.  Sums are formed in f32 and rounded once.  Groups are independent:
+ * threads take one each, so that as many weights are in f32 at a time as there are threads.
  */
 #include <stdatomic.h>
 #include <string.h>
