@@ -322,9 +322,11 @@ match_stem (void *data, const char *path, const char *stem)
   return !is_named (s, stem) || add_embedding (s, stem, path, false);
 }
 
-/* Those that the job's LoRAs carry. */
+typedef bool (*BundleFunc) (const EmbeddingSearch *s, const char *name, const char *path);
+
+/* Those that the job's LoRAs carry and its prompts name. */
 static bool
-add_bundles (const EmbeddingSearch *s)
+walk_bundles (const EmbeddingSearch *s, BundleFunc func)
 {
   for (size_t i = 0; i < s->adapters->list.n; i++)
     {
@@ -336,7 +338,7 @@ add_bundles (const EmbeddingSearch *s)
       for (size_t t = 0; file && ok && t < file->source.table.n_items; t++)
         if (embedding_bundled (file->source.table.items[t].name, name, sizeof name) &&
             is_named (s, name))
-          ok = add_embedding (s, name, path, true);
+          ok = func (s, name, path);
       adapter_close (file);
       if (!ok)
         return false;
@@ -345,18 +347,46 @@ add_bundles (const EmbeddingSearch *s)
 }
 
 static bool
+add_bundle (const EmbeddingSearch *s, const char *name, const char *path)
+{
+  return add_embedding (s, name, path, true);
+}
+
+static bool
+note_bundle (const EmbeddingSearch *s, const char *name, const char *path)
+{
+  char *note = s->adapters->note;
+  if (!*note)
+    snprintf (note, sizeof s->adapters->note,
+              status_text ("The word \"%.100s\" is read as it is written: the vectors for it in "
+                           "\"%.200s\" have no effect on this kind of model."),
+              name, path_base (path));
+  return true;
+}
+
+/* T5 takes no vectors in place of words. */
+static bool
+note_embeddings (const EmbeddingSearch *s)
+{
+  const char *mark = "embedding:";
+  bool marked = strstr (recipe_str (s->recipe->prompt), mark) ||
+                strstr (recipe_str (s->recipe->negative_prompt), mark);
+  if (marked && !*s->adapters->note)
+    snprintf (
+        s->adapters->note, sizeof s->adapters->note, "%s",
+        status_text ("Embeddings have no effect on FLUX.1 and Wan: take \"embedding:\" out of "
+                     "the prompt."));
+  return walk_bundles (s, note_bundle);
+}
+
+static bool
 add_embeddings (
     JobAdapters *a, const RecipeAdapters *old, const Recipe *recipe, Family family, Status *status)
 {
   EmbeddingSearch s = { a, old, recipe, status };
-  if (family == FAMILY_FLUX)
-    {
-      if (strstr (recipe_str (recipe->prompt), "embedding:") && !*a->note)
-        snprintf (a->note, sizeof a->note,
-                  "Embeddings have no effect on FLUX.1: there are none for it.");
-      return true;
-    }
-  if (!add_bundles (&s) || !add_marked (&s, recipe_str (recipe->prompt)) ||
+  if (family == FAMILY_FLUX || family == FAMILY_WAN)
+    return note_embeddings (&s);
+  if (!walk_bundles (&s, add_bundle) || !add_marked (&s, recipe_str (recipe->prompt)) ||
       !add_marked (&s, recipe_str (recipe->negative_prompt)))
     return false;
   if (reads_a1111 (recipe) && (recipe->prompt || recipe->negative_prompt))

@@ -71,13 +71,19 @@ tear_down (Fixture *f, gconstpointer data)
 }
 
 static bool
-load (Fixture *f, const char *prompt, const char *list)
+load_for (Fixture *f, const char *prompt, const char *list, Family family)
 {
   job_adapters_clear (&f->adapters);
   f->status = (Status){ 0 };
   g_assert_true (recipe_set (&f->recipe, "prompt", prompt, &f->status));
   g_assert_true (recipe_set (&f->recipe, "adapters", list, &f->status));
-  return job_adapters_load (&f->adapters, &f->recipe, FAMILY_SD15, &f->status);
+  return job_adapters_load (&f->adapters, &f->recipe, family, &f->status);
+}
+
+static bool
+load (Fixture *f, const char *prompt, const char *list)
+{
+  return load_for (f, prompt, list, FAMILY_SD15);
 }
 
 static void
@@ -223,6 +229,31 @@ test_embeddings (Fixture *f, gconstpointer data)
 }
 
 /* A LoRA brings the words that it was trained with. */
+/* What FLUX and Wan do not read is said, word by word as it comes, never passed over. */
+static void
+test_embedding_without_effect (Fixture *f, gconstpointer data)
+{
+  static const Family families[] = { FAMILY_FLUX, FAMILY_WAN };
+  char *path = copy_file ("embeddings/bundle-sd15.safetensors", f->loras, "bundle.safetensors");
+  for (size_t i = 0; i < G_N_ELEMENTS (families); i++)
+    {
+      g_assert_true (load_for (f, "a fruit", "[{\"name\":\"bundle\"}]", families[i]));
+      g_assert_cmpint (f->adapters.n_embeddings, ==, 0);
+      g_assert_nonnull (strstr (f->adapters.note, "The word \"fruit\""));
+      g_assert_nonnull (strstr (f->adapters.note, "bundle.safetensors"));
+      g_assert_true (load_for (f, "a pear", "[{\"name\":\"bundle\"}]", families[i]));
+      g_assert_cmpstr (f->adapters.note, ==, "");
+      g_assert_true (load_for (f, "a embedding:pear", "[]", families[i]));
+      g_assert_nonnull (strstr (f->adapters.note, "Embeddings have no effect"));
+      recipe_set (&f->recipe, "negative_prompt", "(embedding:bad:1.2)", &f->status);
+      g_assert_true (load_for (f, "a pear", "[]", families[i]));
+      g_assert_nonnull (strstr (f->adapters.note, "Embeddings have no effect"));
+      recipe_set (&f->recipe, "negative_prompt", "", &f->status);
+    }
+  g_unlink (path);
+  g_free (path);
+}
+
 static void
 test_bundled_embedding (Fixture *f, gconstpointer data)
 {
@@ -289,6 +320,7 @@ main (int argc, char **argv)
   ADD ("/job-adapters/tags-are-not-counted-twice", test_tags_are_not_counted_twice);
   ADD ("/job-adapters/infotext-round-trip", test_infotext_round_trip);
   ADD ("/job-adapters/embeddings", test_embeddings);
+  ADD ("/job-adapters/embedding-without-effect", test_embedding_without_effect);
   ADD ("/job-adapters/bundled-embedding", test_bundled_embedding);
   ADD ("/job-adapters/another-file-is-said", test_another_file_is_said);
   g_test_add_func ("/job-adapters/args", test_args);
