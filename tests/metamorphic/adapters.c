@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "core/mem.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/pipeline-private.h"
 #include "support/fixtures.h"
 #include "support/tap.h"
 
@@ -274,6 +275,65 @@ test_interleaved (Suite *s)
   pipeline_result_clear (&alone);
 }
 
+static int n_forgotten;
+
+static void
+count_forget (Device *d)
+{
+  n_forgotten++;
+}
+
+/* A job of its weights: mounted, moved, taken off.  Returns: how often a device that has copies of
+ * parameters would have had to forget them */
+static int
+forgets (Suite *s, const char *name)
+{
+  static const DeviceMemory counting = { .forget = count_forget };
+  Device *device = (Device *) s->backend;
+  Status status = { 0 };
+  adapter (s, 0, name, 0.5, 0.5);
+  PipelineJob job = job_with (s, 1);
+  PipelineResult first = generate (s->pipeline, &job);
+  pipeline_result_clear (&first);
+  n_forgotten = 0;
+  device->memory = &counting; /* nothing is computed meanwhile */
+  AdapterSet *set = adapter_set_get (s->pipeline, &job, &status);
+  bool ok = set != NULL;
+  for (int i = 0; ok && i < 3; i++)
+    {
+      s->adapters[0].weight = 0.6 + 0.1 * i;
+      ok = adapter_set_use (s->pipeline, set, s->adapters, 0, STEPS, NULL, &status) &&
+           adapter_set_use (s->pipeline, NULL, NULL, 0, 1, NULL, &status);
+    }
+  device->memory = NULL;
+  if (!ok)
+    tap_bail_out (&status);
+  adapter_set_release (set);
+  return n_forgotten;
+}
+
+/* A warm pipeline's next job with another weight opens no file, makes no factors and leaves a
+ * device's copies of the model alone; merged kinds change copies, so that a device forgets. */
+static void
+test_moving_reloads_nothing (Suite *s)
+{
+  Status status = { 0 };
+  adapter (s, 0, "sd15-kohya", 0.5, 0.5);
+  PipelineJob job = job_with (s, 1);
+  PipelineResult first = generate (s->pipeline, &job);
+  const AdapterSet *set = s->pipeline->last_set;
+  PipelinePlan plan;
+  s->adapters[0].weight = 0.9;
+  bool planned = pipeline_plan (s->pipeline, &job, &plan, &status);
+  PipelineResult moved = generate (s->pipeline, &job);
+  tap_ok (planned && set && set == s->pipeline->last_set && !same_bits (&first, &moved),
+          "moving-keeps-the-set", "%s", status.message);
+  int beside = forgets (s, "sd15-kohya"), merged = forgets (s, "lokr-both");
+  tap_ok (beside == 0 && merged == 3, "moving-forgets-nothing", "%d, merged %d", beside, merged);
+  pipeline_result_clear (&first);
+  pipeline_result_clear (&moved);
+}
+
 /* A saved run goes on only with the same adapters at the same weights. */
 static void
 test_resumed (Suite *s)
@@ -489,6 +549,7 @@ main (void)
   test_kept_follows (&s, "lokr-both", false);
   test_kept_follows (&s, "lokr-both", true);
   test_interleaved (&s);
+  test_moving_reloads_nothing (&s);
   test_resumed (&s);
   test_plan (&s);
   test_wrong_file (&s);

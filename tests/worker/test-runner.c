@@ -33,7 +33,7 @@ typedef struct
   int n_pictures, n_notes, n_failures; /* failures: allocations that fail from the decoding on */
   const char *cut;                     /* a file that is cut short when denoising begins */
   bool wants_previews;
-  int n_asked, n_previews;
+  int n_asked, n_previews, n_loads;
   char *last_note;
 } Said;
 
@@ -41,6 +41,7 @@ static void
 on_progress (void *data, const char *phase, int done, int total, double eta)
 {
   Said *s = data;
+  s->n_loads += g_str_equal (phase, "loading") && done == 0;
   if (s->cut && g_str_equal (phase, "denoise") && done == 0)
     g_assert_cmpint (truncate (s->cut, 8192), ==, 0);
   if (g_str_equal (phase, "decode") && done == 0 && s->n_failures > 0)
@@ -412,6 +413,39 @@ test_unwanted_previews_are_not_computed (Fixture *f, gconstpointer data)
     }
 }
 
+/* ---- a warm model ---- */
+
+/* The second job, with an adapter's weight moved, loads nothing; a third without it neither. */
+static void
+test_moving_a_weight_loads_nothing (Fixture *f, gconstpointer data)
+{
+  static const char *const lists[] = { "0.3", "0.9", NULL };
+  g_autofree char *fixtures =
+      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/golden/fixtures", NULL);
+  g_autofree char *model = g_build_filename (fixtures, "sd15-tiny", NULL);
+  g_autofree char *lora = g_build_filename (fixtures, "adapters/sd15-kohya.safetensors", NULL);
+  g_autoptr (GByteArray) before = g_byte_array_new ();
+  Status status = { 0 };
+  recipe_set (&f->recipe, "model", model, &status);
+  f->recipe.width = f->recipe.height = 48;
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
+    {
+      Said s;
+      g_autofree char *list =
+          lists[i] ? g_strdup_printf ("[{\"path\":\"%s\",\"weight\":%s}]", lora, lists[i])
+                   : g_strdup ("[]");
+      said_init (&s);
+      g_assert_true (recipe_set (&f->recipe, "adapters", list, &status));
+      g_assert_cmpint (run (f, &s, &status), ==, RUNNER_FINISHED);
+      g_assert_cmpint (s.n_loads, ==, i == 0 ? 1 : 0);
+      g_assert_false (s.rgb->len == before->len &&
+                      !memcmp (s.rgb->data, before->data, before->len));
+      g_byte_array_set_size (before, 0);
+      g_byte_array_append (before, s.rgb->data, s.rgb->len);
+      said_clear (&s);
+    }
+}
+
 /* ---- the null backend ---- */
 
 static void
@@ -555,6 +589,8 @@ main (int argc, char **argv)
               test_decoding_that_kills_gets_smaller_tiles, tear_down);
   g_test_add ("/runner/cancel/within-one-operator", Fixture, "cpu", set_up,
               test_cancels_within_one_operator, tear_down);
+  g_test_add ("/runner/model/moving-a-weight-loads-nothing", Fixture, "cpu", set_up,
+              test_moving_a_weight_loads_nothing, tear_down);
   g_test_add ("/runner/preview/unwanted-is-not-computed", Fixture, "null", set_up,
               test_unwanted_previews_are_not_computed, tear_down);
   g_test_add ("/runner/null/weighted-prompts", Fixture, "null", set_up,

@@ -22,6 +22,7 @@ enum
 
 struct AdapterSet
 {
+  Backend *backend; /* borrowed */
   int n_users;
   int n;
   uint64_t key;    /* of paths, sizes and times: whether the files are still the same */
@@ -75,6 +76,7 @@ file_digest (uint64_t d, const AdapterFile *file)
 static void
 set_free (AdapterSet *set)
 {
+  backend_forget (set->backend);
   adapter_stack_free (set->stack);
   for (int i = 0; i < set->n_fits; i++)
     adapter_fit_clear (&set->fits[i]);
@@ -179,7 +181,11 @@ adapter_set_get (Pipeline *pipeline, const PipelineJob *job, Status *status)
       status_fail (status, STATUS_NO_MEMORY, "Out of memory: use fewer adapters.");
       return NULL;
     }
-  *set = (AdapterSet){ .n_users = 2, .n = job->n_adapters, .key = key, .digest = DIGEST_START };
+  *set = (AdapterSet){ .backend = pipeline->backend,
+                       .n_users = 2,
+                       .n = job->n_adapters,
+                       .key = key,
+                       .digest = DIGEST_START };
   adapter_set_release (pipeline->last_set);
   pipeline->last_set = NULL;
   if (!open_all (pipeline, set, job, status))
@@ -299,7 +305,7 @@ adapter_set_use (Pipeline *pipeline,
     *moved = false;
   if (before != set)
     {
-      backend_forget (pipeline->backend);
+      /* the model's own weights stay where they are, and a device's copies of them */
       if (before)
         adapter_stack_unmount (before->stack);
       pipeline->mounted = NULL;
