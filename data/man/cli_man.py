@@ -53,6 +53,7 @@ a film lies a .gclip: its frames without loss, its latents and its recipe, for \
 gesso-cli generate "a red apple"
 gesso-cli generate \-m sd_xl_base_1.0.safetensors \-c 4 "a lighthouse at dusk"
 gesso-cli video \-\-frames 33 \-o boat.mp4 "a paper boat drifts across a pond"
+gesso-cli video \-\-extend boat.mp4 \-o longer.mp4 "the paper boat turns round"
 gesso-cli plan \-m model.safetensors \-W 1216 \-H 832
 .EE
 .SH SEE ALSO

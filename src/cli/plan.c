@@ -32,6 +32,12 @@ print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate
         printf ("%41s %6.0f MiB, read once before the first step and not again\n", "",
                 (double) p->once_weight_bytes / MIB);
     }
+  if (plan->n_windows > 1)
+    printf ("\nwindows  %d of %d frames, one after the other", plan->n_windows,
+            plan->window_frames);
+  if (e->job.n_before > 0)
+    printf ("\nextends  %s, from %d latent frames that %s", e->inputs.extend.path, e->job.n_before,
+            e->job.before ? "were kept" : "are encoded");
   printf (
       "\nmemory   %.0f MiB of its own (%.0f MiB of it scratch), and %.0f MiB of weights that stay "
       "mapped in the file\n",
@@ -67,10 +73,11 @@ print_json (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
               (long long) p->once_weight_bytes, p->flops, estimate->seconds[i]);
     }
   printf ("}, \"peak_bytes\": %zu, \"scratch_bytes\": %zu, \"weight_bytes\": %lld, "
-          "\"adapter_bytes\": %lld, \"vae_tile\": %d, "
-          "\"seconds\": %.3f, \"gflops\": %.1f}\n",
+          "\"adapter_bytes\": %lld, \"vae_tile\": %d, \"windows\": %d, \"window_frames\": %d, "
+          "\"frames_before\": %d, \"seconds\": %.3f, \"gflops\": %.1f}\n",
           plan->peak_bytes, plan->scratch_bytes, (long long) plan->weight_bytes,
-          (long long) plan->adapter_bytes, plan->vae_tile, estimate->total_seconds,
+          (long long) plan->adapter_bytes, plan->vae_tile, plan->n_windows, plan->window_frames,
+          e->job.n_before > 0 ? e->inputs.extend.info.n_frames : 0, estimate->total_seconds,
           estimate->gflops);
 }
 

@@ -25,7 +25,8 @@ typedef struct
   FrameRate rate;
   char folder[CLI_PATH_SIZE]; /* where numbered films go; "" when --output names a file */
   int n_written, n_total;
-  char *kept; /* the clip of a film that is not finished, or NULL */
+  int n_frames; /* of the last clip, with those of a clip that was extended */
+  char *kept;   /* the clip of a film that is not finished, or NULL */
 } Video;
 
 /* ---- names ---- */
@@ -149,10 +150,12 @@ keep_clip (Video *v, PipelineRun *run, int index, const char *path, Status *stat
   char *json = recipe_of_clip (v, v->engine.job.seed + (uint64_t) index, status);
   uint8_t *latents = json ? latents_file (result, index, 1, &n_bytes, status) : NULL;
   bool ok = latents && clip_writer_open (&clip, path, &info, status) &&
+            extend_copy_frames (&v->engine.inputs.extend, &clip, NULL, &cli_cancel, status) &&
             pipeline_run_decode_clip (run, index, -1, &sink, status) &&
             clip_writer_add_latents (&clip, latents, n_bytes, status) &&
-            clip_writer_add_recipe (&clip, json, status) &&
-            clip_writer_commit (&clip, !*v->folder, status);
+            clip_writer_add_recipe (&clip, json, status);
+  v->n_frames = clip.info.n_frames;
+  ok = ok && clip_writer_commit (&clip, !*v->folder, status);
   clip_writer_discard (&clip);
   mem_free (latents);
   mem_free (json);
@@ -198,8 +201,8 @@ report_clip (Video *v, const char *film, const char *clip, uint64_t seed, const 
   json_print_string (clip);
   printf (", \"seed\": %llu, \"width\": %d, \"height\": %d, \"frames\": %d, \"rate\": \"%d/%d\", "
           "\"format\": \"%s\", \"seconds\": {",
-          (unsigned long long) seed, v->engine.job.width, v->engine.job.height,
-          v->engine.job.n_frames, v->rate.num, v->rate.den, film_format_info (v->format)->name);
+          (unsigned long long) seed, v->engine.job.width, v->engine.job.height, v->n_frames,
+          v->rate.num, v->rate.den, film_format_info (v->format)->name);
   for (int i = 0; i < PHASE_COUNT; i++)
     printf ("%s\"%s\": %.3f", i ? ", " : "", phase_name ((PipelinePhase) i), r->seconds[i]);
   printf ("}}\n");
@@ -289,10 +292,12 @@ open_engine (Video *v, Status *status)
                         "%s makes pictures, not clips: choose a Wan model and more than one "
                         "frame, or use gesso-cli generate.",
                         v->engine.model_path);
-  snprintf (rate, sizeof rate, "%.6g", v->engine.job.fps);
   v->engine.job.progress = on_progress;
   v->engine.job.preview_clip = o->preview ? on_preview : NULL;
   v->engine.job.data = v;
+  if (extend_rate (&v->engine.inputs.extend, &v->rate))
+    return true;
+  snprintf (rate, sizeof rate, "%.6g", v->engine.job.fps);
   return frame_rate_parse (&v->rate, rate, status);
 }
 

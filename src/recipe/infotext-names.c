@@ -12,6 +12,7 @@ enum
 
 /* First the label that is written, then names that are read alike. */
 static const char *const sampler_names[][SAMPLER_NAMES] = {
+  [RECIPE_SAMPLER_AUTO] = { "Automatic" },
   [RECIPE_SAMPLER_EULER] = { "Euler", "k_euler" },
   [RECIPE_SAMPLER_EULER_A] = { "Euler a", "k_euler_a", "k_euler_ancestral", "Euler Ancestral" },
   [RECIPE_SAMPLER_HEUN] = { "Heun", "k_heun" },

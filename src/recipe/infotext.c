@@ -115,6 +115,7 @@ automatic_schedule (RecipeSampler sampler, bool picks)
       return RECIPE_SCHEDULE_NORMAL;
     case RECIPE_SAMPLER_DDIM:
       return RECIPE_SCHEDULE_DDIM_UNIFORM;
+    case RECIPE_SAMPLER_AUTO:
     case RECIPE_SAMPLER_UNIPC: /* have schedules of their own */
     case RECIPE_SAMPLER_LCM:
     case RECIPE_SAMPLER_TCD:

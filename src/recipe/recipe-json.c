@@ -11,11 +11,31 @@ static const char version_key[] = "version";
 
 /* migrations[v] turns a recipe of version v into one of version v + 1, in place; NULL where only
  * parameters came, since those get their defaults.  A new version adds its migration here and a
- * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1; 4: adapters; 5: clips.
+ * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1; 4: adapters; 5: clips; 6:
+ * longer ones, and the sampler that a model expects.
  */
 typedef bool (*Migration) (struct json_object *root, Status *status);
+
+static bool
+add_member (struct json_object *root, const char *key, struct json_object *value)
+{
+  if (value && json_object_object_add (root, key, value) == 0)
+    return true;
+  json_object_put (value);
+  return false;
+}
+
+/* Who said nothing of the sampler had Euler. */
+static bool
+name_sampler (struct json_object *root, Status *status)
+{
+  return json_member (root, "sampler") ||
+         add_member (root, "sampler", json_object_new_string ("euler")) ||
+         status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+}
+
 static const Migration migrations[RECIPE_VERSION] = {
-  [1] = NULL, [2] = NULL, [3] = NULL, [4] = NULL
+  [1] = NULL, [2] = NULL, [3] = NULL, [4] = NULL, [5] = name_sampler
 };
 
 static struct json_object *
@@ -37,15 +57,6 @@ value_to_json (const RecipeParam *p, const char *text)
       return json_object_new_double_s (0, text); /* prints @text, which is the exact number */
     }
   return NULL;
-}
-
-static bool
-add_member (struct json_object *root, const char *key, struct json_object *value)
-{
-  if (value && json_object_object_add (root, key, value) == 0)
-    return true;
-  json_object_put (value);
-  return false;
 }
 
 static bool

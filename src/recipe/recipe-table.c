@@ -6,9 +6,9 @@
 #include "recipe/recipe.h"
 
 /* Choices stand in the order of their enums in recipe.h. */
-static const char *const samplers[] = { "euler",    "euler_a",      "heun",      "ddim",
-                                        "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_sde", "unipc",
-                                        "lcm",      "tcd",          NULL };
+static const char *const samplers[] = { "auto",  "euler",    "euler_a",      "heun",
+                                        "ddim",  "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_sde",
+                                        "unipc", "lcm",      "tcd",          NULL };
 static const char *const schedules[] = {
   "auto", "normal",       "karras",  "exponential", "sgm_uniform", "simple", "beta",
   "ays",  "ddim_uniform", "leading", "trailing",    "linspace",    NULL
@@ -84,9 +84,10 @@ static const RecipeParam table[] = {
   { AT (steps), .type = PARAM_INT, .default_text = "0", .max = 1000, .step = 1, .letter = 'S',
     .flag = "steps", .label = N_ ("Steps"), .help = N_ ("Denoising steps; 0 for the model's own."),
     .since = 1 },
-  { AT (sampler), .type = PARAM_ENUM, .default_text = "euler", .flag = "sampler",
-    .label = N_ ("Sampler"), .help = N_ ("How one step goes from more noise to less."), .since = 1,
-    .choices = samplers },
+  { AT (sampler), .type = PARAM_ENUM, .default_text = "auto", .flag = "sampler",
+    .label = N_ ("Sampler"),
+    .help = N_ ("How one step goes from more noise to less; auto for what the model expects."),
+    .since = 1, .choices = samplers },
   { AT (schedule), .type = PARAM_ENUM, .default_text = "auto", .flag = "schedule",
     .label = N_ ("Schedule"),
     .help = N_ ("Which noise levels the steps visit; auto for what the model and sampler expect."),
@@ -113,10 +114,11 @@ static const RecipeParam table[] = {
     .unit = "tokens", .flag = "max-tokens", .label = N_ ("T5 tokens"),
     .help = N_ ("How many tokens of the prompt T5 reads, padding included; 0 for the model's own."),
     .since = 3, .families = PARAM_FOR_FLUX },
-  { AT (frames), .type = PARAM_INT, .default_text = "0", .max = 1025, .step = 4, .unit = "frames",
+  { AT (frames), .type = PARAM_INT, .default_text = "0", .max = 4097, .step = 4, .unit = "frames",
     .flag = "frames", .label = N_ ("Frames"),
     .help =
-        N_ ("How many frames a clip has, one more than a multiple of 4; 0 for the model's own."),
+        N_ ("How many frames a clip has, one more than a multiple of 4; when a clip is extended, "
+            "those of the overlap count, too; 0 for the model's own."),
     .since = 5, .families = PARAM_FOR_WAN },
   { AT (fps), .type = PARAM_FLOAT, .default_text = "0", .max = 240, .step = 1, .unit = "fps",
     .flag = "fps", .label = N_ ("Frame rate"),
@@ -187,6 +189,21 @@ static const RecipeParam table[] = {
   { AT (last_frame), .type = PARAM_PATH, .default_text = "", .flag = "last-frame",
     .label = N_ ("Last frame"), .help = N_ ("A picture that a clip ends with; empty for none."),
     .since = 5, .families = PARAM_FOR_WAN },
+  { AT (extend), .type = PARAM_PATH, .default_text = "", .flag = "extend",
+    .label = N_ ("Clip to extend"),
+    .help = N_ ("A clip (.gclip) or film to go on from, whose frames come first in the result; "
+                "empty for a clip of its own."),
+    .since = 6, .families = PARAM_FOR_WAN },
+  { AT (overlap), .type = PARAM_INT, .default_text = "0", .max = 64, .step = 1,
+    .unit = "latent frames", .flag = "overlap", .label = N_ ("Overlap"),
+    .help = N_ ("How many latent frames, of 4 frames each, are seen of what is before when a clip "
+                "is extended or made in windows; 0 for the usual: 5, or half of a short window."),
+    .since = 6, .families = PARAM_FOR_WAN },
+  { AT (window), .type = PARAM_INT, .default_text = "0", .max = 1025, .step = 4, .unit = "frames",
+    .flag = "window", .label = N_ ("Window"),
+    .help = N_ ("Clips of more frames are made in windows of so many, one after the other, one "
+                "more than a multiple of 4; 0 for the length that the model was trained for."),
+    .since = 6, .families = PARAM_FOR_WAN },
   { AT (batch_count), .type = PARAM_INT, .default_text = "1", .min = 1, .max = 10000, .step = 1,
     .unit = "batches", .letter = 'c', .flag = "batch-count", .label = N_ ("Batches"),
     .help = N_ ("How many batches are drawn one after the other."), .since = 1 },

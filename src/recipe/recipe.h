@@ -14,13 +14,14 @@
 
 enum
 {
-  RECIPE_VERSION = 5,
+  RECIPE_VERSION = 6,
   RECIPE_JSON_MAX_BYTES = 16 << 20,
   RECIPE_JSON_MAX_DEPTH = 32
 };
 
 typedef enum
 {
+  RECIPE_SAMPLER_AUTO,
   RECIPE_SAMPLER_EULER,
   RECIPE_SAMPLER_EULER_A,
   RECIPE_SAMPLER_HEUN,
@@ -134,6 +135,8 @@ typedef struct
   double fps, shift, guidance_scale_2;
   double boundary; /* 0 .. 1; -1 = the model's own */
   char *first_frame, *last_frame;
+  char *extend;        /* the clip or film that the clip goes on from */
+  int overlap, window; /* latent frames; frames.  0 = the model's own */
   int clip_skip;
   double denoise;
   char *init_image, *mask_image;

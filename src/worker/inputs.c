@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker/inputs.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,17 +102,49 @@ load_guides (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status 
   return true;
 }
 
-/* Wan's own pictures; another family's recipe may still name them. */
+static int
+nearest (double side, int step)
+{
+  int n = (int) lround (side / step);
+  return (n > 1 ? n : 1) * step;
+}
+
+/* As many pixels as the model's own size has, in the picture's shape. */
+static void
+take_shape (Recipe *recipe, const Image *image, const Checkpoint *model)
+{
+  PipelineJob job;
+  int step = pipeline_size_step (model);
+  double shape = (double) image->width / image->height;
+  pipeline_job_defaults (model, &job);
+  double area = (double) job.width * job.height;
+  if (recipe->width == 0 && recipe->height == 0)
+    recipe->width = nearest (sqrt (area * shape), step);
+  if (recipe->height == 0)
+    recipe->height = nearest (recipe->width / shape, step);
+  if (recipe->width == 0)
+    recipe->width = nearest (recipe->height * shape, step);
+}
+
+/* Wan's own pictures and clip; another family's recipe may still name them. */
 static bool
-load_ends (JobInputs *inputs, const Recipe *recipe, const Checkpoint *model, Status *status)
+load_ends (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
 {
   const char *first = recipe->first_frame, *last = recipe->last_frame;
-  if (model->config.family == FAMILY_WAN)
-    return (!first || image_read (&inputs->first, first, status)) &&
-           (!last || image_read (&inputs->last, last, status));
+  if (model->config.family != FAMILY_WAN)
+    {
+      if (first || last || recipe->extend)
+        snprintf (inputs->note, sizeof inputs->note, "%s",
+                  status_text ("A first or last frame, or a clip to extend, has no effect: only "
+                               "video models take one."));
+      return true;
+    }
+  if (!extend_load (&inputs->extend, recipe, model, inputs->note, status) ||
+      (first && !image_read (&inputs->first, first, status)) ||
+      (last && !image_read (&inputs->last, last, status)))
+    return false;
   if (first || last)
-    snprintf (inputs->note, sizeof inputs->note, "%s",
-              status_text ("A first or last frame has no effect: only video models take one."));
+    take_shape (recipe, first ? &inputs->first : &inputs->last, model);
   return true;
 }
 
@@ -237,7 +270,7 @@ give_ends (JobInputs *inputs, PipelineJob *job, Status *status)
     return false;
   job->first_rgb = first->rgb;
   job->last_rgb = last->rgb;
-  return true;
+  return extend_give (&inputs->extend, job, status);
 }
 
 bool
@@ -296,5 +329,6 @@ job_inputs_clear (JobInputs *inputs)
   image_clear (&inputs->control);
   image_clear (&inputs->first);
   image_clear (&inputs->last);
+  extend_clear (&inputs->extend);
   *inputs = (JobInputs){ 0 };
 }

@@ -10,6 +10,7 @@
 #include "pipelines/pipeline.h"
 #include "recipe/recipe.h"
 #include "worker/adapters.h"
+#include "worker/extend.h"
 
 /* Zero-initialise. */
 typedef struct
@@ -21,13 +22,16 @@ typedef struct
   MaskBox box;              /* what part of @source is drawn */
   Image reference, control; /* of FLUX only */
   Image first, last;        /* of Wan only: what a clip begins and ends with */
+  ExtendInput extend;       /* the same: what it goes on from */
   JobAdapters adapters;
   char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
 } JobInputs;
 
 /* job_inputs_load:
  * @recipe: a width or height that it leaves open follows from the start picture's shape, unless
- *   only the masked part is drawn; without a start picture from the reference picture's
+ *   only the masked part is drawn; without a start picture from the reference picture's, of clips
+ *   from the clip's that is extended, or the nearest that the model makes of the first frame's
+ * shape
  * @model: which pictures have an effect
  *
  * Fails: as image_read, job_adapters_load; ARGUMENT for a mask without white; @inputs is empty then

@@ -11,6 +11,20 @@ is_flow (const PipelineJob *job)
   return job->prediction == PREDICTION_FLOW;
 }
 
+/* The model's own sampler, under the name that recipes have for it; of video models with the
+ * convention of their makers' programs. */
+static bool
+choose_sampler (Recipe *recipe, PipelineJob *job, Status *status)
+{
+  if (recipe->sampler != RECIPE_SAMPLER_AUTO)
+    return true;
+  if (job->n_frames > 1 && recipe->convention == RECIPE_CONVENTION_AUTO)
+    job->convention = CONVENTION_DIFFUSERS;
+  /* which of UniPC's variants follows from the convention */
+  bool is_unipc = job->sampler == SAMPLER_UNIPC_BH2;
+  return recipe_set (recipe, "sampler", is_unipc ? "unipc" : sampler_name (job->sampler), status);
+}
+
 /* The recipe's names are the engine's ids: one table on each side, joined by name. */
 static bool
 take_sampler (const Recipe *recipe, PipelineJob *job, Status *status)
@@ -173,7 +187,11 @@ take_clip (Recipe *recipe, PipelineJob *job)
     recipe->guidance_scale_2 = job->guidance_scale_2;
   if (recipe->boundary < 0)
     recipe->boundary = job->boundary;
+  if (recipe->window == 0)
+    recipe->window = job->window_frames;
   job->n_frames = recipe->frames;
+  job->window_frames = recipe->window;
+  job->n_overlap = recipe->overlap;
   job->fps = recipe->fps;
   job->shift = recipe->shift;
   job->guidance_scale_2 = recipe->guidance_scale_2;
@@ -231,6 +249,8 @@ job_from_recipe (Recipe *recipe,
 {
   pipeline_job_defaults (model, job);
   job->convention = take_convention (recipe, job);
+  if (!choose_sampler (recipe, job, status))
+    return false;
   take_text (recipe, job);
   take_numbers (recipe, job);
   take_model_marks (recipe, job);

@@ -40,7 +40,7 @@ take_frames (void *data, const uint8_t *rgb, int first, int n, Status *status)
 {
   Clip *clip = data;
   size_t n_bytes = frames_size_bytes (&clip->info);
-  if (first == 0)
+  if (clip->file.info.n_frames == 0)
     memcpy (clip->first, rgb, n_bytes);
   for (int i = 0; i < n; i++)
     if (!clip_writer_add (&clip->file, rgb + (size_t) i * n_bytes, status))
@@ -59,6 +59,14 @@ place (const RunnerBatch *spec, int index, char path[GESSO_PATH_SIZE])
               spec->name, index);
 }
 
+/* The frames of a clip that is extended, first in the new one. */
+static bool
+copy_before (Batch *b, Clip *clip, Status *status)
+{
+  return extend_copy_frames (&b->inputs.extend, &clip->file, clip->first, &b->spec->control->cancel,
+                             status);
+}
+
 /* From the first frame: what an earlier try with larger tiles wrote is of no use. */
 static bool
 decode_clip (Batch *b, int index, void *data, Status *status)
@@ -67,6 +75,7 @@ decode_clip (Batch *b, int index, void *data, Status *status)
   const FrameSink sink = { take_frames, clip };
   clip_writer_discard (&clip->file);
   return clip_writer_open (&clip->file, clip->path, &clip->info, status) &&
+         copy_before (b, clip, status) &&
          pipeline_run_decode_clip (b->run, index, b->tile_px, &sink, status);
 }
 
@@ -98,6 +107,7 @@ batch_make_clip (Batch *b, int index, Status *status)
 {
   double began = clock_seconds ();
   Clip clip = { .info = { b->job.width, b->job.height, rate_of (b->job.fps), b->job.n_frames } };
+  extend_rate (&b->inputs.extend, &clip.info.rate);
   place (b->spec, index, clip.path);
   clip.first = mem_calloc (frames_size_bytes (&clip.info), 1);
   bool ok = clip.first

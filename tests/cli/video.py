@@ -168,6 +168,113 @@ def test_plan_of_a_clip():
     assert b"17 frames" in run("plan", "--model", WAN, "-W", "64", "-H", "32", "--frames", "17", "x").out
 
 
+def latents_of(clip):
+    with zipfile.ZipFile(clip) as z:
+        data = z.read("latents.safetensors")
+    size = struct.unpack("<Q", data[:8])[0]
+    return json.loads(data[8:8 + size])["latent"]["shape"], data[8 + size:]
+
+
+def begins_with(shape, longer, values, longer_values):
+    """Whether the latents of a clip are the first of a longer one: (1, c, t, h, w), f32."""
+    frame = 4 * shape[3] * shape[4]
+    return shape[:2] == longer[:2] and all(
+        values[c * shape[2] * frame:(c + 1) * shape[2] * frame] ==
+        longer_values[c * longer[2] * frame:(c * longer[2] + shape[2]) * frame] for c in range(shape[1]))
+
+
+def extend(base, out, *args, **more):
+    """Sizes and rate are the clip's."""
+    return run("video", "--model", WAN, "--frames", str(FRAMES), "--steps", "2", "--precision", "f32", "--threads", "1",
+               "--extend", str(base), "--output", str(out), *args, **more)
+
+
+def test_extend_again_and_again():
+    out = folder("extend")
+    video(out / "a.mp4", "--seed", "1", "--fps", "10", "x")
+    for i, (old, new) in enumerate((("a.mp4", "b.mp4"), ("b.gclip", "c.mp4"))):
+        line = [json.loads(line) for line in extend(out / old, out / new, "--seed", "2", "--json", "x").out.splitlines()][-1]
+        assert line["frames"] == FRAMES + 4 * (i + 1) and line["rate"] == "10/1", line
+    a, b, c = (out / f"{n}.gclip" for n in "abc")
+    assert frames_of(b)[:FRAMES] == frames_of(a) and frames_of(c)[:FRAMES + 4] == frames_of(b)
+    assert begins_with(latents_of(a)[0], latents_of(b)[0], latents_of(a)[1], latents_of(b)[1])
+    assert begins_with(latents_of(b)[0], latents_of(c)[0], latents_of(b)[1], latents_of(c)[1])
+    assert latents_of(c)[0][2] == 4
+    recipe = cli.recipe_of(out / "c.mp4")
+    assert recipe["extend"] == str(out / "b.gclip") and recipe["width"] == WIDTH, recipe
+    run("export", str(out / "c.mp4"), f"{out}/pictures/")
+    assert len(names(out / "pictures")) == FRAMES + 8
+
+
+def test_extend_any_film():
+    """Without its clip a film is encoded: here FFV1, which shows its frames exactly."""
+    out = folder("any")
+    video(out / "a.mkv", "--seed", "1", "--fps", "10", "x")
+    frames = frames_of(out / "a.gclip")
+    (out / "a.gclip").unlink()
+    extend(out / "a.mkv", out / "b.gclip", "x")
+    joined = frames_of(out / "b.gclip")
+    assert joined[:FRAMES] == frames and len(joined) == FRAMES + 4
+    assert latents_of(out / "b.gclip")[0][2] == 3
+    extend(out / "a.mkv", out / "c.gclip", "-W", "32", "-H", "32", "x")
+    assert {struct.unpack(">II", f[16:24]) for f in frames_of(out / "c.gclip")} == {(32, 32)}
+
+
+def test_extend_refusals_name_the_cause():
+    out = folder("extend-refused")
+    video(out / "a.gclip", "--fps", "10", "x")
+    (out / "cut.gclip").write_bytes((out / "a.gclip").read_bytes()[:-50])
+    for args, word in (
+        (("--extend", f"{out}/none.gclip"), b"is not there"),
+        (("--extend", f"{out}/cut.gclip"), b"cut.gclip"),
+        (("--extend", f"{out}/a.gclip", "-W", "32", "-H", "32"), b"leave width and height open"),
+        (("--extend", f"{out}/a.gclip", "--fps", "12"), b"leave the frame rate open"),
+        (("--extend", f"{out}/a.gclip", "--overlap", "2"), b"nothing new"),
+        (("--extend", f"{out}/a.gclip", "--window", "6"), b"choose 5 frames"),
+    ):
+        done = run("video", "--model", WAN, "--frames", str(FRAMES), "-o", f"{out}/b.mp4", *args, "x", expect=FAILED)
+        assert word in done.err and done.err.count(b"\n") == 1, (args, done.err)
+    assert names(out) == ["a.gclip", "cut.gclip"]
+
+
+def test_plan_of_windows_and_extension():
+    out = folder("plan-extend")
+    video(out / "a.gclip", "x")
+    args = ["plan", "--model", WAN, "--window", "17", "--overlap", "1"]
+    one, all = (json.loads(run(*args, *SMALL, "--frames", n, "--json", "x").out) for n in ("17", "81"))
+    assert (one["windows"], all["windows"], all["window_frames"]) == (1, 5, 17), all
+    a, b = one["phases"]["denoise"], all["phases"]["denoise"]
+    assert a["activation_bytes"] == b["activation_bytes"] and 5 * a["passes"] == b["passes"], (a, b)
+    more = json.loads(run(*args, "--extend", str(out / "a.gclip"), "--json", "x").out)
+    assert more["frames_before"] == FRAMES and more["width"] == WIDTH, more
+    assert b"were kept" in run(*args, "--extend", str(out / "a.gclip"), "x").out
+
+
+def test_windows_in_one_clip():
+    out = folder("windows")
+    result = video(out / "a.gclip", "--frames", "21", "--window", "9", "--overlap", "1", "--json", "x")
+    steps = [(e["done"], e["total"]) for e in map(json.loads, result.out.splitlines()) if e.get("phase") == "denoise"]
+    assert steps == [(i, 6) for i in range(1, 7)], steps
+    assert len(frames_of(out / "a.gclip")) == 21 and latents_of(out / "a.gclip")[0][2] == 6
+
+
+def test_the_model_chooses_its_sampler():
+    out = folder("sampler")
+    for args, want in (((), ("unipc", "diffusers")), (("--sampler", "euler"), ("euler", "diffusers"))):
+        video(out / "a.gclip", *args, "x")
+        recipe = cli.recipe_of(out / "a.gclip")
+        assert (recipe["sampler"], recipe["convention"]) == want, (recipe["sampler"], recipe["convention"])
+
+
+def test_size_follows_the_first_frame():
+    plans = [json.loads(run("plan", "--model", str(FIXTURES / "wan-tiny-ti2v"), *args, "--first-frame",
+                            str(FIXTURES / "init-48x32.png"), "--frames", "5", "--json", "x").out)
+             for args in ((), ("-W", "64", "-H", "64"), ("-H", "64"))]
+    (w, h), fixed, one = ((p["width"], p["height"]) for p in plans)
+    assert fixed == (64, 64) and one == (96, 64), (fixed, one)
+    assert abs(w / h - 1.5) < 0.2 and w % 16 == h % 16 == 0, (w, h)
+
+
 def interrupt(phase):
     """Seconds from the signal to the end; the film of 1000 steps, or one of many frames."""
     out = folder("interrupted-" + phase)

@@ -22,7 +22,10 @@ enum
   WIDTH = 48,
   HEIGHT = 32,
   FRAMES = 9,
-  LATENT_FRAMES = 3
+  LATENT_FRAMES = 3,
+  LONG_FRAMES = 41,
+  LONG_LATENTS = 11,
+  LONG_WINDOWS = 5
 };
 
 typedef struct
@@ -289,81 +292,232 @@ test_frames (Suite *s)
 
 /* ---- going on from a clip ---- */
 
-/* The overlap is what it was, and only frames behind it come; with another overlap, more of them
- * are kept. */
+/* Whether latent frames @first .. of all channels are alike in clips of @a_frames and @b_frames. */
+static bool
+same_frames (const PipelineResult *r,
+             const float *a,
+             int a_frames,
+             int a_first,
+             const float *b,
+             int b_frames,
+             int b_first,
+             int n_frames)
+{
+  size_t n = (size_t) r->latent_width * (size_t) r->latent_height;
+  bool same = true;
+  for (size_t c = 0; c < (size_t) r->latent_channels; c++)
+    same &= !memcmp (a + (c * (size_t) a_frames + (size_t) a_first) * n,
+                     b + (c * (size_t) b_frames + (size_t) b_first) * n,
+                     (size_t) n_frames * n * sizeof *a);
+  return same;
+}
+
+/* What was is there to the bit, only frames behind it come, and what is new is not what would have
+ * come without it. */
 static void
-extend (Pipeline *pipeline, const char *name, int overlap)
+extend (Suite *s, Pipeline *pipeline, const char *name, int overlap)
 {
   PipelineJob job = small_job (pipeline, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
+  if (pipeline == s->i2v)
+    job.first_rgb = s->rgb;
   PipelineResult before = generate (pipeline, &job);
-  size_t n = (size_t) before.latent_width * (size_t) before.latent_height;
   job.seed++;
   PipelineResult other = generate (pipeline, &job);
+  job.first_rgb = NULL;
   job.before = before.latents;
   job.n_before = LATENT_FRAMES;
   job.n_overlap = overlap;
   PipelineResult r = generate (pipeline, &job);
-  bool kept = true;
-  for (size_t c = 0; c < (size_t) r.latent_channels; c++)
-    kept &= !memcmp (r.latents + c * LATENT_FRAMES * n,
-                     before.latents + ((c + 1) * LATENT_FRAMES - (size_t) overlap) * n,
-                     (size_t) overlap * n * sizeof *r.latents);
-  double off = difference (r.latents, other.latents, n_latent (&r));
-  tap_ok (kept && off > 0 && r.n_frames == 4 * (LATENT_FRAMES - overlap), name,
-          "%d frames, unlike a clip of its own by %.2f", r.n_frames, off);
+  int n_new = LATENT_FRAMES - overlap, joined = LATENT_FRAMES + n_new;
+  bool kept =
+      r.latent_frames == joined && r.n_frames == 4 * n_new &&
+      same_frames (&r, r.latents, joined, 0, before.latents, LATENT_FRAMES, 0, LATENT_FRAMES);
+  bool alike = same_frames (&r, r.latents, joined, LATENT_FRAMES, other.latents, LATENT_FRAMES,
+                            overlap, n_new);
+  tap_ok (kept && !alike, name, "%d latent frames, %d frames", r.latent_frames, r.n_frames);
   pipeline_result_clear (&before);
   pipeline_result_clear (&other);
   pipeline_result_clear (&r);
 }
 
-/* Frames behind the join are those of both latents decoded as one clip. */
+/* Whether the frames of @before and @r are those of all latents decoded at once. */
+static void
+as_one_clip (Suite *s, const PipelineResult *r, const PipelineResult *before, const char *name)
+{
+  Status status = { 0 };
+  size_t bytes = (size_t) WIDTH * HEIGHT * 3;
+  int n_first = before ? before->n_frames : 0, n_all = n_first + r->n_frames;
+  uint8_t *want = mem_calloc ((size_t) n_all * bytes, 1);
+  if (before)
+    memcpy (want, before->rgb, (size_t) n_first * bytes);
+  memcpy (want + (size_t) n_first * bytes, r->rgb, (size_t) r->n_frames * bytes);
+  PipelineJob whole = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  whole.n_frames = n_all;
+  whole.window_frames = 0;
+  Taken t = { .want = want, .stop_at = n_all + 1, .same = true };
+  const FrameSink sink = { take_cb, &t };
+  bool ok = s->ti2v->family->decode (s->ti2v, &whole, r->latents, -1, &sink, &status);
+  tap_ok (ok && t.same && t.next == n_all, name, "%d frames", t.next);
+  mem_free (want);
+}
+
+/* Frames behind the join are those of both latents decoded as one clip; and again behind the next
+ * one. */
 static void
 test_join (Suite *s)
 {
   PipelineJob job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
-  Status status = { 0 };
   PipelineResult before = generate (s->ti2v, &job);
-  size_t n = (size_t) before.latent_width * (size_t) before.latent_height;
   job.before = before.latents;
-  job.n_before = LATENT_FRAMES;
+  job.n_before = before.latent_frames;
   job.n_overlap = 1;
   PipelineResult r = generate (s->ti2v, &job);
-  enum
-  {
-    JOINED = 2 * LATENT_FRAMES - 1
-  };
-  float *joined = mem_calloc ((size_t) r.latent_channels * JOINED * n, sizeof *joined);
-  for (size_t c = 0; c < (size_t) r.latent_channels; c++)
-    {
-      memcpy (joined + c * JOINED * n, before.latents + c * LATENT_FRAMES * n,
-              LATENT_FRAMES * n * sizeof *joined);
-      memcpy (joined + (c * JOINED + LATENT_FRAMES) * n, r.latents + (c * LATENT_FRAMES + 1) * n,
-              (LATENT_FRAMES - 1) * n * sizeof *joined);
-    }
-  size_t bytes = (size_t) WIDTH * HEIGHT * 3;
-  uint8_t *want = mem_calloc ((4 * (JOINED - 1) + 1) * bytes, 1);
-  memcpy (want, before.rgb, FRAMES * bytes);
-  memcpy (want + FRAMES * bytes, r.rgb, (size_t) r.n_frames * bytes);
-  PipelineJob whole = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
-  whole.n_frames = 4 * (JOINED - 1) + 1;
-  Taken t = { .want = want, .stop_at = whole.n_frames + 1, .same = true };
-  const FrameSink sink = { take_cb, &t };
-  bool ok = s->ti2v->family->decode (s->ti2v, &whole, joined, -1, &sink, &status);
-  tap_ok (ok && t.same && t.next == whole.n_frames, "extend/as-one-clip", "%d frames", t.next);
-  mem_free (joined);
-  mem_free (want);
+  as_one_clip (s, &r, &before, "extend/as-one-clip");
+  job.before = r.latents;
+  job.n_before = r.latent_frames;
+  PipelineResult more = generate (s->ti2v, &job);
+  tap_ok (more.latent_frames == 3 * LATENT_FRAMES - 2 &&
+              same_frames (&more, more.latents, more.latent_frames, 0, r.latents, r.latent_frames,
+                           0, r.latent_frames),
+          "extend/again", "%d latent frames", more.latent_frames);
   pipeline_result_clear (&before);
   pipeline_result_clear (&r);
+  pipeline_result_clear (&more);
+}
+
+/* Frames in place of latents: what the VAE makes of them is what is gone on from. */
+static void
+test_extend_frames (Suite *s)
+{
+  PipelineJob job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  Status status = { 0 };
+  PipelineResult before = generate (s->ti2v, &job);
+  PipelineJob frames = job;
+  frames.n_before = LATENT_FRAMES;
+  frames.before_rgb = before.rgb;
+  float *encoded = mem_calloc (n_latent (&before), sizeof *encoded);
+  if (!s->ti2v->family->encode_before (s->ti2v, &frames, encoded, &status))
+    tap_bail_out (&status);
+  job.n_before = LATENT_FRAMES;
+  job.before = encoded;
+  PipelineResult a = generate (s->ti2v, &job), b = generate (s->ti2v, &frames);
+  tap_ok (!memcmp (a.latents, b.latents, n_latent (&a) * sizeof (float)),
+          "extend/frames-as-latents", "%s", "");
+  PipelinePlan plan;
+  bool ok = pipeline_plan (s->ti2v, &frames, &plan, &status);
+  tap_ok (ok && plan.phases[PHASE_ENCODE].n_passes == LATENT_FRAMES, "extend/frames-planned",
+          "%d passes", plan.phases[PHASE_ENCODE].n_passes);
+  mem_free (encoded);
+  pipeline_result_clear (&before);
+  pipeline_result_clear (&a);
+  pipeline_result_clear (&b);
 }
 
 static void
 test_extend (Suite *s)
 {
-  extend (s->ti2v, "extend/times", 1);
-  extend (s->ti2v, "extend/times-of-two", 2);
-  extend (s->experts, "extend/noised", 1);
-  extend (s->experts, "extend/noised-two", 2);
+  extend (s, s->ti2v, "extend/times", 1);
+  extend (s, s->ti2v, "extend/times-of-two", 2);
+  extend (s, s->experts, "extend/noised", 1);
+  extend (s, s->experts, "extend/noised-two", 2);
+  extend (s, s->i2v, "extend/shown", 1);
+  extend (s, s->i2v, "extend/shown-two", 2);
   test_join (s);
+  test_extend_frames (s);
+}
+
+/* ---- windows ---- */
+
+/* Of 3 latent frames, going on from 1 each: 5 windows. */
+static PipelineJob
+long_job (const Pipeline *pipeline, SamplerKind sampler, Convention convention)
+{
+  PipelineJob job = small_job (pipeline, sampler, convention);
+  job.n_frames = LONG_FRAMES;
+  job.window_frames = FRAMES;
+  job.n_overlap = 1;
+  return job;
+}
+
+/* The first window is the clip that would have been made alone. */
+static void
+test_windows (Suite *s, Pipeline *pipeline, const char *name)
+{
+  PipelineJob job = long_job (pipeline, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
+  if (pipeline == s->i2v)
+    job.first_rgb = s->rgb;
+  PipelineJob first = job;
+  first.n_frames = FRAMES;
+  PipelineResult r = generate (pipeline, &job), one = generate (pipeline, &first);
+  bool begins =
+      same_frames (&r, r.latents, r.latent_frames, 0, one.latents, LATENT_FRAMES, 0, LATENT_FRAMES);
+  float most = 0;
+  for (size_t i = 0; i < n_latent (&r); i++)
+    most = fmaxf (most, fabsf (r.latents[i]));
+  tap_ok (begins && r.n_frames == LONG_FRAMES && r.latent_frames == LONG_LATENTS && isfinite (most),
+          name, "%d latent frames, up to %g", r.latent_frames, (double) most);
+  if (pipeline == s->ti2v)
+    as_one_clip (s, &r, NULL, "windows/as-one-clip");
+  pipeline_result_clear (&r);
+  pipeline_result_clear (&one);
+}
+
+static void
+test_window_counts (Suite *s)
+{
+  PipelineJob job = long_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  PipelinePlan one, all;
+  Status status = { 0 };
+  const ClipWindows w = clip_windows (&job);
+  bool even = w.n == LONG_WINDOWS && w.length == LATENT_FRAMES && w.total == LONG_LATENTS &&
+              clip_window_start (&w, w.n - 1) + w.length == w.total;
+  for (int i = 1; i < w.n; i++)
+    even &= clip_window_known (&w, i) >= 1 && clip_window_known (&w, i) < LATENT_FRAMES;
+  tap_ok (even, "windows/evenly-spaced", "%d of %d", w.n, (int) w.length);
+  bool ok = pipeline_plan (s->ti2v, &job, &all, &status);
+  job.n_frames = FRAMES;
+  ok = ok && pipeline_plan (s->ti2v, &job, &one, &status);
+  const PhasePlan *a = &all.phases[PHASE_DENOISE], *b = &one.phases[PHASE_DENOISE];
+  tap_ok (ok && a->activation_bytes == b->activation_bytes &&
+              a->n_passes == LONG_WINDOWS * b->n_passes,
+          "windows/memory-of-one", "%zu bytes, %d passes", a->activation_bytes, a->n_passes);
+  job.n_frames = 81;
+  job.window_frames = 81;
+  job.n_overlap = 0;
+  tap_ok (pipeline_overlap (&job) == 5, "windows/usual-overlap", "%d", pipeline_overlap (&job));
+}
+
+/* In every window, and between two. */
+static void
+test_resume_windows (Suite *s, SamplerKind sampler, Convention convention)
+{
+  char name[96];
+  Status status = { 0 };
+  PipelineJob job = long_job (s->ti2v, sampler, convention);
+  job.batch_size = 2;
+  job.steps = 2;
+  PipelineResult whole = generate (s->ti2v, &job);
+  PipelineRun *run = new_run (s->ti2v, &job);
+  int n_steps = pipeline_run_n_steps (run);
+  for (int i = 0; i < n_steps; i++)
+    {
+      advance (run, 1);
+      size_t n = pipeline_run_save_size (run);
+      void *state = mem_calloc (n, 1);
+      pipeline_run_save (run, state);
+      pipeline_run_free (run);
+      run = new_run (s->ti2v, &job);
+      if (!pipeline_run_restore (run, state, n, &status))
+        tap_bail_out (&status);
+      mem_free (state);
+    }
+  bool same =
+      pipeline_run_step (run) == n_steps &&
+      !memcmp (pipeline_run_latents (run), whole.latents, n_latent (&whole) * sizeof (float));
+  tap_ok (same, sampler_case (name, sizeof name, "windows/resume", sampler, convention), "%d steps",
+          n_steps);
+  pipeline_run_free (run);
+  pipeline_result_clear (&whole);
 }
 
 /* ---- what is told on the way ---- */
@@ -430,7 +584,7 @@ test_refusals (Suite *s)
   bad.width = 40;
   refused (s->experts, &bad, "refused/odd-size", "multiples of 16");
   bad = job;
-  bad.n_frames = 4 * 2000 + 1;
+  bad.n_frames = bad.window_frames = 4 * 2000 + 1;
   refused (s->experts, &bad, "refused/too-long", "fewer or smaller");
   bad = job;
   bad.first_rgb = s->rgb;
@@ -455,6 +609,15 @@ test_refusals (Suite *s)
   job.n_before = 1;
   job.n_overlap = 2;
   refused (s->ti2v, &job, "refused/overlap", "smaller overlap");
+  job.n_overlap = LATENT_FRAMES;
+  job.n_before = LATENT_FRAMES;
+  refused (s->ti2v, &job, "refused/nothing-new", "nothing new");
+  job.n_overlap = 1;
+  job.first_rgb = s->rgb;
+  refused (s->ti2v, &job, "refused/first-frame-of-extension", "take the first frame away");
+  job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_COMFYUI);
+  job.window_frames = 8;
+  refused (s->ti2v, &job, "refused/window-of-8", "choose 9 frames");
 }
 
 static void
@@ -497,6 +660,12 @@ main (void)
   test_last_frame (&s);
   test_frames (&s);
   test_extend (&s);
+  test_windows (&s, s.ti2v, "windows/times");
+  test_windows (&s, s.experts, "windows/noised");
+  test_windows (&s, s.i2v, "windows/shown");
+  test_window_counts (&s);
+  test_resume_windows (&s, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
+  test_resume_windows (&s, SAMPLER_DPMPP_SDE, CONVENTION_COMFYUI);
   test_told (&s);
   test_refusals (&s);
   test_cancel (&s);

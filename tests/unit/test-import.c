@@ -257,7 +257,7 @@ test_comfyui_custom_sampler (void)
   g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
   g_assert_cmpfloat (im.recipe.denoise, ==, 0.6);
   g_assert_cmpstr (im.recipe.vae, ==, "ae.sft");
-  assert_note (&im, "The sampler \"res_multistep\" is not available: the recipe uses euler");
+  assert_note (&im, "The sampler \"res_multistep\" is not available: the recipe uses auto");
   assert_note (&im, "starts from the picture \"start.png\"");
   done (&im);
 }

@@ -228,7 +228,7 @@ test_unknown_values_become_notes (void)
   g_assert_cmpint (p.recipe.steps, ==, 0);
   g_assert_true (has_note (&p, "steps has to be"));
   g_assert_true (
-      has_note (&p, "The sampler \"DPM2 a Karras\" is not available: the recipe uses euler"));
+      has_note (&p, "The sampler \"DPM2 a Karras\" is not available: the recipe uses auto"));
   g_assert_true (has_note (&p, "\"Polyexponential\""));
   g_assert_true (has_note (&p, "seed has to be"));
   g_assert_true (has_note (&p, "The size"));
@@ -300,7 +300,7 @@ test_writes_what_others_read (void)
   char *text = infotext_write (&r, &status);
   g_assert_cmpstr (
       text, ==,
-      "a fox\nNegative prompt: blur\nSteps: 28, Sampler: Euler, Schedule type: Automatic, "
+      "a fox\nNegative prompt: blur\nSteps: 28, Sampler: Automatic, Schedule type: Automatic, "
       "CFG scale: 6.5, Seed: 18446744073709551615, Size: 832x1216, Model hash: 879db523c3, "
       "Model: \"dream, v1.5: \\\"x\\\"\", VAE: mse-840000.ckpt, Denoising strength: 0.35, "
       "Clip skip: 2, RNG: CPU, Eta: 0.5, Noise Schedule: Zero Terminal SNR, "

@@ -46,6 +46,9 @@ static const char *const other_values[][2] = {
   { "control_image", "/pictures/edges.png" },
   { "first_frame", "/pictures/first.png" },
   { "last_frame", "/pictures/last.png" },
+  { "extend", "/clips/boat.gclip" },
+  { "overlap", "3" },
+  { "window", "49" },
   { "batch_count", "3" },
   { "batch_size", "4" },
   { "noise", "nv" },
@@ -225,8 +228,8 @@ test_bad_values_get_a_sentence (void)
       "\"18446744073709551616\"." },
     { "noise", "gpu", "noise has to be one of cpu, nv, not \"gpu\"." },
     { "sampler", "plms",
-      "sampler has to be one of euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, "
-      "unipc, lcm, tcd, not \"plms\"." },
+      "sampler has to be one of auto, euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, "
+      "dpmpp_sde, unipc, lcm, tcd, not \"plms\"." },
     { "model", "a\nb", "model contains a line break: rename the file to a name of one line." },
     { "prompt", "\xff", "prompt is not valid UTF-8: use names and text in UTF-8." },
     { "adapters", "{}", "adapters has to be a JSON list of at most 64 objects." },
@@ -357,7 +360,7 @@ test_damaged_json_is_refused (void)
                        "prompt in the recipe has to be a text");
   assert_json_refused ("{\"version\": 1, \"prompt\": [\"a\"]}",
                        "prompt in the recipe has to be a text");
-  assert_json_refused ("{\"version\": 1, \"sampler\": \"plms\"}", "has to be one of euler");
+  assert_json_refused ("{\"version\": 1, \"sampler\": \"plms\"}", "has to be one of auto");
 }
 
 static void
@@ -417,7 +420,7 @@ test_unknown_keys_are_reported_and_kept (void)
   char *out = recipe_to_json (&copy, &status);
   g_assert_nonnull (strstr (out, "\"mood\""));
   g_assert_nonnull (strstr (out, "\"warm\""));
-  g_assert_nonnull (strstr (out, "\"version\":5"));
+  g_assert_nonnull (strstr (out, "\"version\":6"));
   mem_free (out);
   notes_clear (&notes);
   recipe_clear (&recipe);

@@ -192,6 +192,99 @@ test_killed_while_decoding (Fixture *f, gconstpointer data)
   go_on (f);
 }
 
+/* ---- going on from a clip ---- */
+
+/* The recipe @f->recipe of one clip that goes on from @path; the caller's. */
+static char *
+extending (Fixture *f, const char *path)
+{
+  g_autofree char *one =
+      g_strndup (f->recipe, (gsize) (strstr (f->recipe, "\"batch_size\"") - f->recipe));
+  return g_strdup_printf ("%s\"frames\":%d,\"overlap\":1,\"extend\":\"%s\"}", one, N_FRAMES, path);
+}
+
+/* A clip of its own, which lies where nobody takes it away.  The caller's. */
+static char *
+make_base (Fixture *f)
+{
+  g_autoptr (TestClient) whole = run_whole (f);
+  g_autofree char *path = g_build_filename (g_getenv ("GESSO_TEST_DIR"), "base.gclip", NULL);
+  g_unlink (path);
+  g_assert_cmpint (g_rename (clip_of (whole, 0)->clip, path), ==, 0);
+  return g_steal_pointer (&path);
+}
+
+/* Old frames, new frames; the first of them is what is told beside it. */
+static void
+assert_extended (TestClient *c, const char *base)
+{
+  FilmInfo info, of_base;
+  g_assert_cmpstr (c->end, ==, "finished");
+  g_autoptr (GByteArray) joined = read_frames (clip_of (c, 0)->clip, &info);
+  g_autoptr (GByteArray) old = read_frames (base, &of_base);
+  g_assert_cmpint (info.n_frames, ==, N_FRAMES + N_FRAMES - 1);
+  g_assert_cmpint (info.rate.num, ==, 12);
+  g_assert_cmpmem (joined->data, old->len, old->data, old->len);
+  g_assert_cmpmem (joined->data, SIDE * SIDE * 3, g_bytes_get_data (clip_of (c, 0)->rgb, NULL),
+                   SIDE * SIDE * 3);
+  assert_latents (clip_of (c, 0)->clip);
+}
+
+static void
+test_extended (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = make_base (f), *recipe = extending (f, base);
+  g_autoptr (TestClient) c = test_client_new (f->backend, env);
+  test_client_run_to_end (c, "b", recipe, f->journal);
+  assert_extended (c, base);
+}
+
+/* Killed while it decodes; taken up again the clip is the same as if nothing had happened. */
+static void
+test_extended_after_a_death (Fixture *f, gconstpointer data)
+{
+  gboolean killed = FALSE;
+  g_autofree char *base = make_base (f), *recipe = extending (f, base);
+  g_autoptr (TestClient) whole = test_client_new (f->backend, env);
+  test_client_run_to_end (whole, "b", recipe, "");
+  g_autoptr (TestClient) c = test_client_new (f->backend, env);
+  c->on_step = kill_in_decode_cb;
+  c->user_data = &killed;
+  g_assert_true (test_client_run (c, "b", recipe, f->journal, NULL, NULL));
+  test_client_wait (c, &killed);
+  g_autoptr (TestClient) again = test_client_new (f->backend, env);
+  test_client_run_to_end (again, "b", recipe, f->journal);
+  assert_extended (again, base);
+  g_assert_cmpuint (again->n_steps, ==, 4);
+  g_assert_cmpuint (again->notes->len, ==, 0);
+  FilmInfo one, other;
+  g_autoptr (GByteArray) x = read_frames (clip_of (whole, 0)->clip, &one);
+  g_autoptr (GByteArray) y = read_frames (clip_of (again, 0)->clip, &other);
+  g_assert_cmpmem (x->data, x->len, y->data, y->len);
+}
+
+/* The clip has gone since: one sentence, and the steps that were done are not thrown away. */
+static void
+test_extended_clip_is_gone (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = make_base (f), *recipe = extending (f, base);
+  g_autoptr (TestClient) c = test_client_new (f->backend, env);
+  c->on_step = park_at_two_cb;
+  test_client_run_to_end (c, "a", recipe, f->journal);
+  g_assert_cmpstr (c->end, ==, "parked");
+  g_autofree char *aside = g_strconcat (base, ".aside", NULL);
+  g_assert_cmpint (g_rename (base, aside), ==, 0);
+  g_autoptr (TestClient) gone = test_client_new (f->backend, env);
+  test_client_run_to_end (gone, "a", recipe, f->journal);
+  g_assert_cmpstr (gone->end, ==, "failed");
+  g_assert_nonnull (strstr (gone->sentence, "is not there"));
+  g_assert_cmpint (g_rename (aside, base), ==, 0);
+  g_autoptr (TestClient) again = test_client_new (f->backend, env);
+  test_client_run_to_end (again, "a", recipe, f->journal);
+  assert_extended (again, base);
+  g_assert_cmpuint (again->notes->len, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -208,6 +301,11 @@ main (int argc, char **argv)
       g_test_add (parked, Fixture, b, set_up, test_parked, tear_down);
       g_test_add (killed, Fixture, b, set_up, test_killed_while_decoding, tear_down);
     }
+  g_test_add ("/worker/clips/cpu/extended", Fixture, "cpu", set_up, test_extended, tear_down);
+  g_test_add ("/worker/clips/cpu/extended-after-a-death", Fixture, "cpu", set_up,
+              test_extended_after_a_death, tear_down);
+  g_test_add ("/worker/clips/cpu/extended-clip-is-gone", Fixture, "cpu", set_up,
+              test_extended_clip_is_gone, tear_down);
   int result = g_test_run ();
   test_folder_free (folder);
   return result;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * fingerprint.c - which job and model a saved run belongs to.
  */
+#include "models/wan-vae.h"
 #include "pipelines/digest.h"
 #include "pipelines/run-private.h"
 
@@ -57,7 +58,14 @@ digest_before (uint64_t d, const Pipeline *pipeline, const PipelineJob *job)
 {
   LatentShape s = pipeline_latent_shape (pipeline, job);
   size_t n = (size_t) (s.channels * s.h * s.w) * (size_t) job->n_before;
-  return job->before ? digest_bytes (d, job->before, n * sizeof *job->before) : d;
+  size_t n_frames = job->n_before > 0 ? (size_t) wan_vae_frames (job->n_before) : 0;
+  d = digest_int (d, job->n_before);
+  if (job->before)
+    return digest_bytes (d, job->before, n * sizeof *job->before);
+  if (!job->before_rgb)
+    return d;
+  return digest_bytes (d, job->before_rgb,
+                       3 * n_frames * (size_t) job->width * (size_t) job->height);
 }
 
 static uint64_t

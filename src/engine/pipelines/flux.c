@@ -159,6 +159,7 @@ const PipelineFamily flux_family = {
   .text_encode = flux_text_encode,
   .text_free = flux_text_free,
   .reads_mask = flux_reads_mask,
+  .encode_before = pipeline_encode_no_clip,
   .n_encodes = flux_n_encodes,
   .make_extra = flux_make_extra,
   .plan_pixels = plan_pictures,

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  * job.c - a job's defaults and limits, as far as all families share them.
  */
+#include <stdio.h>
+
 #include "models/wan-vae.h"
+#include "models/wan.h"
+#include "pipelines/digest.h"
 #include "pipelines/pipeline-private.h"
 
 enum
@@ -24,6 +28,13 @@ wan_factor (const ModelConfig *c)
   if (c->has_wan_vae)
     return wan_vae_factor (&c->wan_vae);
   return c->wan.out_channels > WAN_A14B_CHANNELS ? FACTOR_22 : FACTOR_21;
+}
+
+int
+pipeline_size_step (const Checkpoint *model)
+{
+  const ModelConfig *c = &model->config;
+  return c->has_wan ? WAN_PATCH * wan_factor (c) : vae_factor (&c->vae);
 }
 
 LatentShape
@@ -64,6 +75,25 @@ pipeline_job_defaults (const Checkpoint *model, PipelineJob *job)
 }
 
 bool
+pipeline_encode_no_clip (Pipeline *pipeline, const PipelineJob *job, float *latents, Status *status)
+{
+  return status_fail (status, STATUS_UNSUPPORTED, "Only video models can go on from a clip.");
+}
+
+void
+pipeline_latent_kind (const Checkpoint *model, char out[PIPELINE_KIND_SIZE])
+{
+  const WanVaeConfig *v = &model->config.wan_vae;
+  *out = '\0';
+  if (!model->config.has_wan_vae)
+    return;
+  size_t n = (size_t) v->latent_channels;
+  uint64_t d = digest_int (digest_int (DIGEST_START, v->latent_channels), wan_vae_factor (v));
+  d = digest_bytes (digest_bytes (d, v->mean, n * sizeof *v->mean), v->std, n * sizeof *v->std);
+  snprintf (out, PIPELINE_KIND_SIZE, "wan-%016llx", (unsigned long long) d);
+}
+
+bool
 pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   int f = pipeline_latent_shape (pipeline, job).factor;
@@ -87,6 +117,8 @@ pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *st
   if (job->mask && !job->init_rgb)
     return status_fail (status, STATUS_ARGUMENT,
                         "There is a mask but no start picture that it belongs to: choose one.");
+  if (job->n_before > 0 && !pipeline->checkpoint->config.has_wan)
+    return pipeline_encode_no_clip (NULL, job, NULL, status);
   return pipeline->family->job_check (pipeline, job, status);
 }
 

@@ -27,6 +27,14 @@ typedef struct
   int n_tokens[2]; /* prompt, negative prompt */
 } PipelineText;
 
+/* The first latent frames of a window, where they are finished: of each picture (channels, n, h,
+ * w), borrowed. */
+typedef struct
+{
+  const float *values;
+  int64_t n, channel_stride, picture_stride; /* floats */
+} KnownLatents;
+
 /* The denoising network at work on one job; a family's own struct begins with it. */
 typedef struct
 {
@@ -34,6 +42,7 @@ typedef struct
   const PipelineJob *job;
   Ctx *ctx;
   int64_t n_pictures, channels, t, h, w; /* of the latents; t 1 of pictures */
+  KnownLatents known;                    /* set anew for each window of a clip */
 } PipelineDenoiser;
 
 typedef struct Inpaint Inpaint;
@@ -91,6 +100,11 @@ typedef struct
 
   /* Whether the network itself reads a job's mask and masked picture (inpainting checkpoints). */
   bool (*reads_mask) (const ModelConfig *config);
+  /* Encodes the frames that the job goes on from, into (channels, n_before, h, w). */
+  bool (*encode_before) (Pipeline *pipeline,
+                         const PipelineJob *job,
+                         float *latents,
+                         Status *status);
   /* How many pictures of the job's size are encoded, whatever the batch. */
   int (*n_encodes) (const Pipeline *pipeline, const PipelineJob *job);
   /* make_extra:
@@ -110,7 +124,7 @@ typedef struct
                        PipelinePlan *plan,
                        Status *status);
   /* decode:
-   * @latent: (channels, t, h, w), finished
+   * @latent: (channels, t, h, w), finished, those of the clip before first
    * @tile_px: 0 for none; below 0: as the job's plan has it
    *
    * Gives @sink the frames of one clip, or one picture, in order.
@@ -142,7 +156,7 @@ typedef struct
   void (*denoiser_free) (PipelineDenoiser *denoiser); /* may be NULL */
   /* Before each step, 1-based: for texts that change. */
   void (*denoiser_set_step) (PipelineDenoiser *denoiser, int step);
-  /* @extra: as make_extra made it, borrowed */
+  /* @extra: as make_extra made it, borrowed; NULL: this window has none */
   void (*denoiser_set_extra) (PipelineDenoiser *denoiser, const float *extra);
   /* Guided x0 of all pictures of the batch, (n, C, t, h, w): see Denoiser. */
   bool (*denoise) (PipelineDenoiser *denoiser,
@@ -348,10 +362,39 @@ const float *inpaint_input (Inpaint *in, const float *x, double sigma, bool firs
 /* Puts the original into the unmasked part of @x0, or of the finished latents. */
 void inpaint_keep (const Inpaint *in, float *x0);
 
+/* The slot encode_before of families without clips. */
+bool pipeline_encode_no_clip (Pipeline *pipeline,
+                              const PipelineJob *job,
+                              float *latents,
+                              Status *status);
+
+/* ---- windows (windows.c) ---- */
+
+/* A clip's latent frames: those of the clip before, then windows of one length.  They begin evenly
+ * spaced, so that the last one, too, is as long as the model was trained for. */
+typedef struct
+{
+  int n;
+  int64_t length, total, n_before;
+  int64_t first; /* where the first one begins */
+} ClipWindows;
+
+ClipWindows clip_windows (const PipelineJob *job);
+int64_t clip_window_start (const ClipWindows *windows, int index);
+/* Latent frames at the front of window @index that are finished before it begins. */
+int64_t clip_window_known (const ClipWindows *windows, int index);
+/* clip_window_job:
+ *
+ * @job for one window alone: of its length, which begins with the first frame if it is the first
+ * one, and ends with the last frame if it is the last.
+ */
+PipelineJob clip_window_job (const PipelineJob *job, const ClipWindows *windows, int index);
+
 /* ---- preview (preview.c) ---- */
 
-/* @x0: (channels, t, h, w) */
-void pipeline_preview (Pipeline *pipeline, const PipelineJob *job, const float *x0, int step);
+/* @x0: (channels, t, h, w), of pictures t 1 */
+void
+pipeline_preview (Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t t, int step);
 
 /* ---- shared ---- */
 

@@ -43,6 +43,11 @@ const Checkpoint *pipeline_checkpoint (const Pipeline *pipeline);
  * and what nobody uses (Weight.used). */
 void pipeline_bind_report (Checkpoint *checkpoint);
 
+enum
+{
+  PIPELINE_KIND_SIZE = 24
+};
+
 typedef enum
 {
   PHASE_TEXT,
@@ -168,11 +173,18 @@ typedef struct
   double boundary;         /* the noise level below which that expert is asked, 0 .. 1 */
   const uint8_t *first_rgb, *last_rgb; /* NULL, or (height, width, 3): what the clip begins and ends
                                         * with */
-  /* NULL, or the latents of a clip that this one goes on from, (channels, n_before, h, w).  Its
-   * last n_overlap are the first of this one's, too; only the frames behind them are decoded. */
+  /* The clip that this one goes on from, 0 latent frames for none: as latents, (channels, n_before,
+   * h, w), or as frames, (1 + 4 (n_before - 1), height, width, 3), which are encoded.  Its last
+   * n_overlap latents are the first of this one's, too; only the frames behind them are decoded. */
+  int n_before;
   const float *before;
-  int n_before, n_overlap;         /* latent frames; 1 <= n_overlap <= n_before */
-  const PipelineAdapter *adapters; /* in the order in which they are applied */
+  const uint8_t *before_rgb;
+  /* A clip of more frames is made in windows of so many, each going on from the last n_overlap
+   * latents of the one before, at least. */
+  int window_frames;
+  bool first_is_past, last_is_ahead; /* of one window: the picture is of the clip, but not of it */
+  int n_overlap;                     /* latent frames; 0: see pipeline_overlap */
+  const PipelineAdapter *adapters;   /* in the order in which they are applied */
   int n_adapters;
   const PipelineEmbedding *embeddings;
   int n_embeddings;
@@ -197,6 +209,16 @@ typedef struct
 /* What the model and its family suggest: size, steps, guidance, clip skip, prediction, schedule. */
 void pipeline_job_defaults (const Checkpoint *model, PipelineJob *job);
 
+/* Pixels that width and height are multiples of. */
+int pipeline_size_step (const Checkpoint *model);
+
+/* How many latent frames a window shares with what is before it: the job's, else 5 of Wan's usual
+ * 21 (17 frames: SkyReels-V2's overlap_history), and at most half of a window. */
+int pipeline_overlap (const PipelineJob *job);
+
+/* Tells VAEs apart that do not understand each other's latents; "" of families without clips. */
+void pipeline_latent_kind (const Checkpoint *model, char out[PIPELINE_KIND_SIZE]);
+
 typedef struct
 {
   int n_ops;
@@ -215,6 +237,8 @@ typedef struct
   int64_t weight_bytes;  /* all phases */
   int64_t adapter_bytes; /* side paths and merged copies, in peak_bytes, too */
   int vae_tile;          /* pixels, as chosen; 0: whole pictures */
+  int n_windows;         /* that a clip is made in, one after the other */
+  int window_frames;     /* of each */
 } PipelinePlan;
 
 /* Runs every network in MEASURE mode.  Works on header-only pipelines and declared weights. */
@@ -227,10 +251,11 @@ typedef struct
   double fps;   /* of clips */
   uint8_t *rgb; /* (n, n_frames, height, width, 3) */
   /* (n, latent channels, latent frames, height / 8, width / 8): final, as the network scales them.
-   * Pictures have one latent frame. */
+   * Pictures have one latent frame; a clip that goes on from another has that one's first. */
   float *latents;
   int latent_channels, latent_frames, latent_height, latent_width;
-  int n_tokens[2]; /* prompt, negative prompt */
+  char latent_kind[PIPELINE_KIND_SIZE]; /* as pipeline_latent_kind */
+  int n_tokens[2];                      /* prompt, negative prompt */
   double seconds[PHASE_COUNT];
 } PipelineResult;
 
@@ -260,11 +285,12 @@ typedef struct PipelineRun PipelineRun;
 PipelineRun *pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status);
 void pipeline_run_free (PipelineRun *run);
 
-int pipeline_run_step (const PipelineRun *run);    /* steps done */
+int pipeline_run_step (const PipelineRun *run);    /* steps done, of all windows */
 int pipeline_run_n_steps (const PipelineRun *run); /* may differ from the job's: see Schedule */
 
 /* (pictures, latent channels, latent frames, height / 8, width / 8) in sigma space, valid until the
- * run's next change; after the last step the final latents. */
+ * run's next change; after the last step the final latents.  Of a clip in windows, or one that goes
+ * on from another: what is finished, zeros behind it. */
 const float *pipeline_run_latents (const PipelineRun *run);
 
 /* What is known so far: sizes, tokens, seconds a phase; rgb is NULL, latents are the run's own. */

@@ -97,6 +97,23 @@ plan_pictures (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   return true;
 }
 
+/* A clip needs the memory of one of its windows. */
+static void
+plan_windows (Pipeline *pipeline,
+              const PipelineJob *job,
+              const PipelineText *text,
+              PipelinePlan *plan,
+              Status *status)
+{
+  PhasePlan *denoise = &plan->phases[PHASE_DENOISE];
+  const ClipWindows w = clip_windows (job);
+  const PipelineJob one = clip_window_job (job, &w, 0);
+  pipeline->family->denoiser_new (pipeline, &one, text, NULL, denoise, status);
+  denoise->n_passes *= w.n;
+  plan->n_windows = w.n;
+  plan->window_frames = one.n_frames;
+}
+
 bool
 pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
 {
@@ -115,7 +132,7 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   plan->adapter_bytes = set ? adapter_set_bytes (set) : 0;
   text = family->text_encode (pipeline, job, &plan->phases[PHASE_TEXT], status);
   if (text)
-    family->denoiser_new (pipeline, job, text, NULL, &plan->phases[PHASE_DENOISE], status);
+    plan_windows (pipeline, job, text, plan, status);
   bool ok = status_ok (status) && family->plan_pixels (pipeline, job, plan, status);
   family->text_free (text);
   for (int i = 0; i < PHASE_COUNT; i++)

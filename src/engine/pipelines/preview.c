@@ -104,10 +104,11 @@ preview_clip (Pipeline *pipeline, const PipelineJob *job, const float *x0, Laten
 }
 
 void
-pipeline_preview (Pipeline *pipeline, const PipelineJob *job, const float *x0, int step)
+pipeline_preview (Pipeline *pipeline, const PipelineJob *job, const float *x0, int64_t t, int step)
 {
   LatentShape s = pipeline_latent_shape (pipeline, job);
-  if (s.t > 1)
+  s.t = t;
+  if (t > 1)
     preview_clip (pipeline, job, x0, s, step);
   else if (job->preview)
     preview_picture (pipeline, job, x0, s.h, s.w, step);

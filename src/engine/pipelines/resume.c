@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * resume.c - a run between two steps as bytes, and back.
  *
- * A header, then the latents, each picture's generator, and the sampler's own saved form.  Numbers
+ * A header, then the latents, what is finished of a clip in windows, each picture's generator, and
+ * the sampler's own saved form.  Numbers
  * are as this machine has them.  A Brownian path is a function of seed and sigma and needs none.
  */
 #include <stddef.h>
@@ -11,7 +12,7 @@
 #include "pipelines/run-private.h"
 
 static const char saved_magic[8] = "GESSORUN";
-static const uint32_t saved_version = 1;
+static const uint32_t saved_version = 2;
 
 typedef struct
 {
@@ -22,9 +23,10 @@ typedef struct
   uint32_t version;
   uint32_t n_pictures;
   int64_t n_values; /* of one picture's latent */
+  int64_t window;   /* of a clip's */
 } SavedHeader;
 
-_Static_assert(sizeof (SavedHeader) == 48, "no gaps: every byte is checked");
+_Static_assert(sizeof (SavedHeader) == 56, "no gaps: every byte is checked");
 
 /* A generator without the gaps of its struct. */
 typedef struct
@@ -71,9 +73,16 @@ latent_bytes (const PipelineRun *r)
 }
 
 static size_t
+clip_bytes (const PipelineRun *r)
+{
+  return run_clip_new (r) * sizeof *r->clip;
+}
+
+static size_t
 fixed_bytes (const PipelineRun *r)
 {
-  return sizeof (SavedHeader) + latent_bytes (r) + (size_t) r->info.n * sizeof (SavedRng);
+  return sizeof (SavedHeader) + latent_bytes (r) + clip_bytes (r) +
+         (size_t) r->info.n * sizeof (SavedRng);
 }
 
 /* All but magic and checksum themselves. */
@@ -97,12 +106,15 @@ pipeline_run_save (const PipelineRun *r, void *data)
                     .fingerprint = r->fingerprint,
                     .version = saved_version,
                     .n_pictures = (uint32_t) r->info.n,
-                    .n_values = r->n_values };
+                    .n_values = r->n_values,
+                    .window = r->window };
   memcpy (h.magic, saved_magic, sizeof h.magic);
   char *p = data;
   memcpy (p, &h, sizeof h);
   memcpy (p + sizeof h, r->x, latent_bytes (r));
   p += sizeof h + latent_bytes (r);
+  run_clip_save (r, (float *) (void *) p);
+  p += clip_bytes (r);
   for (int i = 0; i < r->info.n; i++, p += sizeof (SavedRng))
     {
       SavedRng saved = pack_rng (&r->rngs[i]);
@@ -129,7 +141,8 @@ check_header (const PipelineRun *r, const void *data, size_t size_bytes, Status 
     return status_fail (status, STATUS_FORMAT,
                         "The run was saved by another version of the program: start it again.");
   if (h.fingerprint != r->fingerprint || h.n_pictures != (uint32_t) r->info.n ||
-      h.n_values != r->n_values || size_bytes < fixed_bytes (r))
+      h.n_values != r->n_values || h.window < 0 || h.window >= r->windows.n ||
+      size_bytes < fixed_bytes (r))
     return status_fail (status, STATUS_FORMAT,
                         "The saved state belongs to another job or model: start the run again.");
   return true;
@@ -144,8 +157,13 @@ pipeline_run_restore (PipelineRun *r, const void *data, size_t size_bytes, Statu
   size_t n = fixed_bytes (r);
   if (!sampler_restore (&r->sampler, p + n, size_bytes - n, status))
     return false;
+  SavedHeader h;
+  memcpy (&h, data, sizeof h);
+  r->window = (int) h.window;
   memcpy (r->x, p + sizeof (SavedHeader), latent_bytes (r));
   p += sizeof (SavedHeader) + latent_bytes (r);
+  run_clip_restore (r, (const float *) (const void *) p);
+  p += clip_bytes (r);
   for (int i = 0; i < r->info.n; i++, p += sizeof (SavedRng))
     {
       SavedRng saved;

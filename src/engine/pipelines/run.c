@@ -8,6 +8,10 @@
 #include "models/wan-vae.h"
 #include "pipelines/run-private.h"
 
+/* Between the seeds of a clip's windows, for noise that is a function of the seed: far from those
+ * of the next pictures. */
+static const uint64_t SEED_STRIDE = 0x9e3779b97f4a7c15;
+
 static double
 seconds_now (void)
 {
@@ -149,12 +153,29 @@ start_inpaint (PipelineRun *r, const float *noise, Status *status)
 }
 
 static bool
-make_extra (PipelineRun *r, Status *status)
+make_extras (PipelineRun *r, Status *status)
 {
   double t0 = seconds_now ();
-  bool ok = r->pipeline->family->make_extra (r->pipeline, &r->job, &r->inpaint, &r->extra, status);
+  bool ok = run_make_extras (r, status);
   r->info.seconds[PHASE_ENCODE] += seconds_now () - t0;
   return ok;
+}
+
+static bool
+make_clip (PipelineRun *r, Status *status)
+{
+  double t0 = seconds_now ();
+  bool ok = run_make_clip (r, status);
+  r->info.seconds[PHASE_ENCODE] += seconds_now () - t0;
+  return ok;
+}
+
+void
+run_draw_noise (PipelineRun *r)
+{
+  draw_noise (r, r->x, n_all (r));
+  for (int64_t i = 0; i < n_all (r); i++)
+    r->x[i] *= r->schedule.init_noise_sigma;
 }
 
 /* x = a share of the latent (or nothing) + first sigma * noise. */
@@ -172,7 +193,7 @@ start (PipelineRun *r, Status *status)
     memcpy (r->x + i * r->n_values, r->x, (size_t) r->n_values * sizeof *r->x);
   if (ok && job->mask)
     inpaint_content (&r->inpaint, noise, job->masked_content, r->x);
-  ok = ok && make_extra (r, status);
+  ok = ok && make_extras (r, status);
   bool from_image = starts_from_image (job);
   for (int64_t i = 0; ok && i < n_all (r); i++)
     r->x[i] = (from_image ? r->schedule.init_image_scale * r->x[i] : 0) +
@@ -198,22 +219,6 @@ allocate (PipelineRun *r, Status *status)
   return true;
 }
 
-/* Every step and the decoding look at them. */
-static bool
-copy_before (PipelineRun *r, Status *status)
-{
-  const PipelineJob *job = &r->job;
-  if (!job->before)
-    return true;
-  size_t n = (size_t) job->n_before * (size_t) (r->n_values / r->info.latent_frames);
-  r->before = mem_calloc (n, sizeof *r->before);
-  if (!r->before)
-    return no_memory (status);
-  memcpy (r->before, job->before, n * sizeof *r->before);
-  r->job.before = r->before;
-  return true;
-}
-
 static bool
 encode_text (PipelineRun *r, Status *status)
 {
@@ -234,8 +239,9 @@ forget_inputs (PipelineJob *job)
   job->prompt = job->negative_prompt = NULL;
   job->init_rgb = job->mask = job->control_rgb = NULL;
   for (int i = 0; i < job->n_references; i++)
-    job->references[i].rgb = NULL;       /* their sizes are asked for again */
-  job->first_rgb = job->last_rgb = NULL; /* but not the latents before it, which were copied */
+    job->references[i].rgb = NULL; /* their sizes are asked for again */
+  job->first_rgb = job->last_rgb = job->before_rgb = NULL;
+  job->before = NULL; /* but their number is kept: they were copied */
   job->adapters = NULL;
   job->embeddings = NULL;
 }
@@ -260,16 +266,14 @@ take_adapters (PipelineRun *r, Status *status)
       for (size_t i = 0; i < n; i++)
         r->adapters[i].path = NULL;
     }
-  r->fingerprint = run_fingerprint (r->pipeline, job, r->adapter_set);
+  r->fingerprint = run_fingerprint (r->pipeline, &r->whole, r->adapter_set);
   return adapter_set_use (r->pipeline, r->adapter_set, r->adapters, 0, job->steps, NULL, status);
 }
 
 static int
-decoded_frames (const PipelineJob *job, LatentShape s)
+decoded_frames (const PipelineJob *job, const ClipWindows *w)
 {
-  if (s.t == 1)
-    return 1;
-  return job->before ? (int) (s.t - job->n_overlap) * WAN_VAE_CHUNK : job->n_frames;
+  return w->n_before > 0 ? (int) (w->total - w->n_before) * WAN_VAE_CHUNK : job->n_frames;
 }
 
 PipelineRun *
@@ -284,23 +288,28 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
       return NULL;
     }
   LatentShape s = pipeline_latent_shape (pipeline, job);
-  *r = (PipelineRun){ .pipeline = pipeline, .job = *job };
+  *r = (PipelineRun){ .pipeline = pipeline, .whole = *job, .windows = clip_windows (job) };
+  const ClipWindows *w = &r->windows;
+  bool is_clip = w->total > 1;
+  r->job = clip_window_job (job, w, 0);
   r->info = (PipelineResult){ .n = job->batch_size,
                               .width = job->width,
                               .height = job->height,
-                              .n_frames = decoded_frames (job, s),
-                              .fps = s.t > 1 ? job->fps : 0,
+                              .n_frames = decoded_frames (job, w),
+                              .fps = is_clip ? job->fps : 0,
                               .latent_channels = (int) s.channels,
-                              .latent_frames = (int) s.t,
+                              .latent_frames = (int) w->total,
                               .latent_width = (int) s.w,
                               .latent_height = (int) s.h };
-  r->n_values = s.channels * s.t * s.h * s.w;
+  r->n_values = s.channels * w->length * s.h * s.w;
+  pipeline_latent_kind (pipeline->checkpoint, r->info.latent_kind);
   pipeline->backend->cancel = job->cancel;
-  bool ok = take_adapters (r, status) && copy_before (r, status) && allocate (r, status) &&
+  bool ok = take_adapters (r, status) && allocate (r, status) && make_clip (r, status) &&
             make_schedule (r, status) && make_sampler (r, status) && encode_text (r, status) &&
             start (r, status);
   pipeline->backend->cancel = NULL;
   forget_inputs (&r->job);
+  forget_inputs (&r->whole);
   if (ok)
     return r;
   pipeline_run_free (r);
@@ -315,8 +324,9 @@ pipeline_run_free (PipelineRun *r)
   pipeline_run_park (r);
   sampler_clear (&r->sampler);
   inpaint_clear (&r->inpaint);
-  mem_free (r->before);
-  mem_free (r->extra);
+  mem_free (r->clip);
+  for (int i = 0; i < EXTRA_COUNT; i++)
+    mem_free (r->extras[i]);
   adapter_set_release (r->adapter_set);
   mem_free (r->adapters);
   r->pipeline->family->text_free (r->text);
@@ -331,19 +341,19 @@ pipeline_run_free (PipelineRun *r)
 int
 pipeline_run_step (const PipelineRun *r)
 {
-  return r->sampler.next_step;
+  return r->window * r->schedule.n + r->sampler.next_step;
 }
 
 int
 pipeline_run_n_steps (const PipelineRun *r)
 {
-  return r->schedule.n;
+  return r->windows.n * r->schedule.n;
 }
 
 const float *
 pipeline_run_latents (const PipelineRun *r)
 {
-  return r->x;
+  return r->info.latents;
 }
 
 const PipelineResult *
@@ -372,12 +382,15 @@ unpark (PipelineRun *r, Status *status)
   if (!r->denoiser)
     {
       r->denoiser = family->denoiser_new (r->pipeline, job, r->text, &r->sampler, NULL, status);
-      if (r->denoiser && r->extra)
-        family->denoiser_set_extra (r->denoiser, r->extra);
+      if (r->denoiser)
+        r->denoiser->known = run_known (r);
+      if (r->denoiser && run_extra (r))
+        family->denoiser_set_extra (r->denoiser, run_extra (r));
     }
   if (r->denoiser && on_path && !r->path)
-    r->path = brownian_new (job->noise, job->seed, r->schedule.path_start, r->schedule.path_end,
-                            job->batch_size, r->n_values, status);
+    r->path = brownian_new (job->noise, job->seed + (uint64_t) r->window * SEED_STRIDE,
+                            r->schedule.path_start, r->schedule.path_end, job->batch_size,
+                            r->n_values, status);
   return r->denoiser && (!on_path || r->path);
 }
 
@@ -405,12 +418,22 @@ static void
 report_step (PipelineRun *r)
 {
   const PipelineJob *job = &r->job;
-  int done = r->sampler.next_step;
+  int done = pipeline_run_step (r);
   if (job->progress)
-    job->progress (job->data, PHASE_DENOISE, done, r->schedule.n);
+    job->progress (job->data, PHASE_DENOISE, done, pipeline_run_n_steps (r));
   bool shown = job->preview || job->preview_clip;
-  if (shown && (!job->preview_wanted || job->preview_wanted (job->data)))
-    pipeline_preview (r->pipeline, job, r->last_x0, done);
+  if (!shown || (job->preview_wanted && !job->preview_wanted (job->data)))
+    return;
+  int64_t t;
+  float *all = run_preview_latents (r, &t);
+  pipeline_preview (r->pipeline, job, all ? all : r->last_x0, all ? t : r->windows.length, done);
+  mem_free (all);
+}
+
+static bool
+is_done (const PipelineRun *r)
+{
+  return pipeline_run_step (r) >= pipeline_run_n_steps (r);
 }
 
 bool
@@ -418,9 +441,9 @@ pipeline_run_advance (PipelineRun *r, Status *status)
 {
   double t0 = seconds_now ();
   size_t rng_bytes = (size_t) r->job.batch_size * sizeof *r->rngs;
-  if (r->sampler.next_step >= r->schedule.n)
+  if (is_done (r))
     return status_fail (status, STATUS_ARGUMENT, "All %d steps are done: decode the picture.",
-                        r->schedule.n);
+                        pipeline_run_n_steps (r));
   memcpy (r->rngs_before, r->rngs, rng_bytes);
   r->pipeline->backend->cancel = r->job.cancel;
   bool ok = step (r, status);
@@ -428,6 +451,8 @@ pipeline_run_advance (PipelineRun *r, Status *status)
     inpaint_keep (&r->inpaint, r->x);
   if (ok)
     report_step (r);
+  if (ok && r->sampler.next_step == r->schedule.n)
+    run_end_window (r);
   r->pipeline->backend->cancel = NULL;
   r->info.seconds[PHASE_DENOISE] += seconds_now () - t0;
   if (ok)
@@ -442,17 +467,17 @@ pipeline_run_decode_clip (
     PipelineRun *r, int clip, int tile_px, const FrameSink *sink, Status *status)
 {
   const PipelineResult *info = &r->info;
-  if (r->sampler.next_step < r->schedule.n)
+  if (!is_done (r))
     return status_fail (status, STATUS_ARGUMENT, "Only %d of %d steps are done: do the rest first.",
-                        r->sampler.next_step, r->schedule.n);
+                        pipeline_run_step (r), pipeline_run_n_steps (r));
   if (clip < 0 || clip >= info->n)
     return status_fail (status, STATUS_ARGUMENT, "The batch has no picture %d, only %d.", clip,
                         info->n);
   double t0 = seconds_now ();
   pipeline_run_park (r); /* its activations go before the decoder's come */
   r->pipeline->backend->cancel = r->job.cancel;
-  bool ok = r->pipeline->family->decode (r->pipeline, &r->job, r->x + clip * r->n_values, tile_px,
-                                         sink, status);
+  bool ok = r->pipeline->family->decode (r->pipeline, &r->whole, r->info.latents + clip * r->n_clip,
+                                         tile_px, sink, status);
   r->pipeline->backend->cancel = NULL;
   r->info.seconds[PHASE_DECODE] += seconds_now () - t0;
   return ok;
@@ -496,7 +521,7 @@ static bool
 run_to_end (PipelineRun *r, uint8_t *rgb, Status *status)
 {
   bool ok = true;
-  while (ok && r->sampler.next_step < r->schedule.n)
+  while (ok && !is_done (r))
     ok = pipeline_run_advance (r, status);
   size_t n = (size_t) r->info.n_frames * (size_t) r->info.width * (size_t) r->info.height * 3;
   for (int i = 0; ok && i < r->info.n; i++)
@@ -522,7 +547,7 @@ pipeline_generate (Pipeline *pipeline,
     {
       *result = r->info;
       result->rgb = rgb;
-      r->x = NULL; /* the result's now */
+      *(r->clip ? &r->clip : &r->x) = NULL; /* the result's now */
     }
   else
     mem_free (rgb);

@@ -135,6 +135,7 @@ const PipelineFamily sd_family = {
   .text_encode = sd_text_encode,
   .text_free = sd_text_free,
   .reads_mask = sd_reads_mask,
+  .encode_before = pipeline_encode_no_clip,
   .n_encodes = sd_n_encodes,
   .make_extra = sd_make_extra,
   .plan_pixels = plan_pictures,

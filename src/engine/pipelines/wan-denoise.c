@@ -35,11 +35,9 @@ typedef struct
   float *positions; /* (tokens, head_dim) */
   float *times;     /* (n_times): one, or one for each latent frame */
   int64_t n_times;
-  float *latent; /* (channels, t, h, w): with a time for each frame, what the network sees */
-  /* The first n_known latent frames, where they are known: of @known (channels, stride, h, w),
-   * borrowed. */
-  const float *known;
-  int64_t n_known, known_stride;
+  float *latent;      /* (channels, t, h, w): with a time for each frame, what the network sees */
+  const float *extra; /* as wan_make_extra made it, borrowed, or NULL */
+  float *shown;       /* NULL, or (extra channels, t, h, w): the same with what is known in it */
   const float *image; /* (n_image, image_dim): what CLIP saw, borrowed */
   int64_t n_image;    /* 0: the model does not ask */
   float *velocity;    /* (channels, t, h, w) */
@@ -74,6 +72,13 @@ static bool
 no_memory (Status *status)
 {
   return status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller or shorter clip.");
+}
+
+/* Channels that the network reads besides the noise. */
+static int64_t
+n_extra (const WanDenoiser *d)
+{
+  return config_of (d)->in_channels - config_of (d)->out_channels;
 }
 
 static Tensor *
@@ -164,7 +169,10 @@ allocate (WanDenoiser *d, Status *status)
   d->latent = mem_calloc (n, sizeof (float));
   d->velocity = mem_calloc (n, sizeof (float));
   d->answer = mem_calloc (n * (size_t) d->text->n_texts, sizeof (float));
-  return (d->tokens && d->positions && d->times && d->latent && d->velocity && d->answer) ||
+  size_t n_shown = (size_t) (n_extra (d) * d->base.t * frame_size (d));
+  d->shown = n_shown > 0 ? mem_calloc (n_shown, sizeof (float)) : NULL;
+  return (d->tokens && d->positions && d->times && d->latent && d->velocity && d->answer &&
+          (d->shown || n_shown == 0)) ||
          no_memory (status);
 }
 
@@ -235,12 +243,6 @@ wan_denoiser_new (Pipeline *pipeline,
       return NULL;
     }
   wan_positions (d->positions, &c->wan, d->grid);
-  if (job->before)
-    {
-      d->known = job->before + (job->n_before - job->n_overlap) * frame_size (d);
-      d->known_stride = job->n_before;
-      d->n_known = job->n_overlap;
-    }
   return &d->base;
 }
 
@@ -259,6 +261,7 @@ wan_denoiser_free (PipelineDenoiser *denoiser)
   mem_free (d->latent);
   mem_free (d->velocity);
   mem_free (d->answer);
+  mem_free (d->shown);
   mem_free (d);
 }
 
@@ -276,43 +279,62 @@ void
 wan_denoiser_set_extra (PipelineDenoiser *denoiser, const float *extra)
 {
   WanDenoiser *d = (WanDenoiser *) denoiser;
-  const WanConfig *c = config_of (d);
-  if (wan_expands_times (&d->base.pipeline->checkpoint->config))
-    {
-      d->known = extra;
-      d->n_known = d->known_stride = 1;
-    }
-  else
-    {
-      int64_t channels = c->in_channels - c->out_channels;
-      wan_patchify (d->tokens + d->n_noise, d->n_in, extra, d->grid, channels);
-      d->image = extra + channels * d->base.t * frame_size (d);
-    }
+  d->extra = extra;
+  if (d->n_image > 0)
+    d->image = extra + n_extra (d) * d->base.t * frame_size (d);
 }
 
 /* ---- a call ---- */
 
+/* What is known of clip @picture: the end of the window before, else a first frame that has a time
+ * of its own, alike in all clips. */
+static KnownLatents
+known_of (const WanDenoiser *d, int64_t picture)
+{
+  KnownLatents known = d->base.known;
+  if (known.n > 0)
+    known.values += picture * known.picture_stride;
+  else if (d->extra && !d->shown)
+    known = (KnownLatents){ .values = d->extra, .n = 1, .channel_stride = frame_size (d) };
+  return known;
+}
+
 /* The known frames in place of @latent's. */
 static void
-put_known (const WanDenoiser *d, float *latent)
+put_known (const WanDenoiser *d, const KnownLatents *known, float *latent)
 {
   int64_t n = frame_size (d);
-  for (int64_t c = 0; d->known && c < d->base.channels; c++)
-    memcpy (latent + c * d->base.t * n, d->known + c * d->known_stride * n,
-            (size_t) (d->n_known * n) * sizeof *latent);
+  for (int64_t c = 0; known->n > 0 && c < d->base.channels; c++)
+    memcpy (latent + c * d->base.t * n, known->values + c * known->channel_stride,
+            (size_t) (known->n * n) * sizeof *latent);
+}
+
+/* The mask and the latents that the network reads, with what is known in both. */
+static void
+show_known (WanDenoiser *d, const KnownLatents *known)
+{
+  int64_t n = frame_size (d), t = d->base.t;
+  memcpy (d->shown, d->extra, (size_t) (n_extra (d) * t * n) * sizeof *d->shown);
+  for (int64_t k = 0; known->n > 0 && k < WAN_MASK_CHANNELS; k++)
+    for (int64_t i = 0; i < known->n * n; i++)
+      d->shown[k * t * n + i] = 1;
+  put_known (d, known, d->shown + WAN_MASK_CHANNELS * t * n);
+  wan_patchify (d->tokens + d->n_noise, d->n_in, d->shown, d->grid, n_extra (d));
 }
 
 /* With a time for each frame what is known has no noise, and time 0.  Elsewhere the network sees it
  * noised: x0 being what is known at every step, x has gone straight from noise to it. */
 static void
-fill_inputs (WanDenoiser *d, const float *x, double timestep)
+fill_inputs (WanDenoiser *d, const KnownLatents *known, const float *x, double timestep)
 {
   bool alone = d->n_times > 1;
   for (int64_t i = 0; i < d->n_times; i++)
-    d->times[i] = alone && i < d->n_known ? 0 : (float) timestep;
+    d->times[i] = alone && i < known->n ? 0 : (float) timestep;
   memcpy (d->latent, x, (size_t) latent_size (d) * sizeof *x);
   if (alone)
-    put_known (d, d->latent);
+    put_known (d, known, d->latent);
+  if (d->shown)
+    show_known (d, known);
   wan_patchify (d->tokens, d->n_in, d->latent, d->grid, d->base.channels);
 }
 
@@ -331,6 +353,7 @@ ask (WanDenoiser *d, int text, const float *x, double sigma, float *out, Status 
 
 static bool
 denoise_one (WanDenoiser *d,
+             int64_t picture,
              const float *x,
              double sigma,
              double timestep,
@@ -340,7 +363,8 @@ denoise_one (WanDenoiser *d,
 {
   int64_t n = latent_size (d);
   int n_texts = scale > 1 ? d->text->n_texts : 1;
-  fill_inputs (d, x, timestep);
+  const KnownLatents known = known_of (d, picture);
+  fill_inputs (d, &known, x, timestep);
   for (int i = 0; i < n_texts; i++)
     if (!ask (d, i, x, sigma, d->answer + i * n, status))
       return false;
@@ -352,7 +376,7 @@ denoise_one (WanDenoiser *d,
       guidance_rescale (x0, d->answer, x, sigma, PREDICTION_FLOW, d->base.job->guidance_rescale, 1,
                         n);
     }
-  put_known (d, x0);
+  put_known (d, &known, x0);
   return true;
 }
 
@@ -373,7 +397,7 @@ wan_denoise (PipelineDenoiser *denoiser,
   if (expert != d->expert && !measure (d, expert, status))
     return false;
   for (int64_t p = 0; p < d->base.n_pictures; p++)
-    if (!denoise_one (d, x + p * n, sigma, timestep, scale, x0 + p * n, status))
+    if (!denoise_one (d, p, x + p * n, sigma, timestep, scale, x0 + p * n, status))
       return false;
   return true;
 }

@@ -55,6 +55,18 @@ on_progress (void *data, int done, int total)
 
 /* ---- what the network is shown ---- */
 
+static const uint8_t *
+first_frame (const PipelineJob *job)
+{
+  return job->first_is_past ? NULL : job->first_rgb;
+}
+
+static const uint8_t *
+last_frame (const PipelineJob *job)
+{
+  return job->last_is_ahead ? NULL : job->last_rgb;
+}
+
 /* The job's pictures at both ends, mid-grey between. */
 typedef struct
 {
@@ -67,8 +79,8 @@ known_frame (void *data, int64_t index, float *pixels, Status *status)
 {
   const KnownFrames *k = data;
   int64_t n = 3 * (int64_t) k->job->width * k->job->height;
-  const uint8_t *rgb = index == 0                 ? k->job->first_rgb
-                       : index == k->n_frames - 1 ? k->job->last_rgb
+  const uint8_t *rgb = index == 0                 ? first_frame (k->job)
+                       : index == k->n_frames - 1 ? last_frame (k->job)
                                                   : NULL;
   for (int64_t i = 0; i < n; i++)
     pixels[i] = rgb ? (float) rgb[i] / 127.5f - 1.0f : 0;
@@ -81,10 +93,10 @@ known_key (const PipelineJob *job, ClipSize size, int tile)
   size_t n = 3 * (size_t) job->width * (size_t) job->height;
   uint64_t key = digest_int (digest_text (DIGEST_START, "wan-frames"), job->compute);
   key = digest_int (digest_int (digest_int (key, job->width), job->height), size.t);
-  key = digest_int (digest_int (key, tile), job->first_rgb != NULL);
-  if (job->first_rgb)
-    key = digest_bytes (key, job->first_rgb, n);
-  return job->last_rgb ? digest_bytes (key, job->last_rgb, n) : key;
+  key = digest_int (digest_int (key, tile), first_frame (job) != NULL);
+  if (first_frame (job))
+    key = digest_bytes (key, first_frame (job), n);
+  return last_frame (job) ? digest_bytes (key, last_frame (job), n) : key;
 }
 
 /* @latents: receives (channels, size.t, h, w) */
@@ -116,10 +128,10 @@ fill_mask (float *mask, const PipelineJob *job, LatentShape s)
   int64_t n = s.h * s.w;
   memset (mask, 0, (size_t) (WAN_MASK_CHANNELS * s.t * n) * sizeof *mask);
   for (int64_t k = 0; k < WAN_MASK_CHANNELS; k++)
-    for (int64_t i = 0; job->first_rgb && i < n; i++)
+    for (int64_t i = 0; first_frame (job) && i < n; i++)
       mask[k * s.t * n + i] = 1;
   float *last = mask + ((WAN_MASK_CHANNELS - 1) * s.t + s.t - 1) * n;
-  for (int64_t i = 0; job->last_rgb && i < n; i++)
+  for (int64_t i = 0; last_frame (job) && i < n; i++)
     last[i] = 1;
 }
 
@@ -135,7 +147,7 @@ wan_make_extra (Pipeline *pipeline,
   ClipSize size = clip_size (s);
   bool alone = wan_expands_times (c);
   *extra = NULL;
-  if (!job->first_rgb && !job->last_rgb)
+  if (!first_frame (job) && !last_frame (job) && !wan_reads_known (c))
     return true;
   if (alone)
     size.t = 1;
@@ -149,6 +161,44 @@ wan_make_extra (Pipeline *pipeline,
     fill_mask (*extra, job, s);
   return wan_look (pipeline, job, *extra + n_mask + n, status) &&
          encode_known (pipeline, job, size, *extra + n_mask, status);
+}
+
+/* ---- the clip before ---- */
+
+typedef struct
+{
+  const uint8_t *rgb;
+  int64_t frame_bytes;
+} BeforeFrames;
+
+static bool
+before_frame (void *data, int64_t index, float *pixels, Status *status)
+{
+  const BeforeFrames *b = data;
+  for (int64_t i = 0; i < b->frame_bytes; i++)
+    pixels[i] = (float) b->rgb[index * b->frame_bytes + i] / 127.5f - 1.0f;
+  return true;
+}
+
+static ClipSize
+before_size (const Pipeline *pipeline, const PipelineJob *job)
+{
+  ClipSize size = clip_size (pipeline_latent_shape (pipeline, job));
+  size.t = job->n_before;
+  return size;
+}
+
+bool
+wan_encode_before (Pipeline *pipeline, const PipelineJob *job, float *latents, Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  ClipSize size = before_size (pipeline, job);
+  Progress progress = { job, PHASE_ENCODE };
+  BeforeFrames frames = { job->before_rgb, 3 * (int64_t) job->width * job->height };
+  v.progress = on_progress;
+  v.data = &progress;
+  return choose_tiles (&v, size, CLIP_ENCODE, status) &&
+         clip_vae_encode (&v, size, before_frame, &frames, latents, status);
 }
 
 /* ---- frames ---- */
@@ -172,24 +222,8 @@ static ClipSize
 decoded_size (const Pipeline *pipeline, const PipelineJob *job)
 {
   ClipSize size = clip_size (pipeline_latent_shape (pipeline, job));
-  size.t += job->before ? job->n_before - job->n_overlap : 0;
+  size.t = clip_windows (job).total;
   return size;
-}
-
-/* The clip before, then @latent behind their overlap.  Returns: the caller's to mem_free */
-static float *
-join_latents (const PipelineJob *job, LatentShape s, ClipSize size, const float *latent)
-{
-  int64_t n = s.h * s.w, n_new = s.t - job->n_overlap;
-  float *out = mem_calloc ((size_t) (s.channels * size.t * n), sizeof *out);
-  for (int64_t c = 0; out && c < s.channels; c++)
-    {
-      float *to = out + c * size.t * n;
-      memcpy (to, job->before + c * job->n_before * n, (size_t) (job->n_before * n) * sizeof *to);
-      memcpy (to + job->n_before * n, latent + (c * s.t + job->n_overlap) * n,
-              (size_t) (n_new * n) * sizeof *to);
-    }
-  return out;
 }
 
 bool
@@ -202,21 +236,49 @@ wan_decode (Pipeline *pipeline,
 {
   ClipVae v = clip_vae (pipeline, job);
   Progress progress = { job, PHASE_DECODE };
-  Frames frames = { sink, job->before ? wan_vae_frames (job->n_before) : 0 };
+  Frames frames = { sink, job->n_before > 0 ? wan_vae_frames (job->n_before) : 0 };
   ClipSize size = decoded_size (pipeline, job);
-  float *joined = NULL;
   v.progress = on_progress;
   v.data = &progress;
   if (tile_px >= 0)
     v.tile_px = tile_px;
   else if (!choose_tiles (&v, size, CLIP_DECODE, status))
     return false;
-  if (job->before &&
-      !(joined = join_latents (job, pipeline_latent_shape (pipeline, job), size, latent)))
-    return no_memory (status);
-  bool ok = clip_vae_decode (&v, size, joined ? joined : latent, take_frame, &frames, status);
-  mem_free (joined);
-  return ok;
+  return clip_vae_decode (&v, size, latent, take_frame, &frames, status);
+}
+
+static bool
+plan_encode (
+    Pipeline *pipeline, const PipelineJob *job, ClipSize size, PhasePlan *plan, Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  PhasePlan one;
+  if (!choose_tiles (&v, size, CLIP_ENCODE, status) ||
+      !clip_vae_plan (&v, size, CLIP_ENCODE, &one, status))
+    return false;
+  plan_join (plan, &one);
+  return true;
+}
+
+/* A clip's windows look at different pictures at its begin, at its end, and none between. */
+static bool
+plan_encoding (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status)
+{
+  enum
+  {
+    KINDS = 3
+  };
+  const ModelConfig *c = &pipeline->checkpoint->config;
+  const ClipWindows w = clip_windows (job);
+  ClipSize known = clip_size (pipeline_latent_shape (pipeline, job));
+  known.t = wan_expands_times (c) ? 1 : w.length;
+  int n = wan_reads_known (c) ? (w.n < KINDS ? w.n : KINDS) : job->first_rgb || job->last_rgb;
+  for (int i = 0; i < n; i++)
+    if (!plan_encode (pipeline, job, known, plan, status))
+      return false;
+  if (!wan_plan_look (pipeline, job, plan, status))
+    return false;
+  return !job->before_rgb || plan_encode (pipeline, job, before_size (pipeline, job), plan, status);
 }
 
 bool
@@ -224,19 +286,11 @@ wan_plan_pixels (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan,
 {
   ClipVae v = clip_vae (pipeline, job);
   ClipSize size = decoded_size (pipeline, job);
-  ClipSize known = clip_size (pipeline_latent_shape (pipeline, job));
   PhasePlan *decode = &plan->phases[PHASE_DECODE];
-  if (wan_expands_times (&pipeline->checkpoint->config))
-    known.t = 1;
   if (!choose_tiles (&v, size, CLIP_DECODE, status) ||
       !clip_vae_plan (&v, size, CLIP_DECODE, decode, status))
     return false;
   plan->vae_tile = v.tile_px;
   decode->n_passes *= job->batch_size;
-  if (!job->first_rgb && !job->last_rgb)
-    return true;
-  v.tile_px = job->vae_tile;
-  return choose_tiles (&v, known, CLIP_ENCODE, status) &&
-         clip_vae_plan (&v, known, CLIP_ENCODE, &plan->phases[PHASE_ENCODE], status) &&
-         wan_plan_look (pipeline, job, &plan->phases[PHASE_ENCODE], status);
+  return plan_encoding (pipeline, job, &plan->phases[PHASE_ENCODE], status);
 }

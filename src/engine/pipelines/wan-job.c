@@ -82,6 +82,7 @@ wan_job_defaults (const ModelConfig *c, PipelineJob *job)
   job->guidance_scale = s->guidance;
   job->guidance_scale_2 = s->guidance_2;
   job->boundary = c->boundary > 0 ? c->boundary : s->boundary;
+  job->window_frames = job->n_frames;
   job->shift = follows_folder ? c->flow_shift.shift : s->shift;
   if (c->wan.dim >= DIM_1B)
     job->negative_prompt = negative_prompt;
@@ -108,12 +109,12 @@ check_pictures (const ModelConfig *c, const PipelineJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "This Wan model follows a first frame, but no last one: take the last "
                         "frame away, or choose an I2V model.");
-  if (!job->first_rgb && !job->last_rgb && c->wan.variant == WAN_I2V)
+  if (!job->first_rgb && !job->last_rgb && job->n_before == 0 && c->wan.variant == WAN_I2V)
     return status_fail (
         status, STATUS_ARGUMENT,
         "This Wan model sets pictures in motion: give it a first frame, or choose a "
         "T2V model.");
-  if (c->wan.image_positions > 0 && !(job->first_rgb && job->last_rgb))
+  if (c->wan.image_positions > 0 && job->n_before == 0 && !(job->first_rgb && job->last_rgb))
     return status_fail (status, STATUS_ARGUMENT,
                         "This Wan model goes from a first frame to a last one: give it both.");
   if (job->last_rgb && job->n_frames == 1)
@@ -123,20 +124,53 @@ check_pictures (const ModelConfig *c, const PipelineJob *job, Status *status)
 }
 
 static bool
-check_before (const ModelConfig *c, const PipelineJob *job, LatentShape s, Status *status)
+check_overlap (const PipelineJob *job, Status *status)
 {
-  if (!job->before)
+  const ClipWindows w = clip_windows (job);
+  int overlap = pipeline_overlap (job);
+  if (w.n == 1 && job->n_before == 0)
     return true;
-  if (job->first_rgb || job->last_rgb || c->wan.variant == WAN_I2V)
+  if (overlap >= w.length)
     return status_fail (status, STATUS_ARGUMENT,
-                        "A clip that goes on from another has no first or last frame of its own, "
-                        "and I2V models cannot go on: choose a T2V or TI2V model.");
-  return (job->n_overlap >= 1 && job->n_overlap <= job->n_before && job->n_overlap < s.t) ||
+                        "An overlap of %d latent frames leaves nothing new in a window of %lld: "
+                        "choose more frames, a longer window or a smaller overlap.",
+                        overlap, (long long) w.length);
+  return job->n_before == 0 || overlap <= job->n_before ||
+         status_fail (status, STATUS_ARGUMENT,
+                      "The clip to go on from has %d latent frames, fewer than the overlap of %d: "
+                      "choose a smaller overlap.",
+                      job->n_before, overlap);
+}
+
+static bool
+check_before (const ModelConfig *c, const PipelineJob *job, Status *status)
+{
+  if (job->n_before == 0)
+    return true;
+  if (job->first_rgb)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "A clip that goes on from another begins with that one's frames: take the "
+                        "first frame away.");
+  if (c->wan.image_dim > 0)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "This Wan 2.1 model always starts from a picture: extend the clip with a "
+                        "T2V model, or one of Wan 2.2.");
+  if (job->before_rgb && !c->wan_vae.has_encoder)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "This model's VAE cannot read frames: extend a clip whose latents were "
+                        "kept (.gclip), or choose a VAE with an encoder.");
+  return true;
+}
+
+static bool
+check_window (const PipelineJob *job, Status *status)
+{
+  int n = job->window_frames;
+  return n == 0 || (n > LATENT_FRAMES && (n - 1) % LATENT_FRAMES == 0) ||
          status_fail (
              status, STATUS_ARGUMENT,
-             "%d latent frames of the clip before cannot be the first of %lld: choose more "
-             "frames, or a smaller overlap.",
-             job->n_overlap, (long long) s.t);
+             "A window has one frame more than a multiple of 4: choose %d frames, not %d.",
+             (n > LATENT_FRAMES ? n + 1 : LATENT_FRAMES) / LATENT_FRAMES * LATENT_FRAMES + 1, n);
 }
 
 static bool
@@ -155,8 +189,8 @@ check_size (const Pipeline *pipeline, const PipelineJob *job, Status *status)
         "A clip has one frame more than a multiple of 4: choose %d frames, not %d.",
         (job->n_frames > 0 ? job->n_frames + 1 : 0) / LATENT_FRAMES * LATENT_FRAMES + 1,
         job->n_frames);
-  int64_t h = s.h / WAN_PATCH, w = s.w / WAN_PATCH;
-  if (s.t > MOST_PLACES || h > MOST_PLACES || w > MOST_PLACES || s.t * h * w > MOST_TOKENS)
+  int64_t t = clip_windows (job).length, h = s.h / WAN_PATCH, w = s.w / WAN_PATCH;
+  if (t > MOST_PLACES || h > MOST_PLACES || w > MOST_PLACES || t * h * w > MOST_TOKENS)
     return status_fail (status, STATUS_ARGUMENT,
                         "%d frames of %d x %d are more than Wan can be asked for: choose fewer or "
                         "smaller ones.",
@@ -187,9 +221,9 @@ bool
 wan_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   const ModelConfig *c = &pipeline->checkpoint->config;
-  return check_pictures (c, job, status) && check_size (pipeline, job, status) &&
-         check_before (c, job, pipeline_latent_shape (pipeline, job), status) &&
-         check_numbers (job, status);
+  return check_pictures (c, job, status) && check_window (job, status) &&
+         check_size (pipeline, job, status) && check_before (c, job, status) &&
+         check_overlap (job, status) && check_numbers (job, status);
 }
 
 uint64_t
@@ -206,7 +240,7 @@ wan_job_digest (uint64_t d, const PipelineJob *job)
     d = digest_bytes (d, job->first_rgb, n);
   if (job->last_rgb)
     d = digest_bytes (d, job->last_rgb, n);
-  d = digest_int (digest_int (d, job->before != NULL), job->n_overlap);
+  d = digest_int (digest_int (d, job->window_frames), pipeline_overlap (job));
   return job->first_rgb || job->last_rgb ? digest_int (d, job->vae_tile) : d;
 }
 

@@ -83,6 +83,15 @@ PipelineText *
 wan_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status);
 void wan_text_free (PipelineText *text);
 
+/* Whether the network reads a mask of what is known and its latents besides the noise. */
+static inline bool
+wan_reads_known (const ModelConfig *c)
+{
+  return c->wan.variant == WAN_I2V;
+}
+
+bool wan_encode_before (Pipeline *pipeline, const PipelineJob *job, float *latents, Status *status);
+
 /* @extra: (extra channels, t, h, w) and, behind them, wan_look's tokens; or with a time for each
  * frame (channels, 1, h, w): the first frame; NULL when the job has none */
 bool wan_make_extra (Pipeline *pipeline,

@@ -257,6 +257,7 @@ const PipelineFamily wan_family = {
   .text_encode = wan_text_encode,
   .text_free = wan_text_free,
   .reads_mask = reads_mask,
+  .encode_before = wan_encode_before,
   .n_encodes = n_encodes,
   .make_extra = wan_make_extra,
   .plan_pixels = wan_plan_pixels,

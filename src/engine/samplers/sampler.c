@@ -202,6 +202,12 @@ sampler_clear (Sampler *sampler)
   *sampler = (Sampler){ 0 };
 }
 
+void
+sampler_restart (Sampler *sampler)
+{
+  sampler->next_step = sampler->n_history = sampler->last_order = 0;
+}
+
 /* x_vp stays when the step's level is not the one the next step starts from: see Schedule. */
 static void
 rescale_to_next (const Step *step)

@@ -93,6 +93,8 @@ bool sampler_init (Sampler *sampler,
                    int64_t n_values,
                    Status *status);
 void sampler_clear (Sampler *sampler);
+/* Before the first step again, as sampler_init left it. */
+void sampler_restart (Sampler *sampler);
 
 /* sampler_timesteps:
  * @timesteps: NULL, or receives every timestep that the steps may ask the model about, as denoise
