@@ -33,6 +33,7 @@ typedef struct
   const char *output;     /* --output */
   const char *latent_out; /* --latent-out */
   const char *preview;    /* --preview */
+  const char *resume;     /* --resume */
   const char *level;      /* --level */
   int n_threads;          /* --threads */
   const char *backend;    /* --backend */
@@ -58,6 +59,8 @@ void options_print_help (FlagSet set);
 
 /* Set by SIGINT and SIGTERM. */
 extern atomic_bool cli_cancel;
+/* By SIGTERM: what is under way may be taken up later. */
+extern atomic_bool cli_told_to_end;
 
 /* "gesso-cli: SENTENCE" on stderr, as JSON too when @json.  Returns: EXIT_FAILED, or EXIT_USAGE */
 int cli_fail (const Status *status, bool json);

@@ -10,7 +10,7 @@
 #include "config.h"
 #include "core/guard.h"
 
-atomic_bool cli_cancel;
+atomic_bool cli_cancel, cli_told_to_end;
 
 typedef struct
 {
@@ -51,7 +51,8 @@ enum
 static void
 on_signal (int number)
 {
-  (void) number;
+  if (number == SIGTERM)
+    atomic_store (&cli_told_to_end, true);
   atomic_store (&cli_cancel, true);
 }
 

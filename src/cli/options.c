@@ -18,6 +18,7 @@ enum
   FLAG_OUTPUT = 2000,
   FLAG_LATENT_OUT,
   FLAG_PREVIEW,
+  FLAG_RESUME,
   FLAG_LORA,
   FLAG_JSON,
   FLAG_LEVEL,
@@ -42,6 +43,7 @@ static const struct option own_flags[] = {
   { "output", required_argument, NULL, FLAG_OUTPUT },
   { "latent-out", required_argument, NULL, FLAG_LATENT_OUT },
   { "preview", required_argument, NULL, FLAG_PREVIEW },
+  { "resume", required_argument, NULL, FLAG_RESUME },
   { "lora", required_argument, NULL, FLAG_LORA },
   { "json", no_argument, NULL, FLAG_JSON },
   { "level", required_argument, NULL, FLAG_LEVEL },
@@ -192,6 +194,9 @@ take_flag (Options *o, int flag, char **argv, Status *status)
     case FLAG_PREVIEW:
       o->preview = optarg;
       return true;
+    case FLAG_RESUME:
+      o->resume = optarg;
+      return true;
     case FLAG_FORMAT:
       o->format = optarg;
       return true;
@@ -305,6 +310,9 @@ options_print_help (FlagSet set)
       "                             a clip's format is as it ends, .mp4 where nothing is said\n"
       "      --latent-out FILE      also write the final latent, a safetensors file\n"
       "      --preview FILE         keep a PNG of how far the first picture is, after each step\n"
+      "      --resume FILE          video: go on with the clip whose journal this is, "
+      "FILM.journal;\n"
+      "                             the same command with the same --output does so by itself\n"
       "      --json                 JSON lines on standard output\n"
       "      --level NAME           instruction set: ref, sse2, avx2, avx512, avx512bf16, amx\n"
       "      --backend NAME         what computes: cpu (the default), cuda, cuda:1 for the second\n"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/outputs.h"
+#include "cli/video-journal.h"
 #include "core/mem.h"
 #include "media/clip.h"
 #include "media/png.h"
@@ -27,6 +28,9 @@ typedef struct
   int n_written, n_total;
   int n_frames; /* of the last clip, with those of a clip that was extended */
   char *kept;   /* the clip of a film that is not finished, or NULL */
+  VideoJournal journal;
+  char film[VIDEO_JOURNAL_PATH_SIZE];        /* of a run that is taken up */
+  char resume[VIDEO_JOURNAL_PATH_SIZE + 16]; /* what goes on with it, "" when nothing does */
 } Video;
 
 /* ---- names ---- */
@@ -238,17 +242,56 @@ finish_clip (Video *v, PipelineRun *run, int index, Status *status)
 /* ---- a batch, and all of them ---- */
 
 static bool
+begin_journal (Video *v, PipelineRun *run, Status *status)
+{
+  char *film = film_path (v, status);
+  bool ok =
+      film && video_journal_begin (&v->journal, &v->engine, &v->options->recipe, film, run, status);
+  mem_free (film);
+  return ok;
+}
+
+/* The user's own interruption means that the clip is not wanted; all else may go on later. */
+static void
+end_journal (Video *v, bool ok, const Status *status)
+{
+  bool keep = !ok && (status->code != STATUS_CANCELLED || atomic_load (&cli_told_to_end));
+  char path[VIDEO_JOURNAL_PATH_SIZE];
+  memcpy (path, v->journal.path, sizeof path);
+  video_journal_end (&v->journal, keep);
+  if (v->journal.is_there)
+    snprintf (v->resume, sizeof v->resume, "%s", path);
+}
+
+static bool
+run_steps (Video *v, PipelineRun *run, Status *status)
+{
+  bool ok = true;
+  int n = pipeline_run_n_steps (run);
+  while (ok && pipeline_run_step (run) < n)
+    {
+      ok = pipeline_run_advance (run, status);
+      video_journal_step (&v->journal, &v->engine, run, !ok || pipeline_run_step (run) == n);
+    }
+  return ok;
+}
+
+static bool
 make_batch (Video *v, Status *status)
 {
   PipelineRun *run = pipeline_run_new (v->engine.pipeline, &v->engine.job, status);
-  bool ok = run != NULL;
-  while (ok && pipeline_run_step (run) < pipeline_run_n_steps (run))
-    ok = pipeline_run_advance (run, status);
-  ok = ok && output_take_hashes (&v->engine, &v->options->recipe, status) &&
-       (!v->options->latent_out ||
-        output_write_latents (v->options->latent_out, pipeline_run_result (run), status));
-  for (int i = 0; ok && i < v->engine.job.batch_size; i++)
-    ok = finish_clip (v, run, i, status);
+  Recipe *recipe = &v->options->recipe;
+  bool ok = run && begin_journal (v, run, status) && run_steps (v, run, status) &&
+            output_take_hashes (&v->engine, recipe, status) &&
+            (!v->options->latent_out ||
+             output_write_latents (v->options->latent_out, pipeline_run_result (run), status));
+  for (int i = video_journal_n_clips (&v->journal); ok && i < v->engine.job.batch_size; i++)
+    {
+      ok = finish_clip (v, run, i, status);
+      if (ok && i + 1 < v->engine.job.batch_size)
+        video_journal_clip (&v->journal, &v->engine, run, i);
+    }
+  end_journal (v, ok, status);
   pipeline_run_free (run);
   return ok;
 }
@@ -301,12 +344,34 @@ open_engine (Video *v, Status *status)
   return frame_rate_parse (&v->rate, rate, status);
 }
 
+/* A batch of several clips goes where its first one would have gone. */
+static bool
+take_up (Video *v, Status *status)
+{
+  Options *o = v->options;
+  if (!video_journal_resume (&v->journal, o, o->resume, v->film, status))
+    return false;
+  o->output = v->film;
+  if (o->recipe.batch_size == 1)
+    return true;
+  char *slash = strrchr (v->film, '/');
+  if (slash)
+    slash[1] = '\0';
+  else
+    snprintf (v->film, sizeof v->film, "./");
+  return true;
+}
+
 static bool
 make_clips (Video *v, Status *status)
 {
   Options *o = v->options;
   Recipe *r = &o->recipe;
   uint32_t random = 0;
+  if (o->resume && !take_up (v, status))
+    return false;
+  if (o->output && !o->resume)
+    video_journal_seed (o->output, o);
   if (!o->has_seed && getrandom (&random, sizeof random, 0) == sizeof random)
     r->seed = random;
   v->n_total = r->batch_count * r->batch_size;
@@ -337,6 +402,10 @@ explain (const Video *v, Status *status)
                  "%.200s The clip is kept: gesso-cli export \"%.400s\" makes a film of it.",
                  said.code == STATUS_CANCELLED ? status_text ("Cancelled.") : said.message,
                  v->kept);
+  else if (*v->resume)
+    status_fail (status, said.code, "%.200s gesso-cli video --resume \"%.200s\" goes on from here.",
+                 said.code == STATUS_CANCELLED ? status_text ("Cancelled.") : said.message,
+                 v->resume);
   else if (said.code == STATUS_CANCELLED)
     status_fail (status, said.code, "Cancelled; %d of %d clips were written.", v->n_written,
                  v->n_total);

@@ -213,7 +213,7 @@ def test_every_flag_of_the_help_is_tested():
     text = run("generate", "--help").out.decode()
     listed = {word[2:] for line in text.splitlines() for word in line.split()[:2] if word.startswith("--")}
     # tests/device/backend.py tries the last two
-    own = {"lora", "output", "latent-out", "json", "help", "preview", "backend", "vram-limit"}
+    own = {"lora", "output", "latent-out", "json", "help", "preview", "resume", "backend", "vram-limit"}
     assert listed - own == set(FLAGS) - own, listed ^ set(FLAGS)
 
 

@@ -299,6 +299,61 @@ def test_signals_stop_at_once():
         assert min(interrupt(phase) for _ in range(3)) < cli.CANCEL_SECONDS
 
 
+def kill_when(out, args, phase, done, number):
+    """Runs until a phase is so far, then sends the signal.  Returns what was said on stderr."""
+    process = subprocess.Popen([CLI, "video", "--model", WAN, *SMALL, *args, "--json", "-o", f"{out}/a.mkv", "x"],
+                               env=environment(HOME, GESSO_JOURNAL_MS="0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for line in process.stdout:
+        event = json.loads(line)
+        if event.get("phase") == phase and event["done"] >= done:
+            break
+    process.send_signal(number)
+    return process.communicate(timeout=60)[1]
+
+
+def whole(out, args):
+    video(out / "whole.mkv", *args, "x")
+    return frames_of(out / "whole.gclip"), latents_of(out / "whole.gclip")
+
+
+def test_resumes_after_a_kill():
+    """At any step, between windows and in the middle of decoding: the same frames as if nothing had happened."""
+    args = ["--seed", "6", "--steps", "40", "--frames", "13", "--window", "9", "--overlap", "1"]
+    for i, (phase, done, resume) in enumerate((("denoise", 3, True), ("denoise", 44, False), ("decode", 1, False))):
+        out = folder(f"kill-{i}")
+        kill_when(out, args, phase, done, signal.SIGKILL)
+        assert "a.mkv.journal" in names(out), names(out)
+        result = (run("video", "--resume", f"{out}/a.mkv.journal") if resume else video(out / "a.mkv", *args, "x"))
+        assert b"Going on from step" in result.err, result.err
+        assert [n for n in names(out) if not n.startswith(".")] == ["a.gclip", "a.mkv"], names(out)
+        assert (frames_of(out / "a.gclip"), latents_of(out / "a.gclip")) == whole(out, args)
+
+
+def test_takes_up_without_a_seed():
+    out = folder("no-seed")
+    kill_when(out, ["--steps", "400"], "denoise", 5, signal.SIGKILL)
+    result = video(out / "a.mkv", "--steps", "400", "x")
+    assert b"Going on from step" in result.err, result.err
+
+
+def test_told_to_end_it_says_how_to_go_on():
+    out = folder("term")
+    err = kill_when(out, ["--steps", "1000", "--seed", "2"], "denoise", 2, signal.SIGTERM)
+    assert b"--resume" in err and err.count(b"\n") == 1, err
+    assert names(out) == ["a.mkv.journal"], names(out)
+    other = video(out / "a.mkv", "--seed", "3", "x")
+    assert b"put aside" in other.err, other.err
+    assert names(out) == ["a.gclip", "a.mkv", "a.mkv.journal.aside"], names(out)
+
+
+def test_resume_refuses_what_is_no_journal():
+    out = folder("no-journal")
+    (out / "a.mp4.journal").write_bytes(b"x" * 300)
+    for path, word in ((f"{out}/a.mp4.journal", b"damaged"), (f"{out}/b.mp4.journal", b"no journal"), (f"{out}/a.mp4", b"FILM.journal")):
+        done = run("video", "--resume", path, expect=FAILED)
+        assert word in done.err and done.err.count(b"\n") == 1, done.err
+
+
 def test_full_disk_keeps_the_clip():
     out = folder("full")
     video(out / "a.mkv", "--seed", "2", "x")
