@@ -47,7 +47,9 @@ A file that receives every operator with its shapes, bytes and microseconds, as 
 "ops" prints every operator on standard error.
 .SH FILES
 Pictures and clips go to Pictures/Gesso of the user unless \fB\-\-output\fR says otherwise; each holds its recipe. Beside
-a film lies a .gclip: its frames without loss, its latents and its recipe, for \fBgesso\-cli export\fR.
+a film lies a .gclip: its frames without loss, its latents and its recipe, for \fBgesso\-cli export\fR and
+\fB\-\-extend\fR. FILM.journal lies there while clips are made, and stays when the program is killed, for
+\fBgesso\-cli video \-\-resume\fR.
 .SH EXAMPLES
 .EX
 gesso-cli generate "a red apple"

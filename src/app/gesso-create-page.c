@@ -78,10 +78,12 @@ update_mode (GessoCreatePage *self)
   gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels && !animate);
   gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
   gesso_planner_set_inputs (self->planner, pixels && !animate, mask);
-  gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), animate  ? GESSO_MODE_ANIMATE
-                                                               : mask   ? GESSO_MODE_INPAINT
-                                                               : pixels ? GESSO_MODE_REFINE
-                                                                        : GESSO_MODE_GENERATE);
+  gboolean extends = animate && !gesso_form_is_default (self->form, "extend");
+  gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), extends   ? GESSO_MODE_EXTEND
+                                                               : animate ? GESSO_MODE_ANIMATE
+                                                               : mask    ? GESSO_MODE_INPAINT
+                                                               : pixels  ? GESSO_MODE_REFINE
+                                                                         : GESSO_MODE_GENERATE);
 }
 
 static void
@@ -156,6 +158,26 @@ gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *o
   set_busy (self, TRUE);
   gesso_generate_async (self->session, self->form, self->document, &chosen, generated_cb,
                         g_object_ref (self));
+}
+
+gboolean
+gesso_create_page_makes_clips (GessoCreatePage *self)
+{
+  g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), FALSE);
+  return gesso_parameter_list_makes_clips (GESSO_PARAMETER_LIST (self->list));
+}
+
+/* Its size and rate are the clip's, and its first frame is there already. */
+void
+gesso_create_page_extend (GessoCreatePage *self, const char *path)
+{
+  static const char *const others[] = { "width", "height", "fps", "first_frame", "last_frame" };
+  g_autoptr (GError) error = NULL;
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self) && path);
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+    gesso_form_reset (self->form, others[i]);
+  if (!gesso_form_set_text (self->form, "extend", path, &error))
+    say (self, error->message);
 }
 
 void
@@ -488,6 +510,8 @@ gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *
   g_signal_connect_object (self->list, "families-changed", G_CALLBACK (update_mode), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->document, "changed", G_CALLBACK (update_mode), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->form, "changed::extend", G_CALLBACK (update_mode), self,
                            G_CONNECT_SWAPPED);
   g_settings_bind (settings, "show-parameters", self, "show-parameters", G_SETTINGS_BIND_DEFAULT);
   update_mode (self);

@@ -54,6 +54,10 @@ gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 j
  * The recipe of a project: the canvas holds what its start picture is made of.
  */
 gboolean gesso_create_page_load_form (GessoCreatePage *self, const char *json, GError **error);
+/* Whether the chosen model is one for video. */
+gboolean gesso_create_page_makes_clips (GessoCreatePage *self);
+/* What is made next goes on from the clip or film @path. */
+void gesso_create_page_extend (GessoCreatePage *self, const char *path);
 void gesso_create_page_stop_editing (GessoCreatePage *self);
 void gesso_create_page_load_picture (GessoCreatePage *self, GFile *file);
 void gesso_create_page_focus_prompt (GessoCreatePage *self);

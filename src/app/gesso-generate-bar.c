@@ -31,6 +31,8 @@ mode_label (GessoGenerateBar *self)
       return _ ("Inpaint");
     case GESSO_MODE_ANIMATE:
       return _ ("Animate");
+    case GESSO_MODE_EXTEND:
+      return _ ("Extend");
     case GESSO_MODE_GENERATE:
       break;
     }

@@ -14,7 +14,8 @@ typedef enum
   GESSO_MODE_GENERATE,
   GESSO_MODE_REFINE,
   GESSO_MODE_INPAINT,
-  GESSO_MODE_ANIMATE
+  GESSO_MODE_ANIMATE,
+  GESSO_MODE_EXTEND
 } GessoMode;
 
 #define GESSO_TYPE_GENERATE_BAR (gesso_generate_bar_get_type ())

@@ -211,6 +211,7 @@ take_pictures (Work *work, const char *const *pictures)
     return;
   gesso_form_reset (form, "width");
   gesso_form_reset (form, "height");
+  gesso_form_reset (form, "extend"); /* a clip begins with one thing only */
   if (!work->animate && gesso_form_is_default (form, "denoise"))
     gesso_form_set_text (form, "denoise", GESSO_DEFAULT_STRENGTH, NULL);
   g_free (work->recipe);
@@ -260,7 +261,8 @@ gesso_generate_async (GessoSession *session,
   g_task_set_task_data (task, work, work_free);
   int width, height;
   gesso_generate_get_size (form, &width, &height);
-  if (!options->pictures && gesso_document_frame_has_picture (document))
+  gboolean extends = options->animate && !gesso_form_is_default (form, "extend");
+  if (!options->pictures && !extends && gesso_document_frame_has_picture (document))
     gesso_document_extract_frame_async (document, width, height, NULL, extracted_cb,
                                         g_object_ref (task));
   else

@@ -10,6 +10,7 @@
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
 #include "app/gesso-name.h"
+#include "media/film.h"
 
 /* Lives as long as its window. */
 typedef struct
@@ -222,6 +223,54 @@ new_switch_row (GSettings *settings, const char *key, const char *title)
   return row;
 }
 
+#if GESSO_VIDEO
+
+/* The formats that the gallery does not show as pictures of their own; first none. */
+static const FilmFormat *
+film_formats (guint *n)
+{
+  static FilmFormat formats[FILM_N_FORMATS];
+  *n = 0;
+  for (int i = 0; i < FILM_N_FORMATS; i++)
+    if (film_format_info ((FilmFormat) i)->needs_gstreamer)
+      formats[(*n)++] = (FilmFormat) i;
+  return formats;
+}
+
+static void
+film_cb (AdwComboRow *row, GParamSpec *pspec, gpointer settings)
+{
+  guint n, selected = adw_combo_row_get_selected (row);
+  const FilmFormat *formats = film_formats (&n);
+  g_settings_set_string (
+      settings, "film-format",
+      selected == 0 || selected > n ? "none" : film_format_info (formats[selected - 1])->name);
+}
+
+static GtkWidget *
+new_film_row (GSettings *settings)
+{
+  guint n, selected = 0;
+  const FilmFormat *formats = film_formats (&n);
+  GtkWidget *row = adw_combo_row_new ();
+  g_autoptr (GtkStringList) model = gtk_string_list_new (NULL);
+  g_autofree char *chosen = g_settings_get_string (settings, "film-format");
+  gtk_string_list_append (model, _ ("None"));
+  for (guint i = 0; i < n; i++)
+    {
+      gtk_string_list_append (model, film_format_info (formats[i])->title);
+      if (g_str_equal (film_format_info (formats[i])->name, chosen))
+        selected = i + 1;
+    }
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Film beside each clip"));
+  adw_combo_row_set_model (ADW_COMBO_ROW (row), G_LIST_MODEL (model));
+  adw_combo_row_set_selected (ADW_COMBO_ROW (row), selected);
+  g_signal_connect_object (row, "notify::selected", G_CALLBACK (film_cb), settings, 0);
+  return row;
+}
+
+#endif
+
 static GtkWidget *
 new_pictures_group (Preferences *p)
 {
@@ -237,6 +286,10 @@ new_pictures_group (Preferences *p)
   adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
                              new_switch_row (gesso_window_get_settings (p->window), "notify",
                                              _ ("Notify when the queue is done")));
+#if GESSO_VIDEO
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
+                             new_film_row (gesso_window_get_settings (p->window)));
+#endif
   show_pictures_folder (p);
   return group;
 }

@@ -43,8 +43,8 @@ update_picture (GessoQueueRow *self)
   if (preview)
     {
       gesso_texture_show_thumbnail (GTK_PICTURE (self->picture), self->library, NULL, 0);
-      g_autoptr (GdkTexture) texture =
-          gesso_texture_new (preview->rgb, preview->width, preview->height);
+      g_autoptr (GBytes) rgb = gesso_frame_dup_rgb (preview, preview->n_frames / 2);
+      g_autoptr (GdkTexture) texture = gesso_texture_new (rgb, preview->width, preview->height);
       gtk_picture_set_paintable (GTK_PICTURE (self->picture), GDK_PAINTABLE (texture));
     }
   else

@@ -21,7 +21,9 @@
 
 enum
 {
-  ANNOUNCE_PERCENT = 25
+  ANNOUNCE_PERCENT = 25,
+  SHORTEST_MS = 40, /* that a frame of a moving preview is shown */
+  LONGEST_MS = 1000
 };
 
 struct _GessoStage
@@ -40,6 +42,9 @@ struct _GessoStage
   GtkWidget *pill, *pill_label, *pill_bar, *zoom, *zoom_label;
   int announced;
   gboolean preview_changed;
+  GessoFrame *preview; /* that is shown; of a clip one frame after the other */
+  int preview_frame;
+  guint preview_timer; /* 0 while nothing moves */
 };
 
 G_DEFINE_FINAL_TYPE (GessoStage, gesso_stage, ADW_TYPE_BIN)
@@ -89,19 +94,76 @@ update_progress (GessoStage *self)
 }
 
 static void
-update_preview (GessoStage *self)
+show_preview (GessoStage *self)
 {
-  const GessoFrame *preview = gesso_job_get_preview (self->job);
+  const GessoFrame *preview = self->preview;
   g_autofree char *text = gesso_job_text_dup_progress (self->job);
   double fraction = CLAMP (gesso_job_get_fraction (self->job), 0, 1);
+  g_autoptr (GBytes) rgb = preview ? gesso_frame_dup_rgb (preview, self->preview_frame) : NULL;
   g_autoptr (GdkTexture) texture =
-      preview ? gesso_texture_new (preview->rgb, preview->width, preview->height) : NULL;
+      preview ? gesso_texture_new (rgb, preview->width, preview->height) : NULL;
   gesso_filmstrip_set_live (self->filmstrip, GDK_PAINTABLE (texture), fraction, text);
   if (preview)
-    gesso_canvas_set_preview (self->canvas, preview->rgb, preview->width, preview->height,
+    gesso_canvas_set_preview (self->canvas, rgb, preview->width, preview->height,
                               where_of (self, self->job));
   else
     gesso_canvas_clear_preview (self->canvas);
+}
+
+static gboolean
+next_frame_cb (gpointer user_data)
+{
+  GessoStage *self = user_data;
+  self->preview_frame = (self->preview_frame + 1) % self->preview->n_frames;
+  show_preview (self);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Moves at the clip's own speed, as long as somebody can see it. */
+static void
+move_preview (GessoStage *self)
+{
+  const GessoFrame *p = self->preview;
+  gboolean moves = self->job && p && p->n_frames > 1 && p->rate > 0 &&
+                   gtk_widget_get_mapped (GTK_WIDGET (self->canvas));
+  g_clear_handle_id (&self->preview_timer, g_source_remove);
+  if (moves)
+    self->preview_timer = g_timeout_add ((guint) CLAMP (1000 / p->rate, SHORTEST_MS, LONGEST_MS),
+                                         next_frame_cb, self);
+}
+
+/* While a widget says that it goes it is mapped still. */
+static void
+stop_preview (GessoStage *self)
+{
+  g_clear_handle_id (&self->preview_timer, g_source_remove);
+}
+
+static void
+clear_preview (GessoStage *self)
+{
+  g_clear_pointer (&self->preview, gesso_frame_free);
+  self->preview_frame = 0;
+  move_preview (self);
+}
+
+/* A new one goes on where the old one was. */
+static void
+update_preview (GessoStage *self)
+{
+  const GessoFrame *preview = gesso_job_get_preview (self->job);
+  gboolean is_new =
+      preview ? !self->preview || preview->rgb != self->preview->rgb : self->preview != NULL;
+  if (is_new)
+    {
+      int at = self->preview_frame;
+      g_clear_pointer (&self->preview, gesso_frame_free);
+      self->preview = preview ? gesso_frame_copy (preview) : NULL;
+      self->preview_frame = preview ? at % preview->n_frames : 0;
+      if (self->preview_timer == 0 || !preview || preview->n_frames == 1)
+        move_preview (self);
+    }
+  show_preview (self);
 }
 
 /* Once a frame: a small model takes many steps in that time. */
@@ -118,6 +180,7 @@ refresh (GtkWidget *widget)
     }
   else
     {
+      clear_preview (self);
       gesso_filmstrip_clear_live (self->filmstrip);
       gesso_canvas_clear_preview (self->canvas);
     }
@@ -447,6 +510,9 @@ connect_canvas (GessoStage *self)
     g_signal_connect_object (self->canvas, wires[i].signal, wires[i].callback, self, 0);
   g_signal_connect_object (self->canvas, "notify::zoom", G_CALLBACK (zoom_cb), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->canvas, "map", G_CALLBACK (move_preview), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->canvas, "unmap", G_CALLBACK (stop_preview), self,
+                           G_CONNECT_SWAPPED);
   g_signal_connect_object (self->filmstrip, "notify::selected", G_CALLBACK (selected_cb), self,
                            G_CONNECT_SWAPPED);
 }
@@ -465,6 +531,8 @@ gesso_stage_dispose (GObject *object)
 {
   GessoStage *self = GESSO_STAGE (object);
   stop_player (self);
+  g_clear_handle_id (&self->preview_timer, g_source_remove);
+  g_clear_pointer (&self->preview, gesso_frame_free);
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
   g_clear_object (&self->job);

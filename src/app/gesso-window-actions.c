@@ -7,6 +7,7 @@
 
 #include "app/gesso-compat.h"
 #include "app/gesso-export-actions.h"
+#include "app/gesso-extend-action.h"
 #include "app/gesso-grid-dialog.h"
 #include "app/gesso-job-actions.h"
 #include "app/gesso-paths.h"
@@ -330,6 +331,7 @@ gesso_window_actions_add (GessoWindow *window)
   g_action_map_add_action_entries (G_ACTION_MAP (window), entries, G_N_ELEMENTS (entries), window);
   add_setting_actions (window);
   gesso_job_actions_add (G_ACTION_MAP (window), queue_of (window));
+  gesso_extend_action_add (window);
 #if GESSO_VIDEO
   gesso_export_actions_add (window);
 #endif

@@ -5,6 +5,9 @@
 
 #include <glib/gi18n.h>
 
+#if GESSO_VIDEO
+#  include "app/gesso-film-maker.h"
+#endif
 #include "app/gesso-gallery-link.h"
 #include "app/gesso-open.h"
 #include "app/gesso-progress-ring.h"
@@ -26,6 +29,9 @@ struct _GessoWindow
   GessoSession *session;
   GessoLibrary *library;
   GSettings *settings;
+#if GESSO_VIDEO
+  GessoFilmMaker *films;
+#endif
   GessoProject *project;
   GtkWidget *toasts, *header, *switcher, *banner_place, *pages, *queue_revealer, *queue_separator;
   GtkWidget *queue_place, *queue_button, *queue_ring, *queue_count, *menu_button;
@@ -350,6 +356,14 @@ remove_actions (GessoWindow *self)
     g_action_map_remove_action (G_ACTION_MAP (self), names[i]);
 }
 
+#if GESSO_VIDEO
+static void
+film_message_cb (GessoFilmMaker *films, const char *message, gpointer user_data)
+{
+  gesso_window_say (user_data, message);
+}
+#endif
+
 static void
 gesso_window_dispose (GObject *object)
 {
@@ -363,6 +377,11 @@ gesso_window_dispose (GObject *object)
   if (self->project)
     g_object_run_dispose (G_OBJECT (self->project));
   g_clear_object (&self->project);
+#if GESSO_VIDEO
+  if (self->films)
+    g_object_run_dispose (G_OBJECT (self->films));
+  g_clear_object (&self->films);
+#endif
   gtk_widget_dispose_template (GTK_WIDGET (self), GESSO_TYPE_WINDOW);
   g_clear_object (&self->session);
   g_clear_object (&self->library);
@@ -419,6 +438,10 @@ gesso_window_new (GtkApplication *app,
   gesso_project_actions_add (self, self->recent_menu);
   connect_queue (self);
   accept_drops (self);
+#if GESSO_VIDEO
+  self->films = gesso_film_maker_new (gesso_session_get_queue (session), settings);
+  g_signal_connect_object (self->films, "message", G_CALLBACK (film_message_cb), self, 0);
+#endif
   g_signal_connect_object (settings, "changed::show-queue", G_CALLBACK (update_panes), self,
                            G_CONNECT_SWAPPED);
   update_panes (self);

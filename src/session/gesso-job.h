@@ -26,10 +26,14 @@ GType gesso_job_state_get_type (void);
 typedef struct
 {
   int width, height;
-  GBytes *rgb; /* (height, width, 3) */
+  GBytes *rgb;  /* (n_frames, height, width, 3) */
+  int n_frames; /* above 1 of a clip's preview */
+  double rate;  /* of these, a second */
 } GessoFrame;
 GessoFrame *gesso_frame_new (int width, int height, GBytes *rgb);
 GessoFrame *gesso_frame_copy (const GessoFrame *frame);
+/* Frame @n alone, (height, width, 3), without a copy; g_bytes_unref() */
+GBytes *gesso_frame_dup_rgb (const GessoFrame *frame, int n);
 void gesso_frame_free (GessoFrame *frame);
 GType gesso_frame_get_type (void);
 #define GESSO_TYPE_FRAME (gesso_frame_get_type ())

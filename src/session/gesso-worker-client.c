@@ -66,14 +66,21 @@ on_preview (GessoWorkerClient *self,
             int step,
             int width,
             int height,
+            int n_frames,
+            double rate,
             GVariant *handle)
 {
-  g_autoptr (GessoFrame) frame = map_frame (fds, handle, width, height);
+  gboolean possible = n_frames > 0 && height > 0 && height <= G_MAXINT / n_frames;
+  g_autoptr (GessoFrame) frame =
+      possible ? map_frame (fds, handle, width, height * n_frames) : NULL;
   if (!frame)
     {
       refuse_frame (invocation);
       return TRUE;
     }
+  frame->height = height;
+  frame->n_frames = n_frames;
+  frame->rate = rate >= 0 && rate <= G_MAXINT ? rate : 0;
   gesso_ipc_client1_complete_preview (self->skeleton, invocation, NULL);
   if (!self->closed)
     self->events.preview (self->data, batch, step, frame);

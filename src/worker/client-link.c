@@ -95,12 +95,13 @@ preview_answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
+on_preview (
+    void *data, const uint8_t *rgb, int n_frames, double rate, int width, int height, int step)
 {
   ClientLink *link = data;
   g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (GError) error = NULL;
-  GVariant *frame = gesso_ipc_frame_send (rgb, width, height, &fds, &error);
+  GVariant *frame = gesso_ipc_frame_send (rgb, width, height * n_frames, &fds, &error);
   if (!frame)
     {
       g_warning ("No preview: %s", error->message);
@@ -109,8 +110,8 @@ on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
   g_mutex_lock (&link->mutex);
   link->preview_open = TRUE;
   g_mutex_unlock (&link->mutex);
-  gesso_ipc_client1_call_preview (link->client, link->batch, step, width, height, frame, fds, NULL,
-                                  preview_answered_cb, link_ref (link));
+  gesso_ipc_client1_call_preview (link->client, link->batch, step, width, height, n_frames, rate,
+                                  frame, fds, NULL, preview_answered_cb, link_ref (link));
 }
 
 /* @error: taken */

@@ -152,15 +152,28 @@ static void
 on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
 {
   const Batch *b = data;
-  b->events->preview (b->events->data, rgb, width, height, step);
+  b->events->preview (b->events->data, rgb, 1, 0, width, height, step);
 }
 
-/* The middle of it: the first frame of a clip shows the least of where it goes. */
+/* Each preview frame stands for the frames of a latent one.  Of a very long clip only its end is
+ * shown, which is what is new. */
 static void
 on_preview_clip (void *data, const uint8_t *rgb, int n_frames, int width, int height, int step)
 {
+  enum
+  {
+    FRAMES_A_LATENT = 4,
+    MOST_BYTES = 16 << 20,
+    MOST_LINES = 32768 /* of all frames: what a message's picture may have */
+  };
+  const Batch *b = data;
   size_t n_bytes = (size_t) width * (size_t) height * 3;
-  on_preview (data, rgb + (size_t) (n_frames / 2) * n_bytes, width, height, step);
+  int most = n_bytes < MOST_BYTES ? (int) (MOST_BYTES / n_bytes) : 1;
+  if (most > MOST_LINES / height)
+    most = MOST_LINES / height;
+  int n = n_frames < most ? n_frames : most;
+  b->events->preview (b->events->data, rgb + (size_t) (n_frames - n) * n_bytes, n,
+                      b->job.fps / FRAMES_A_LATENT, width, height, step);
 }
 
 static void

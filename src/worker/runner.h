@@ -40,7 +40,9 @@ typedef struct
   void (*progress) (void *data, const char *phase, int done, int total, double eta);
   /* Asked after each step: a preview that is not wanted is not computed. */
   bool (*wants_preview) (void *data);
-  void (*preview) (void *data, const uint8_t *rgb, int width, int height, int step);
+  /* @rgb: (n_frames, height, width, 3), valid during the call; @rate: frames a second, 0 of one */
+  void (*preview) (
+      void *data, const uint8_t *rgb, int n_frames, double rate, int width, int height, int step);
   /* @rgb: (height, width, 3), valid during the call; @recipe: JSON of this one picture.
    * Need not wait until the picture is safe. */
   bool (*picture) (void *data,

@@ -143,8 +143,8 @@ send_preview (Fake *f)
       make_pixels (f->recipe.seed + (guint) f->step, PREVIEW_SIDE, PREVIEW_SIDE);
   g_autoptr (GUnixFDList) fds = NULL;
   GVariant *frame = gesso_ipc_frame_send (rgb, PREVIEW_SIDE, PREVIEW_SIDE, &fds, NULL);
-  gesso_ipc_client1_call_preview (f->client, f->batch, f->step, PREVIEW_SIDE, PREVIEW_SIDE, frame,
-                                  fds, NULL, NULL, NULL);
+  gesso_ipc_client1_call_preview (f->client, f->batch, f->step, PREVIEW_SIDE, PREVIEW_SIDE, 1, 0,
+                                  frame, fds, NULL, NULL, NULL);
 }
 
 /* Returns: whether there is more to do without waiting */

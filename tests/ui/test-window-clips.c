@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/gesso-parameter-list.h"
+#include "app/gesso-parameter-row.h"
 #include "media/frames.h"
 #include "window-fixture.h"
 
@@ -155,6 +156,173 @@ test_makes_a_clip (Fixture *f, gconstpointer unused)
   g_free (model);
 }
 
+/* ---- going on from a clip ---- */
+
+static GtkWidget *
+row_of (Fixture *f, const char *key)
+{
+  GtkWidget *list = find (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST);
+  return gesso_parameter_list_get_row (GESSO_PARAMETER_LIST (list), key);
+}
+
+static char *
+value (Fixture *f, const char *key)
+{
+  return gesso_form_dup_text (f->form, key);
+}
+
+static gboolean
+extends (Fixture *f)
+{
+  return g_str_equal (label (f), "Extend");
+}
+
+static int
+n_frames_of (const char *path)
+{
+  FilmInfo info;
+  Image first = { 0 };
+  Status status = { 0 };
+  g_assert_true (frames_read_picture (&first, path, &info, &status));
+  image_clear (&first);
+  return info.n_frames;
+}
+
+static void
+make_clip (Fixture *f)
+{
+  choose_video_model (f);
+  set (f, "frames", "9");
+  set (f, "fps", "12");
+  set (f, "width", "32");
+  set (f, "height", "32");
+  set (f, "steps", "3");
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  WAIT (f, has_result);
+}
+
+static GessoFilmstrip *
+strip_of (Fixture *f)
+{
+  return gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
+}
+
+/* The live tile, which has no file, is gone. */
+static gboolean
+has_two_results (Fixture *f)
+{
+  GListModel *results = gesso_filmstrip_get_model (strip_of (f));
+  g_autoptr (GessoResult) newest = g_list_model_get_item (results, 0);
+  return g_list_model_get_n_items (results) == 2 && gesso_result_get_path (newest);
+}
+
+/* Of the filmstrip's button: the clip is what comes before, and the result has its frames, too. */
+static void
+test_extends_a_clip (Fixture *f, gconstpointer unused)
+{
+  make_clip (f);
+  g_autofree char *first = result_path (f);
+  g_assert_false (g_str_equal (label (f), "Extend"));
+  gtk_widget_activate_action (GTK_WIDGET (strip_of (f)), "filmstrip.extend", NULL);
+  WAIT (f, extends);
+  g_autofree char *set_to = value (f, "extend"), *width = value (f, "width"),
+                  *fps = value (f, "fps");
+  g_assert_cmpstr (set_to, ==, first);
+  g_assert_cmpstr (width, ==, "0");
+  g_assert_cmpstr (fps, ==, "0");
+  g_assert_true (gtk_widget_get_visible (row_of (f, "extend")));
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, has_two_results);
+  g_autoptr (GessoResult) newest =
+      g_list_model_get_item (gesso_filmstrip_get_model (strip_of (f)), 0);
+  g_assert_cmpint (n_frames_of (gesso_result_get_path (newest)), ==, 2 * N_FRAMES - 1);
+  gesso_parameter_row_reset (GESSO_PARAMETER_ROW (row_of (f, "extend")));
+  WAIT (f, animates);
+  g_free (model);
+}
+
+static gboolean
+refuses (Fixture *f)
+{
+  return gesso_planner_get_problem (gesso_create_page_get_planner (f->page)) != NULL;
+}
+
+/* It has gone: the line above the button says so. */
+static void
+test_extended_clip_is_gone (Fixture *f, gconstpointer unused)
+{
+  choose_video_model (f);
+  gesso_create_page_extend (f->page, "/nowhere/boat.gclip");
+  WAIT (f, refuses);
+  g_assert_nonnull (
+      strstr (gesso_planner_get_problem (gesso_create_page_get_planner (f->page)), "is not there"));
+  g_free (model);
+}
+
+/* ---- the film beside it ---- */
+
+static char *film;
+
+static gboolean
+film_is_there (Fixture *f)
+{
+  return g_file_test (film, G_FILE_TEST_EXISTS);
+}
+
+static void
+test_film_beside_the_clip (Fixture *f, gconstpointer unused)
+{
+  make_clip (f);
+  g_autofree char *clip = result_path (f);
+  g_autofree char *stem = g_strndup (clip, strlen (clip) - strlen (".gclip"));
+  film = g_strconcat (stem, ".mp4", NULL);
+  WAIT (f, film_is_there);
+  g_clear_pointer (&film, g_free);
+  g_free (model);
+}
+
+/* ---- the moving preview ---- */
+
+static int most_frames;
+
+static gboolean
+preview_moved (Fixture *f)
+{
+  GessoJob *job = gesso_queue_get_running (f->queue);
+  const GessoFrame *preview = job ? gesso_job_get_preview (job) : NULL;
+  if (preview)
+    most_frames = MAX (most_frames, preview->n_frames);
+  return most_frames > 1;
+}
+
+static gboolean
+has_ended (Fixture *f)
+{
+  return !gesso_queue_get_running (f->queue);
+}
+
+/* All latent frames come with each preview; the stage shows them one after the other. */
+static void
+test_preview_moves (Fixture *f, gconstpointer unused)
+{
+  most_frames = 0;
+  choose_video_model (f);
+  set (f, "frames", "9");
+  set (f, "width", "32");
+  set (f, "height", "32");
+  set (f, "steps", "400");
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, preview_moved);
+  g_assert_cmpint (most_frames, ==, 3);
+  act (f, "win.stop");
+  WAIT (f, has_ended);
+  g_free (model);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -162,5 +330,9 @@ main (int argc, char **argv)
   gtk_init ();
   ADD ("clips/button-and-rows", test_button_and_rows);
   ADD ("clips/makes-a-clip", test_makes_a_clip);
+  ADD ("clips/extends-a-clip", test_extends_a_clip);
+  ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
+  ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
+  ADD ("clips/preview-moves", test_preview_moves);
   return g_test_run ();
 }

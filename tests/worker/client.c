@@ -41,11 +41,16 @@ handle_preview (TestClient *c,
                 int step,
                 int width,
                 int height,
+                int n_frames,
+                double rate,
                 GVariant *frame)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) rgb = gesso_ipc_frame_receive (fds, frame, width, height, &error);
+  g_autoptr (GBytes) rgb = gesso_ipc_frame_receive (fds, frame, width, height * n_frames, &error);
   g_assert_no_error (error);
+  g_assert_true ((n_frames > 1) == (rate > 0));
+  c->preview_frames = n_frames;
+  c->preview_rate = rate;
   g_assert_cmpint (step, >, c->last_preview_step);
   c->last_preview_step = step;
   c->n_previews++;

@@ -41,6 +41,8 @@ struct TestClient
   GPtrArray *notes;    /* of char * */
   GString *phases;     /* each once, as it first came: "loading text denoise decode " */
   int n_previews, n_open_previews, max_open_previews, last_preview_step;
+  int preview_frames; /* of the last one */
+  double preview_rate;
   int step, n_steps; /* of the last "denoise" */
   double last_eta;
   char *end, *code, *sentence; /* "finished", "parked", "failed" */

@@ -135,6 +135,8 @@ test_whole (Fixture *f, gconstpointer data)
       g_assert_cmpmem (frames->data, SIDE * SIDE * 3, g_bytes_get_data (p->rgb, NULL),
                        g_bytes_get_size (p->rgb));
       assert_latents (p->clip);
+      g_assert_cmpint (c->preview_frames, ==, 1 + (N_FRAMES - 1) / 4);
+      g_assert_cmpfloat (c->preview_rate, ==, 12 / 4.0);
       g_autofree char *left = g_strndup (p->clip, strlen (p->clip) - strlen (".taken"));
       g_assert_false (g_file_test (left, G_FILE_TEST_EXISTS));
     }

@@ -60,7 +60,8 @@ on_wants_preview (void *data)
 }
 
 static void
-on_preview (void *data, const uint8_t *rgb, int width, int height, int step)
+on_preview (
+    void *data, const uint8_t *rgb, int n_frames, double rate, int width, int height, int step)
 {
   ((Said *) data)->n_previews++;
 }

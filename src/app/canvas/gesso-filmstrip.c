@@ -21,7 +21,7 @@ struct _GessoFilmstrip
 {
   GtkWidget parent_instance;
 
-  GtkWidget *box, *stack, *list, *keep, *star, *discard, *menu;
+  GtkWidget *box, *stack, *list, *keep, *star, *extend, *discard, *menu;
   GListStore *store; /* GessoResult; the live one first */
   GtkSingleSelection *selection;
   GessoResult *live;
@@ -49,6 +49,13 @@ enum
 static GParamSpec *props[N_PROPS];
 static guint signals[N_SIGNALS];
 
+/* @path: (nullable) */
+static gboolean
+is_clip (const char *path)
+{
+  return path && g_str_has_suffix (path, ".gclip");
+}
+
 static void
 update_buttons (GessoFilmstrip *self)
 {
@@ -61,6 +68,9 @@ update_buttons (GessoFilmstrip *self)
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "filmstrip.copy", done);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "filmstrip.show-in-files",
                                  done && gesso_result_get_path (r));
+  gboolean clip = done && is_clip (gesso_result_get_path (r));
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "filmstrip.extend", clip);
+  gtk_widget_set_visible (self->extend, clip);
   gtk_button_set_icon_name (GTK_BUTTON (self->star), starred ? "gesso-result-starred-symbolic"
                                                              : "gesso-result-star-symbolic");
 }
@@ -255,6 +265,16 @@ static void
 discard_cb (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   emit_selected (GESSO_FILMSTRIP (widget), DISCARD);
+}
+
+/* The window's. */
+static void
+extend_cb (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  GessoResult *r = gesso_filmstrip_get_selected (GESSO_FILMSTRIP (widget));
+  const char *path = r ? gesso_result_get_path (r) : NULL;
+  if (is_clip (path))
+    gtk_widget_activate_action (widget, "win.extend", "s", path);
 }
 
 static void
@@ -459,6 +479,7 @@ add_keys (GessoFilmstrip *self)
     const char *action;
   } keys[] = {
     { GDK_KEY_s, 0, "filmstrip.star" },
+    { GDK_KEY_e, 0, "filmstrip.extend" },
     { GDK_KEY_Delete, 0, "filmstrip.discard" },
     { GDK_KEY_c, GDK_CONTROL_MASK, "filmstrip.copy" },
   };
@@ -483,6 +504,7 @@ add_menu (GessoFilmstrip *self)
   g_autoptr (GMenu) own = g_menu_new ();
   g_menu_append (own, _ ("Keep"), "filmstrip.keep");
   g_menu_append (own, _ ("Star"), "filmstrip.star");
+  g_menu_append (own, _ ("Extend"), "filmstrip.extend");
   g_menu_append (own, _ ("Copy"), "filmstrip.copy");
   g_menu_append (own, _ ("Show in Files"), "filmstrip.show-in-files");
   g_menu_append (own, _ ("Discard"), "filmstrip.discard");
@@ -561,6 +583,7 @@ install_actions (GtkWidgetClass *widget_class)
   gtk_widget_class_install_action (widget_class, "filmstrip.keep", NULL, keep_cb);
   gtk_widget_class_install_action (widget_class, "filmstrip.star", NULL, star_cb);
   gtk_widget_class_install_action (widget_class, "filmstrip.discard", NULL, discard_cb);
+  gtk_widget_class_install_action (widget_class, "filmstrip.extend", NULL, extend_cb);
   gtk_widget_class_install_action (widget_class, "filmstrip.copy", NULL, copy_cb);
   gtk_widget_class_install_action (widget_class, "filmstrip.show-in-files", NULL, show_in_files_cb);
 }
@@ -598,10 +621,13 @@ gesso_filmstrip_init (GessoFilmstrip *self)
       new_button ("gesso-result-keep-symbolic", _ ("Keep"), _ ("Keep (Enter)"), "filmstrip.keep");
   self->star =
       new_button ("gesso-result-star-symbolic", _ ("Star"), _ ("Star (S)"), "filmstrip.star");
+  self->extend = new_button ("gesso-result-extend-symbolic", _ ("Extend"), _ ("Extend Clip (E)"),
+                             "filmstrip.extend");
   self->discard = new_button ("gesso-result-discard-symbolic", _ ("Discard"),
                               _ ("Discard (Delete)"), "filmstrip.discard");
   gtk_box_append (GTK_BOX (self->box), self->keep);
   gtk_box_append (GTK_BOX (self->box), self->star);
+  gtk_box_append (GTK_BOX (self->box), self->extend);
   gtk_box_append (GTK_BOX (self->box), self->discard);
   gtk_widget_set_parent (self->box, GTK_WIDGET (self));
   g_signal_connect_object (self->store, "items-changed", G_CALLBACK (items_changed_cb), self, 0);

@@ -21,7 +21,8 @@ G_DECLARE_FINAL_TYPE (GessoFilmstrip, gesso_filmstrip, GESSO, FILMSTRIP, GtkWidg
  *   "discard"   Delete, the button: the handler removes it (and can undo that)
  *
  * Actions inside the widget: filmstrip.keep, filmstrip.star, filmstrip.discard,
- * filmstrip.show-in-files, filmstrip.copy; about the selected result. */
+ * filmstrip.show-in-files, filmstrip.copy; of clips filmstrip.extend, which activates win.extend
+ * with the file's path; about the selected result. */
 
 GtkWidget *gesso_filmstrip_new (void);
 /* The results in order, GessoResult; the strip's own, to read and watch. */

@@ -118,6 +118,15 @@ step_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   gesso_clip_bar_step (clip_bar_of (user_data), g_variant_get_int32 (parameter));
 }
 
+/* The window's. */
+static void
+extend_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  g_autoptr (GessoPicture) picture = gesso_gallery_ref_picture (user_data);
+  if (picture && *gesso_picture_get_path (picture))
+    gtk_widget_activate_action (user_data, "win.extend", "s", gesso_picture_get_path (picture));
+}
+
 /* The window's, where it was built with films. */
 static void
 export_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
@@ -482,6 +491,7 @@ static const GActionEntry entries[] = {
   { "play", play_cb },
   { "step", step_cb, "i" },
   { "export", export_cb },
+  { "extend", extend_cb },
   { "divider", divider_cb, "d" },
   { "swap", swap_cb },
   { "wipe", toggle_cb, NULL, "false", wipe_cb },
@@ -520,6 +530,7 @@ update_clip_actions (GessoGalleryPage *self, guint n)
   gboolean moves = picture && gesso_picture_get_duration (picture) > 0;
   gboolean viewed = gesso_gallery_get_mode (self) == GESSO_GALLERY_VIEW;
   enable (self, "export", GESSO_VIDEO && moves);
+  enable (self, "extend", moves);
   enable (self, "play", moves && viewed);
   enable (self, "step", moves && viewed);
   enable (self, "send-to-canvas", n == 1 && !moves);

@@ -33,6 +33,7 @@ static const Key keys[] = {
   { GESSO_KEYS_GRID, GDK_KEY_Menu, 0, "gallery.menu" },
   { PICKED, GDK_KEY_s, 0, "gallery.star" },
   { PICKED, GDK_KEY_u, 0, "gallery.use-recipe" },
+  { PICKED, GDK_KEY_e, 0, "gallery.extend" },
   { PICKED, GDK_KEY_i, 0, "gallery.details" },
   { PICKED, GDK_KEY_c, GDK_CONTROL_MASK, "gallery.copy-prompt" },
   { PICKED, GDK_KEY_Delete, 0, "gallery.trash" },
@@ -134,10 +135,11 @@ gesso_gallery_menu (void)
                                 { N_ ("_Compare"), "gallery.compare" } };
   static const Entry use[] = { { N_ ("_Use Recipe"), "gallery.use-recipe" },
                                { N_ ("Use S_eed"), "gallery.use-seed" },
-                               { N_ ("Send to Can_vas"), "gallery.send-to-canvas" } };
+                               { N_ ("Send to Can_vas"), "gallery.send-to-canvas" },
+                               { N_ ("E_xtend Clip"), "gallery.extend" } };
   static const Entry file[] = { { N_ ("_Star"), "gallery.star" },
                                 { N_ ("Copy _Prompt"), "gallery.copy-prompt" },
-                                { N_ ("E_xport Film…"), "gallery.export" },
+                                { N_ ("Expo_rt Film…"), "gallery.export" },
                                 { N_ ("Show in _Files"), "gallery.show-in-files" } };
   static const Entry away[] = { { N_ ("Move to _Trash"), "gallery.trash" } };
   static GMenu *menu;

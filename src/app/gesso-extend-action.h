@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * gesso-extend-action.h - the command that sets a clip as what the next one goes on from.
+ */
+#pragma once
+
+#include "app/gesso-window.h"
+
+G_BEGIN_DECLS
+
+/* "extend", with the path of a clip or film. */
+void gesso_extend_action_add (GessoWindow *window);
+
+G_END_DECLS
