@@ -97,6 +97,25 @@ SLOT (concat, ConcatArgs, a->n_rows *(a->dim_a + a->dim_b), NULL, NULL, false)
 SLOT (resize, ResizeArgs, a->n * a->h_out * a->w_out * a->n_channels, a->x, NULL, false)
 SLOT (sinusoid, SinusoidArgs, a->n * a->dim, a->t, NULL, false)
 
+/* Rows of @y may stand apart, and what is between them is another's. */
+static void
+poison_copy (Backend *base, const CopyArgs *a)
+{
+  const Poisoner *p = (const Poisoner *) base;
+  for (int64_t i = 0; i < a->n_rows; i++)
+    spoil_output (p, a->y + i * a->y_stride, a->width, a->x + i * a->x_stride, NULL);
+  p->ops.copy (&p->cpu->base, a);
+}
+
+static void
+poison_round (Backend *base, const RoundArgs *a)
+{
+  const Poisoner *p = (const Poisoner *) base;
+  p->cpu->base.cancel = p->base.cancel;
+  spoil (p, a->y, a->n_rows * a->dim * (int64_t) sizeof *a->y);
+  p->ops.round (&p->cpu->base, a);
+}
+
 static const BackendOps poison_ops = {
   .linear = poison_linear,
   .conv2d = poison_conv2d,
@@ -109,6 +128,8 @@ static const BackendOps poison_ops = {
   .geglu = poison_geglu,
   .embed = poison_embed,
   .concat = poison_concat,
+  .copy = poison_copy,
+  .round = poison_round,
   .resize = poison_resize,
   .sinusoid = poison_sinusoid,
 };
