@@ -285,6 +285,50 @@ test_image_encoder (void)
   remove_all (folder);
 }
 
+/* As ComfyUI keeps them: all is found but a tokenizer, which its umT5 files carry and this has not.
+ */
+static void
+test_files_in_folders (void)
+{
+  static const struct
+  {
+    const char *folder, *file;
+    BindFunc bind;
+    const void *config;
+  } files[] = {
+    { "diffusion_models", "wan2.1_i2v_480p_14B_fp16.safetensors", bind_wan, &i2v_21 },
+    { "text_encoders", "umt5_xxl_fp16.safetensors", bind_t5, &umt5 },
+    { "vae", "wan_2.1_vae.safetensors", bind_vae, &full_size_wan21_vae },
+    { "clip_vision", "clip_vision_h.safetensors", bind_vision, &full_size_clip_h },
+  };
+  g_autofree char *root = g_dir_make_tmp ("gesso-wan-XXXXXX", NULL);
+  g_autofree char *model = g_build_filename (root, files[0].folder, files[0].file, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *path = g_build_filename (root, files[i].folder, files[i].file, NULL);
+      g_autofree char *folder = g_path_get_dirname (path);
+      WeightSet *set = declare (files[i].bind, files[i].config);
+      g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+      sparse_safetensors (path, set, part_name, sparse_own_shape, NULL, 0, 1);
+      weights_free (set);
+    }
+  Opened o = open_folder (model);
+  g_assert_null (o.pipeline);
+  g_assert_nonnull (strstr (o.status.message, "without its tokenizer"));
+  close_folder (&o);
+  for (gsize i = 1; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *path = g_build_filename (root, files[i].folder, files[i].file, NULL);
+      g_remove (path);
+    }
+  o = open_folder (model);
+  g_assert_null (o.pipeline);
+  g_assert_nonnull (strstr (o.status.message, "lacks umT5-XXL"));
+  g_assert_nonnull (strstr (o.status.message, "CLIP-H (clip_vision_h.safetensors)"));
+  close_folder (&o);
+  remove_all (root);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -292,5 +336,6 @@ main (int argc, char **argv)
   g_test_add_func ("/wan-folders/two-experts", test_two_experts);
   g_test_add_func ("/wan-folders/one-transformer", test_one_transformer);
   g_test_add_func ("/wan-folders/image-encoder", test_image_encoder);
+  g_test_add_func ("/wan-folders/files-in-folders", test_files_in_folders);
   return g_test_run ();
 }
