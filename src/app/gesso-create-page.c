@@ -204,14 +204,29 @@ picture_loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GessoCreatePage) self = inputs->self;
   g_autofree char *mask = inputs->mask;
   g_autoptr (GError) error = NULL;
+  GessoCanvas *canvas = self->stage ? gesso_stage_get_canvas (GESSO_STAGE (self->stage)) : NULL;
   if (!gesso_document_load_finish (GESSO_DOCUMENT (source), result, &error))
     say (self, error->message);
-  else if (mask && *mask && self->stage)
+  else if (canvas)
+    g_signal_emit_by_name (canvas, "picture-loaded");
+  if (!error && canvas && mask && *mask)
     {
       g_autoptr (GFile) file = g_file_new_for_path (mask);
-      gesso_canvas_load_file (gesso_stage_get_canvas (GESSO_STAGE (self->stage)), file,
-                              GESSO_DROP_MASK);
+      gesso_canvas_load_file (canvas, file, GESSO_DROP_MASK);
     }
+}
+
+/* A recipe that begins with nothing would begin with the picture that is on the canvas.  Undo
+ * brings that back.  Before the form is filled in, whose size would be fitted to the picture. */
+static gboolean
+clear_for (GessoCreatePage *self, const char *json, GError **error)
+{
+  g_autoptr (GessoForm) trial = gesso_form_new ();
+  if (!gesso_form_load (trial, json, error))
+    return FALSE;
+  if (!gesso_form_peek (trial)->init_image && gesso_document_has_picture (self->document))
+    gesso_document_clear (self->document);
+  return TRUE;
 }
 
 /* The canvas owns start picture and mask; the form names them only inside a job. */
@@ -255,7 +270,7 @@ gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 j
 {
   g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self) && json, FALSE);
   g_autofree char *model = gesso_form_dup_text (self->form, "model");
-  if (!gesso_form_load (self->form, json, error))
+  if (!clear_for (self, json, error) || !gesso_form_load (self->form, json, error))
     return FALSE;
   resolve_model (self, model);
   take_inputs (self);

@@ -107,7 +107,11 @@ new_key_choice (GessoGridDialog *self)
                                       : !param ? _ ("Prompt: replace words")
                                                : _ (param->label));
     }
-  return gtk_drop_down_new (G_LIST_MODEL (g_steal_pointer (&labels)), NULL);
+  /* more than anyone wants to scroll through */
+  GtkExpression *text = gtk_property_expression_new (GTK_TYPE_STRING_OBJECT, NULL, "string");
+  GtkWidget *choice = gtk_drop_down_new (G_LIST_MODEL (g_steal_pointer (&labels)), text);
+  gtk_drop_down_set_enable_search (GTK_DROP_DOWN (choice), TRUE);
+  return choice;
 }
 
 static void
@@ -122,6 +126,7 @@ add_axis (GessoGridDialog *self, int i)
   row->key = new_key_choice (self);
   row->values = gtk_entry_new ();
   gtk_widget_set_hexpand (row->values, TRUE);
+  gtk_entry_set_activates_default (GTK_ENTRY (row->values), TRUE);
   gtk_entry_set_placeholder_text (GTK_ENTRY (row->values), _ ("20, 30, 40 or 1-5 or 1-10 [4]"));
   g_autofree char *spoken = g_strdup_printf (_ ("Values of %s"), names[i]);
   gtk_accessible_update_property (GTK_ACCESSIBLE (row->values), GTK_ACCESSIBLE_PROPERTY_LABEL,

@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "app/gesso-compat.h"
 #include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
 
@@ -17,7 +18,7 @@ struct _GessoModelPicker
   GessoFileKind kind;
   const RecipeParam *param; /* NULL: "chosen" is emitted in its place */
   char *search;             /* case-folded, "" for all */
-  GtkWidget *button, *label, *entry, *stack;
+  GtkWidget *button, *label, *entry, *stack, *view;
   GtkFilterListModel *filtered;
   GtkFilter *filter;
 };
@@ -190,7 +191,7 @@ new_list (GessoModelPicker *self)
   GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
   g_signal_connect (factory, "setup", G_CALLBACK (setup_cb), NULL);
   g_signal_connect (factory, "bind", G_CALLBACK (bind_cb), NULL);
-  GtkWidget *view = gtk_list_view_new (GTK_SELECTION_MODEL (selection), factory);
+  GtkWidget *view = self->view = gtk_list_view_new (GTK_SELECTION_MODEL (selection), factory);
   gtk_list_view_set_single_click_activate (GTK_LIST_VIEW (view), TRUE);
   gtk_widget_add_css_class (view, "navigation-sidebar");
   gesso_name (view, _ ("Models"));
@@ -225,6 +226,36 @@ new_flat_button (const char *label, const char *action)
   return button;
 }
 
+/* Returns: where the chosen model stands in the list, 0 when it does not */
+static guint
+chosen_position (GessoModelPicker *self)
+{
+  GListModel *models = G_LIST_MODEL (self->filtered);
+  g_autofree char *path =
+      self->param ? gesso_form_dup_text (self->form, self->param->key) : g_strdup ("");
+  for (guint i = 0; path[0] && i < g_list_model_get_n_items (models); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (models, i);
+      if (g_str_equal (gesso_model_file_get_path (file), path) ||
+          g_str_equal (gesso_model_file_get_name (file), path))
+        return i;
+    }
+  return 0;
+}
+
+/* All models, the chosen one in sight: neither what was searched for the last time nor where new
+ * models have pushed the list to. */
+static void
+opened_cb (GtkPopover *popover, gpointer user_data)
+{
+  GessoModelPicker *self = user_data;
+  gtk_editable_set_text (GTK_EDITABLE (self->entry), "");
+  gesso_model_picker_set_search (self, "");
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->filtered)) > 0)
+    gesso_compat_list_scroll_to (self->view, chosen_position (self));
+  gtk_widget_grab_focus (self->entry);
+}
+
 static GtkWidget *
 new_popover (GessoModelPicker *self)
 {
@@ -250,6 +281,7 @@ new_popover (GessoModelPicker *self)
   GtkWidget *popover = gtk_popover_new ();
   gtk_widget_set_size_request (popover, 320, -1);
   gtk_popover_set_child (GTK_POPOVER (popover), box);
+  g_signal_connect (popover, "show", G_CALLBACK (opened_cb), self);
   return popover;
 }
 

@@ -416,7 +416,7 @@ new_pill (GessoStage *self)
   gtk_label_set_ellipsize (GTK_LABEL (self->pill_label), PANGO_ELLIPSIZE_END);
   self->pill_bar = gtk_progress_bar_new ();
   gtk_widget_set_valign (self->pill_bar, GTK_ALIGN_CENTER);
-  gtk_widget_set_size_request (self->pill_bar, 90, -1);
+  gtk_widget_set_size_request (self->pill_bar, 70, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->pill_bar), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   _ ("Progress of the running job"), -1);
   gtk_box_append (GTK_BOX (self->pill), self->pill_label);

@@ -11,6 +11,7 @@
 #include <utime.h>
 
 #include "app/gesso-inputs.h"
+#include "app/gesso-model-picker.h"
 #include "window-fixture.h"
 
 static const char *drag_source;
@@ -308,6 +309,63 @@ test_opened_picture_is_not_covered (Fixture *f, gconstpointer unused)
   WAIT (f, has_selected_result); /* the next one is looked at again */
 }
 
+static gboolean
+has_no_picture (Fixture *f)
+{
+  return !has_picture (f);
+}
+
+/* "Use Recipe" kept the start picture: the recipe of a picture from words gave another one. */
+static void
+test_recipe_from_words_starts_from_nothing (Fixture *f, gconstpointer unused)
+{
+  make_picture (f);
+  g_autofree char *recipe = gesso_form_to_json (f->form);
+  g_autoptr (GFile) file = g_file_new_for_path (gesso_job_get_last_picture (job_at (f, 0)));
+  gesso_create_page_load_picture (f->page, file);
+  WAIT (f, has_picture);
+  g_assert_true (gesso_window_use_recipe (f->window, recipe, 0));
+  WAIT (f, has_no_picture);
+  g_assert_true (gesso_form_is_default (f->form, "denoise"));
+  g_assert_true (gesso_document_undo (document_of (f), NULL));
+  WAIT (f, has_picture);
+}
+
+/* ---- the model picker ---- */
+
+static GtkWidget *
+find_list (GtkWidget *widget)
+{
+  if (GTK_IS_LIST_VIEW (widget))
+    return widget;
+  GtkWidget *found = NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_list (child);
+  return found;
+}
+
+/* What was searched for the last time hid all other models. */
+static void
+test_picker_opens_with_all_models (Fixture *f, gconstpointer unused)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  GtkWidget *picker = gesso_model_picker_new (f->form, "model", library, GESSO_FILE_CHECKPOINT);
+  GtkWidget *window = gtk_window_new ();
+  gtk_window_set_child (GTK_WINDOW (window), picker);
+  gtk_window_present (GTK_WINDOW (window));
+  WAIT (f, planned);
+  guint n = g_list_model_get_n_items (gesso_library_get_models (library, GESSO_FILE_CHECKPOINT));
+  GtkWidget *list = find_list (picker);
+  GListModel *shown = G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (list)));
+  gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "nothing of this name");
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
+  gtk_menu_button_popup (GTK_MENU_BUTTON (gtk_widget_get_first_child (picker)));
+  g_assert_cmpuint (n, >, 0);
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, n);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
 /* ---- the canvas beside the panes ---- */
 
 static double zoom_before;
@@ -375,6 +433,8 @@ main (int argc, char **argv)
   ADD ("inputs/swept-but-for-jobs", test_inputs_are_swept_but_for_jobs);
   ADD ("restart/result-goes-to-its-place", test_result_goes_to_its_place_after_a_restart);
   ADD ("canvas/opened-picture-is-not-covered", test_opened_picture_is_not_covered);
+  ADD ("recipe/from-words-starts-from-nothing", test_recipe_from_words_starts_from_nothing);
+  ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
   ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
   return g_test_run ();
 }

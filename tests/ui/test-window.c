@@ -366,6 +366,18 @@ has_six_jobs (Fixture *f)
   return n_jobs (f) == 6;
 }
 
+static GtkWidget *
+find_entry (GtkWidget *widget)
+{
+  if (GTK_IS_ENTRY (widget))
+    return widget;
+  GtkWidget *found = NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_entry (child);
+  return found;
+}
+
 static void
 test_grid_counts_and_adds (Fixture *f, gconstpointer unused)
 {
@@ -382,7 +394,10 @@ test_grid_counts_and_adds (Fixture *f, gconstpointer unused)
   g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 0);
   gesso_grid_dialog_set_axis (grid, 2, "", "");
   g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 6);
-  gesso_grid_dialog_add (grid);
+  gtk_window_present (GTK_WINDOW (grid));
+  GtkWidget *values = find_entry (GTK_WIDGET (grid));
+  gtk_widget_grab_focus (values);
+  gtk_widget_activate_default (values); /* as Enter does there */
   WAIT (f, has_six_jobs);
 }
 
