@@ -77,8 +77,8 @@ update_mode (GessoCreatePage *self)
                   gesso_document_frame_has_mask (self->document);
   gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels && !animate);
   gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
-  gesso_planner_set_inputs (self->planner, pixels && !animate, mask);
   gboolean extends = animate && !gesso_form_is_default (self->form, "extend");
+  gesso_planner_set_inputs (self->planner, pixels && !extends, mask, animate);
   gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), extends   ? GESSO_MODE_EXTEND
                                                                : animate ? GESSO_MODE_ANIMATE
                                                                : mask    ? GESSO_MODE_INPAINT

@@ -93,6 +93,8 @@ add_inputs (Work *work, GError **error)
       !store_input (work, form, work->animate ? "first_frame" : "init_image", work->pixels->rgb,
                     FALSE, error))
     return FALSE;
+  if (work->animate)
+    gesso_form_reset (form, "denoise"); /* a clip begins with the picture as it is */
   if (mask_key && !work->animate && work->pixels->mask &&
       !store_input (work, form, mask_key, work->pixels->mask, TRUE, error))
     return FALSE;

@@ -30,6 +30,7 @@ struct _GessoPlanner
   int native;
   gboolean tight;
   gboolean has_picture, has_mask; /* Generate adds the canvas's */
+  gboolean makes_clips;           /* the picture is what a clip begins with */
 };
 
 G_DEFINE_FINAL_TYPE (GessoPlanner, gesso_planner, G_TYPE_OBJECT)
@@ -152,6 +153,8 @@ new_planned_form (GessoPlanner *self)
   g_autofree char *json = gesso_form_to_json (self->form);
   g_autofree char *data = self->has_picture ? gesso_paths_dup_data_dir (NULL) : NULL;
   gesso_form_load (form, json, NULL);
+  if (self->makes_clips)
+    gesso_form_reset (form, "denoise"); /* a clip begins with the picture as it is */
   if (!data)
     return form;
   g_autofree char *blank = g_build_filename (data, "blank.png", NULL);
@@ -160,7 +163,7 @@ new_planned_form (GessoPlanner *self)
   gesso_generate_get_size (self->form, &width, &height);
   g_autofree char *width_text = g_strdup_printf ("%d", width);
   g_autofree char *height_text = g_strdup_printf ("%d", height);
-  gesso_form_set_text (form, "init_image", blank, NULL);
+  gesso_form_set_text (form, self->makes_clips ? "first_frame" : "init_image", blank, NULL);
   gesso_form_set_text (form, "width", width_text, NULL);
   gesso_form_set_text (form, "height", height_text, NULL);
   if (self->has_mask && mask_key)
@@ -277,13 +280,14 @@ gesso_planner_new (GessoSession *session, GessoForm *form)
 }
 
 void
-gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean mask)
+gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean mask, gboolean clips)
 {
   g_return_if_fail (GESSO_IS_PLANNER (self));
-  if (picture == self->has_picture && mask == self->has_mask)
+  if (picture == self->has_picture && mask == self->has_mask && clips == self->makes_clips)
     return;
   self->has_picture = picture;
   self->has_mask = mask;
+  self->makes_clips = clips;
   schedule (self);
 }
 

@@ -15,8 +15,9 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GessoPlanner, gesso_planner, GESSO, PLANNER, GObject)
 
 GessoPlanner *gesso_planner_new (GessoSession *session, GessoForm *form);
-/* Whether Generate will add a start picture and a mask, which only the canvas has. */
-void gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean mask);
+/* Whether Generate will add a start picture and a mask, which only the canvas has; with @clips the
+ * picture is the first frame. */
+void gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean mask, gboolean clips);
 /* "About 12 s · 2.1 GB"; "" while nothing is known. */
 const char *gesso_planner_get_text (GessoPlanner *self);
 /* Why the recipe cannot run, NULL when it can or nobody knows yet. */

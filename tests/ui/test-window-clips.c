@@ -69,11 +69,11 @@ row_is_shown (Fixture *f, const char *key)
 
 /* The small Wan of the golden tests, in a folder of models that the user named. */
 static void
-choose_video_model (Fixture *f)
+choose_video_model (Fixture *f, const char *name)
 {
   const char *source = g_getenv ("GESSO_SOURCE");
   g_autofree char *from =
-      g_build_filename (source ? source : ".", "tests/golden/fixtures/wan-tiny", NULL);
+      g_build_filename (source ? source : ".", "tests/golden/fixtures", name, NULL);
   g_autofree char *folder = g_build_filename (f->dir, "models", NULL);
   g_autofree char *line =
       g_strdup_printf ("mkdir -p '%s' && cp -rL '%s' '%s/'", folder, from, folder);
@@ -82,7 +82,7 @@ choose_video_model (Fixture *f)
   g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
                                NULL, &status, NULL));
   g_assert_cmpint (status, ==, 0);
-  model = g_build_filename (folder, "wan-tiny", NULL);
+  model = g_build_filename (folder, name, NULL);
   gesso_library_add_folder (gesso_window_get_library (f->window), folder);
   set (f, "model", model);
   WAIT (f, animates);
@@ -95,7 +95,7 @@ test_button_and_rows (Fixture *f, gconstpointer unused)
   WAIT (f, generates);
   g_assert_false (row_is_shown (f, "frames"));
   g_autofree char *shipped = gesso_form_dup_text (f->form, "model");
-  choose_video_model (f);
+  choose_video_model (f, "wan-tiny");
   g_assert_true (row_is_shown (f, "frames"));
   g_assert_true (row_is_shown (f, "fps"));
   g_assert_true (row_is_shown (f, "first_frame"));
@@ -133,7 +133,7 @@ test_makes_a_clip (Fixture *f, gconstpointer unused)
   FilmInfo info;
   Image first = { 0 };
   Status status = { 0 };
-  choose_video_model (f);
+  choose_video_model (f, "wan-tiny");
   set (f, "frames", "9");
   set (f, "fps", "12");
   set (f, "width", "32");
@@ -191,7 +191,7 @@ n_frames_of (const char *path)
 static void
 make_clip (Fixture *f)
 {
-  choose_video_model (f);
+  choose_video_model (f, "wan-tiny");
   set (f, "frames", "9");
   set (f, "fps", "12");
   set (f, "width", "32");
@@ -254,7 +254,7 @@ refuses (Fixture *f)
 static void
 test_extended_clip_is_gone (Fixture *f, gconstpointer unused)
 {
-  choose_video_model (f);
+  choose_video_model (f, "wan-tiny");
   gesso_create_page_extend (f->page, "/nowhere/boat.gclip");
   WAIT (f, refuses);
   g_assert_nonnull (
@@ -309,7 +309,7 @@ static void
 test_preview_moves (Fixture *f, gconstpointer unused)
 {
   most_frames = 0;
-  choose_video_model (f);
+  choose_video_model (f, "wan-tiny");
   set (f, "frames", "9");
   set (f, "width", "32");
   set (f, "height", "32");
@@ -320,6 +320,41 @@ test_preview_moves (Fixture *f, gconstpointer unused)
   g_assert_cmpint (most_frames, ==, 3);
   act (f, "win.stop");
   WAIT (f, has_ended);
+  g_free (model);
+}
+
+/* ---- a picture on the canvas ---- */
+
+static gboolean
+starts_from_picture (Fixture *f)
+{
+  return gesso_document_has_picture (gesso_create_page_get_document (f->page)) &&
+         !gesso_form_is_default (f->form, "denoise");
+}
+
+/* With a picture on the canvas no clip could be made of it: its strength, which a clip has not, was
+ * in the way, and a model that needs a first frame was planned without. */
+static void
+test_animates_the_picture_on_the_canvas (Fixture *f, gconstpointer unused)
+{
+  const char *source = g_getenv ("GESSO_SOURCE");
+  g_autofree char *path =
+      g_build_filename (source ? source : ".", "tests/golden/fixtures", "init-48x32.png", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  WAIT (f, planned);
+  gesso_create_page_load_picture (f->page, file);
+  WAIT (f, starts_from_picture);
+  choose_video_model (f, "wan-tiny-i2v");
+  set (f, "frames", "5");
+  set (f, "width", "32");
+  set (f, "height", "32");
+  set (f, "steps", "2");
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  WAIT (f, has_result);
+  g_autofree char *clip = result_path (f);
+  g_assert_true (g_str_has_suffix (clip, ".gclip"));
   g_free (model);
 }
 
@@ -334,5 +369,6 @@ main (int argc, char **argv)
   ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
   ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
   ADD ("clips/preview-moves", test_preview_moves);
+  ADD ("clips/animates-the-picture-on-the-canvas", test_animates_the_picture_on_the_canvas);
   return g_test_run ();
 }
