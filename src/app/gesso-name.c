@@ -38,6 +38,7 @@ gesso_name_buttons (GtkWidget *widget)
     gesso_name_buttons (child);
 }
 
+/* Later GTK binds an item before the list has its widget, which is the topmost then. */
 void
 gesso_name_list_item (GtkWidget *child, const char *name)
 {
@@ -48,7 +49,7 @@ gesso_name_list_item (GtkWidget *child, const char *name)
       item = list;
       list = gtk_widget_get_parent (list);
     }
-  if (list)
+  if (list || (item != child && !GTK_IS_ROOT (item)))
     gesso_name (item, name);
 }
 
@@ -62,12 +63,16 @@ gesso_name_drop_down (GtkWidget *drop_down, const char *name)
     gesso_name (button, name);
 }
 
+/* Later libadwaita calls a group's list by its title, also where that is empty. */
 void
 gesso_name_lists (GtkWidget *group, const char *name)
 {
   g_return_if_fail (GTK_IS_WIDGET (group) && name);
   if (GTK_IS_LIST_BOX (group))
-    gesso_name (group, name);
+    {
+      gtk_accessible_reset_relation (GTK_ACCESSIBLE (group), GTK_ACCESSIBLE_RELATION_LABELLED_BY);
+      gesso_name (group, name);
+    }
   for (GtkWidget *child = gtk_widget_get_first_child (group); child;
        child = gtk_widget_get_next_sibling (child))
     if (!GTK_IS_LIST_BOX (group))

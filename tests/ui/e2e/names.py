@@ -12,12 +12,13 @@ import pathlib
 import re
 import sys
 
-from studio import (HOME, Jobs, Studio, has_state, main, note, ok, png_write, role_of, screenshot, search, settle, wait,
-                    xdotool)
+from studio import (HOME, Atspi, Jobs, Studio, has_state, main, note, ok, png_write, role_of, screenshot, search, settle,
+                    wait, xdotool)
 
 CLASS = re.compile(r"(Gtk|Adw|Gdk|Gesso)[A-Z]\w+")
 # Holds the focus only for its children, or is the desktop's.
 NO_STOP = ("scroll pane", "filler", "panel", "frame")
+PATIENCE_S = 10  # for a name that does not come
 # Their parts are the toolkit's.
 TOOLKIT = ("combo box",)
 
@@ -49,6 +50,12 @@ def is_inside(node, roles):
     return False
 
 
+def is_named_by_toolkit(node):
+    """GTK 4.18 calls the items of its menus by their labels, and does not tell the labels' names."""
+    return role_of(node) == "menu item" and any(r.get_relation_type() == Atspi.RelationType.LABELLED_BY
+                                                for r in node.get_relation_set())
+
+
 class Names:
     def __init__(self, studio, texts):
         self.studio, self.texts = studio, texts
@@ -64,7 +71,7 @@ class Names:
     def problem(self, node):
         name = node.get_name().strip()
         if not name:
-            return "no name"
+            return None if is_named_by_toolkit(node) else "no name"
         if CLASS.fullmatch(name):
             return "the name of a class"
         if "_" in name:
@@ -74,8 +81,18 @@ class Names:
         return None
 
     def check(self, what, node):
-        takers = self.takers(node)
-        bad = [f"{path_of(n)}: {problem}" for n in takers if (problem := self.problem(n))]
+        """A name may come a moment after its widget: AT-SPI tells of them one by one."""
+        takers, bad = [], []
+
+        def all_named():
+            nonlocal takers, bad
+            takers = self.takers(node)
+            bad = [f"{path_of(n)}: {problem}" for n in takers if (problem := self.problem(n))]
+            return takers and not bad
+        try:
+            wait("the names", all_named, PATIENCE_S)
+        except TimeoutError:
+            pass
         if not ok(takers and not bad, f"{what}: all {len(takers)} widgets that take the focus are named"):
             note("\n".join(bad))
 
