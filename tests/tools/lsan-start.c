@@ -7,6 +7,7 @@
  * such a table from a leak of ours: what libraries allocate in their constructors, the first table
  * among it, is not looked at, and the others are recognised as they are made.
  */
+#define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <sanitizer/lsan_interface.h>
