@@ -13,7 +13,8 @@ enum
   DIM_1B = 1536,      /* narrower ones are nobody's release */
   MOST_PLACES = 1024, /* of an axis: what the models were made for */
   MOST_TOKENS = 1 << 20,
-  LATENT_FRAMES = 4 /* frames of every latent but the first */
+  MOST_LATENTS = 1 << 16, /* of all windows together: what the VAE takes */
+  LATENT_FRAMES = 4       /* frames of every latent but the first */
 };
 
 /* What Wan-AI's own programs sample with; the first guidance is that of much noise.  At 480 lines
@@ -190,7 +191,8 @@ check_size (const Pipeline *pipeline, const PipelineJob *job, Status *status)
         (job->n_frames > 0 ? job->n_frames + 1 : 0) / LATENT_FRAMES * LATENT_FRAMES + 1,
         job->n_frames);
   int64_t t = clip_windows (job).length, h = s.h / WAN_PATCH, w = s.w / WAN_PATCH;
-  if (t > MOST_PLACES || h > MOST_PLACES || w > MOST_PLACES || t * h * w > MOST_TOKENS)
+  if (s.t > MOST_LATENTS || t > MOST_PLACES || h > MOST_PLACES || w > MOST_PLACES ||
+      t * h * w > MOST_TOKENS)
     return status_fail (status, STATUS_ARGUMENT,
                         "%d frames of %d x %d are more than Wan can be asked for: choose fewer or "
                         "smaller ones.",
