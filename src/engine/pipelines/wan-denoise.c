@@ -151,6 +151,8 @@ measure (WanDenoiser *d, int expert, Status *status)
   d->expert = expert;
   if (expert == 1)
     take_over (d);
+  else
+    d->has_prefetched = false; /* another window of the clip begins */
   d->base.ctx = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
   if (!d->base.ctx)
     return false;
