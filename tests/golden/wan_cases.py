@@ -191,7 +191,9 @@ def apply_loras(case, modules):
             for k, v in beside.items():
                 state[k] += weight * v
             for k, v in merged.items():
-                state[k] = (state[k] + weight * v).half().float()
+                state[k] = state[k] + weight * v
+                if v.ndim > 1:  # biases and norms stay f32
+                    state[k] = state[k].half().float()
         module.load_state_dict(state)
     return saved
 
