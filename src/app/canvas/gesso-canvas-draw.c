@@ -334,24 +334,27 @@ append_zones (GessoCanvas *self, GtkSnapshot *snapshot)
                self->drop_zone == GESSO_DROP_MASK);
 }
 
-/* In the middle of the widget, whatever the frame's size; below the frame's label where they would
- * meet. */
+/* In the middle of the widget; below a frame that is too narrow for it, and below the frame's label
+ * where they would meet. */
 static void
 append_invitation (GessoCanvas *self, GtkSnapshot *snapshot)
 {
   if (gesso_document_has_picture (self->document) || self->preview.texture ||
       self->result.texture || self->drop_hover)
     return;
-  int scale = gesso_canvas_scale (self), plate = PLATE_HEIGHT * scale, height;
+  int scale = gesso_canvas_scale (self), plate = PLATE_HEIGHT * scale, width, height;
   g_autoptr (PangoLayout) layout =
       new_text (self, _ ("Type what you want to see, or drop a picture"), 15, FALSE);
   pango_layout_set_width (layout, (int) (self->view.width * 0.8) * PANGO_SCALE);
   pango_layout_set_wrap (layout, PANGO_WRAP_WORD);
-  pango_layout_get_pixel_size (layout, NULL, &height);
+  pango_layout_get_pixel_size (layout, &width, &height);
   double x = self->view.width * 0.1, y = (self->view.height - height) / 2.0;
   GessoRect frame = gesso_document_get_frame (self->document);
-  double label_top = device_rect (self, &frame).origin.y;
-  if (label_top < y + height && label_top + plate > y)
+  graphene_rect_t rect = device_rect (self, &frame);
+  double label_top = rect.origin.y, below = label_top + rect.size.height + plate / 2.0;
+  if (rect.size.width < width + plate && below + height < self->view.height)
+    y = below;
+  else if (label_top < y + height && label_top + plate > y)
     y = label_top + plate;
   append_text (snapshot, layout, x, y, &faint);
 }

@@ -24,7 +24,7 @@ static bool
 unmatched (Fitter *f, const char *layer, const char *why)
 {
   AdapterFit *fit = f->fit;
-  char *line = pool_printf (&fit->pool, f->status, "%.200s: %s", layer, why);
+  char *line = pool_printf (&fit->pool, f->status, "%.200s: %s", layer, status_text (why));
   if (!line || !mem_grow (&fit->unmatched, &fit->unmatched_capacity, fit->n_unmatched + 1,
                           sizeof *fit->unmatched, f->status))
     return false;
@@ -110,12 +110,12 @@ fit_bias (Fitter *f, FitModule *m, const AdapterPlace *place)
       if (is_vector (t, shape.n_out))
         return true;
       m->n_biases = 0;
-      return unmatched (f, t->name, "a bias of another length");
+      return unmatched (f, t->name, STATUS_MARK ("a bias of another length"));
     }
   m->n_biases = 0;
   m->bias_beside = m->module->kind == ADAPTER_LORA && m->n_weights > 0 &&
                    t == m->module->tensors[ROLE_UP_BIAS] && is_vector (t, m->shape.n_out);
-  return m->bias_beside || unmatched (f, t->name, "this layer has no bias");
+  return m->bias_beside || unmatched (f, t->name, STATUS_MARK ("this layer has no bias"));
 }
 
 /* FLUX's control LoRAs make a control model of any other: it reads a picture behind the noise. */
@@ -141,13 +141,13 @@ fit_module (Fitter *f, const AdapterModule *module)
   AdapterFit *fit = f->fit;
   const AdapterPlace *place = adapter_map_find (f->map, module->layer);
   if (!place)
-    return unmatched (f, module->layer, "no such layer in this model");
+    return unmatched (f, module->layer, STATUS_MARK ("no such layer in this model"));
   FitModule m = { .module = module, .is_text = place->is_text, .block = place->block };
   bool there = gather_targets (f->set, place, ".weight", m.weights, &m.n_weights, &m.shape);
   if (adapter_delta_has_weight (module))
     {
       if (!there || !(adapter_delta_fits (module, &m.shape) || widens_input (f, &m)))
-        return unmatched (f, module->layer, "of another shape");
+        return unmatched (f, module->layer, STATUS_MARK ("of another shape"));
     }
   else
     m.n_weights = 0;
@@ -228,7 +228,8 @@ adapter_fit_init (AdapterFit *fit,
     if (!fit_module (&f, &file->modules[i]))
       return false;
   for (size_t i = 0; i < file->n_strange; i++)
-    if (!unmatched (&f, file->strange[i], "no part of an adapter that this version knows"))
+    if (!unmatched (&f, file->strange[i],
+                    STATUS_MARK ("no part of an adapter that this version knows")))
       return false;
   return check_count (fit, config, status);
 }
