@@ -18,8 +18,11 @@
 
 enum
 {
-  SHARE_WIDTH = 170 /* px, with the number */
+  SHARE_WIDTH = 170, /* px, with the number */
+  FILE_CHARS = 16    /* of a file's name, which may be long; the tooltip has all of it */
 };
+
+#define AUTO "auto"
 
 typedef struct Editor Editor;
 struct Editor
@@ -36,12 +39,15 @@ struct Editor
 static gboolean
 is_left_to_model (const RecipeParam *param)
 {
-  static const char *const keys[] = {
-    "width",      "height",           "steps",    "guidance_scale",
-    "eta",        "clip_skip",        "vae_tile", "distilled_guidance",
-    "flow_shift", "max_tokens",       "frames",   "fps",
-    "shift",      "guidance_scale_2", "boundary", NULL
-  };
+  static const char *const keys[] = { "width",      "height",
+                                      "steps",      "guidance_scale",
+                                      "eta",        "clip_skip",
+                                      "vae_tile",   "distilled_guidance",
+                                      "flow_shift", "max_tokens",
+                                      "frames",     "fps",
+                                      "shift",      "guidance_scale_2",
+                                      "boundary",   "overlap",
+                                      "window",     NULL };
   return g_strv_contains (keys, param->key);
 }
 
@@ -236,9 +242,31 @@ new_switch (Editor *e)
 
 /* ---- choices ---- */
 
+/* What "auto" comes to with the chosen model, once that is known. */
+static char *
+dup_auto_label (const Editor *e)
+{
+  g_autofree char *filled = gesso_form_dup_filled (e->form, e->param->key);
+  if (!filled || !*filled || g_str_equal (filled, AUTO))
+    return gesso_choice_dup_label (AUTO);
+  g_autofree char *label = gesso_choice_dup_label (filled);
+  return g_strdup_printf (_ ("Auto · %s"), label);
+}
+
+static void
+name_auto (Editor *e)
+{
+  GtkStringList *labels = GTK_STRING_LIST (gtk_drop_down_get_model (GTK_DROP_DOWN (e->widget)));
+  g_autofree char *label = dup_auto_label (e);
+  if (!g_str_equal (label, gtk_string_list_get_string (labels, 0)))
+    gtk_string_list_splice (labels, 0, 1, (const char *const[]){ label, NULL });
+}
+
 static void
 choice_update (Editor *e)
 {
+  if (g_str_equal (e->param->choices[0], AUTO))
+    name_auto (e);
   g_autofree char *text = gesso_form_dup_text (e->form, e->param->key);
   for (guint i = 0; e->param->choices[i]; i++)
     if (g_str_equal (e->param->choices[i], text))
@@ -299,7 +327,9 @@ file_update (Editor *e)
 {
   g_autofree char *path = gesso_form_dup_text (e->form, e->param->key);
   g_autofree char *base = path[0] ? g_filename_display_basename (path) : g_strdup (_ ("None"));
-  gtk_button_set_label (GTK_BUTTON (e->widget), base);
+  gtk_label_set_label (GTK_LABEL (gtk_button_get_child (GTK_BUTTON (e->widget))), base);
+  g_autofree char *whole = g_filename_display_name (path);
+  gtk_widget_set_tooltip_text (e->widget, path[0] ? whole : NULL);
 }
 
 static void
@@ -323,7 +353,10 @@ file_clicked_cb (GtkButton *button, gpointer user_data)
 static GtkWidget *
 new_file (Editor *e)
 {
-  GtkWidget *button = gtk_button_new_with_label ("");
+  GtkWidget *button = gtk_button_new (), *name = gtk_label_new (NULL);
+  gtk_label_set_ellipsize (GTK_LABEL (name), PANGO_ELLIPSIZE_MIDDLE);
+  gtk_label_set_max_width_chars (GTK_LABEL (name), FILE_CHARS);
+  gtk_button_set_child (GTK_BUTTON (button), name);
   g_signal_connect (button, "clicked", G_CALLBACK (file_clicked_cb), e);
   e->update = file_update;
   return button;

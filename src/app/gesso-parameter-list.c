@@ -24,9 +24,9 @@ G_DEFINE_FINAL_TYPE (GessoParameterList, gesso_parameter_list, ADW_TYPE_BIN)
 
 static guint families_changed_signal;
 
-static const char *const common_keys[] = { "model",          "width",  "frames",  "steps",
-                                           "guidance_scale", "seed",   "denoise", "first_frame",
-                                           "last_frame",     "extend", NULL };
+static const char *const common_keys[] = { "model",       "extend",         "width", "frames",
+                                           "steps",       "guidance_scale", "seed",  "denoise",
+                                           "first_frame", "last_frame",     NULL };
 
 gboolean
 gesso_parameter_list_is_elsewhere (const char *key)

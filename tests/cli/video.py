@@ -266,6 +266,15 @@ def test_the_model_chooses_its_sampler():
         assert (recipe["sampler"], recipe["convention"]) == want, (recipe["sampler"], recipe["convention"])
 
 
+def test_preview_of_the_model_that_ships_looks_like_its_clip():
+    out = folder("preview")
+    run("video", "--seed", "1", "--steps", "8", "--preview", str(out / "p.png"), "-o", f"{out}/a.gclip", "a red heart pulsing")
+    width, height, rgb = cli.pixels(out / "p.png")
+    corner, middle = rgb[:3], rgb[3 * (height // 2 * width + width // 2):][:3]
+    # white around a red heart, as far as a linear guess can say
+    assert min(corner) > 190 and middle[0] > 170 and max(middle[1:]) < 130, (corner, middle)
+
+
 def test_size_follows_the_first_frame():
     plans = [json.loads(run("plan", "--model", str(FIXTURES / "wan-tiny-ti2v"), *args, "--first-frame",
                             str(FIXTURES / "init-48x32.png"), "--frames", "5", "--json", "x").out)

@@ -487,6 +487,57 @@ test_window_counts (Suite *s)
   tap_ok (pipeline_overlap (&job) == 5, "windows/usual-overlap", "%d", pipeline_overlap (&job));
 }
 
+/* Each clip of a batch goes on from its own window before. */
+static void
+test_windows_in_batch (Suite *s)
+{
+  PipelineJob job = long_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  job.batch_size = 2;
+  PipelineResult both = generate (s->ti2v, &job);
+  job.batch_size = 1;
+  job.seed++;
+  PipelineResult alone = generate (s->ti2v, &job);
+  double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
+  tap_ok (off <= BATCH_TOLERANCE, "windows/batch", "differ by %.1e", off);
+  pipeline_result_clear (&both);
+  pipeline_result_clear (&alone);
+}
+
+/* Tiles are joined in memory for the new frames alone. */
+static void
+test_extend_in_tiles (Suite *s)
+{
+  PipelineJob job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  Status status = { 0 };
+  PipelinePlan of_new, of_all;
+  job.vae_tile = 32;
+  PipelineResult before = generate (s->ti2v, &job);
+  job.before = before.latents;
+  job.n_before = before.latent_frames;
+  job.n_overlap = 1;
+  PipelineResult r = generate (s->ti2v, &job);
+  PipelineJob whole = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  whole.n_frames = FRAMES + r.n_frames;
+  whole.window_frames = 0;
+  whole.vae_tile = job.vae_tile;
+  size_t bytes = (size_t) WIDTH * HEIGHT * 3;
+  uint8_t *want = mem_calloc ((size_t) whole.n_frames * bytes, 1);
+  memcpy (want, before.rgb, (size_t) FRAMES * bytes);
+  memcpy (want + (size_t) FRAMES * bytes, r.rgb, (size_t) r.n_frames * bytes);
+  Taken t = { .want = want, .stop_at = whole.n_frames + 1, .same = true };
+  const FrameSink sink = { take_cb, &t };
+  bool ok = s->ti2v->family->decode (s->ti2v, &whole, r.latents, -1, &sink, &status);
+  tap_ok (ok && t.same && t.next == whole.n_frames, "extend/in-tiles", "%d frames", t.next);
+  ok = pipeline_plan (s->ti2v, &job, &of_new, &status) &&
+       pipeline_plan (s->ti2v, &whole, &of_all, &status);
+  tap_ok (ok && of_new.phases[PHASE_DECODE].activation_bytes <
+                    of_all.phases[PHASE_DECODE].activation_bytes,
+          "extend/in-tiles-memory", "%zu bytes", of_new.phases[PHASE_DECODE].activation_bytes);
+  mem_free (want);
+  pipeline_result_clear (&before);
+  pipeline_result_clear (&r);
+}
+
 /* In every window, and between two. */
 static void
 test_resume_windows (Suite *s, SamplerKind sampler, Convention convention)
@@ -664,6 +715,8 @@ main (void)
   test_windows (&s, s.experts, "windows/noised");
   test_windows (&s, s.i2v, "windows/shown");
   test_window_counts (&s);
+  test_windows_in_batch (&s);
+  test_extend_in_tiles (&s);
   test_resume_windows (&s, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
   test_resume_windows (&s, SAMPLER_DPMPP_SDE, CONVENTION_COMFYUI);
   test_told (&s);

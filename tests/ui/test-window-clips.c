@@ -262,6 +262,41 @@ test_extended_clip_is_gone (Fixture *f, gconstpointer unused)
   g_free (model);
 }
 
+/* A model that was not chosen yet is the one that made the clip. */
+static void
+test_extend_chooses_the_model (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  g_autofree char *shipped = gesso_form_dup_text (f->form, "model");
+  make_clip (f);
+  g_autofree char *clip = result_path (f), *was = value (f, "model");
+  set (f, "model", shipped);
+  WAIT (f, generates);
+  gtk_widget_activate_action (GTK_WIDGET (f->window), "win.extend", "s", clip);
+  WAIT (f, extends);
+  g_autofree char *now = value (f, "model");
+  g_assert_cmpstr (now, ==, was);
+  g_free (model);
+}
+
+/* What the model's makers sample with is filled in where nothing was chosen. */
+static gboolean
+sampler_is_filled (Fixture *f)
+{
+  g_autofree char *filled = gesso_form_dup_filled (f->form, "sampler");
+  return filled && g_str_equal (filled, "unipc");
+}
+
+static void
+test_sampler_is_the_models (Fixture *f, gconstpointer unused)
+{
+  choose_video_model (f);
+  WAIT (f, sampler_is_filled);
+  g_autofree char *chosen = value (f, "sampler");
+  g_assert_cmpstr (chosen, ==, "auto");
+  g_free (model);
+}
+
 /* ---- the film beside it ---- */
 
 static char *film;
@@ -367,6 +402,8 @@ main (int argc, char **argv)
   ADD ("clips/makes-a-clip", test_makes_a_clip);
   ADD ("clips/extends-a-clip", test_extends_a_clip);
   ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
+  ADD ("clips/extend-chooses-the-model", test_extend_chooses_the_model);
+  ADD ("clips/sampler-is-the-model-s", test_sampler_is_the_models);
   ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
   ADD ("clips/preview-moves", test_preview_moves);
   ADD ("clips/animates-the-picture-on-the-canvas", test_animates_the_picture_on_the_canvas);

@@ -166,7 +166,9 @@ take_frames (Pass *p,
   int64_t first = t ? wan_vae_frames (t) : 0;
   for (int i = 0; i < frames_of_chunk (t == 0); i++)
     {
-      int64_t slot = n_tiles (p) > 1 ? first + i : 0;
+      if (first + i < p->v->n_skip)
+        continue;
+      int64_t slot = n_tiles (p) > 1 ? first + i - p->v->n_skip : 0;
       clip_canvas_add (&p->canvas, slot, tile, p->v->config->patch, out[i]->data);
       if (!is_last)
         continue;
@@ -284,7 +286,7 @@ held_bytes (const Pass *p)
   size_t n = (size_t) wan_vae_memory_floats (&p->memory) * sizeof (float);
   if (p->direction == CLIP_ENCODE)
     return n + inputs * WAN_VAE_CHUNK + (size_t) (h * w * CLIP_COLOURS) * sizeof (float);
-  int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) : 1;
+  int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) - p->v->n_skip : 1;
   return n + inputs + clip_canvas_bytes (n_frames, h, w) + (size_t) (h * w * CLIP_COLOURS);
 }
 
@@ -306,7 +308,7 @@ allocate (Pass *p, Status *status)
                         "tiles or a smaller size, or close programs.",
                         (double) held_bytes (p) / (1 << 20));
   wan_vae_memory_place (&p->memory, p->remembered);
-  int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) : 1;
+  int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) - p->v->n_skip : 1;
   return !decodes || clip_canvas_init (&p->canvas, n_frames, h, w, status);
 }
 

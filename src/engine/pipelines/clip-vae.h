@@ -15,7 +15,8 @@ typedef struct
   const WanVaeConfig *config;
   Backend *backend;
   Compute compute;
-  int tile_px; /* most of a tile's sides, a multiple of the VAE's factor; 0: no tiles */
+  int tile_px;    /* most of a tile's sides, a multiple of the VAE's factor; 0: no tiles */
+  int64_t n_skip; /* frames at the begin that nobody wants, and no memory is taken for */
   const atomic_bool *cancel; /* may be NULL */
   /* May be NULL.  @done of @total chunks, all tiles together. */
   void (*progress) (void *data, int done, int total);

@@ -213,8 +213,7 @@ static bool
 take_frame (void *data, int64_t index, const uint8_t *rgb, Status *status)
 {
   const Frames *f = data;
-  return index < f->n_before ||
-         f->sink->take (f->sink->data, rgb, (int) (index - f->n_before), 1, status);
+  return f->sink->take (f->sink->data, rgb, (int) (index - f->n_before), 1, status);
 }
 
 /* In latents: with the clip before, so that the VAE remembers it. */
@@ -224,6 +223,12 @@ decoded_size (const Pipeline *pipeline, const PipelineJob *job)
   ClipSize size = clip_size (pipeline_latent_shape (pipeline, job));
   size.t = clip_windows (job).total;
   return size;
+}
+
+static int64_t
+before_frames (const PipelineJob *job)
+{
+  return job->n_before > 0 ? wan_vae_frames (job->n_before) : 0;
 }
 
 bool
@@ -236,8 +241,9 @@ wan_decode (Pipeline *pipeline,
 {
   ClipVae v = clip_vae (pipeline, job);
   Progress progress = { job, PHASE_DECODE };
-  Frames frames = { sink, job->n_before > 0 ? wan_vae_frames (job->n_before) : 0 };
+  Frames frames = { sink, before_frames (job) };
   ClipSize size = decoded_size (pipeline, job);
+  v.n_skip = frames.n_before;
   v.progress = on_progress;
   v.data = &progress;
   if (tile_px >= 0)
@@ -287,6 +293,7 @@ wan_plan_pixels (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan,
   ClipVae v = clip_vae (pipeline, job);
   ClipSize size = decoded_size (pipeline, job);
   PhasePlan *decode = &plan->phases[PHASE_DECODE];
+  v.n_skip = before_frames (job);
   if (!choose_tiles (&v, size, CLIP_DECODE, status) ||
       !clip_vae_plan (&v, size, CLIP_DECODE, decode, status))
     return false;

@@ -238,6 +238,8 @@ static const float factors_22[CHANNELS_22 + 1][3] = {
 static PreviewFactors
 preview_factors (const ModelConfig *c)
 {
+  if (c->n_preview == c->wan.out_channels)
+    return (PreviewFactors){ c->n_preview, c->preview };
   if (c->wan.out_channels > WAN_A14B_CHANNELS)
     return (PreviewFactors){ CHANNELS_22, factors_22 };
   return (PreviewFactors){ CHANNELS_21, factors_21 };

@@ -226,4 +226,8 @@ typedef struct
   int steps;
   int suggested_width, suggested_height, suggested_frames;
   double suggested_fps;
+  /* What its video VAE's latents look like, channel by channel and then a constant, RGB in -1 .. 1;
+   * n_preview 0: not said */
+  float preview[WAN_MAX_LATENT_CHANNELS + 1][3];
+  int n_preview;
 } ModelConfig;

@@ -525,8 +525,30 @@ apply_scheduler (Config *c, ModelConfig *config)
   return apply_prediction (c, config);
 }
 
-/* gesso.json: { "guidance_scale": 4, "steps": 20 }, and "width", "height", "frames" and "fps" of
- * clips; all optional. */
+/* "preview": [[r, g, b], ...]: a row for each channel of a latent, and a constant. */
+static bool
+read_preview (Config *c, ModelConfig *config)
+{
+  struct json_object *rows = NULL;
+  if (!json_object_object_get_ex (c->object, "preview", &rows))
+    return true;
+  size_t n = json_object_is_type (rows, json_type_array) ? json_object_array_length (rows) : 0;
+  if (n < 2 || n > WAN_MAX_LATENT_CHANNELS + 1)
+    return nonsense (c, "preview");
+  for (size_t i = 0; i < n; i++)
+    {
+      struct json_object *row = json_object_array_get_idx (rows, i);
+      if (!json_object_is_type (row, json_type_array) || json_object_array_length (row) != 3)
+        return nonsense (c, "preview");
+      for (size_t k = 0; k < 3; k++)
+        config->preview[i][k] = (float) json_object_get_double (json_object_array_get_idx (row, k));
+    }
+  config->n_preview = (int) n - 1;
+  return true;
+}
+
+/* gesso.json: { "guidance_scale": 4, "steps": 20 }, and "width", "height", "frames", "fps" and
+ * "preview" of clips; all optional. */
 static bool
 apply_suggestions (Config *c, ModelConfig *config)
 {
@@ -536,6 +558,8 @@ apply_suggestions (Config *c, ModelConfig *config)
   if (!read_count (c, "width", &config->suggested_width) ||
       !read_count (c, "height", &config->suggested_height) ||
       !read_count (c, "frames", &config->suggested_frames))
+    return false;
+  if (!read_preview (c, config))
     return false;
   if (!(config->suggested_fps >= 0 && config->suggested_fps <= MAX_FPS))
     return nonsense (c, "fps");

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""A clip by the model that ships: chosen in the list, animated, kept, played in the gallery.
+"""A clip by the model that ships: chosen in the list, animated, kept, extended, played in the gallery.
 
 Usage: ../xvfb.sh animate.py GESSO
 """
@@ -12,6 +12,31 @@ from studio import LONGEST_S, PICTURES, Studio, main, note, ok, screenshot, wait
 
 def clips():
     return sorted(PICTURES.rglob("*.gclip"))
+
+
+def frames_of(clip):
+    return [name for name in zipfile.ZipFile(clip).namelist() if name.startswith("frames/")]
+
+
+def extend(studio, first):
+    """From the button beside the filmstrip: the result has the frames of the first clip, too."""
+    studio.click(studio.find("Extend", "push button"))
+    wait("the button to extend", lambda: len(studio.all("Extend", "push button")) > 1)
+    studio.find(f"Clip to extend.*")
+    screenshot("extend")
+    studio.can_generate()
+    studio.set_text("Prompt", "a red heart growing")
+    studio.can_generate()
+    xdotool("key", "ctrl+Return")
+    wait("a preview that moves", lambda: studio.has("Stop", "push button"))
+    screenshot("extending")
+    longer = wait("the longer clip", lambda: next((c for c in clips() if c != first), None), LONGEST_S)
+    n = len(frames_of(longer))
+    ok(n == 29, f"the longer clip has old and new frames: {n}")
+    wait("the film beside it", lambda: longer.with_suffix(".mp4").exists(), LONGEST_S)
+    ok(first.with_suffix(".mp4").exists(), "a film lies beside each clip")
+    wait("the pill of the running job to go", lambda: not studio.has("Stop", "push button"))
+    screenshot("extended")
 
 
 def scenario():
@@ -34,6 +59,7 @@ def scenario():
     ok(studio.has("a red heart pulsing.*"), "the filmstrip names it")
     screenshot("animated")
     ok(not studio.has("Unrec.*"), "no complaint about its format")
+    extend(studio, clip)
     ok(studio.find("First frame.*") and studio.find("Frames.*"), "length and first frame can be chosen")
     studio.page("gallery")
     studio.click(studio.find("a red heart pulsing, clip of .*", "table cell"))
