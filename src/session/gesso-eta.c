@@ -37,9 +37,9 @@ gesso_eta_free (GessoEta *self)
 char *
 gesso_work_dup_key (const Recipe *r)
 {
-  return g_strdup_printf ("%dx%d*%d|%d|%d%d|%s", r->width, r->height, r->batch_size,
-                          (int) r->sampler, r->init_image != NULL, r->guidance_scale == 1,
-                          recipe_str (r->model));
+  return g_strdup_printf ("%dx%dx%d/%d*%d|%d|%d%d%d|%s", r->width, r->height, r->frames, r->window,
+                          r->batch_size, (int) r->sampler, r->init_image != NULL, r->extend != NULL,
+                          r->guidance_scale == 1, recipe_str (r->model));
 }
 
 /* From a picture only the last steps of the schedule are done. */

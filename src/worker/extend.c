@@ -137,58 +137,60 @@ load_latents (ExtendInput *in, const Checkpoint *model, char *note, Status *stat
 
 /* ---- frames ---- */
 
-static void
-clear_tail (ExtendInput *in)
+static size_t
+frame_bytes (const ExtendInput *in)
 {
-  for (int i = 0; i < in->n_tail; i++)
-    image_clear (&in->tail[i]);
-  mem_free (in->tail);
-  in->tail = NULL;
-  in->n_tail = 0;
+  return 3 * (size_t) in->width * (size_t) in->height;
 }
 
-/* The last frames so far: a ring of @most, the oldest of which makes room. */
+/* The last frames so far: where all of @most places are taken the oldest makes room. */
 static bool
-remember (ExtendInput *in, int most, const uint8_t *rgb, Status *status)
+remember (ExtendInput *in, int most, Image *image, Status *status)
 {
-  Image image = { in->info.width, in->info.height, mem_calloc (frames_size_bytes (&in->info), 1) };
-  if (!image.rgb)
-    return no_memory (status);
-  memcpy (image.rgb, rgb, frames_size_bytes (&in->info));
-  if (in->n_tail == most)
-    {
-      image_clear (&in->tail[0]);
-      memmove (in->tail, in->tail + 1, (size_t) (most - 1) * sizeof *in->tail);
-      in->n_tail--;
-    }
-  in->tail[in->n_tail++] = image;
+  size_t n = frame_bytes (in);
+  if ((image->width != in->width || image->height != in->height) &&
+      !reference_fit (image, in->width, in->height, status))
+    return false;
+  if (in->n_rgb == most)
+    memmove (in->rgb, in->rgb + n, (size_t) --in->n_rgb * n);
+  memcpy (in->rgb + (size_t) in->n_rgb++ * n, image->rgb, n);
   return true;
 }
 
-/* As many of the last frames as a window has; fewer where the clip is shorter, one more than a
- * multiple of four. */
+static bool
+read_next (ExtendInput *in, FrameSource *source, int n, int most, bool *end, Status *status)
+{
+  Image image = { in->info.width, in->info.height, mem_calloc (frames_size_bytes (&in->info), 1) };
+  bool ok = (image.rgb || no_memory (status)) && frames_get (source, n, image.rgb, end, status) &&
+            (*end || remember (in, most, &image, status));
+  image_clear (&image);
+  return ok;
+}
+
+/* As many of the last frames as a window has, of the job's size; fewer where the clip is shorter,
+ * one more than a multiple of four. */
 static bool
 load_tail (ExtendInput *in, FrameSource *source, int most, Status *status)
 {
-  bool end = false;
-  int first = in->info.n_frames > most ? in->info.n_frames - most : 0;
-  uint8_t *rgb = mem_calloc (frames_size_bytes (&in->info), 1);
-  in->tail = mem_calloc ((size_t) most, sizeof *in->tail);
-  bool ok = (rgb && in->tail) || no_memory (status);
-  int n = first;
+  bool end = false, ok = true;
+  int n = in->info.n_frames > most ? in->info.n_frames - most : 0;
+  in->rgb = mem_calloc ((size_t) most, frame_bytes (in));
+  if (!in->rgb)
+    return no_memory (status);
   for (; ok && !end; n++)
-    ok = frames_get (source, n, rgb, &end, status) && (end || remember (in, most, rgb, status));
-  mem_free (rgb);
+    ok = read_next (in, source, n, most, &end, status);
+  if (!ok)
+    return false;
+  if (in->n_rgb == 0)
+    return status_fail (status, STATUS_ARGUMENT, "\"%.300s\" has no frame to go on from.",
+                        in->path);
   in->info.n_frames = n - 1;
-  int odd = ok ? (in->n_tail - 1) % FRAMES_A_LATENT : 0;
-  for (int i = 0; i < odd; i++)
-    image_clear (&in->tail[i]);
-  if (odd > 0)
-    memmove (in->tail, in->tail + odd, (size_t) (in->n_tail - odd) * sizeof *in->tail);
-  in->n_tail -= odd;
-  in->n_latents = 1 + (in->n_tail - 1) / FRAMES_A_LATENT;
-  return ok && (in->n_tail > 0 || status_fail (status, STATUS_ARGUMENT,
-                                               "\"%.300s\" has no frame to go on from.", in->path));
+  int odd = (in->n_rgb - 1) % FRAMES_A_LATENT;
+  in->n_rgb -= odd;
+  memmove (in->rgb, in->rgb + (size_t) odd * frame_bytes (in),
+           (size_t) in->n_rgb * frame_bytes (in));
+  in->n_latents = 1 + (in->n_rgb - 1) / FRAMES_A_LATENT;
+  return true;
 }
 
 static int
@@ -215,6 +217,12 @@ take_size (ExtendInput *in, Recipe *recipe, const Checkpoint *model, Status *sta
                         "The clip to extend has %d x %d pixels: leave width and height open, or "
                         "set them to these.",
                         width, height);
+  if (recipe->width == 0 || recipe->height == 0)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "A clip is extended at its own size, or at one that is set: set width and "
+                        "height, or neither.");
+  in->width = recipe->width;
+  in->height = recipe->height;
   return true;
 }
 
@@ -244,11 +252,12 @@ load (ExtendInput *in, Recipe *recipe, const Checkpoint *model, char *note, Stat
   if (!source)
     return false;
   in->info = source->info;
-  bool ok = load_latents (in, model, note, status);
+  bool ok = load_latents (in, model, note, status) && take_size (in, recipe, model, status) &&
+            take_rate (in, recipe, status);
   if (ok && !in->values)
     ok = load_tail (in, source, usual_frames (recipe, model), status);
   frames_close (source);
-  return ok && take_size (in, recipe, model, status) && take_rate (in, recipe, status);
+  return ok;
 }
 
 bool
@@ -261,28 +270,14 @@ extend_load (ExtendInput *in, Recipe *recipe, const Checkpoint *model, char *not
   return false;
 }
 
-bool
-extend_give (ExtendInput *in, PipelineJob *job, Status *status)
+void
+extend_give (const ExtendInput *in, PipelineJob *job)
 {
-  size_t n = 3 * (size_t) job->width * (size_t) job->height;
   if (!in->path)
-    return true;
+    return;
   job->n_before = in->n_latents;
   job->before = in->values;
-  if (in->values)
-    return true;
-  in->rgb = mem_calloc ((size_t) in->n_tail, n);
-  if (!in->rgb)
-    return no_memory (status);
-  for (int i = 0; i < in->n_tail; i++)
-    {
-      if (!reference_fit (&in->tail[i], job->width, job->height, status))
-        return false;
-      memcpy (in->rgb + (size_t) i * n, in->tail[i].rgb, n);
-    }
-  clear_tail (in);
   job->before_rgb = in->rgb;
-  return true;
 }
 
 /* @image: a frame as it was read, brought to @clip's size */
@@ -352,7 +347,6 @@ extend_rate (const ExtendInput *in, FrameRate *rate)
 void
 extend_clear (ExtendInput *in)
 {
-  clear_tail (in);
   mem_free (in->path);
   mem_free (in->latents);
   mem_free (in->rgb);

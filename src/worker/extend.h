@@ -16,9 +16,8 @@ typedef struct
   uint8_t *latents;    /* the file that was kept with them, or NULL */
   const float *values; /* (channels, n_latents, h, w), in @latents */
   int n_latents;
-  uint8_t *rgb; /* NULL, or the last 1 + 4 (n_latents - 1) frames, of the job's size */
-  Image *tail;  /* the same as they were read, until extend_give; @n_tail of them */
-  int n_tail;
+  uint8_t *rgb; /* NULL, or the last 1 + 4 (n_latents - 1) frames, (n, height, width, 3) */
+  int width, height, n_rgb; /* of these */
 } ExtendInput;
 
 /* extend_load:
@@ -33,8 +32,8 @@ typedef struct
 bool
 extend_load (ExtendInput *in, Recipe *recipe, const Checkpoint *model, char *note, Status *status);
 
-/* Lets @job, complete but for this, go on from the clip.  Fails: ARGUMENT, NO_MEMORY */
-bool extend_give (ExtendInput *in, PipelineJob *job, Status *status);
+/* Lets @job, complete but for this, go on from the clip, and borrow it. */
+void extend_give (const ExtendInput *in, PipelineJob *job);
 
 /* extend_copy_frames:
  * @clip: of the job's size, without frames yet

@@ -13,7 +13,7 @@
 
 enum
 {
-  PACE_KEY_SIZE = IDENTITY_SIZE + 64
+  PACE_KEY_SIZE = IDENTITY_SIZE + 112
 };
 
 struct Runner

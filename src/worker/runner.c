@@ -232,8 +232,9 @@ plan_batch (Batch *b, Status *status)
 {
   Runner *r = b->runner;
   char key[PACE_KEY_SIZE];
-  snprintf (key, sizeof key, "%s %d %d %d %d %d %d", r->model_identity, b->job.width, b->job.height,
-            b->job.batch_size, b->job.sampler, b->job.compute, b->job.vae_tile);
+  snprintf (key, sizeof key, "%s %d %d %d %d %d %d %d %d %d", r->model_identity, b->job.width,
+            b->job.height, b->job.batch_size, b->job.sampler, b->job.compute, b->job.vae_tile,
+            b->job.n_frames, b->job.window_frames, b->job.n_before);
   PipelinePlan plan;
   if (!pipeline_plan (r->pipeline, &b->job, &plan, status))
     return false;
@@ -246,7 +247,7 @@ plan_batch (Batch *b, Status *status)
     r->eta.decode_effort = 1;
   else if (denoise->flops > 0 && denoise->n_passes > 0)
     r->eta.decode_effort = decode->flops * decode->n_passes / b->job.batch_size /
-                           (denoise->flops * denoise->n_passes / b->job.steps);
+                           (denoise->flops * denoise->n_passes / (b->job.steps * plan.n_windows));
   memcpy (r->pace_key, key, sizeof key);
   return true;
 }

@@ -355,9 +355,11 @@ test_actions (Fixture *f, gconstpointer data)
   settle ();
   g_assert_false (is_enabled (f, "send-to-canvas"));
   g_assert_cmpint (is_enabled (f, "export"), ==, GESSO_VIDEO);
+  g_assert_true (is_enabled (f, "extend"));
   gtk_selection_model_select_all (GTK_SELECTION_MODEL (f->page->selection));
   settle ();
   g_assert_false (is_enabled (f, "export"));
+  g_assert_false (is_enabled (f, "extend"));
 }
 
 int
