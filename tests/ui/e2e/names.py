@@ -162,6 +162,7 @@ def scenario():
     names.window(lambda: studio.send(one, two), "a question")
     studio.change("pause", False)
     wait("the queue to end", lambda: Jobs.count("done") == 3)
+    wait("the window to know", lambda: not studio.has(said("Stop"), "push button"))  # or it asks at its end
     studio.quit()
 
 
