@@ -98,6 +98,18 @@ families_of_model (GessoParameterList *self)
   return g_str_has_prefix (family, "SD") ? PARAM_FOR_SD : ~0u;
 }
 
+/* A further reference is asked for once there is one before it. */
+static gboolean
+waits_for_reference (GessoParameterList *self, const char *key)
+{
+  const char *before = g_str_equal (key, "reference_places") ? recipe_reference_keys[1] : NULL;
+  for (int i = 1; !before && i < RECIPE_MAX_REFERENCES; i++)
+    if (g_str_equal (key, recipe_reference_keys[i]))
+      before = recipe_reference_keys[i - 1];
+  return before && gesso_form_is_default (self->form, before) &&
+         gesso_form_is_default (self->form, key);
+}
+
 /* What has no effect on the chosen model is not shown. */
 static void
 show_families (GessoParameterList *self)
@@ -112,7 +124,8 @@ show_families (GessoParameterList *self)
       /* on top only what certainly has an effect */
       gboolean sure = families != ~0u || !g_strv_contains (common_keys, key);
       if (param->families)
-        gtk_widget_set_visible (row, sure && (param->families & families) != 0);
+        gtk_widget_set_visible (row, sure && (param->families & families) != 0 &&
+                                         !waits_for_reference (self, key));
     }
   g_signal_emit (self, families_changed_signal, 0);
 }
@@ -159,6 +172,11 @@ gesso_parameter_list_new (GessoForm *form, GessoLibrary *library)
   show_families (self);
   g_signal_connect_object (form, "changed::model", G_CALLBACK (show_families), self,
                            G_CONNECT_SWAPPED);
+  for (int i = 0; i < RECIPE_MAX_REFERENCES; i++)
+    {
+      g_autofree char *detail = g_strconcat ("changed::", recipe_reference_keys[i], NULL);
+      g_signal_connect_object (form, detail, G_CALLBACK (show_families), self, G_CONNECT_SWAPPED);
+    }
   g_signal_connect_object (gesso_library_get_models (library, GESSO_FILE_CHECKPOINT),
                            "items-changed", G_CALLBACK (show_families), self, G_CONNECT_SWAPPED);
   return GTK_WIDGET (self);

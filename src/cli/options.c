@@ -133,10 +133,28 @@ parse_vram_limit (Options *o, const char *text, Status *status)
   return true;
 }
 
+/* A reference image given again is one more. */
+static bool
+take_reference (Options *o, Status *status)
+{
+  for (int i = 0; i < RECIPE_MAX_REFERENCES; i++)
+    {
+      const RecipeParam *p = recipe_find_param (recipe_reference_keys[i]);
+      if (!*param_peek_string (p, &o->recipe))
+        return recipe_set (&o->recipe, p->key, optarg, status);
+    }
+  return status_fail (status, STATUS_ARGUMENT,
+                      "There are more than %d reference images: leave "
+                      "some out.",
+                      RECIPE_MAX_REFERENCES);
+}
+
 static bool
 take_param (Options *o, int index, Status *status)
 {
   const RecipeParam *p = &recipe_table ()[index];
+  if (!strcmp (p->key, recipe_reference_keys[0]) && *optarg)
+    return take_reference (o, status);
   if (!strcmp (p->key, "seed"))
     o->has_seed = true;
   return recipe_set (&o->recipe, p->key, optarg, status);

@@ -16,6 +16,7 @@ static const char *const schedules[] = {
 static const char *const inpaint_fills[] = { "original", "latent_noise", "latent_nothing", "fill",
                                              NULL };
 static const char *const inpaint_areas[] = { "whole", "masked", NULL };
+static const char *const reference_places[] = { "offset", "index", "uxo", NULL };
 static const char *const noises[] = { "cpu", "nv", NULL };
 static const char *const weightings[] = {
   "auto", "a1111", "a1111_no_norm", "comfyui", "none", NULL
@@ -28,6 +29,10 @@ static const char *const precisions[] = { "auto", "f32", "bf16", NULL };
 
 /* param_set() stores an enum through an int. */
 _Static_assert(sizeof (RecipeSampler) == sizeof (int), "enums of a recipe are ints");
+
+const char *const recipe_reference_keys[RECIPE_MAX_REFERENCES] = {
+  "reference_image", "reference_image_2", "reference_image_3", "reference_image_4"
+};
 
 /* Marks a text for translation: who shows it translates it. */
 #define N_(text) text
@@ -176,12 +181,30 @@ static const RecipeParam table[] = {
     .help = N_ ("How much around the masked part is seen when it is drawn alone."), .since = 2 },
   { AT (reference_image), .type = PARAM_PATH, .default_text = "", .flag = "reference-image",
     .label = N_ ("Reference image"),
-    .help = N_ ("A picture that FLUX.1 Kontext changes as the prompt says; empty for none."),
+    .help = N_ ("A picture that FLUX.1 Kontext changes as the prompt says; empty for none. Given "
+                "again on the command line, it is one more."),
     .since = 3, .families = PARAM_FOR_FLUX },
+  { AT (reference_image_2), .type = PARAM_PATH, .default_text = "", .flag = "reference-image-2",
+    .label = N_ ("Reference image 2"),
+    .help = N_ ("A second picture for FLUX.1 Kontext; empty for none."), .since = 6,
+    .families = PARAM_FOR_FLUX },
+  { AT (reference_image_3), .type = PARAM_PATH, .default_text = "", .flag = "reference-image-3",
+    .label = N_ ("Reference image 3"),
+    .help = N_ ("A third picture for FLUX.1 Kontext; empty for none."), .since = 6,
+    .families = PARAM_FOR_FLUX },
+  { AT (reference_image_4), .type = PARAM_PATH, .default_text = "", .flag = "reference-image-4",
+    .label = N_ ("Reference image 4"),
+    .help = N_ ("A fourth picture for FLUX.1 Kontext; empty for none."), .since = 6,
+    .families = PARAM_FOR_FLUX },
+  { AT (reference_places), .type = PARAM_ENUM, .default_text = "offset", .flag = "reference-places",
+    .label = N_ ("Reference places"),
+    .help = N_ ("Where several reference images lie for the network, named as in ComfyUI: offset "
+                "side by side, index one behind the other, uxo for the LoRAs UNO and USO."),
+    .since = 6, .choices = reference_places, .families = PARAM_FOR_FLUX },
   { AT (control_image), .type = PARAM_PATH, .default_text = "", .flag = "control-image",
     .label = N_ ("Control image"),
-    .help = N_ ("Edges or depths that FLUX.1 Canny or Depth follows, as the model reads them; "
-                "empty for none."),
+    .help = N_ ("Edges or depths that FLUX.1 Canny or Depth, or their LoRAs, follow as they read "
+                "them; empty for none."),
     .since = 3, .families = PARAM_FOR_FLUX },
   { AT (first_frame), .type = PARAM_PATH, .default_text = "", .flag = "first-frame",
     .label = N_ ("First frame"), .help = N_ ("A picture that a clip begins with; empty for none."),

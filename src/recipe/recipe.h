@@ -66,6 +66,13 @@ typedef enum
 
 typedef enum
 {
+  RECIPE_REFERENCES_OFFSET,
+  RECIPE_REFERENCES_INDEX,
+  RECIPE_REFERENCES_UXO
+} RecipeReferencePlaces;
+
+typedef enum
+{
   RECIPE_NOISE_CPU,
   RECIPE_NOISE_NV
 } RecipeNoise;
@@ -144,7 +151,9 @@ typedef struct
   RecipeInpaintFill inpaint_fill;
   RecipeInpaintArea inpaint_area;
   int inpaint_padding; /* px of the initial image */
-  char *reference_image, *control_image;
+  char *reference_image, *reference_image_2, *reference_image_3, *reference_image_4;
+  RecipeReferencePlaces reference_places;
+  char *control_image;
   int batch_count, batch_size;
   RecipeNoise noise;
   RecipeWeighting weighting;
@@ -158,6 +167,14 @@ typedef struct
   char *model_hash;
   char *unknown_json; /* a JSON object: keys of a newer version, kept and written again */
 } Recipe;
+
+enum
+{
+  RECIPE_MAX_REFERENCES = 4
+};
+
+/* Keys of the reference images, in their order. */
+extern const char *const recipe_reference_keys[RECIPE_MAX_REFERENCES];
 
 static inline const char *
 recipe_str (const char *field)

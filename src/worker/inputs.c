@@ -78,25 +78,48 @@ load_start (JobInputs *inputs, Recipe *recipe, Status *status)
   return ok;
 }
 
+_Static_assert((int) RECIPE_MAX_REFERENCES == PIPELINE_MAX_REFERENCES, "as many in both");
+
+/* One may be empty in front of another. */
+static bool
+load_references (JobInputs *inputs, const Recipe *recipe, Status *status)
+{
+  for (int i = 0; i < RECIPE_MAX_REFERENCES; i++)
+    {
+      const RecipeParam *p = recipe_find_param (recipe_reference_keys[i]);
+      const char *path = param_peek_string (p, recipe);
+      if (*path && !image_read (&inputs->references[inputs->n_references++], path, status))
+        return false;
+    }
+  return true;
+}
+
+static bool
+has_reference (const Recipe *recipe)
+{
+  return recipe->reference_image || recipe->reference_image_2 || recipe->reference_image_3 ||
+         recipe->reference_image_4;
+}
+
 /* FLUX's own pictures; another family's recipe may still name them. */
 static bool
 load_guides (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
 {
-  const char *reference = recipe->reference_image, *control = recipe->control_image;
+  const char *control = recipe->control_image;
+  const Image *first = &inputs->references[0];
   if (model->config.family != FAMILY_FLUX)
     {
-      if (reference || control)
+      if (has_reference (recipe) || control)
         snprintf (inputs->note, sizeof inputs->note,
                   "The %s image has no effect: only FLUX.1 models read one.",
-                  reference ? "reference" : "control");
+                  has_reference (recipe) ? "reference" : "control");
       return true;
     }
-  if ((reference && !image_read (&inputs->reference, reference, status)) ||
+  if (!load_references (inputs, recipe, status) ||
       (control && !image_read (&inputs->control, control, status)))
     return false;
-  if (reference && recipe->width == 0 && recipe->height == 0)
-    reference_size (inputs->reference.width, inputs->reference.height, &recipe->width,
-                    &recipe->height);
+  if (inputs->n_references > 0 && recipe->width == 0 && recipe->height == 0)
+    reference_size (first->width, first->height, &recipe->width, &recipe->height);
   else if (control)
     take_size (recipe, &inputs->control);
   return true;
@@ -243,12 +266,13 @@ give_masked (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *
 }
 
 static bool
-give_guides (JobInputs *inputs, PipelineJob *job, Status *status)
+give_guides (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
-  Image *reference = &inputs->reference, *control = &inputs->control;
-  if (reference->rgb)
+  Image *control = &inputs->control;
+  for (int i = 0; i < inputs->n_references; i++)
     {
       int w = 0, h = 0;
+      Image *reference = &inputs->references[i];
       reference_size (reference->width, reference->height, &w, &h);
       if (!reference_fit (reference, w, h, status))
         return false;
@@ -257,6 +281,7 @@ give_guides (JobInputs *inputs, PipelineJob *job, Status *status)
   if (control->rgb && !image_resize (control, job->width, job->height, status))
     return false;
   job->control_rgb = control->rgb;
+  job->reference_places = (ReferencePlaces) recipe->reference_places;
   return true;
 }
 
@@ -277,8 +302,8 @@ give_ends (JobInputs *inputs, PipelineJob *job, Status *status)
 bool
 job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
-  if (!job_adapters_give (&inputs->adapters, job, status) || !give_guides (inputs, job, status) ||
-      !give_ends (inputs, job, status))
+  if (!job_adapters_give (&inputs->adapters, job, status) ||
+      !give_guides (inputs, recipe, job, status) || !give_ends (inputs, job, status))
     return false;
   if (!inputs->source.rgb)
     return true;
@@ -326,7 +351,8 @@ job_inputs_clear (JobInputs *inputs)
   mem_free (inputs->init_rgb);
   mem_free (inputs->mask);
   mem_free (inputs->edge);
-  image_clear (&inputs->reference);
+  for (int i = 0; i < inputs->n_references; i++)
+    image_clear (&inputs->references[i]);
   image_clear (&inputs->control);
   image_clear (&inputs->first);
   image_clear (&inputs->last);

@@ -20,7 +20,8 @@ typedef struct
   uint8_t *init_rgb, *mask; /* of the job's size */
   uint8_t *edge;            /* of @source's size: where the result is laid over it */
   MaskBox box;              /* what part of @source is drawn */
-  Image reference, control; /* of FLUX only */
+  Image references[PIPELINE_MAX_REFERENCES], control; /* of FLUX only */
+  int n_references;
   Image first, last;        /* of Wan only: what a clip begins and ends with */
   ExtendInput extend;       /* the same: what it goes on from */
   JobAdapters adapters;
@@ -29,7 +30,7 @@ typedef struct
 
 /* job_inputs_load:
  * @recipe: a width or height that it leaves open follows from the start picture's shape, unless
- *   only the masked part is drawn; without a start picture from the reference picture's, of clips
+ *   only the masked part is drawn; without a start picture from the first reference's, of clips
  *   from the clip's that is extended, or the nearest that the model makes of the first frame's
  * shape
  * @model: which pictures have an effect

@@ -63,6 +63,10 @@ FLAGS = {
     "inpaint-area": (["whole", "masked"], ["only masked"]),
     "inpaint-padding": (["16"], ["-1", "1025"]),
     "reference-image": ([str(FIXTURES / "init-48x32.png")], []),
+    "reference-image-2": ([str(FIXTURES / "init-48x32.png")], []),
+    "reference-image-3": ([str(FIXTURES / "init-24x16.png")], []),
+    "reference-image-4": ([str(FIXTURES / "init-48x32.png")], []),
+    "reference-places": (["offset", "index", "uxo"], ["left"]),
     "control-image": ([str(FIXTURES / "init-48x32.png")], []),
     "first-frame": ([str(FIXTURES / "init-48x32.png")], []),
     "last-frame": ([str(FIXTURES / "init-48x32.png")], []),
@@ -498,6 +502,10 @@ def test_flux():
     got = run("plan", "--json", *FLUX, "a fox").lines()[0]
     assert got["family"] == "FLUX.1" and got["phases"]["denoise"]["once_weight_bytes"] > 0, got
     assert b"before the first step" in run("plan", *FLUX, "a fox").out
+    reference = ["--reference-image", str(FIXTURES / "init-48x32.png")]
+    got = run("plan", "--json", *FLUX, *2 * reference, "--reference-places", "index", "a fox").lines()[0]
+    assert got["phases"]["encode"]["passes"] == 2, got
+    assert b"more than 4 reference images" in run("plan", *FLUX, *5 * reference, "a fox", expect=USAGE).err
 
 
 def test_lone_transformer_says_what_it_lacks():

@@ -239,6 +239,35 @@ test_parameters_every_row_edits_its_key (Fixture *f, gconstpointer unused)
     }
 }
 
+static gboolean
+is_shown (Fixture *f, const char *key)
+{
+  GessoParameterList *list = gesso_create_page_get_parameter_list (f->page);
+  return gtk_widget_get_visible (gesso_parameter_list_get_row (list, key));
+}
+
+/* While a model's family is not known, its rows are there, but no more than are of use. */
+static void
+test_parameters_ask_for_references_one_by_one (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *model = gesso_form_dup_text (f->form, "model");
+  gesso_form_set_text (f->form, "model", "/nowhere/unknown.safetensors", NULL);
+  g_assert_true (is_shown (f, "reference_image"));
+  g_assert_false (is_shown (f, "reference_image_2"));
+  g_assert_false (is_shown (f, "reference_places"));
+  gesso_form_set_text (f->form, "reference_image", "/pictures/a.png", NULL);
+  g_assert_true (is_shown (f, "reference_image_2"));
+  g_assert_false (is_shown (f, "reference_image_3"));
+  gesso_form_set_text (f->form, "reference_image_2", "/pictures/b.png", NULL);
+  g_assert_true (is_shown (f, "reference_image_3"));
+  g_assert_true (is_shown (f, "reference_places"));
+  gesso_form_reset (f->form, "reference_image");
+  g_assert_true (is_shown (f, "reference_image_2")); /* what has a value can be taken back */
+  gesso_form_reset (f->form, "reference_image_2");
+  g_assert_false (is_shown (f, "reference_image_2"));
+  gesso_form_set_text (f->form, "model", model, NULL);
+}
+
 static void
 test_shape_fits_the_models_own_area (void)
 {
@@ -743,6 +772,7 @@ main (int argc, char **argv)
   ADD ("parameters/a-row-for-every-key", test_parameters_have_a_row_for_every_key);
   ADD ("parameters/mark-and-reset", test_parameters_mark_and_reset);
   ADD ("parameters/every-row-edits-its-key", test_parameters_every_row_edits_its_key);
+  ADD ("parameters/ask-for-references-one-by-one", test_parameters_ask_for_references_one_by_one);
   g_test_add_func ("/ui/shape/fits-the-models-own-area", test_shape_fits_the_models_own_area);
   ADD ("generate/says-why-it-cannot", test_generate_says_why_it_cannot);
   ADD ("generate/takes-picture-and-mask", test_generate_takes_picture_and_mask);

@@ -315,6 +315,31 @@ test_reference_takes_a_size_of_kontext (Fixture *f, gconstpointer data)
   job_inputs_clear (&in);
 }
 
+/* Each is fitted by itself; one that is left out leaves no gap. */
+static void
+test_references_keep_their_order (Fixture *f, gconstpointer data)
+{
+  JobInputs in;
+  PipelineJob job = { .denoise = 1, .width = SIZE, .height = SIZE };
+  Status status = { 0 };
+  recipe_set (&f->recipe, "init_image", "", &status);
+  recipe_set (&f->recipe, "mask_image", "", &status);
+  recipe_set (&f->recipe, "reference_image_2", f->init, &status);
+  recipe_set (&f->recipe, "reference_image_4", f->mask, &status);
+  recipe_set (&f->recipe, "reference_places", "index", &status);
+  g_assert_true (job_inputs_load (&in, &f->recipe, &flux_model, &status));
+  g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+  g_assert_cmpint (job.n_references, ==, 2);
+  g_assert_cmpint (job.references[0].width, ==, 1248);
+  g_assert_cmpmem (job.references[0].rgb, 1, in.references[0].rgb, 1);
+  g_assert_cmpint (job.references[1].width, >, 0);
+  g_assert_true (job.reference_places == REFERENCES_INDEX);
+  job_inputs_clear (&in);
+  recipe_set (&f->recipe, "reference_image_4", "/nowhere.png", &status);
+  g_assert_false (job_inputs_load (&in, &f->recipe, &flux_model, &status));
+  g_assert_nonnull (strstr (status.message, "/nowhere.png"));
+}
+
 static void
 test_reference_of_another_family_is_noted (Fixture *f, gconstpointer data)
 {
@@ -364,6 +389,7 @@ main (int argc, char **argv)
   ADD ("fill", test_fill_takes_what_surrounds);
   ADD ("blur-keeps-the-sum", test_blur_keeps_the_sum);
   ADD ("reference", test_reference_takes_a_size_of_kontext);
+  ADD ("references", test_references_keep_their_order);
   ADD ("reference-elsewhere", test_reference_of_another_family_is_noted);
   ADD ("control", test_control_image_has_the_size_of_the_picture);
   ADD ("memory", test_every_allocation_may_fail);
