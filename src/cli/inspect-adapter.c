@@ -67,6 +67,15 @@ print_words (const AdapterInfo *info)
     printf ("%s\n", info->n_tags > TAGS_SHOWN ? ", ..." : "");
 }
 
+static bool
+reads_control (const Report *r)
+{
+  for (size_t i = 0; i < r->fit.n_modules; i++)
+    if (r->fit.modules[i].widens)
+      return true;
+  return false;
+}
+
 static void
 print_fit (const Report *r)
 {
@@ -75,8 +84,9 @@ print_fit (const Report *r)
   if (!r->fits)
     printf ("  does not go with %s: %s\n", r->model->path, r->misfit.message);
   else
-    printf ("  on %s (%s): %zu of %zu layers placed\n", r->model->path,
-            family_name (r->model->config.family), r->fit.n_modules, r->adapter->n_modules);
+    printf ("  on %s (%s): %zu of %zu layers placed%s\n", r->model->path,
+            family_name (r->model->config.family), r->fit.n_modules, r->adapter->n_modules,
+            reads_control (r) ? "; it then follows a control picture" : "");
   for (size_t i = 0; i < r->fit.n_unmatched && i < LAYERS_SHOWN; i++)
     printf ("    %s\n", r->fit.unmatched[i]);
   if (r->fit.n_unmatched > LAYERS_SHOWN)
@@ -122,8 +132,9 @@ print_json_fit (const Report *r)
     return;
   printf (", \"model\": ");
   json_print_string (r->model->path);
-  printf (", \"model_family\": \"%s\", \"fits\": %s, \"layers_placed\": %zu",
-          family_name (r->model->config.family), r->fits ? "true" : "false", r->fit.n_modules);
+  printf (", \"model_family\": \"%s\", \"fits\": %s, \"layers_placed\": %zu, \"control\": %s",
+          family_name (r->model->config.family), r->fits ? "true" : "false", r->fit.n_modules,
+          reads_control (r) ? "true" : "false");
   print_json_texts ("unmatched", r->fit.unmatched, r->fit.n_unmatched);
   if (!r->fits)
     {

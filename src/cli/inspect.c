@@ -317,7 +317,8 @@ command_inspect (Options *o)
     {
       Status one = { 0 };
       InspectEnd end = inspect_adapter (o->operands[i], o->recipe.model, o->json, &one);
-      if (end == INSPECT_FAILED || (end == INSPECT_OTHER && !inspect_model (o, i, &one)))
+      if (end == INSPECT_FAILED || (end == INSPECT_OTHER && !inspect_model (o, i, &one) &&
+                                    inspect_embedding (o->operands[i], o->json) != INSPECT_DONE))
         code = cli_fail (&one, o->json);
     }
   return code;

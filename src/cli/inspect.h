@@ -12,5 +12,8 @@ typedef enum
   INSPECT_FAILED /* @status says why */
 } InspectEnd;
 
+/* A textual inversion, alone in its file. */
+InspectEnd inspect_embedding (const char *path, bool json);
+
 /* @model: NULL, or a model that is asked whether the adapter goes with it */
 InspectEnd inspect_adapter (const char *path, const char *model, bool json, Status *status);

@@ -707,6 +707,39 @@ def test_inspect_adapter():
     assert b"LoKr" in text and b"3 of 3 layers placed" in text
 
 
+def test_inspect_says_what_follows_a_control_picture():
+    control = str(FIXTURES / "adapters/flux/control.safetensors")
+    line = run("inspect", "--json", "--model", str(FIXTURES / "flux-tiny"), control).lines()[0]
+    assert line["fits"] and line["control"] and not line["unmatched"], line
+    assert b"follows a control picture" in run("inspect", "--model", str(FIXTURES / "flux-tiny"), control).out
+
+
+def embedding(**widths):
+    """A file of three vectors for each encoder."""
+    header, at = {}, 0
+    for name, width in widths.items():
+        header[name] = {"dtype": "F16", "shape": [3, width], "data_offsets": [at, at + 6 * width]}
+        at += 6 * width
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(at)
+
+
+def test_inspect_embedding():
+    files = FIXTURES / "adapters/embeddings"
+    for name in ("fruit-a1111.pt", "fruit-diffusers.bin", "fruit-list.pt", "fruit-params.safetensors", "fruit-xl.safetensors"):
+        line = run("inspect", "--json", str(files / name)).lines()[0]
+        assert line["type"] == "embedding" and line["vectors"] > 0 and line["word"] == name.split(".")[0], line
+    for widths, family in ((dict(emb_params=768), "SD 1.5"), (dict(clip_l=768, clip_g=1280), "SDXL"),
+                           (dict(emb_params=1024), "SD 2"), (dict(emb_params=40), "unknown")):
+        (HOME / "bad-hands.safetensors").write_bytes(embedding(**widths))
+        line = run("inspect", "--json", str(HOME / "bad-hands.safetensors")).lines()[0]
+        assert (line["family"], line["vectors"], line["word"]) == (family, 3, "bad-hands"), line
+    text = run("inspect", str(files / "fruit-a1111.pt")).out
+    assert b"textual inversion" in text and b"embedding:fruit-a1111" in text, text
+    told = run("generate", "--model", str(files / "fruit-a1111.pt"), "x", expect=FAILED).err
+    assert b"folder of embeddings" in told, told
+
+
 def adapter_header(metadata):
     """A LoRA of one layer with @metadata."""
     layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"

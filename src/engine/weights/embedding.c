@@ -137,3 +137,17 @@ embedding_widths (const EmbeddingFile *e, char *out, size_t size)
       n += (size_t) snprintf (out + n, size - n, "%s%lld", n ? " and " : "",
                               (long long) width (&e->source.table.items[i]));
 }
+
+bool
+embedding_is_alone (const EmbeddingFile *e)
+{
+  for (size_t i = 0; i < e->source.table.n_items; i++)
+    {
+      const FileTensor *t = &e->source.table.items[i];
+      uint64_t n;
+      bool single = shape_elements (t->ne, t->rank, &n) && n <= 1;
+      if (!single && !is_vectors (e, t))
+        return false;
+    }
+  return true;
+}

@@ -45,5 +45,8 @@ bool embedding_bundled (const char *name, char *out, size_t size);
  */
 int64_t embedding_vectors (const EmbeddingFile *e, int encoder, int64_t dim, float *out);
 
+/* Whether the file holds nothing but vectors and single numbers. */
+bool embedding_is_alone (const EmbeddingFile *e);
+
 /* "768 and 1280": the widths in the file, for messages. */
 void embedding_widths (const EmbeddingFile *e, char *out, size_t size);

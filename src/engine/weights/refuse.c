@@ -31,7 +31,8 @@ static const char controlnet[] =
 static const char ip_adapter[] =
     STATUS_MARK ("an IP-Adapter, not a checkpoint; these come in a later version");
 static const char embedding[] =
-    STATUS_MARK ("a textual-inversion embedding, not a checkpoint; these come in a later version");
+    STATUS_MARK ("a textual-inversion embedding, not a checkpoint; put it into the folder of "
+                 "embeddings and name it in the prompt");
 static const char upscaler[] =
     STATUS_MARK ("an upscaler, not a checkpoint; these come in a later version");
 static const char flux2[] =
