@@ -170,21 +170,17 @@ run_all (Fuzz *f, long n_runs)
   return count[0] > 0 && count[1] > 0;
 }
 
-int
-main (int argc, char **argv)
+/* Adapters in @folder on @model, both below @fixtures. */
+static bool
+fuzz_model (const char *fixtures, const char *model, const char *folder, FuzzOptions options)
 {
-  FuzzOptions options;
-  Fuzz f = { 0 };
+  Fuzz f = { .random.state = options.seed };
   char path[1024];
-  const char *fixtures = argc > 1 ? argv[argc - 1] : "";
-  if (fuzz_options (&options, argc > 1 ? argc - 1 : argc, argv) != 0)
-    return 2;
-  f.random.state = options.seed;
   Status status = { 0 };
-  snprintf (path, sizeof path, "%s/sd15-tiny-ldm.safetensors", fixtures);
+  snprintf (path, sizeof path, "%s/%s", fixtures, model);
   f.model = checkpoint_open (path, false, &status);
   f.map = f.model ? adapter_map_new (f.model->weights, &f.model->config, &status) : NULL;
-  snprintf (path, sizeof path, "%s/adapters", fixtures);
+  snprintf (path, sizeof path, "%s/%s", fixtures, folder);
   add_seeds (&f, path);
   if (!f.map || !f.n_seeds)
     printf ("no seeds: %s\n", status.message);
@@ -193,5 +189,17 @@ main (int argc, char **argv)
     free (f.seeds[i].data);
   adapter_map_free (f.map);
   checkpoint_free (f.model);
-  return ok ? 0 : 1;
+  return ok;
+}
+
+int
+main (int argc, char **argv)
+{
+  FuzzOptions options;
+  const char *fixtures = argc > 1 ? argv[argc - 1] : "";
+  if (fuzz_options (&options, argc > 1 ? argc - 1 : argc, argv) != 0)
+    return 2;
+  bool sd = fuzz_model (fixtures, "sd15-tiny-ldm.safetensors", "adapters", options);
+  bool flux = fuzz_model (fixtures, "flux-tiny", "adapters/flux", options);
+  return sd && flux ? 0 : 1;
 }
