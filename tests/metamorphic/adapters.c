@@ -313,7 +313,7 @@ forgets (Suite *s, const char *name)
 }
 
 /* A warm pipeline's next job with another weight opens no file, makes no factors and leaves a
- * device's copies of the model alone; merged kinds change copies, so that a device forgets. */
+ * device's copies of the model alone; merged kinds and biases change, so that a device forgets. */
 static void
 test_moving_reloads_nothing (Suite *s)
 {
@@ -329,7 +329,9 @@ test_moving_reloads_nothing (Suite *s)
   tap_ok (planned && set && set == s->pipeline->last_set && !same_bits (&first, &moved),
           "moving-keeps-the-set", "%s", status.message);
   int beside = forgets (s, "sd15-kohya"), merged = forgets (s, "lokr-both");
-  tap_ok (beside == 0 && merged == 3, "moving-forgets-nothing", "%d, merged %d", beside, merged);
+  int bias = forgets (s, "lora-bias"); /* a side path's bias is summed anew */
+  tap_ok (beside == 0 && merged == 3 && bias == 3, "moving-forgets-nothing",
+          "%d, merged %d, with a bias %d", beside, merged, bias);
   pipeline_result_clear (&first);
   pipeline_result_clear (&moved);
 }

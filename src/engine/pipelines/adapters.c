@@ -269,7 +269,7 @@ set_strengths (Pipeline *pipeline,
   bool moved = !set->was_set;
   for (int i = 0; i < set->n_fits; i++)
     moved |= set_strength (set, i, &a[set->fit_of[i]], step, n_steps);
-  if (moved && adapter_stack_merged_bytes (set->stack))
+  if (moved && adapter_stack_changes_parameters (set->stack))
     backend_forget (pipeline->backend);
   set->version += moved;
   set->was_set = !moved || adapter_stack_set (set->stack, set->strengths, status);

@@ -506,6 +506,15 @@ adapter_stack_side_count (const AdapterStack *stack)
 }
 
 bool
+adapter_stack_changes_parameters (const AdapterStack *stack)
+{
+  bool any = false;
+  for (size_t i = 0; i < stack->n_touched; i++)
+    any |= stack->touched[i].is_merged || stack->touched[i].has_side_bias;
+  return any;
+}
+
+bool
 adapter_stack_touches_text (const AdapterStack *stack)
 {
   return stack->touches_text;

@@ -55,6 +55,9 @@ void adapter_stack_unmount (AdapterStack *stack);
 int64_t adapter_stack_side_bytes (const AdapterStack *stack);
 int64_t adapter_stack_merged_bytes (const AdapterStack *stack);
 int adapter_stack_side_count (const AdapterStack *stack); /* layers with a side path */
+/* Whether adapter_stack_set changes parameters where they lie, of which a device may have copies.
+ */
+bool adapter_stack_changes_parameters (const AdapterStack *stack);
 bool adapter_stack_touches_text (const AdapterStack *stack);
 /* Whether it changes a weight whose name @func knows. */
 bool adapter_stack_touches (const AdapterStack *stack, bool (*func) (const char *name));
