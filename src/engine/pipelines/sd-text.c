@@ -240,7 +240,8 @@ sd_text_encode (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Sta
       memcpy (text->base.n_tokens, text->prompts.n_tokens, sizeof text->base.n_tokens);
       return &text->base;
     }
-  sd_text_free (&text->base);
+  if (text)
+    sd_text_free (&text->base);
   return NULL;
 }
 
