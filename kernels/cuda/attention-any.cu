@@ -3,7 +3,9 @@
 // one wide head of a VAE, small models.  A block has 32 queries of one head; its eight warps share
 // the scores and then the columns.
 //
-// Shapes   as attention.cuh; D even, at most 512.
+// Shapes   as attention.cuh; D even, at most 1024.  What is wider than 512 is taken in parts:
+// scores
+//          are sums over them, and each part of the values has a block of its own.
 // Numbers  as attention.cuh.
 // Limit    shared memory: each score is stored once and read once in f32, and a fragment of keys is
 //          read by two warps only.  Its share of a VAE's time is small.
@@ -15,8 +17,9 @@ enum
   KEYS = 32, // at once: a lane for each in the softmax
   N_WARPS = 8,
   N_THREADS = N_WARPS * GK_WARP,
-  MAX_DIM = 512,
-  WARP_COLUMNS = MAX_DIM / 8 / N_WARPS, // fragments of 8 along D that a warp sums up
+  PART_DIM = 512,
+  MAX_DIM = 2 * PART_DIM,
+  WARP_COLUMNS = PART_DIM / 8 / N_WARPS, // fragments of 8 along D that a warp sums up
   ROWS_PER_WARP = QUERIES / N_WARPS
 };
 
@@ -25,7 +28,7 @@ static constexpr float LOG2_E = 1.44269504f;
 struct Any
 {
   GkAttention u;
-  int pieces, row_bytes; // of a row in shared memory: 16 bytes each, zeros past D
+  int n_parts, pieces, row_bytes; // of a row in shared memory: 16 bytes each, zeros past D
   bool wide;
 };
 
@@ -35,7 +38,7 @@ template <class T> struct Block
   uint32_t tile_q, tile_kv;
   float *scores, *shrink, *total; // shared: (QUERIES, KEYS), (QUERIES), (QUERIES)
   uint16_t *weights;              // shared: (QUERIES, KEYS), swizzled as by tile_at
-  int first_query, head, batch, lane, warp;
+  int first_query, head, batch, part, lane, warp;
   float sums[2][WARP_COLUMNS][4];
   float maximum[ROWS_PER_WARP], sum[ROWS_PER_WARP];
 
@@ -45,7 +48,8 @@ template <class T> struct Block
     tile_kv = shared + (uint32_t) (QUERIES * a.row_bytes);
     first_query = gk_block_x () * QUERIES;
     head = gk_block_y ();
-    batch = gk_block_z ();
+    batch = gk_block_z () / a.n_parts;
+    part = gk_block_z () % a.n_parts;
     lane = gk_thread () % GK_WARP;
     warp = gk_thread () / GK_WARP;
     GK_UNROLL
@@ -69,16 +73,16 @@ template <class T> struct Block
     return tile + (uint32_t) (row * a.row_bytes + ((piece ^ (row & 7)) << 4));
   }
 
-  // Starts to copy 32 rows of this head from @first on; zeros past @n_rows and past D.
+  // Starts to copy a part of 32 rows of this head from @first on; zeros past @n_rows and past D.
   GK_DEV_MEMBER void
-  load (uint32_t tile, const void *base, int64_t stride, int first, int64_t n_rows)
+  load (uint32_t tile, const void *base, int64_t stride, int first, int64_t n_rows, int of_part)
   {
-    const uint16_t *p =
-        (const uint16_t *) base + (int64_t) batch * n_rows * stride + head * a.u.head_dim;
+    const uint16_t *p = (const uint16_t *) base + (int64_t) batch * n_rows * stride +
+                        head * a.u.head_dim + of_part * PART_DIM;
     for (int i = gk_thread (); i < QUERIES * a.pieces; i += N_THREADS)
       {
         int row = i / a.pieces, piece = i % a.pieces;
-        int64_t left = a.u.head_dim - piece * 8;
+        int64_t left = a.u.head_dim - of_part * PART_DIM - piece * 8;
         int64_t n_valid = gk_within (first + row < n_rows) ? gk_max (gk_min (left, 8), 0) : 0;
         const uint16_t *from = n_valid ? p + (first + row) * stride + piece * 8 : p;
         if (a.wide)
@@ -89,11 +93,10 @@ template <class T> struct Block
     gk_copy_commit ();
   }
 
-  // A warp makes 16 x 8 of the scores.
+  // A warp makes 16 x 8 of the scores, part after part.
   GK_DEV_MEMBER void
-  multiply_keys ()
+  multiply_keys (float (&c)[4], bool is_last)
   {
-    float c[4] = { 0, 0, 0, 0 };
     int row = warp / 4 * 16, column = warp % 4 * 8;
     for (int piece = 0; piece < a.pieces; piece += 4)
       {
@@ -105,7 +108,7 @@ template <class T> struct Block
         T::mma (c, q, k[2], k[3]);
       }
     GK_UNROLL
-    for (int e = 0; e < 4; e++)
+    for (int e = 0; is_last && e < 4; e++)
       scores[(row + lane / 4 + e / 2 * 8) * KEYS + column + lane % 4 * 2 + e % 2] = c[e];
   }
 
@@ -199,7 +202,7 @@ template <class T> struct Block
         GK_UNROLL
         for (int c = 0; c < WARP_COLUMNS; c++)
           {
-            int column = (warp * WARP_COLUMNS + c) * 8 + lane % 4 * 2;
+            int column = part * PART_DIM + (warp * WARP_COLUMNS + c) * 8 + lane % 4 * 2;
             if (gk_within (first_query + row < a.u.len_q) && gk_within (column < a.u.head_dim))
               *(uint32_t *) (y + column) =
                   T::pack (sums[m][c][2 * half] * inverse, sums[m][c][2 * half + 1] * inverse);
@@ -212,15 +215,20 @@ template <class T> struct Block
   run ()
   {
     int n_keys = a.u.causal ? (int) gk_min (a.u.len_k, first_query + QUERIES) : (int) a.u.len_k;
-    load (tile_q, a.u.q, a.u.q_stride, first_query, a.u.len_q);
     for (int first = 0; first < n_keys; first += KEYS)
       {
-        load (tile_kv, a.u.k, a.u.k_stride, first, a.u.len_k);
-        gk_copy_wait<0> ();
-        gk_sync (); // the keys are there
-        multiply_keys ();
-        gk_sync (); // the scores are there; everybody is done with the keys
-        load (tile_kv, a.u.v, a.u.v_stride, first, a.u.len_k);
+        float c[4] = { 0, 0, 0, 0 };
+        for (int p = 0; p < a.n_parts; p++)
+          {
+            if (a.n_parts > 1 || first == 0)
+              load (tile_q, a.u.q, a.u.q_stride, first_query, a.u.len_q, p);
+            load (tile_kv, a.u.k, a.u.k_stride, first, a.u.len_k, p);
+            gk_copy_wait<0> ();
+            gk_sync (); // the keys are there
+            multiply_keys (c, p + 1 == a.n_parts);
+            gk_sync (); // the scores are there; everybody is done with the keys
+          }
+        load (tile_kv, a.u.v, a.u.v_stride, first, a.u.len_k, part);
         soften (first);
         gk_copy_wait<0> ();
         gk_sync (); // the values and the weights are there
@@ -249,11 +257,13 @@ template <class T> GK_KERNEL (N_THREADS, 1) attention_any (const GK_CONST Any a)
 extern "C" int
 gk_attention_any (const GkAttention *u, void *stream)
 {
-  int64_t dim = u->head_dim;
-  Any a = { *u, (int) (gk_ceil_div (dim, 32) * 4), (int) (gk_ceil_div (dim, 64) * 128),
+  int64_t dim = u->head_dim, part = gk_min (dim, PART_DIM);
+  Any a = { *u, dim > PART_DIM ? 2 : 1, (int) (gk_ceil_div (part, 32) * 4),
+            (int) (gk_ceil_div (part, 64) * 128),
             dim % 8 == 0 && gk_is_wide (u->q, u->q_stride) && gk_is_wide (u->k, u->k_stride) &&
                 gk_is_wide (u->v, u->v_stride) };
-  dim3 grid ((uint32_t) gk_ceil_div (u->len_q, QUERIES), (uint32_t) u->n_heads, (uint32_t) u->n);
+  dim3 grid ((uint32_t) gk_ceil_div (u->len_q, QUERIES), (uint32_t) u->n_heads,
+             (uint32_t) (u->n * a.n_parts));
   size_t shared_bytes = (size_t) (2 * QUERIES * a.row_bytes);
   if (dim < 2 || dim > MAX_DIM || dim % 2 || u->len_k <= 0 || u->len_q + u->len_k > INT32_MAX)
     return GK_INVALID;

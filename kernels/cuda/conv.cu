@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-// conv.cu - convolution of channels-last pictures as a product whose A is gathered: a row for each
-// output pixel, a column for each tap and channel.
+// conv.cu - convolution of channels-last pictures, or of three frames in a row, as a product whose
+// A is gathered: a row for each output pixel, a column for each tap and channel.
 //
 // Shapes   x (n, h_in, w_in, c_in), w (c_out, kernel, kernel, ceil8 (c_in)), y (n, h_out, w_out,
-//          c_out); kernel 1 or 3, stride 1 or 2; with upsample2 x is seen doubled.
+//          c_out); kernel 1 or 3, stride 1 or 2; with upsample2 x is seen doubled.  Over time w has
+//          three times the taps, the oldest frame's first; leading frames of zeros are left out.
 // Numbers  as gemm.cu; a normed input is rounded to 16 bits before it is multiplied.
 // Limit    the tensor cores from 32 channels on; with a norm, the arithmetic of the norm, which is
 //          done once a tap.
@@ -14,7 +15,9 @@ struct Conv
 {
   GkConv u;
   Epilogue epilogue;
-  int64_t c_padded, n_k;
+  int64_t c_padded, n_k, w_stride;
+  int n_taps, taps_per_frame;
+  const uint16_t *frames[3]; // oldest first; of a picture the first
   bool wide;
 };
 
@@ -56,17 +59,19 @@ template <class T, class S, bool NORM> struct PixelLoader
       }
   }
 
-  // Where piece i reads; NULL outside of the picture and past the last tap.
+  // Where piece i reads; NULL outside of the picture, in a frame of zeros and past the last tap.
   GK_DEV_MEMBER const uint16_t *
   source (int i)
   {
-    int scale = a.u.upsample2 ? 2 : 1;
-    int sy = y[i] + tap[i] / a.u.kernel, sx = x[i] + tap[i] % a.u.kernel;
-    bool inside = image[i] >= 0 && tap[i] < a.u.kernel * a.u.kernel && sy >= 0 && sx >= 0;
+    int scale = a.u.upsample2 ? 2 : 1, number = tap[i] / a.taps_per_frame;
+    int cell = tap[i] - number * a.taps_per_frame;
+    int sy = y[i] + cell / a.u.kernel, sx = x[i] + cell % a.u.kernel;
+    const uint16_t *frame = number == 0 ? a.frames[0] : number == 1 ? a.frames[1] : a.frames[2];
+    bool inside = image[i] >= 0 && tap[i] < a.n_taps && frame && sy >= 0 && sx >= 0;
     if (!inside || !gk_within (sy < a.u.h_in * scale) || !gk_within (sx < a.u.w_in * scale))
       return NULL;
     int64_t pixel = (image[i] * a.u.h_in + sy / scale) * a.u.w_in + sx / scale;
-    return (const uint16_t *) a.u.x + pixel * a.u.c_in + channel[i];
+    return frame + pixel * a.u.c_in + channel[i];
   }
 
   GK_DEV_MEMBER void
@@ -124,7 +129,7 @@ template <class T, class S, bool NORM> GK_KERNEL (S::n_threads, 1) conv (const G
   PixelLoader<T, S, NORM> load_x (a, row);
   RowLoader<S::pieces_b, S::n_threads, 2> load_w;
   Sums<S> sums;
-  load_w.init (a.u.w, a.n_k, a.n_k,
+  load_w.init (a.u.w, a.w_stride, a.n_k,
                [&] (int r) { return epilogue_column (a.epilogue, column, r); });
   int n_steps = (int) ((a.n_k * 2 + TILE_ROW_BYTES - 1) / TILE_ROW_BYTES);
   multiply<T> (sums, load_x, load_w, n_steps, gk_shared_address (memory));
@@ -149,13 +154,37 @@ launch_shape (const Conv &a, GkStream stream)
                                                        : launch<T, SmallShape> (a, stream);
 }
 
+// Leading zeros take no time: the product begins behind their taps.
+static void
+take_frames (Conv &a)
+{
+  int first = a.u.older[0] ? 0 : a.u.older[1] ? 1 : 2, n = 0;
+  a.wide = a.wide && gk_is_wide (a.u.older[0], 0) && gk_is_wide (a.u.older[1], 0);
+  for (int i = first; i < 3; i++)
+    a.frames[n++] = (const uint16_t *) (i < 2 ? a.u.older[i] : a.u.x);
+  a.w_stride *= 3;
+  a.u.w = (const uint16_t *) a.u.w + first * a.taps_per_frame * a.c_padded;
+  a.n_taps *= n;
+}
+
 extern "C" int
 gk_conv (const GkConv *u, void *stream)
 {
-  int64_t n_rows = u->n * u->h_out * u->w_out, c_padded = (u->c_in + 7) / 8 * 8;
-  Conv a = { *u, epilogue_new (u->epilogue, n_rows, u->c_out), c_padded,
-             u->kernel * u->kernel * c_padded, gk_is_wide (u->x, u->c_in) };
+  int64_t n_rows = u->n * u->h_out * u->w_out;
+  Conv a = {};
+  a.u = *u;
+  a.epilogue = epilogue_new (u->epilogue, n_rows, u->c_out);
+  a.c_padded = (u->c_in + 7) / 8 * 8;
+  a.taps_per_frame = a.n_taps = u->kernel * u->kernel;
+  a.frames[0] = (const uint16_t *) u->x;
+  a.wide = gk_is_wide (u->x, u->c_in);
+  a.w_stride = a.n_taps * a.c_padded;
+  if (u->over_time)
+    take_frames (a);
+  a.n_k = a.n_taps * a.c_padded;
   if ((u->affine && u->c_in % 8) || u->epilogue.activation == GK_ACT_GEGLU)
+    return GK_INVALID;
+  if (u->over_time && (u->affine || u->stride != 1 || u->upsample2))
     return GK_INVALID;
   if (n_rows <= 0 || u->c_out <= 0)
     return GK_OK;

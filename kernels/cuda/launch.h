@@ -162,13 +162,13 @@ int gk_pixels (const GkPixels *a, void *stream);
 
 /* Rows of dim, n_rows for each of n entries.  y = (x - mean) / sqrt (variance + eps), or with rms
  * x / sqrt (mean (x^2) + eps); then * weight + bias, then * (1 + scale) + shift, as far as they
- * are there. */
+ * are there; then silu when asked for. */
 typedef struct
 {
   GkType type;
   int64_t n, n_rows, dim;
   float eps;
-  bool rms;
+  bool rms, silu;
   const void *x;
   const float *weight, *bias; /* (dim) or NULL */
   const void *scale, *shift;  /* (n, dim), rows modulation_stride apart; both or none */
@@ -314,19 +314,49 @@ typedef struct
 int gk_quantise (const GkQuantise *a, void *stream);
 
 /* As ConvArgs; w (c_out, kernel, kernel, ceil8 (c_in)), the channels past c_in zero.  With affine
- * the input is silu (x * affine[0] + affine[1]) where it is in the picture. */
+ * the input is silu (x * affine[0] + affine[1]) where it is in the picture.
+ *
+ * Over time, as Conv3dArgs: x is the newest of three frames, w (c_out, 3, kernel, kernel, ceil8
+ * (c_in)), stride 1, without affine. */
 typedef struct
 {
   GkType type;
   int64_t n, h_in, w_in, c_in, h_out, w_out, c_out;
   int kernel, stride, pad_top, pad_left;
-  bool upsample2;
+  bool upsample2, over_time;
+  const void *older[2]; /* the frames before x, oldest first; NULL: zeros */
   const void *x;
   const float *affine; /* (n, c_in, 2) or NULL */
   const void *w;
   GkEpilogue epilogue; /* rows are pixels */
 } GkConv;
 int gk_conv (const GkConv *a, void *stream);
+
+/* --- shortcut.cu --- */
+
+/* As AvgDownArgs. */
+typedef struct
+{
+  GkType type;
+  int64_t n, h, w, c_in, c_out;
+  int n_frames, factor;
+  const void *x[2];
+  const void *add; /* NULL, or as y; may equal y */
+  void *y;
+} GkAvgDown;
+int gk_avg_down (const GkAvgDown *a, void *stream);
+
+/* As DupUpArgs. */
+typedef struct
+{
+  GkType type;
+  int64_t n, h, w, c_in, c_out;
+  int n_frames, frame, factor;
+  const void *x;
+  const void *add; /* NULL, or as y; may equal y */
+  void *y;
+} GkDupUp;
+int gk_dup_up (const GkDupUp *a, void *stream);
 
 /* --- attention.cuh, attention-any.cu --- */
 
@@ -342,7 +372,7 @@ typedef struct
   const float *relative_bias; /* NULL, or (len_q + len_k - 1, n_heads): row j - i + len_q - 1 */
   const float *key_bias;      /* NULL, or (n, len_k) */
 } GkAttention;
-int gk_attention (const GkAttention *a, void *stream); /* head_dim even, at most 512 */
+int gk_attention (const GkAttention *a, void *stream); /* head_dim even, at most 1024 */
 /* Strides are multiples of 8. */
 int gk_attention_40 (const GkAttention *a, void *stream);
 int gk_attention_64 (const GkAttention *a, void *stream);

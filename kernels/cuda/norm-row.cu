@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// norm-row.cu - LayerNorm and RMSNorm with their parameters and modulation, a block for each row;
+// norm-row.cu - LayerNorm and RMSNorm with their parameters, modulation and silu, a block a row;
 // norms and rotations of single heads, a warp for each.
 //
 // Shapes   x, y (n, n_rows, dim) 16-bit; weight, bias (dim) f32; scale, shift (n, dim) 16-bit.
@@ -47,14 +47,18 @@ apply_parameters (const NormRow &a, float (&v)[8], int64_t entry, int64_t i)
   for (int k = 0; k < 8; k++)
     if (i + k < a.u.dim)
       v[k] = v[k] * (a.u.weight ? a.u.weight[i + k] : 1) + (a.u.bias ? a.u.bias[i + k] : 0);
-  if (!a.u.scale)
-    return;
   int64_t at = entry * a.u.modulation_stride + i;
-  gk_read8<T> (scale, (const uint16_t *) a.u.scale + at, a.u.dim - i, a.wide_modulation);
-  gk_read8<T> (shift, (const uint16_t *) a.u.shift + at, a.u.dim - i, a.wide_modulation);
+  if (a.u.scale)
+    {
+      gk_read8<T> (scale, (const uint16_t *) a.u.scale + at, a.u.dim - i, a.wide_modulation);
+      gk_read8<T> (shift, (const uint16_t *) a.u.shift + at, a.u.dim - i, a.wide_modulation);
+    }
   GK_UNROLL
   for (int k = 0; k < 8; k++)
-    v[k] = v[k] * (1 + scale[k]) + shift[k];
+    {
+      v[k] = a.u.scale ? v[k] * (1 + scale[k]) + shift[k] : v[k];
+      v[k] = a.u.silu ? gk_silu (v[k]) : v[k];
+    }
 }
 
 template <class T> GK_KERNEL (N_THREADS, 1) norm_row (const GK_CONST NormRow a)

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MPL-2.0
 """Registers, shared memory and spills of every kernel on every architecture, as ptxas says.
 
-Usage: ptxas.py NVCC [--check]  (from anywhere; the table is ptxas.txt beside this file)
+Usage: ptxas.py NVCC [--check | NAME...]  (from anywhere; the table is ptxas.txt beside this file)
 
-Without --check the table is written anew.  With it, nothing is written: exit status 1 and the lines that differ, 77
-when there is no nvcc.  Stack frames and spills are columns of their own; a spill fails the build anyway.
+Without --check the table is written anew, or with names ("conv attention-any") the rows of those kernels.  With it,
+nothing is written: exit status 1 and the lines that differ, 77 when there is no nvcc.  Stack frames and spills are columns of their own; a spill fails the build anyway.
 """
 import pathlib
 import re
@@ -51,11 +51,20 @@ def rows_of(text):
     return sorted((name, arch, *numbers) for name, ((_, arch), numbers) in zip(names, found))
 
 
-def make_table(nvcc):
+def kept_rows(rows):
+    """Of the table as it is: what @rows, and their kernels, say nothing of."""
+    found = [tuple(line.split()) for line in TABLE.read_text().splitlines()[2:]]
+    new = {r[0] for r in rows}
+    return [r for r in found if r[0] not in new]
+
+
+def make_table(nvcc, names):
     head = ("kernel", "sm", "registers", "static shared", "stack", "spilled")
     rows = []
     for source in sorted(HERE.glob("*.cu")):
-        rows += rows_of(compile_kernel(nvcc, source, ONLY.get(source.stem, ARCHS)))
+        if not names or source.stem in names:
+            rows += rows_of(compile_kernel(nvcc, source, ONLY.get(source.stem, ARCHS)))
+    rows = sorted(rows + (kept_rows(rows) if names else []))
     version = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
     release = re.search(r"release ([\d.]+), V([\d.]+)", version)[2]
     lines = [f"# Made by ptxas.py with nvcc {release}; bytes, except registers."]
@@ -66,8 +75,9 @@ def make_table(nvcc):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    names = [a for a in sys.argv[2:] if a != "--check"]
     try:
-        new = make_table(sys.argv[1])
+        new = make_table(sys.argv[1], names)
     except FileNotFoundError:
         print("SKIPPED: there is no nvcc")
         sys.exit(77)

@@ -65,6 +65,15 @@ give_back (Device *d, void *memory)
       cuda_unmap (b, &b->arenas[i]);
 }
 
+static void
+clear (Device *d, void *memory, size_t size_bytes)
+{
+  CudaBackend *b = enter (d);
+  if (!cuda_failed (b))
+    cuda_works (b, b->driver->fill ((uintptr_t) memory, 0, size_bytes, b->compute),
+                STATUS_MARK ("memory was cleared"));
+}
+
 typedef struct
 {
   const float *values;
@@ -126,6 +135,7 @@ forget (Device *d)
 static const DeviceMemory device_memory = {
   .take = take,
   .give_back = give_back,
+  .clear = clear,
   .upload = upload,
   .download = download,
   .finish = finish,

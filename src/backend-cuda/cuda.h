@@ -107,7 +107,7 @@ typedef enum
 {
   CUDA_ROWS,     /* elements in order, in the activations' type */
   CUDA_F32,      /* elements in order, f32 */
-  CUDA_CONV,     /* (c_out, kernel, kernel, ceil8 (c_in)), in the activations' type */
+  CUDA_CONV,     /* (c_out, taps, ceil8 (c_in)), in the activations' type */
   CUDA_BLOCKS,   /* as the file has them */
   CUDA_SCALES_64 /* a scale for each 64 elements, f32 */
 } CudaLayout;
@@ -115,9 +115,8 @@ typedef enum
 typedef struct
 {
   CudaLayout layout;
-  int64_t n; /* elements */
-  int64_t c_out, c_in;
-  int kernel; /* CUDA_CONV */
+  int64_t n;                 /* elements */
+  int64_t c_out, c_in, taps; /* CUDA_CONV */
 } CudaShape;
 
 bool cuda_weights_open (CudaBackend *b, Status *status);

@@ -42,6 +42,7 @@ static const struct
   { "cuMemHostAlloc", offsetof (Driver, host_new) },
   { "cuMemFreeHost", offsetof (Driver, host_free) },
   { "cuMemcpyHtoDAsync_v2", offsetof (Driver, to_device) },
+  { "cuMemsetD8Async", offsetof (Driver, fill) },
   { "cuMemcpyDtoHAsync_v2", offsetof (Driver, to_host) },
 };
 

@@ -104,6 +104,7 @@ typedef struct
   int (*host_new) (void **memory, size_t size_bytes, unsigned flags);
   int (*host_free) (void *memory);
   int (*to_device) (DriverPointer to, const void *from, size_t size_bytes, DriverStream stream);
+  int (*fill) (DriverPointer to, unsigned char value, size_t size_bytes, DriverStream stream);
   int (*to_host) (void *to, DriverPointer from, size_t size_bytes, DriverStream stream);
 } Driver;
 

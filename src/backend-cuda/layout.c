@@ -26,7 +26,7 @@ padded_channels (const CudaShape *s)
 static size_t
 conv_row_bytes (const CudaShape *s)
 {
-  return (size_t) (s->kernel * s->kernel * padded_channels (s)) * BYTES_16;
+  return (size_t) (s->taps * padded_channels (s)) * BYTES_16;
 }
 
 size_t
@@ -88,7 +88,7 @@ fill_rows (const CudaSource *s, uint16_t *out, int64_t first, int64_t n)
 static void
 fill_conv_row (const CudaSource *s, uint16_t *out, int64_t row)
 {
-  int64_t taps = s->shape.kernel * s->shape.kernel, width = padded_channels (&s->shape);
+  int64_t taps = s->shape.taps, width = padded_channels (&s->shape);
   int64_t n = s->shape.c_in * taps;
   const char *raw = is_16 (&s->param) ? param_at (&s->param, row * n) : NULL;
   if (!raw)

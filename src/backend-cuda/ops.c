@@ -77,15 +77,19 @@ cuda_linear (Backend *base, const LinearArgs *a)
             g.format == GK_WEIGHT_16 ? gk_gemm (&g, b->compute) : gk_gemm_quant (&g, b->compute));
 }
 
+static CudaShape
+conv_shape (int64_t c_out, int64_t c_in, int64_t taps)
+{
+  return (CudaShape){
+    .layout = CUDA_CONV, .n = c_out * c_in * taps, .c_out = c_out, .c_in = c_in, .taps = taps
+  };
+}
+
 static void
 cuda_conv2d (Backend *base, const ConvArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
-  CudaShape shape = { .layout = CUDA_CONV,
-                      .n = a->c_out * a->c_in * a->kernel * a->kernel,
-                      .c_out = a->c_out,
-                      .c_in = a->c_in,
-                      .kernel = a->kernel };
+  CudaShape shape = conv_shape (a->c_out, a->c_in, a->kernel * a->kernel);
   GkConv g = { .type = b->type,
                .n = a->n,
                .h_in = a->h_in,
@@ -105,6 +109,40 @@ cuda_conv2d (Backend *base, const ConvArgs *a)
                              .entry_add = a->channel_add,
                              .add = a->add,
                              .rows_per_entry = a->h_out * a->w_out,
+                             .y = a->y,
+                             .y_stride = a->c_out } };
+  if (!cuda_failed (b))
+    launched (b, gk_conv (&g, b->compute));
+}
+
+static void
+cuda_conv3d (Backend *base, const Conv3dArgs *a)
+{
+  enum
+  {
+    FRAMES = 3
+  };
+  CudaBackend *b = (CudaBackend *) base;
+  CudaShape shape = conv_shape (a->c_out, a->c_in, FRAMES * a->kernel * a->kernel);
+  GkConv g = { .type = b->type,
+               .n = a->n,
+               .h_in = a->h,
+               .w_in = a->w,
+               .c_in = a->c_in,
+               .h_out = a->h,
+               .w_out = a->w,
+               .c_out = a->c_out,
+               .kernel = a->kernel,
+               .stride = 1,
+               .pad_top = a->kernel / 2,
+               .pad_left = a->kernel / 2,
+               .over_time = true,
+               .older = { a->frames[0], a->frames[1] },
+               .x = a->frames[2],
+               .w = cuda_weight (b, &a->weight, shape),
+               .epilogue = { .bias = floats_of (b, &a->bias, a->c_out),
+                             .add = a->add,
+                             .rows_per_entry = a->h * a->w,
                              .y = a->y,
                              .y_stride = a->c_out } };
   if (!cuda_failed (b))
@@ -190,9 +228,14 @@ cuda_layer_norm (Backend *base, const LayerNormArgs *a)
 static void
 cuda_rms_norm (Backend *base, const RmsNormArgs *a)
 {
-  GkNormRow g = {
-    .n = 1, .n_rows = a->n_rows, .dim = a->dim, .eps = a->eps, .rms = true, .x = a->x, .y = a->y
-  };
+  GkNormRow g = { .n = 1,
+                  .n_rows = a->n_rows,
+                  .dim = a->dim,
+                  .eps = a->eps,
+                  .rms = true,
+                  .silu = a->silu,
+                  .x = a->x,
+                  .y = a->y };
   norm_rows ((CudaBackend *) base, g, &a->weight, NULL);
 }
 
@@ -393,6 +436,28 @@ cuda_copy (Backend *base, const CopyArgs *a)
     launched (b, gk_copy (&g, b->compute));
 }
 
+static void
+cuda_avg_down (Backend *base, const AvgDownArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkAvgDown g = { b->type,     a->n,      a->h,
+                  a->w,        a->c_in,   a->c_out,
+                  a->n_frames, a->factor, { a->x[0], a->x[1] },
+                  a->add,      a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_avg_down (&g, b->compute));
+}
+
+static void
+cuda_dup_up (Backend *base, const DupUpArgs *a)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  GkDupUp g = { b->type,     a->n,     a->h,      a->w, a->c_in, a->c_out,
+                a->n_frames, a->frame, a->factor, a->x, a->add,  a->y };
+  if (!cuda_failed (b))
+    launched (b, gk_dup_up (&g, b->compute));
+}
+
 /* What operators make has 16 bits here already. */
 static void
 cuda_round (Backend *base, const RoundArgs *a)
@@ -424,6 +489,7 @@ cuda_sinusoid (Backend *base, const SinusoidArgs *a)
 const BackendOps cuda_ops = {
   .linear = cuda_linear,
   .conv2d = cuda_conv2d,
+  .conv3d = cuda_conv3d,
   .attention = cuda_attention,
   .group_norm = cuda_group_norm,
   .layer_norm = cuda_layer_norm,
@@ -439,6 +505,8 @@ const BackendOps cuda_ops = {
   .embed = cuda_embed,
   .concat = cuda_concat,
   .copy = cuda_copy,
+  .avg_down = cuda_avg_down,
+  .dup_up = cuda_dup_up,
   .round = cuda_round,
   .resize = cuda_resize,
   .sinusoid = cuda_sinusoid,

@@ -197,7 +197,7 @@ copy_entry (CudaBackend *b, const Segment *s, const Entry *e)
 {
   CudaWeights *w = b->weights;
   CudaSource source = { .param = e->param, .shape = e->shape, .type = b->type };
-  int64_t row = e->shape.c_in * e->shape.kernel * e->shape.kernel;
+  int64_t row = e->shape.c_in * e->shape.taps;
   GkType from;
   if (e->shape.layout == CUDA_CONV &&
       !mem_grow (&w->row, &w->row_capacity, (size_t) row, sizeof *w->row, &b->status))
@@ -258,7 +258,7 @@ is_entry (const Entry *e, const Param *p, const CudaShape *s)
   const CudaShape *t = &e->shape;
   return e->param.data == p->data && e->param.dtype == p->dtype && e->param.first == p->first &&
          e->param.quant == p->quant && t->layout == s->layout && t->n == s->n &&
-         t->c_out == s->c_out && t->kernel == s->kernel;
+         t->c_out == s->c_out && t->taps == s->taps;
 }
 
 /* Where @p stands in the table, or the free place for it. */

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 import zlib
 
 CLI, WORKER, SOURCE = sys.argv[1:4]
@@ -25,9 +26,9 @@ def paeth(a, b, c):
     return min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
 
 
-def pixels(path):
+def pixels(data):
     """The bytes of an 8-bit RGB PNG (W3C, Portable Network Graphics, section 9: filters)."""
-    data, at, packed, width = path.read_bytes(), 8, b"", 0
+    at, packed, width = 8, b"", 0
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
         if kind == b"IHDR":
@@ -52,7 +53,7 @@ def run(*flags, program="generate", model=FLAGS, **env):
                               capture_output=True, timeout=200)
         found = [p.name for p in pathlib.Path(folder).iterdir()]
         assert found == (["a.png"] if done.returncode == 0 else []), found
-        return done.returncode, done.stderr, pixels(path) if found else None
+        return done.returncode, done.stderr, pixels(path.read_bytes()) if found else None
 
 
 def refused(*words, flags=("--backend", "cuda"), code=1, **env):
@@ -69,6 +70,27 @@ def test_card_draws_what_the_cpu_draws():
     print(f"# {difference:.2f} of 255 apart on average")
     # rounding, twice through a network of random weights; golden.c judges pictures
     assert len(card) == len(cpu) and difference < 4, difference
+
+
+def clip(*flags):
+    """The pixels of the frames of a clip that begins with a picture."""
+    fixtures = pathlib.Path(SOURCE) / "tests/golden/fixtures"
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "a.gclip"
+        done = subprocess.run([CLI, "video", "--model", str(fixtures / "wan-tiny-ti2v"), "--first-frame",
+                               str(fixtures / "init-48x32.png"), "--width", "48", "--height", "32", "--frames", "5",
+                               "--steps", "2", "--seed", "3", "--guidance", "1", "-o", str(path), *flags, "a boat"],
+                              text=True, capture_output=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        with zipfile.ZipFile(path) as z:
+            return [pixels(z.read(n)) for n in sorted(z.namelist()) if n.startswith("frames/")]
+
+
+def test_card_makes_clips():
+    card, cpu = clip("--backend", "cuda"), clip("--backend", "cpu")
+    differences = [sum(abs(a - b) for a, b in zip(*pair)) / len(pair[0]) for pair in zip(card, cpu)]
+    print("# " + " ".join(f"{d:.2f}" for d in differences) + " of 255 apart on average")
+    assert len(card) == len(cpu) == 5 and max(differences) < 4, differences
 
 
 def test_auto_takes_the_card():

@@ -189,6 +189,7 @@ int cuMemSetAccess (uint64_t address, size_t size_bytes, const void *access, siz
 int cuMemHostAlloc (void **memory, size_t size_bytes, unsigned flags);
 int cuMemFreeHost (void *memory);
 int cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *stream);
+int cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stream);
 int cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream);
 
 EXPORT int
@@ -445,6 +446,22 @@ cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *st
   open_all (true);
   memcpy ((void *) (uintptr_t) to, from, size_bytes);
   fake.copied_bytes += size_bytes;
+  open_all (false);
+  if (emu_host_wrote)
+    emu_host_wrote ((void *) (uintptr_t) to, size_bytes);
+  return OK;
+}
+
+EXPORT int
+cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stream)
+{
+  int error = call ();
+  if (error)
+    return error;
+  if (!is_mapped (to, size_bytes))
+    return misuse ();
+  open_all (true);
+  memset ((void *) (uintptr_t) to, value, size_bytes);
   open_all (false);
   if (emu_host_wrote)
     emu_host_wrote ((void *) (uintptr_t) to, size_bytes);

@@ -40,7 +40,7 @@ typedef struct
   void *memory[MAX_WEIGHTS];
   int n;
   GRand *random;
-  Layer conv_in, conv_out, time, scales, block[N_LAYERS], norm, head_norm;
+  Layer conv_in, conv_out, film, time, scales, block[N_LAYERS], norm, head_norm;
   const Weight *table, *bias_table;
   SidePath side;
   ParamQuant quant;
@@ -137,6 +137,8 @@ net_new (DType dtype)
   net->conv_in = (Layer){ add_weight (net, DTYPE_F16, 4, in, 0.3f, 0),
                           add_row (net, DTYPE_F32, WIDTH, 0.1f, 0) };
   net->conv_out = (Layer){ add_weight (net, DTYPE_F32, 4, out, 0.07f, 0), NULL };
+  net->film = (Layer){ add_weight (net, DTYPE_BF16, 5, (int64_t[]){ IN, IN, 3, 3, 3 }, 0.1f, 0),
+                       add_row (net, DTYPE_F32, IN, 0.1f, 0) };
   net->time = add_linear (net, DTYPE_BF16, 2 * WIDTH, 32);
   net->scales = add_linear (net, DTYPE_F32, 3 * WIDTH, WIDTH);
   for (int i = 0; i < N_LAYERS; i++)
@@ -192,11 +194,27 @@ speak (Ctx *ctx, Net *net, const Tensor *x)
   static const int32_t ids[] = { 3, 1, 4 }, picked[] = { 2, 60 };
   Tensor *words = op_embed (ctx, ids, 1, 3, net->table, NULL);
   Tensor *all = op_join (ctx, words, op_tokens (ctx, x, 1, N_PIXELS - 3));
-  Tensor *rows = op_rows (ctx, op_rms_norm (ctx, all, net->norm.weight, 1e-6f), picked, 2);
+  Tensor *rows = op_rows (ctx, op_rms_norm_silu (ctx, all, net->norm.weight, 1e-6f), picked, 2);
   Tensor *wide = op_concat (ctx, rows, rows);
   Tensor *gated = op_geglu (ctx, wide);
   Tensor *one = op_view (ctx, gated, 1, (int64_t[]){ 2 * WIDTH });
   return op_columns (ctx, op_view (ctx, one, 2, (int64_t[]){ 2, WIDTH }), 0, WIDTH);
+}
+
+/* As a frame of a clip: with one before it, and around a level that halves it. */
+static Tensor *
+film (Ctx *ctx, Net *net, const Tensor *x)
+{
+  const int64_t half[4] = { 1, SIDE / 2, SIDE / 2, IN };
+  Tensor *y = op_conv3d (ctx, (const Tensor *[]){ NULL, x, x }, net->film, x);
+  Tensor *small = op_resize (ctx, y, half[1], half[2]);
+  small = op_avg_down (ctx, (const Tensor *[]){ x, y }, (AvgDown){ 2, 2 }, small);
+  /* a token at a time, as what is shared out is joined again */
+  Tensor *tokens = op_view (ctx, small, 3, (int64_t[]){ 1, half[1] * half[2], IN });
+  Tensor *whole = op_room (ctx, true, half[1] * half[2], IN);
+  whole = op_put (ctx, whole, op_tokens (ctx, tokens, 0, 5), 0);
+  whole = op_put (ctx, whole, op_tokens (ctx, tokens, 5, half[1] * half[2] - 5), 5);
+  return op_dup_up (ctx, op_view (ctx, whole, 4, half), (DupUp){ 1, 2, 2 }, y);
 }
 
 static Tensor *
@@ -204,7 +222,7 @@ forward (Ctx *ctx, Net *net)
 {
   DType type = ctx_activation (ctx);
   const int64_t picture[4] = { 1, SIDE, SIDE, IN }, tokens[3] = { 1, N_PIXELS, WIDTH };
-  Tensor *in = ctx_input (ctx, type, 4, picture, net->x);
+  Tensor *in = film (ctx, net, ctx_input (ctx, type, 4, picture, net->x));
   Tensor *t = ctx_input (ctx, DTYPE_F32, 1, (int64_t[]){ 1 }, &net->t);
   Tensor *positions =
       ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ N_PIXELS, HEAD_DIM }, net->positions);

@@ -147,8 +147,8 @@ test_chunks (VaeModel *m)
   c.frames = mem_calloc ((size_t) elements (want), sizeof (float));
   c.z = mem_calloc ((size_t) elements (z), sizeof (float));
   ctx_free (measured (&c, false));
-  c.remembered = mem_calloc ((size_t) wan_vae_memory_floats (&c.memory), sizeof (float));
-  wan_vae_memory_place (&c.memory, c.remembered);
+  c.remembered = mem_calloc (wan_vae_memory_bytes (&c.memory, DTYPE_F32), 1);
+  wan_vae_memory_place (&c.memory, DTYPE_F32, c.remembered);
   Ctx *first = measured (&c, true), *rest = measured (&c, false);
   for (int64_t t = 0; t < z->ne[0] && status_ok (&m->status); t++)
     {

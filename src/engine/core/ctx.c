@@ -279,6 +279,15 @@ ctx_borrow (Ctx *ctx, const Tensor *t)
   return own;
 }
 
+Tensor *
+ctx_memory (Ctx *ctx, int rank, const int64_t *ne, void *memory)
+{
+  Tensor *t = ctx_failed (ctx) ? NULL : new_tensor (ctx, ctx_activation (ctx), rank, ne);
+  if (t)
+    t->data = memory;
+  return t;
+}
+
 float *
 ctx_read (Ctx *ctx, const Tensor *t)
 {

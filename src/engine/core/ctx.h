@@ -177,6 +177,10 @@ Tensor *ctx_input (Ctx *ctx, DType dtype, int rank, const int64_t *ne, void *dat
  */
 Tensor *ctx_borrow (Ctx *ctx, const Tensor *t);
 
+/* A tensor of ctx_activation's type over the device's own memory, which the caller has taken (NULL
+ * is fine while measuring): what a model remembers from run to run. */
+Tensor *ctx_memory (Ctx *ctx, int rank, const int64_t *ne, void *memory);
+
 /* The same bytes under another shape, or a part of them; @offset in bytes. */
 Tensor *ctx_view (Ctx *ctx, const Tensor *t, int rank, const int64_t *ne, size_t offset);
 

@@ -19,9 +19,12 @@ typedef struct Device Device;
 /* Work is queued and done in order; a failure is remembered, and what follows does nothing. */
 typedef struct
 {
-  /* Memory for the activations of a Ctx, from its first run to its end; its address stays. */
+  /* Memory for the activations of a Ctx, or for what a model remembers from run to run; its address
+   * stays until it is given back. */
   void *(*take) (Device *d, size_t size_bytes, Status *status);
   void (*give_back) (Device *d, void *memory);
+  /* Queues zeros. */
+  void (*clear) (Device *d, void *memory, size_t size_bytes);
   /* Queues @n values of @from, rounded to @dtype (f32, f16 or bf16).  @from may change at once. */
   void (*upload) (Device *d, void *to, DType dtype, const float *from, int64_t n);
   /* Waits for all that is queued. */

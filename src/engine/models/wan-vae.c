@@ -186,30 +186,37 @@ wan_vae_latents (int64_t n_frames)
 
 /* ---- memory ---- */
 
-static int64_t
-layer_floats (const WanVaeLayerMemory *m)
+/* Of a frame; the next one begins where kernels like tensors to begin. */
+static size_t
+layer_bytes (const WanVaeLayerMemory *m, DType dtype)
 {
-  return m->ne[0] * m->ne[1] * m->ne[2] * m->ne[3];
+  enum
+  {
+    ALIGNMENT = 64
+  };
+  size_t n = (size_t) (m->ne[0] * m->ne[1] * m->ne[2] * m->ne[3]) * dtype_size (dtype);
+  return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-int64_t
-wan_vae_memory_floats (const WanVaeMemory *memory)
+size_t
+wan_vae_memory_bytes (const WanVaeMemory *memory, DType dtype)
 {
-  int64_t n = 0;
+  size_t n = 0;
   for (int i = 0; i < WAN_VAE_MAX_LAYERS; i++)
-    n += 2 * layer_floats (&memory->layers[i]);
+    n += 2 * layer_bytes (&memory->layers[i], dtype);
   return n;
 }
 
 void
-wan_vae_memory_place (WanVaeMemory *memory, float *floats)
+wan_vae_memory_place (WanVaeMemory *memory, DType dtype, void *bytes)
 {
+  char *at = bytes;
   for (int i = 0; i < WAN_VAE_MAX_LAYERS; i++)
     for (int k = 0; k < 2; k++)
       {
         WanVaeLayerMemory *m = &memory->layers[i];
-        m->frame[k] = floats;
-        floats += layer_floats (m);
+        m->frame[k] = at;
+        at += layer_bytes (m, dtype);
       }
 }
 
@@ -221,9 +228,9 @@ wan_remember (WanWalk *w, const WanTimeConv *c, const Tensor *x)
   if (ctx_failed (w->ctx) || !x)
     return;
   WanVaeLayerMemory *m = &w->memory->layers[c->memory];
-  float *oldest = m->frame[0];
+  void *oldest = m->frame[0];
   memcpy (m->ne, x->ne, sizeof m->ne);
-  op_store (w->ctx, x, ctx_input (w->ctx, ctx_activation (w->ctx), x->rank, x->ne, oldest));
+  op_store (w->ctx, x, ctx_memory (w->ctx, x->rank, x->ne, oldest));
   m->frame[0] = m->frame[1];
   m->frame[1] = oldest;
 }
@@ -236,7 +243,7 @@ wan_time_conv (WanWalk *w, const WanTimeConv *c, const Tensor *x, const Tensor *
   const WanVaeLayerMemory *m = &w->memory->layers[c->memory];
   const Tensor *frames[3] = { NULL, NULL, x };
   for (int k = 0; k < 2 && !w->is_first; k++)
-    frames[k] = ctx_input (w->ctx, ctx_activation (w->ctx), x->rank, x->ne, m->frame[k]);
+    frames[k] = ctx_memory (w->ctx, x->rank, x->ne, m->frame[k]);
   Tensor *y = op_conv3d (w->ctx, frames, c->conv, add);
   wan_remember (w, c, x);
   return y;

@@ -35,21 +35,22 @@ int64_t wan_vae_latents (int64_t n_frames);
 typedef struct
 {
   int64_t ne[4];   /* what the measurement asked for */
-  float *frame[2]; /* older, newer; NULL while measuring.  They change places as frames come */
+  void *frame[2]; /* older, newer; NULL while measuring.  They change places as frames come */
 } WanVaeLayerMemory;
 
 /* wan_vae_memory_place:
  *
- * Zeroed for a measurement, which fills in the shapes; wan_vae_memory_floats then says how much
- * memory the layers need, wan_vae_memory_place deals it out.  All zeros is the start of a clip.
+ * Zeroed for a measurement, which fills in the shapes; wan_vae_memory_bytes then says how much of
+ * the device's memory the layers need for frames of @dtype, wan_vae_memory_place deals it out.  All
+ * zeros is the start of a clip.
  */
 typedef struct
 {
   WanVaeLayerMemory layers[WAN_VAE_MAX_LAYERS];
 } WanVaeMemory;
 
-int64_t wan_vae_memory_floats (const WanVaeMemory *memory);
-void wan_vae_memory_place (WanVaeMemory *memory, float *floats);
+size_t wan_vae_memory_bytes (const WanVaeMemory *memory, DType dtype);
+void wan_vae_memory_place (WanVaeMemory *memory, DType dtype, void *bytes);
 
 /* wan_vae_decode_chunk:
  * @z: (1, h, w, C) one latent as the VAE has it, not normalised

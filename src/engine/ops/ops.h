@@ -211,7 +211,7 @@ typedef struct
 Tensor *op_dup_up (Ctx *ctx, const Tensor *x, DupUp options, const Tensor *add);
 
 /* op_store:
- * @to: over memory of the caller, shaped as @x: what a model remembers from run to run
+ * @to: ctx_memory's, shaped as @x
  *
  * Copies @x there.  Operators before this one have read @to as it was.
  */

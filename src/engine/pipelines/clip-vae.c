@@ -32,7 +32,7 @@ typedef struct
   ClipSize size;
   TileAxis y, x; /* latent pixels */
   WanVaeMemory memory;
-  float *remembered; /* the memory's */
+  void *remembered; /* the memory's, on the device */
   size_t n_remembered_bytes;
   float *inputs;  /* of a chunk: a latent, or frames in patches */
   float *latents; /* normalised, (C, t, h, w): read, or summed up */
@@ -159,7 +159,7 @@ static bool
 take_frames (Pass *p,
              const ClipTile *tile,
              int64_t t,
-             Tensor *const out[WAN_VAE_CHUNK],
+             const float *const frames[WAN_VAE_CHUNK],
              bool is_last,
              Status *status)
 {
@@ -169,7 +169,7 @@ take_frames (Pass *p,
       if (first + i < p->v->n_skip)
         continue;
       int64_t slot = n_tiles (p) > 1 ? first + i - p->v->n_skip : 0;
-      clip_canvas_add (&p->canvas, slot, tile, p->v->config->patch, out[i]->data);
+      clip_canvas_add (&p->canvas, slot, tile, p->v->config->patch, frames[i]);
       if (!is_last)
         continue;
       clip_canvas_take (&p->canvas, slot, p->rgb);
@@ -214,10 +214,24 @@ add_latent (Pass *p, int iy, int ix, int64_t t, const float *moments)
 
 /* ---- a tile, and all of them ---- */
 
+/* What a chunk became, in the program's memory. */
+static bool
+read_results (Ctx *ctx,
+              Tensor *const out[WAN_VAE_CHUNK],
+              const float *values[WAN_VAE_CHUNK],
+              Status *status)
+{
+  for (int i = 0; i < WAN_VAE_CHUNK && out[i]; i++)
+    if (!(values[i] = ctx_read (ctx, out[i])))
+      return copy_ctx_status (ctx, status);
+  return true;
+}
+
 static bool
 run_chunk (Pass *p, Ctx *ctx, const ClipTile *tile, int iy, int ix, int64_t t, Status *status)
 {
   Tensor *out[WAN_VAE_CHUNK] = { NULL };
+  const float *values[WAN_VAE_CHUNK] = { NULL };
   bool is_last = iy + 1 == p->y.n && ix + 1 == p->x.n;
   if (p->direction == CLIP_DECODE)
     read_latent (p, t, tile_start (&p->y, iy), tile_start (&p->x, ix));
@@ -227,13 +241,25 @@ run_chunk (Pass *p, Ctx *ctx, const ClipTile *tile, int iy, int ix, int64_t t, S
     forward (p, ctx, t == 0, out);
   if (!ctx_end_run (ctx))
     return copy_ctx_status (ctx, status);
+  if (!read_results (ctx, out, values, status))
+    return false;
   if (p->direction == CLIP_ENCODE)
-    add_latent (p, iy, ix, t, out[0]->data);
-  else if (!take_frames (p, tile, t, out, is_last, status))
+    add_latent (p, iy, ix, t, values[0]);
+  else if (!take_frames (p, tile, t, values, is_last, status))
     return false;
   if (p->v->progress)
     p->v->progress (p->v->data, ++p->done, n_tiles (p) * (int) p->size.t);
   return true;
+}
+
+static void
+clear_remembered (Pass *p, bool is_fresh)
+{
+  Device *d = &p->v->backend->device;
+  if (d->memory)
+    d->memory->clear (d, p->remembered, p->n_remembered_bytes);
+  else if (!is_fresh) /* else it is zeros already */
+    memset (p->remembered, 0, p->n_remembered_bytes);
 }
 
 /* The first chunk has a plan of its own, whose memory is given back before the others'. */
@@ -241,8 +267,7 @@ static bool
 run_tile (Pass *p, const ClipTile *tile, int iy, int ix, Status *status)
 {
   Ctx *ctx = NULL;
-  if (iy > 0 || ix > 0) /* fresh memory is zeros already */
-    memset (p->remembered, 0, p->n_remembered_bytes);
+  clear_remembered (p, iy == 0 && ix == 0);
   for (int64_t t = 0; t < p->size.t && status_ok (status); t++)
     {
       if (t < 2)
@@ -276,14 +301,23 @@ run_tiles (Pass *p, Status *status)
   return true;
 }
 
-/* Bytes beside what operators need: what layers remember, inputs, frames. */
+static size_t
+remembered_bytes (const Pass *p)
+{
+  return wan_vae_memory_bytes (&p->memory, p->v->backend->device.activation);
+}
+
+/* Bytes beside what operators need: what layers remember, and in the program's own memory inputs
+ * and frames. */
 static size_t
 held_bytes (const Pass *p)
 {
   int f = wan_vae_factor (p->v->config);
   int64_t h = p->size.h * f, w = p->size.w * f;
   size_t inputs = (size_t) input_floats (p) * sizeof (float);
-  size_t n = (size_t) wan_vae_memory_floats (&p->memory) * sizeof (float);
+  size_t n = remembered_bytes (p);
+  if (p->v->backend->device.memory)
+    return n;
   if (p->direction == CLIP_ENCODE)
     return n + inputs * WAN_VAE_CHUNK + (size_t) (h * w * CLIP_COLOURS) * sizeof (float);
   int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) - p->v->n_skip : 1;
@@ -296,8 +330,10 @@ allocate (Pass *p, Status *status)
   int f = wan_vae_factor (p->v->config);
   int64_t h = p->size.h * f, w = p->size.w * f;
   bool decodes = p->direction == CLIP_DECODE;
-  p->n_remembered_bytes = (size_t) wan_vae_memory_floats (&p->memory) * sizeof (float);
-  p->remembered = mem_map (p->n_remembered_bytes);
+  Device *d = &p->v->backend->device;
+  p->n_remembered_bytes = remembered_bytes (p);
+  p->remembered = d->memory ? d->memory->take (d, p->n_remembered_bytes, status)
+                            : mem_map (p->n_remembered_bytes);
   p->inputs =
       mem_calloc ((size_t) input_floats (p) * (decodes ? 1 : WAN_VAE_CHUNK), sizeof (float));
   p->rgb = decodes ? mem_calloc ((size_t) (h * w * CLIP_COLOURS), 1) : NULL;
@@ -307,7 +343,7 @@ allocate (Pass *p, Status *status)
                         "Not enough memory: the video VAE needs %.0f MiB; choose smaller VAE "
                         "tiles or a smaller size, or close programs.",
                         (double) held_bytes (p) / (1 << 20));
-  wan_vae_memory_place (&p->memory, p->remembered);
+  wan_vae_memory_place (&p->memory, d->activation, p->remembered);
   int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) - p->v->n_skip : 1;
   return !decodes || clip_canvas_init (&p->canvas, n_frames, h, w, status);
 }
@@ -315,7 +351,10 @@ allocate (Pass *p, Status *status)
 static void
 pass_clear (Pass *p)
 {
-  if (p->remembered)
+  Device *d = &p->v->backend->device;
+  if (p->remembered && d->memory)
+    d->memory->give_back (d, p->remembered);
+  else if (p->remembered)
     mem_unmap (p->remembered, p->n_remembered_bytes);
   clip_canvas_clear (&p->canvas);
   mem_free (p->inputs);
@@ -344,11 +383,6 @@ check_size (const ClipVae *v, ClipSize size, Status *status)
   if (size.t < 1 || size.h < 1 || size.w < 1 || size.t > MOST || size.h > MOST || size.w > MOST)
     return status_fail (status, STATUS_ARGUMENT, "A clip of %lld x %lld x %lld latents is none.",
                         (long long) size.t, (long long) size.h, (long long) size.w);
-  /* Frames that layers remember lie in the program's memory. */
-  if (v->backend->device.memory)
-    return status_fail (status, STATUS_UNSUPPORTED,
-                        "This version makes the frames of clips on the CPU only: choose the CPU "
-                        "as the device.");
   int f = wan_vae_factor (v->config);
   if (v->tile_px < 0 || v->tile_px % f)
     return status_fail (status, STATUS_ARGUMENT, "A VAE tile of %d pixels is not a multiple of %d.",

@@ -116,10 +116,6 @@ static bool
 bind (Pipeline *pipeline, const Binder *b, Status *status)
 {
   const ModelConfig *c = &pipeline->checkpoint->config;
-  if (pipeline->backend->device.memory)
-    return status_fail (status, STATUS_UNSUPPORTED,
-                        "Wan's clips are made by the processor alone in this version: choose the "
-                        "CPU as the device.");
   VaeParts parts = c->wan_vae.has_encoder ? VAE_DECODER | VAE_ENCODER : VAE_DECODER;
   WanNetworks *wan = pipeline->networks = arena_alloc (b->arena, sizeof *wan, status);
   return wan && (wan->t5 = t5_bind (b, &c->t5)) &&

@@ -6,7 +6,7 @@
 
 enum
 {
-  MAX_DIM = 512
+  MAX_DIM = 1024
 };
 
 typedef struct
@@ -64,7 +64,8 @@ score (const Exact *e, int64_t batch, int64_t head, int64_t i, int64_t j)
 }
 
 /* Query @index of all entries and heads.  Weights are rounded to 16 bits: an error is relative to
- * the sum of |weight value|; and no f16 weight is more exact than 2^-25, none at all than 2^-126. */
+ * the sum of |weight value|; and no f16 weight is more exact than 2^-25, none at all than 2^-126.
+ */
 static void
 attend_exactly (const Exact *e, int64_t index, Output *o)
 {
@@ -145,7 +146,7 @@ void
 check_attention (Check *c)
 {
   static const int64_t head_dims[] = { 40, 64, 80, 128, 160 };
-  static const int64_t other_dims[] = { 12, 96, 512 };
+  static const int64_t other_dims[] = { 12, 96, 512, 640 };
   static const Shape shapes[] = {
     { 1, 2, 70, 77, false, false, false, 1 },
     { 2, 1, 33, 130, false, true, true, 1 },

@@ -85,12 +85,18 @@ const char *check_type_name (GkType type);
 /* 16-bit parameters as the reference takes them. */
 Param check_param (const Values *v);
 
+/* (c_out, taps, ceil8 (c_in)) on the device, from (c_out, c_in, taps). */
+void *check_conv_weights (
+    Check *c, GkType type, int64_t c_out, int64_t c_in, int64_t taps, const float *w);
+
 void check_pointwise (Check *c);
 void check_rows_kernels (Check *c);
 void check_norms (Check *c);
 void check_gemm (Check *c);
 void check_gemm_formats (Check *c);
 void check_conv (Check *c);
+void check_conv3d (Check *c);
+void check_shortcuts (Check *c);
 void check_attention (Check *c);
 void check_hopper (Check *c);
 

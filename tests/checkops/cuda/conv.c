@@ -41,18 +41,18 @@ out_size (const Shape *s, int64_t in)
   return (seen + padding - s->kernel) / s->stride + 1;
 }
 
-/* (c_out, kernel, kernel, ceil8 (c_in)) from (c_out, c_in, kernel, kernel). */
-static void *
-upload_weights (Check *c, GkType type, const Shape *s, const float *w)
+void *
+check_conv_weights (
+    Check *c, GkType type, int64_t c_out, int64_t c_in, int64_t taps, const float *w)
 {
-  int64_t taps = s->kernel * s->kernel, padded = (s->c_in + 7) / 8 * 8;
-  size_t n = (size_t) (s->c_out * taps * padded);
+  int64_t padded = (c_in + 7) / 8 * 8;
+  size_t n = (size_t) (c_out * taps * padded);
   uint16_t *packed = calloc (n, sizeof *packed);
-  for (int64_t out = 0; out < s->c_out; out++)
-    for (int64_t i = 0; i < s->c_in; i++)
+  for (int64_t out = 0; out < c_out; out++)
+    for (int64_t i = 0; i < c_in; i++)
       for (int64_t tap = 0; tap < taps; tap++)
         {
-          float f = w[(out * s->c_in + i) * taps + tap];
+          float f = w[(out * c_in + i) * taps + tap];
           packed[(out * taps + tap) * padded + i] =
               type == GK_TYPE_F16 ? f32_to_f16 (f) : f32_to_bf16 (f);
         }
@@ -143,7 +143,7 @@ check_one (Check *c, GkType type, const Shape *s)
                   .upsample2 = s->upsample2,
                   .x = x.device,
                   .affine = s->norm ? affine.device : NULL,
-                  .w = upload_weights (c, type, s, w.host),
+                  .w = check_conv_weights (c, type, s->c_out, s->c_in, taps, w.host),
                   .epilogue = { .bias = s->bias ? bias.device : NULL,
                                 .entry_add = s->entry_add ? entry_add.device : NULL,
                                 .add = s->add ? add.device : NULL,

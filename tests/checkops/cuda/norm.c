@@ -32,15 +32,16 @@ run_apply (const void *args, void *stream)
 typedef struct
 {
   const char *name;
-  bool rms, weight, bias, modulated, in_place;
+  bool rms, silu, weight, bias, modulated, in_place;
   float offset; /* of the values */
 } RowKind;
 
 static const RowKind row_kinds[] = {
-  { "layer", false, true, true, false, false, 0 },
-  { "layer-offset", false, true, true, false, true, 8 },
-  { "modulate", false, false, false, true, false, 0 },
-  { "rms", true, true, false, false, false, 0 },
+  { "layer", false, false, true, true, false, false, 0 },
+  { "layer-offset", false, false, true, true, false, true, 8 },
+  { "modulate", false, false, false, false, true, false, 0 },
+  { "rms", true, false, true, false, false, false, 0 },
+  { "rms-silu", true, true, true, false, false, true, 0 },
 };
 
 static void
@@ -75,6 +76,8 @@ check_norm_row (Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_ro
           exact[i] = exact[i] * (k->weight ? weight.host[i] : 1) + (k->bias ? bias.host[i] : 0);
           if (k->modulated)
             exact[i] = exact[i] * (1 + scale[i]) + scale[dim + i];
+          if (k->silu)
+            exact[i] = (float) (exact[i] / (1 + exp (-(double) exact[i])));
           y.magnitude[row * dim + i] = fabsf (exact[i]) + 1;
         }
     }
@@ -85,6 +88,7 @@ check_norm_row (Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_ro
                      .dim = dim,
                      .eps = 1e-5f,
                      .rms = k->rms,
+                     .silu = k->silu,
                      .x = x.device,
                      .weight = k->weight ? weight.device : NULL,
                      .bias = k->bias ? bias.device : NULL,
