@@ -13,11 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How products are formed.  Accumulation is f32 in both. */
+/* How products are formed.  Accumulation is f32 in all; on a device with memory of its own this is
+ * the type of activations, too. */
 typedef enum
 {
   COMPUTE_F32,
-  COMPUTE_BF16 /* both factors rounded to bf16 (nearest even) first */
+  COMPUTE_BF16, /* both factors rounded to bf16 (nearest even) first */
+  COMPUTE_F16   /* of such devices only */
 } Compute;
 
 /* What a quantised parameter needs besides its bytes.  Arrays may be unaligned.  Element e, counted

@@ -3,7 +3,8 @@
  *
  * Shared by the CUDA backend and by the tests, which run the same functions on the emulator.
  * Semantics are those of the slots in kernels/args.h; what differs: activations and the weights
- * that products read have 16 bits (GkType), parameters for each channel (biases, norm weights) are
+ * that products read have 16 bits, or are f32 (GkType; only the products and attention that say so
+ * take the latter), parameters for each channel (biases, norm weights) are
  * f32, and weights are laid out as each struct says.  Tensors begin at multiples of 16 bytes;
  * strides count elements.
  *
@@ -32,7 +33,7 @@ typedef enum
 {
   GK_TYPE_BF16,
   GK_TYPE_F16,
-  GK_TYPE_F32 /* gk_convert only */
+  GK_TYPE_F32 /* for comparing with other programs */
 } GkType;
 
 /* --- pointwise.cu --- */
@@ -225,7 +226,7 @@ typedef struct
 } GkGroupApply;
 int gk_group_apply (const GkGroupApply *a, void *stream);
 
-/* --- products: gemm.cu, gemm-fp8.cu, gemm-quant.cu, gemm-wgmma.cu, conv.cu --- */
+/* --- products: product-f32.cu, gemm.cu, gemm-fp8.cu, gemm-quant.cu, gemm-wgmma.cu, conv.cu --- */
 
 typedef enum
 {
@@ -281,6 +282,9 @@ int gk_gemm_quant (const GkGemm *a, void *stream);
 /* x, w e4m3 with epilogue.row_scale and column_scale; type is y's; n_in a multiple of 16. */
 int gk_gemm_fp8 (const GkGemm *a, void *stream);
 
+/* As gk_gemm and gk_conv, all of it f32; without affine and GEGLU. */
+int gk_gemm_f32 (const GkGemm *a, void *stream);
+
 enum
 {
   GK_WGMMA_M = 128, /* rows of x, rows of w, and values along n_in that a block takes at once */
@@ -331,6 +335,7 @@ typedef struct
   GkEpilogue epilogue; /* rows are pixels */
 } GkConv;
 int gk_conv (const GkConv *a, void *stream);
+int gk_conv_f32 (const GkConv *a, void *stream);
 
 /* --- shortcut.cu --- */
 
@@ -380,5 +385,6 @@ int gk_attention_80 (const GkAttention *a, void *stream);
 int gk_attention_128 (const GkAttention *a, void *stream);
 int gk_attention_160 (const GkAttention *a, void *stream);
 int gk_attention_any (const GkAttention *a, void *stream); /* any strides */
+int gk_attention_f32 (const GkAttention *a, void *stream); /* f32, any strides */
 
 GK_C_END

@@ -25,7 +25,7 @@ struct Pieces
 // cells[slice][channel] = the sum of f (x, channel) over the piece's pixels slice, slice + n, ...
 template <class T, class F>
 GK_DEV void
-channel_sums (const Pieces &a, const uint16_t *x, int64_t n_pixels, float *cells, F f)
+channel_sums (const Pieces &a, const typename T::Element *x, int64_t n_pixels, float *cells, F f)
 {
   int64_t channels = a.u.n_channels, width = gk_min (channels, N_THREADS);
   int64_t n_slices = N_THREADS / width, slice = gk_thread () / width;
@@ -35,7 +35,7 @@ channel_sums (const Pieces &a, const uint16_t *x, int64_t n_pixels, float *cells
     {
       float sum = 0;
       for (int64_t p = slice; gk_within (p < n_pixels); p += n_slices)
-        sum += f (T::low (x[p * channels + c]), c);
+        sum += f (T::value (x[p * channels + c]), c);
       cells[slice * channels + c] = sum;
     }
 }
@@ -61,7 +61,8 @@ template <class T> GK_KERNEL (N_THREADS, 1) sum_pieces (const GK_CONST Pieces a)
   int64_t first = gk_block_x () * a.piece_pixels, image = gk_block_y ();
   int64_t n_pixels = gk_min (a.u.n_pixels - first, a.piece_pixels);
   int64_t size = a.u.n_channels / a.u.n_groups;
-  const uint16_t *x = (const uint16_t *) a.u.x + (image * a.u.n_pixels + first) * a.u.n_channels;
+  const typename T::Element *x =
+      gk_input<T> (a.u.x) + (image * a.u.n_pixels + first) * a.u.n_channels;
   float *partial = a.u.partial + (image * a.n_pieces + gk_block_x ()) * a.u.n_groups * 2;
   channel_sums<T> (a, x, n_pixels, cells, [] (float f, int64_t) { return f; });
   gk_sync ();
@@ -122,9 +123,8 @@ gk_group_statistics (const GkGroupStatistics *u, void *stream)
   Pieces a = { *u, gk_ceil_div (u->n_pixels, piece_pixels), piece_pixels };
   size_t cells_bytes = sizeof (float) * (size_t) gk_max (u->n_channels, N_THREADS);
   dim3 grid ((uint32_t) a.n_pieces, (uint32_t) u->n);
-  int error = u->type == GK_TYPE_BF16
-                  ? GK_LAUNCH (sum_pieces<Bf16>, grid, dim3 (N_THREADS), cells_bytes, s, a)
-                  : GK_LAUNCH (sum_pieces<F16>, grid, dim3 (N_THREADS), cells_bytes, s, a);
+  auto kernel = GK_INSTANCE (u->type, sum_pieces);
+  int error = GK_LAUNCH (kernel, grid, dim3 (N_THREADS), cells_bytes, s, a);
   if (error)
     return error;
   dim3 groups ((uint32_t) u->n_groups, (uint32_t) u->n);
@@ -148,7 +148,7 @@ template <class T> GK_KERNEL (N_THREADS, 1) apply_norm (const GK_CONST Apply a)
   int64_t row = piece / per_row, c = piece % per_row * 8, at = row * channels + c;
   const float *affine = a.u.affine + (row / a.u.n_pixels * channels + c) * 2;
   float v[8];
-  gk_read8<T> (v, (const uint16_t *) a.u.x + at, channels - c, a.wide);
+  gk_read8<T> (v, gk_input<T> (a.u.x) + at, channels - c, a.wide);
   GK_UNROLL
   for (int i = 0; i < 8; i++)
     if (gk_within (c + i < channels))
@@ -156,7 +156,7 @@ template <class T> GK_KERNEL (N_THREADS, 1) apply_norm (const GK_CONST Apply a)
         v[i] = v[i] * affine[2 * i] + affine[2 * i + 1];
         v[i] = a.u.silu ? gk_silu (v[i]) : v[i];
       }
-  gk_write8<T> ((uint16_t *) a.u.y + at, v, channels - c, a.wide);
+  gk_write8<T> (gk_output<T> (a.u.y) + at, v, channels - c, a.wide);
 }
 
 extern "C" int
@@ -167,7 +167,6 @@ gk_group_apply (const GkGroupApply *u, void *stream)
   dim3 grid ((uint32_t) gk_ceil_div (n_pieces, N_THREADS));
   if (n_pieces <= 0)
     return GK_OK;
-  if (u->type == GK_TYPE_BF16)
-    return GK_LAUNCH (apply_norm<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
-  return GK_LAUNCH (apply_norm<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  auto kernel = GK_INSTANCE (u->type, apply_norm);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
 }

@@ -24,7 +24,7 @@ struct NormRow
 // The sum of f (x) over a row.
 template <class T, class F>
 GK_DEV float
-row_sum (const NormRow &a, const uint16_t *x, float *cells, F f)
+row_sum (const NormRow &a, const typename T::Element *x, float *cells, F f)
 {
   float sum = 0, v[8];
   for (int64_t i = gk_thread () * 8; i < a.u.dim; i += STEP)
@@ -50,8 +50,8 @@ apply_parameters (const NormRow &a, float (&v)[8], int64_t entry, int64_t i)
   int64_t at = entry * a.u.modulation_stride + i;
   if (a.u.scale)
     {
-      gk_read8<T> (scale, (const uint16_t *) a.u.scale + at, a.u.dim - i, a.wide_modulation);
-      gk_read8<T> (shift, (const uint16_t *) a.u.shift + at, a.u.dim - i, a.wide_modulation);
+      gk_read8<T> (scale, gk_input<T> (a.u.scale) + at, a.u.dim - i, a.wide_modulation);
+      gk_read8<T> (shift, gk_input<T> (a.u.shift) + at, a.u.dim - i, a.wide_modulation);
     }
   GK_UNROLL
   for (int k = 0; k < 8; k++)
@@ -65,8 +65,8 @@ template <class T> GK_KERNEL (N_THREADS, 1) norm_row (const GK_CONST NormRow a)
 {
   GK_SHARED (float, cells, HEADS_PER_BLOCK);
   int64_t row = gk_block_x ();
-  const uint16_t *x = (const uint16_t *) a.u.x + row * a.u.dim;
-  uint16_t *y = (uint16_t *) a.u.y + row * a.u.dim;
+  const typename T::Element *x = gk_input<T> (a.u.x) + row * a.u.dim;
+  typename T::Element *y = gk_output<T> (a.u.y) + row * a.u.dim;
   float v[8], mean = 0, dim = (float) a.u.dim;
   if (!a.u.rms)
     mean = row_sum<T> (a, x, cells, [] (float f) { return f; }) / dim;
@@ -92,9 +92,8 @@ gk_norm_row (const GkNormRow *u, void *stream)
   dim3 grid ((uint32_t) (u->n * u->n_rows));
   if (u->n * u->n_rows <= 0)
     return GK_OK;
-  if (u->type == GK_TYPE_BF16)
-    return GK_LAUNCH (norm_row<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
-  return GK_LAUNCH (norm_row<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  auto kernel = GK_INSTANCE (u->type, norm_row);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
 }
 
 // --- heads ---
@@ -108,24 +107,26 @@ template <class T> GK_KERNEL (N_THREADS, 1) rope (const GK_CONST GkRope a)
     return;
   int64_t token = head / a.n_heads, column = head % a.n_heads * a.head_dim;
   int64_t entry = token / a.len, position = token % a.len;
-  const uint16_t *x = (const uint16_t *) a.x + token * a.x_stride + column;
-  uint16_t *y = (uint16_t *) a.y + entry * a.y_entry + position * a.y_stride + column;
+  const typename T::Element *x = gk_input<T> (a.x) + token * a.x_stride + column;
+  typename T::Element *y = gk_output<T> (a.y) + entry * a.y_entry + position * a.y_stride + column;
   float squares = 0, inverse = 1;
   for (int64_t i = lane * 2; a.norm && i < a.head_dim; i += 2 * GK_WARP)
     {
-      uint32_t pair = *(const uint32_t *) (x + i);
-      squares += T::low (pair) * T::low (pair) + T::high (pair) * T::high (pair);
+      float x0, x1;
+      gk_read2<T> (x0, x1, x + i);
+      squares += x0 * x0 + x1 * x1;
     }
   if (a.norm)
     inverse = gk_rsqrt (gk_warp_sum (squares) / (float) a.head_dim + a.eps);
   for (int64_t i = lane * 2; gk_within (i < a.head_dim); i += 2 * GK_WARP)
     {
-      uint32_t pair = *(const uint32_t *) (x + i);
-      float x0 = T::low (pair) * inverse * (a.norm ? a.norm[i] : 1);
-      float x1 = T::high (pair) * inverse * (a.norm ? a.norm[i + 1] : 1);
+      float x0, x1;
+      gk_read2<T> (x0, x1, x + i);
+      x0 *= inverse * (a.norm ? a.norm[i] : 1);
+      x1 *= inverse * (a.norm ? a.norm[i + 1] : 1);
       float c = a.table ? a.table[position * a.head_dim + i] : 1;
       float s = a.table ? a.table[position * a.head_dim + i + 1] : 0;
-      *(uint32_t *) (y + i) = T::pack (x0 * c - x1 * s, x1 * c + x0 * s);
+      gk_write2<T> (y + i, x0 * c - x1 * s, x1 * c + x0 * s);
     }
 }
 
@@ -139,7 +140,6 @@ gk_rope (const GkRope *u, void *stream)
     return GK_INVALID;
   if (n_heads <= 0)
     return GK_OK;
-  if (a.type == GK_TYPE_BF16)
-    return GK_LAUNCH (rope<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
-  return GK_LAUNCH (rope<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  auto kernel = GK_INSTANCE (a.type, rope);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
 }

@@ -49,8 +49,8 @@ struct Pointwise
   Join join;
   UnaryKind kind;
   int64_t n_rows, dim, x_stride, b_stride, y_stride, rows_per_entry, gate_stride;
-  const uint16_t *x, *b, *gate;
-  uint16_t *y;
+  const void *x, *b, *gate;
+  void *y;
   bool wide;
 };
 
@@ -60,9 +60,10 @@ join8 (const Pointwise &a, float (&v)[8], int64_t row, int64_t column, int64_t n
 {
   float b[8], gate[8];
   if (a.join != JOIN_NONE)
-    gk_read8<T> (b, a.b + row * a.b_stride + column, n_valid, a.wide);
+    gk_read8<T> (b, gk_input<T> (a.b) + row * a.b_stride + column, n_valid, a.wide);
   if (a.join == JOIN_GATE)
-    gk_read8<T> (gate, a.gate + row / a.rows_per_entry * a.gate_stride + column, n_valid, a.wide);
+    gk_read8<T> (gate, gk_input<T> (a.gate) + row / a.rows_per_entry * a.gate_stride + column,
+                 n_valid, a.wide);
   GK_UNROLL
   for (int i = 0; i < 8; i++)
     switch (a.join)
@@ -90,9 +91,9 @@ template <class T> GK_KERNEL (N_THREADS, 1) pointwise (const GK_CONST Pointwise 
     return;
   int64_t row = piece / per_row, column = piece % per_row * 8;
   float v[8];
-  gk_read8<T> (v, a.x + row * a.x_stride + column, a.dim - column, a.wide);
+  gk_read8<T> (v, gk_input<T> (a.x) + row * a.x_stride + column, a.dim - column, a.wide);
   join8<T> (a, v, row, column, a.dim - column);
-  gk_write8<T> (a.y + row * a.y_stride + column, v, a.dim - column, a.wide);
+  gk_write8<T> (gk_output<T> (a.y) + row * a.y_stride + column, v, a.dim - column, a.wide);
 }
 
 static int
@@ -102,9 +103,8 @@ launch (GkType type, const Pointwise &a, void *stream)
   GkStream s = (GkStream) stream;
   if (a.n_rows <= 0 || a.dim <= 0)
     return GK_OK;
-  if (type == GK_TYPE_BF16)
-    return GK_LAUNCH (pointwise<Bf16>, grid, dim3 (N_THREADS), 0, s, a);
-  return GK_LAUNCH (pointwise<F16>, grid, dim3 (N_THREADS), 0, s, a);
+  auto kernel = GK_INSTANCE (type, pointwise);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, s, a);
 }
 
 extern "C" int
@@ -115,8 +115,8 @@ gk_unary (const GkUnary *u, void *stream)
   a.kind = u->kind;
   a.n_rows = 1;
   a.dim = u->n;
-  a.x = (const uint16_t *) u->x;
-  a.y = (uint16_t *) u->y;
+  a.x = u->x;
+  a.y = u->y;
   a.wide = gk_is_wide (u->x, 0) && gk_is_wide (u->y, 0);
   return launch (u->type, a, stream);
 }
@@ -128,9 +128,9 @@ gk_add (const GkAdd *u, void *stream)
   a.join = JOIN_ADD;
   a.n_rows = u->n / u->n_b;
   a.dim = a.x_stride = a.y_stride = u->n_b;
-  a.x = (const uint16_t *) u->x;
-  a.b = (const uint16_t *) u->b;
-  a.y = (uint16_t *) u->y;
+  a.x = u->x;
+  a.b = u->b;
+  a.y = u->y;
   a.wide = gk_is_wide (u->x, u->n_b) && gk_is_wide (u->b, 0) && gk_is_wide (u->y, 0);
   return u->n % u->n_b ? GK_INVALID : launch (u->type, a, stream);
 }
@@ -144,10 +144,10 @@ gk_add_gated (const GkAddGated *u, void *stream)
   a.dim = a.x_stride = a.b_stride = a.y_stride = u->dim;
   a.rows_per_entry = u->n_rows;
   a.gate_stride = u->gate_stride;
-  a.x = (const uint16_t *) u->x;
-  a.b = (const uint16_t *) u->b;
-  a.gate = (const uint16_t *) u->gate;
-  a.y = (uint16_t *) u->y;
+  a.x = u->x;
+  a.b = u->b;
+  a.gate = u->gate;
+  a.y = u->y;
   a.wide = gk_is_wide (u->x, u->dim) && gk_is_wide (u->b, 0) && gk_is_wide (u->y, 0) &&
            gk_is_wide (u->gate, u->gate_stride);
   return launch (u->type, a, stream);
@@ -162,9 +162,9 @@ gk_gated (const GkGated *u, void *stream)
   a.n_rows = u->n_rows;
   a.dim = a.y_stride = u->dim;
   a.x_stride = a.b_stride = u->x_stride;
-  a.x = (const uint16_t *) u->x;
-  a.b = (const uint16_t *) u->gate;
-  a.y = (uint16_t *) u->y;
+  a.x = u->x;
+  a.b = u->gate;
+  a.y = u->y;
   a.wide = gk_is_wide (u->x, u->x_stride) && gk_is_wide (u->gate, u->dim) && gk_is_wide (u->y, 0);
   return launch (u->type, a, stream);
 }
@@ -185,14 +185,14 @@ template <class T> GK_KERNEL (N_THREADS, 1) scale (const GK_CONST Scale a)
     return;
   int64_t column = piece % per_row * 8, at = piece / per_row * a.u.n_s + column;
   float v[8];
-  gk_read8<T> (v, (const uint16_t *) a.u.x + at, a.u.n_s - column, a.wide);
+  gk_read8<T> (v, gk_input<T> (a.u.x) + at, a.u.n_s - column, a.wide);
   GK_UNROLL
   for (int i = 0; i < 8; i++)
     {
       float s = gk_within (column + i < a.u.n_s) ? a.u.s[column + i] : 0;
       v[i] = s == 0 ? 0 : v[i] * s;
     }
-  gk_write8<T> ((uint16_t *) a.u.y + at, v, a.u.n_s - column, a.wide);
+  gk_write8<T> (gk_output<T> (a.u.y) + at, v, a.u.n_s - column, a.wide);
 }
 
 extern "C" int
@@ -204,21 +204,11 @@ gk_scale (const GkScale *u, void *stream)
   dim3 grid ((uint32_t) gk_ceil_div (u->n / u->n_s * gk_ceil_div (u->n_s, 8), N_THREADS));
   if (u->n <= 0)
     return GK_OK;
-  return u->type == GK_TYPE_BF16
-             ? GK_LAUNCH (scale<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a)
-             : GK_LAUNCH (scale<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  auto kernel = GK_INSTANCE (u->type, scale);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
 }
 
 // --- conversion ---
-
-GK_DEV float
-load_as (GkType type, const void *x, int64_t i)
-{
-  if (type == GK_TYPE_F32)
-    return ((const float *) x)[i];
-  uint32_t bits = ((const uint16_t *) x)[i];
-  return type == GK_TYPE_BF16 ? Bf16::low (bits) : F16::low (bits);
-}
 
 GK_KERNEL (N_THREADS, 1)
 convert (const GK_CONST GkConvert a)
@@ -226,12 +216,7 @@ convert (const GK_CONST GkConvert a)
   int64_t i = (int64_t) gk_block_x () * N_THREADS + gk_thread ();
   if (!gk_within (i < a.n))
     return;
-  float v = load_as (a.from, a.x, i);
-  if (a.to == GK_TYPE_F32)
-    ((float *) a.y)[i] = v;
-  else
-    ((uint16_t *) a.y)[i] =
-        (uint16_t) (a.to == GK_TYPE_BF16 ? Bf16::pack (v, 0) : F16::pack (v, 0));
+  gk_store_as (a.to, a.y, i, gk_load_as (a.from, a.x, i));
 }
 
 extern "C" int

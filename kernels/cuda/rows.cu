@@ -95,16 +95,16 @@ template <class T> GK_KERNEL (N_THREADS, 1) embed (const GK_CONST GkEmbed a)
   int64_t row = piece / per_row, column = piece % per_row * 8, n_valid = a.dim - column;
   bool wide = a.dim % 8 == 0;
   float v[8], position[8];
-  gk_read8<T> (v, (const uint16_t *) a.table + a.ids[row] * a.dim + column, n_valid, wide);
+  gk_read8<T> (v, gk_input<T> (a.table) + a.ids[row] * a.dim + column, n_valid, wide);
   if (a.positions)
     {
       int64_t at = row % a.n_positions * a.dim + column;
-      gk_read8<T> (position, (const uint16_t *) a.positions + at, n_valid, wide);
+      gk_read8<T> (position, gk_input<T> (a.positions) + at, n_valid, wide);
       GK_UNROLL
       for (int i = 0; i < 8; i++)
         v[i] += position[i];
     }
-  gk_write8<T> ((uint16_t *) a.y + row * a.dim + column, v, n_valid, wide);
+  gk_write8<T> (gk_output<T> (a.y) + row * a.dim + column, v, n_valid, wide);
 }
 
 extern "C" int
@@ -114,9 +114,8 @@ gk_embed (const GkEmbed *u, void *stream)
   dim3 grid ((uint32_t) gk_ceil_div (a.n_rows * gk_ceil_div (a.dim, 8), N_THREADS));
   if (a.n_rows <= 0 || a.dim <= 0)
     return GK_OK;
-  return a.type == GK_TYPE_BF16
-             ? GK_LAUNCH (embed<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a)
-             : GK_LAUNCH (embed<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  auto kernel = GK_INSTANCE (a.type, embed);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
 }
 
 // Vaswani et al., Attention Is All You Need, section 3.5, cosines first; an odd dim ends with 0.
@@ -135,8 +134,7 @@ sinusoid (const GK_CONST GkSinusoid a)
       double angle = t * exp (-log_period * (double) (column % half) / (double) half);
       v = (float) (column < half ? cos (angle) : sin (angle));
     }
-  uint32_t bits = a.type == GK_TYPE_BF16 ? Bf16::pack (v, 0) : F16::pack (v, 0);
-  ((uint16_t *) a.y)[i] = (uint16_t) bits;
+  gk_store_as (a.type, a.y, i, v);
 }
 
 extern "C" int
@@ -156,12 +154,12 @@ template <class T> GK_KERNEL (N_THREADS, 1) pixels (const GK_CONST GkPixels a)
   int64_t i = (int64_t) gk_block_x () * N_THREADS + gk_thread ();
   if (!gk_within (i < a.n_pixels))
     return;
-  const uint16_t *x = (const uint16_t *) a.x + i * a.n_channels;
+  const typename T::Element *x = gk_input<T> (a.x) + i * a.n_channels;
   for (int c = 0; c < 3; c++)
     {
       float v = a.bias[c];
       for (int k = 0; k < a.n_channels; k++)
-        v += T::low (x[k]) * a.w[c * a.n_channels + k];
+        v += T::value (x[k]) * a.w[c * a.n_channels + k];
       a.y[i * 3 + c] = v > 0 ? (uint8_t) rintf (fminf (v, 1) * 255) : 0; // NaN becomes 0
     }
 }
@@ -173,7 +171,6 @@ gk_pixels (const GkPixels *u, void *stream)
   dim3 grid ((uint32_t) gk_ceil_div (a.n_pixels, N_THREADS));
   if (a.n_pixels <= 0)
     return GK_OK;
-  return a.type == GK_TYPE_BF16
-             ? GK_LAUNCH (pixels<Bf16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a)
-             : GK_LAUNCH (pixels<F16>, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
+  auto kernel = GK_INSTANCE (a.type, pixels);
+  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), 0, (GkStream) stream, a);
 }

@@ -40,12 +40,12 @@ add_and_store (float (&v)[8], const void *add, void *y, int64_t at, int64_t n_va
   float other[8];
   if (add)
     {
-      gk_read8<T> (other, (const uint16_t *) add + at, n_valid, wide);
+      gk_read8<T> (other, gk_input<T> (add) + at, n_valid, wide);
       GK_UNROLL
       for (int i = 0; i < 8; i++)
         v[i] += other[i];
     }
-  gk_write8<T> ((uint16_t *) y + at, v, n_valid, wide);
+  gk_write8<T> (gk_output<T> (y) + at, v, n_valid, wide);
 }
 
 // --- means ---
@@ -63,9 +63,9 @@ GK_DEV float
 block_value (const AvgDown &a, int64_t image, int64_t y, int64_t x, int64_t j)
 {
   int f = a.u.factor, cells = a.u.n_frames * f * f, cell = (int) (j % cells);
-  const uint16_t *frame = (const uint16_t *) (cell < f * f ? a.u.x[0] : a.u.x[1]);
+  const typename T::Element *frame = gk_input<T> (cell < f * f ? a.u.x[0] : a.u.x[1]);
   int64_t row = (image * a.u.h + y) * f + cell / f % f, column = x * f + cell % f;
-  return frame ? T::low (frame[(row * a.u.w * f + column) * a.u.c_in + j / cells]) : 0;
+  return frame ? T::value (frame[(row * a.u.w * f + column) * a.u.c_in + j / cells]) : 0;
 }
 
 template <class T> GK_KERNEL (N_THREADS, 1) avg_down (const GK_CONST AvgDown a)
@@ -96,7 +96,7 @@ gk_avg_down (const GkAvgDown *u, void *stream)
                 gk_is_wide (u->y, u->c_out) && gk_is_wide (u->add, u->c_out) };
   if (n_pixels <= 0)
     return GK_OK;
-  auto kernel = u->type == GK_TYPE_BF16 ? avg_down<Bf16> : avg_down<F16>;
+  auto kernel = GK_INSTANCE (u->type, avg_down);
   return GK_LAUNCH (kernel, grid_of (n_pixels, u->c_out), dim3 (N_THREADS), 0, (GkStream) stream,
                     a);
 }
@@ -118,13 +118,13 @@ template <class T> GK_KERNEL (N_THREADS, 1) dup_up (const GK_CONST DupUp a)
   int f = a.u.factor, cells = a.u.n_frames * f * f;
   int64_t x = p.pixel % a.w, y = p.pixel / a.w % a.h, image = p.pixel / a.w / a.h;
   int64_t cell = (a.u.frame * f + y % f) * f + x % f;
-  const uint16_t *from =
-      (const uint16_t *) a.u.x + ((image * a.u.h + y / f) * a.u.w + x / f) * a.u.c_in;
+  const typename T::Element *from =
+      gk_input<T> (a.u.x) + ((image * a.u.h + y / f) * a.u.w + x / f) * a.u.c_in;
   float v[8];
   for (int i = 0; i < 8; i++)
     {
       bool there = gk_within (p.channel + i < a.u.c_out);
-      v[i] = there ? T::low (from[((p.channel + i) * cells + cell) / a.run]) : 0;
+      v[i] = there ? T::value (from[((p.channel + i) * cells + cell) / a.run]) : 0;
     }
   add_and_store<T> (v, a.u.add, a.u.y, p.pixel * a.u.c_out + p.channel, a.u.c_out - p.channel,
                     a.wide);
@@ -141,7 +141,7 @@ gk_dup_up (const GkDupUp *u, void *stream)
   int64_t n_pixels = u->n * a.h * a.w;
   if (n_pixels <= 0 || u->c_out <= 0)
     return GK_OK;
-  auto kernel = u->type == GK_TYPE_BF16 ? dup_up<Bf16> : dup_up<F16>;
+  auto kernel = GK_INSTANCE (u->type, dup_up);
   return GK_LAUNCH (kernel, grid_of (n_pixels, u->c_out), dim3 (N_THREADS), 0, (GkStream) stream,
                     a);
 }

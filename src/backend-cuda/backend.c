@@ -42,6 +42,13 @@ tell (CudaBackend *b, Status *status)
   return false;
 }
 
+static void
+begin (Device *d, DType type)
+{
+  CudaBackend *b = (CudaBackend *) d;
+  b->type = type == DTYPE_F32 ? GK_TYPE_F32 : type == DTYPE_F16 ? GK_TYPE_F16 : GK_TYPE_BF16;
+}
+
 static void *
 take (Device *d, size_t size_bytes, Status *status)
 {
@@ -133,6 +140,7 @@ forget (Device *d)
 }
 
 static const DeviceMemory device_memory = {
+  .begin = begin,
   .take = take,
   .give_back = give_back,
   .clear = clear,
@@ -177,8 +185,11 @@ start (CudaBackend *b, Status *status)
 }
 
 Backend *
-cuda_backend_new (
-    const Driver *driver, int device, const char *name, const CudaOptions *options, Status *status)
+cuda_backend_new (const Driver *driver,
+                  int number,
+                  const CudaDevice *device,
+                  const CudaOptions *options,
+                  Status *status)
 {
   CudaBackend *b = mem_calloc (1, sizeof *b);
   if (!b)
@@ -186,17 +197,16 @@ cuda_backend_new (
       status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
       return NULL;
     }
-  bool f16 = options->activation == DTYPE_F16;
-  *b =
-      (CudaBackend){ .driver = driver, .device = device, .type = f16 ? GK_TYPE_F16 : GK_TYPE_BF16 };
-  b->base = (Backend){ .device = { f16 ? DTYPE_F16 : DTYPE_BF16, &device_memory },
+  *b = (CudaBackend){ .driver = driver, .device = number, .type = GK_TYPE_BF16 };
+  b->base = (Backend){ .device = { &device_memory },
                        .ops = cuda_ops,
                        .name = "cuda",
-                       .level = f16 ? "f16" : "bf16",
+                       .level = b->level,
                        .device_name = b->name,
                        .fastest = COMPUTE_BF16,
                        .free = cuda_free };
-  snprintf (b->name, sizeof b->name, "%s", name);
+  snprintf (b->name, sizeof b->name, "%s", device->name);
+  snprintf (b->level, sizeof b->level, "sm%d", device->capability % 1000);
   if (start (b, status) && cuda_staging_open (b, status) &&
       cuda_memory_open (b, options->memory_limit_bytes, status) && cuda_weights_open (b, status))
     return &b->base;

@@ -42,10 +42,10 @@ typedef struct
   Backend base; /* first */
   const Driver *driver;
   int device; /* the driver's number */
-  char name[CUDA_NAME_SIZE];
+  char name[CUDA_NAME_SIZE], level[8];
   DriverContext context;
   DriverStream compute, copies;
-  GkType type; /* of activations */
+  GkType type; /* of activations, from one DeviceMemory.begin to the next */
   Status status;
 
   /* memory.c */
@@ -105,9 +105,9 @@ bool cuda_copy_out (CudaBackend *b, void *to, DriverPointer from, size_t size_by
 
 typedef enum
 {
-  CUDA_ROWS,     /* elements in order, in the activations' type */
+  CUDA_ROWS,     /* elements in order, in the type that activations have at that time */
   CUDA_F32,      /* elements in order, f32 */
-  CUDA_CONV,     /* (c_out, taps, ceil8 (c_in)), in the activations' type */
+  CUDA_CONV,     /* (c_out, taps, ceil8 (c_in)), in that type */
   CUDA_BLOCKS,   /* as the file has them */
   CUDA_SCALES_64 /* a scale for each 64 elements, f32 */
 } CudaLayout;
@@ -115,6 +115,7 @@ typedef enum
 typedef struct
 {
   CudaLayout layout;
+  GkType type;               /* cuda_weight fills it in */
   int64_t n;                 /* elements */
   int64_t c_out, c_in, taps; /* CUDA_CONV */
 } CudaShape;
@@ -141,5 +142,8 @@ extern const BackendOps cuda_ops;
 
 /* --- backend.c --- */
 
-Backend *cuda_backend_new (
-    const Driver *driver, int device, const char *name, const CudaOptions *options, Status *status);
+Backend *cuda_backend_new (const Driver *driver,
+                           int number, /* the driver's */
+                           const CudaDevice *device,
+                           const CudaOptions *options,
+                           Status *status);

@@ -9,8 +9,7 @@ typedef struct
 {
   Param param;
   CudaShape shape;
-  GkType type;   /* of activations */
-  float *values; /* room for a row of CUDA_CONV: c_in * kernel * kernel */
+  float *values; /* room for a row of CUDA_CONV: c_in * taps */
 } CudaSource;
 
 size_t layout_bytes (const Param *p, const CudaShape *s);

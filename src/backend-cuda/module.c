@@ -104,7 +104,7 @@ new_backend (int i, const CudaOptions *options, Status *status)
   int number;
   if (!take_device (i, &device, &number, status))
     return NULL;
-  return cuda_backend_new (driver_start (status), number, device.name, options, status);
+  return cuda_backend_new (driver_start (status), number, &device, options, status);
 }
 
 const CudaModule *gesso_cuda_module (void);

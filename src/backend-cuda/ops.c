@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * ops.c - the table of operators: each finds its parameters on the card and launches a kernel.
  *
- * Factors and activations have 16 bits and sums are f32, whatever Compute says.
+ * Factors and activations have the type of CudaBackend.type, whatever an operator's Compute says,
+ * and sums are f32.
  */
 #include "core/blocks.h"
 #include "core/mem.h"
@@ -21,11 +22,38 @@ floats_of (CudaBackend *b, const Param *p, int64_t n)
   return cuda_weight (b, p, (CudaShape){ .layout = CUDA_F32, .n = n });
 }
 
+static size_t
+element_bytes (const CudaBackend *b)
+{
+  return b->type == GK_TYPE_F32 ? sizeof (float) : sizeof (uint16_t);
+}
+
+/* Element @i of activations. */
+static void *
+element_at (const CudaBackend *b, const void *p, int64_t i)
+{
+  return (char *) (uintptr_t) p + i * (int64_t) element_bytes (b);
+}
+
+/* Rows of activations, which kernels move 16 bits at a time. */
+static GkCopy
+rows_copy (const CudaBackend *b,
+           int64_t n_rows,
+           int64_t width,
+           const void *x,
+           int64_t x_stride,
+           void *y,
+           int64_t y_stride)
+{
+  int64_t n = (int64_t) (element_bytes (b) / sizeof (uint16_t));
+  return (GkCopy){ n_rows, width * n, x, x_stride * n, y, y_stride * n };
+}
+
 /* ---- products ---- */
 
-/* Whether a kernel decodes rows of @p on the fly; else they are kept in 16 bits. */
+/* Whether a kernel decodes rows of @p on the fly; else they are kept as activations are. */
 static GkWeightFormat
-format_of (const Param *p, int64_t n_in)
+format_of (const CudaBackend *b, const Param *p, int64_t n_in)
 {
   enum
   {
@@ -34,6 +62,8 @@ format_of (const Param *p, int64_t n_in)
   int64_t block = dtype_block_elements ((DType) p->dtype);
   bool whole = n_in % block == 0 && p->first % block == 0;
   const ParamQuant *q = p->quant;
+  if (b->type == GK_TYPE_F32)
+    return GK_WEIGHT_16;
   if (p->dtype == DTYPE_Q8_0 && whole && !q)
     return GK_WEIGHT_Q8_0;
   if (p->dtype == DTYPE_Q4_K && whole && !q)
@@ -46,7 +76,7 @@ static void
 take_factors (CudaBackend *b, const LinearArgs *a, GkGemm *g)
 {
   int64_t n = a->n_out * a->n_in;
-  g->format = format_of (&a->w, a->n_in);
+  g->format = format_of (b, &a->w, a->n_in);
   CudaLayout layout = g->format == GK_WEIGHT_16 ? CUDA_ROWS : CUDA_BLOCKS;
   g->w = cuda_weight (b, &a->w, (CudaShape){ .layout = layout, .n = n });
   if (g->format != GK_WEIGHT_NF4)
@@ -73,8 +103,17 @@ cuda_linear (Backend *base, const LinearArgs *a)
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
   if (cuda_failed (b))
     return;
-  launched (b,
-            g.format == GK_WEIGHT_16 ? gk_gemm (&g, b->compute) : gk_gemm_quant (&g, b->compute));
+  int (*run) (const GkGemm *, void *) = g.format != GK_WEIGHT_16 ? gk_gemm_quant
+                                        : b->type == GK_TYPE_F32 ? gk_gemm_f32
+                                                                 : gk_gemm;
+  launched (b, run (&g, b->compute));
+}
+
+static void
+convolve (CudaBackend *b, const GkConv *g)
+{
+  if (!cuda_failed (b))
+    launched (b, b->type == GK_TYPE_F32 ? gk_conv_f32 (g, b->compute) : gk_conv (g, b->compute));
 }
 
 static CudaShape
@@ -111,8 +150,7 @@ cuda_conv2d (Backend *base, const ConvArgs *a)
                              .rows_per_entry = a->h_out * a->w_out,
                              .y = a->y,
                              .y_stride = a->c_out } };
-  if (!cuda_failed (b))
-    launched (b, gk_conv (&g, b->compute));
+  convolve (b, &g);
 }
 
 static void
@@ -145,8 +183,7 @@ cuda_conv3d (Backend *base, const Conv3dArgs *a)
                              .rows_per_entry = a->h * a->w,
                              .y = a->y,
                              .y_stride = a->c_out } };
-  if (!cuda_failed (b))
-    launched (b, gk_conv (&g, b->compute));
+  convolve (b, &g);
 }
 
 static void
@@ -171,7 +208,8 @@ cuda_attention (Backend *base, const AttentionArgs *a)
                     .relative_bias = a->relative_bias,
                     .key_bias = a->key_bias };
   if (!cuda_failed (b))
-    launched (b, gk_attention (&g, b->compute));
+    launched (b, b->type == GK_TYPE_F32 ? gk_attention_f32 (&g, b->compute)
+                                        : gk_attention (&g, b->compute));
 }
 
 /* ---- norms ---- */
@@ -326,8 +364,9 @@ static void
 cuda_geglu (Backend *base, const GegluArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
-  const uint16_t *x = (const void *) a->x;
-  GkGated g = { b->type, UNARY_GELU, a->n_rows, a->dim, 2 * a->dim, x, x + a->dim, a->y };
+  GkGated g = {
+    b->type, UNARY_GELU, a->n_rows, a->dim, 2 * a->dim, a->x, element_at (b, a->x, a->dim), a->y
+  };
   if (!cuda_failed (b))
     launched (b, gk_gated (&g, b->compute));
 }
@@ -378,13 +417,14 @@ fill_lookup (void *data, void *out, size_t offset_bytes, size_t n_bytes)
 {
   const Lookup *l = data;
   int64_t dim = l->args->dim;
-  size_t size = l->args->in_f32 ? sizeof (float) : sizeof (uint16_t);
+  bool in_f32 = l->args->in_f32 || l->type == GK_TYPE_F32;
+  size_t size = in_f32 ? sizeof (float) : sizeof (uint16_t);
   int64_t first = (int64_t) (offset_bytes / size) / dim, n = (int64_t) (n_bytes / size) / dim;
   for (int64_t r = 0; r < n; r++)
     {
       look_up (l, first + r);
       for (int64_t i = 0; i < dim; i++)
-        if (l->args->in_f32)
+        if (in_f32)
           ((float *) out)[r * dim + i] = l->row[i];
         else
           ((uint16_t *) out)[r * dim + i] =
@@ -403,7 +443,7 @@ cuda_embed (Backend *base, const EmbedArgs *a)
       return;
     }
   Lookup l = { .args = a, .row = mem_calloc ((size_t) a->dim * 2, sizeof *l.row), .type = b->type };
-  size_t row_bytes = (size_t) a->dim * (a->in_f32 ? sizeof (float) : sizeof (uint16_t));
+  size_t row_bytes = (size_t) a->dim * (a->in_f32 ? sizeof (float) : element_bytes (b));
   l.position = l.row + a->dim;
   if (!l.row)
     status_fail (&b->status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
@@ -418,9 +458,9 @@ cuda_concat (Backend *base, const ConcatArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   int64_t width = a->dim_a + a->dim_b;
-  uint16_t *y = (void *) a->y;
-  GkCopy left = { a->n_rows, a->dim_a, a->a, a->dim_a, y, width };
-  GkCopy right = { a->n_rows, a->dim_b, a->b, a->dim_b, y + a->dim_a, width };
+  void *behind = element_at (b, a->y, a->dim_a);
+  GkCopy left = rows_copy (b, a->n_rows, a->dim_a, a->a, a->dim_a, a->y, width);
+  GkCopy right = rows_copy (b, a->n_rows, a->dim_b, a->b, a->dim_b, behind, width);
   if (cuda_failed (b))
     return;
   int error = gk_copy (&left, b->compute);
@@ -431,7 +471,7 @@ static void
 cuda_copy (Backend *base, const CopyArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
-  GkCopy g = { a->n_rows, a->width, a->x, a->x_stride, a->y, a->y_stride };
+  GkCopy g = rows_copy (b, a->n_rows, a->width, a->x, a->x_stride, a->y, a->y_stride);
   if (!cuda_failed (b))
     launched (b, gk_copy (&g, b->compute));
 }
@@ -458,12 +498,12 @@ cuda_dup_up (Backend *base, const DupUpArgs *a)
     launched (b, gk_dup_up (&g, b->compute));
 }
 
-/* What operators make has 16 bits here already. */
+/* What operators make has the type of all products here already. */
 static void
 cuda_round (Backend *base, const RoundArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
-  GkCopy g = { a->n_rows, a->dim, a->x, a->dim, a->y, a->dim };
+  GkCopy g = rows_copy (b, a->n_rows, a->dim, a->x, a->dim, a->y, a->dim);
   if (!cuda_failed (b))
     launched (b, gk_copy (&g, b->compute));
 }
@@ -472,7 +512,8 @@ static void
 cuda_resize (Backend *base, const ResizeArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
-  GkResize g = { a->n, a->h_in, a->w_in, a->h_out, a->w_out, a->n_channels, a->x, a->y };
+  int64_t width = a->n_channels * (int64_t) (element_bytes (b) / sizeof (uint16_t));
+  GkResize g = { a->n, a->h_in, a->w_in, a->h_out, a->w_out, width, a->x, a->y };
   if (!cuda_failed (b))
     launched (b, gk_resize (&g, b->compute));
 }

@@ -196,7 +196,7 @@ static bool
 copy_entry (CudaBackend *b, const Segment *s, const Entry *e)
 {
   CudaWeights *w = b->weights;
-  CudaSource source = { .param = e->param, .shape = e->shape, .type = b->type };
+  CudaSource source = { .param = e->param, .shape = e->shape };
   int64_t row = e->shape.c_in * e->shape.taps;
   GkType from;
   if (e->shape.layout == CUDA_CONV &&
@@ -209,7 +209,9 @@ copy_entry (CudaBackend *b, const Segment *s, const Entry *e)
                      &source))
     return false;
   void *values = (void *) (uintptr_t) to;
-  GkConvert round = { .to = b->type, .n = (int64_t) size_bytes / 2, .x = values, .y = values };
+  GkConvert round = {
+    .to = e->shape.type, .n = (int64_t) size_bytes / 2, .x = values, .y = values
+  };
   if (!layout_needs_rounding (&source, &from))
     return true;
   round.from = from;
@@ -248,7 +250,8 @@ static size_t
 hash (const Param *p, const CudaShape *s)
 {
   uint64_t h = (uint64_t) (uintptr_t) p->data * 0x9e3779b97f4a7c15u;
-  h ^= ((uint64_t) p->first * 31 + (uint64_t) s->layout) * 0xbf58476d1ce4e5b9u;
+  h ^= ((uint64_t) p->first * 31 + (uint64_t) s->layout * 3 + (uint64_t) s->type) *
+       0xbf58476d1ce4e5b9u;
   return (size_t) (h ^ h >> 29);
 }
 
@@ -257,8 +260,8 @@ is_entry (const Entry *e, const Param *p, const CudaShape *s)
 {
   const CudaShape *t = &e->shape;
   return e->param.data == p->data && e->param.dtype == p->dtype && e->param.first == p->first &&
-         e->param.quant == p->quant && t->layout == s->layout && t->n == s->n &&
-         t->c_out == s->c_out && t->taps == s->taps;
+         e->param.quant == p->quant && t->layout == s->layout && t->type == s->type &&
+         t->n == s->n && t->c_out == s->c_out && t->taps == s->taps;
 }
 
 /* Where @p stands in the table, or the free place for it. */
@@ -356,6 +359,7 @@ cuda_weight (CudaBackend *b, const Param *p, CudaShape shape)
   CudaWeights *w = b->weights;
   if (!p->data || cuda_failed (b) || !grow_table (w, &b->status))
     return NULL;
+  shape.type = b->type;
   int *place = find_place (w, p, &shape);
   if (!*place && !add_entry (b, p, &shape, place))
     return NULL;

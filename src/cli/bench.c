@@ -145,10 +145,13 @@ take_buffers (Bench *b, Status *status)
       n_values = n > n_values ? n : n_values;
       b->n_weights = m > b->n_weights ? m : b->n_weights;
     }
-  b->element_bytes = dtype_size (d->activation);
+  DType type = device_activation (d, b->backend->fastest);
+  b->element_bytes = dtype_size (type);
   b->buffer_bytes = n_values * b->element_bytes;
   b->weights = mem_calloc (b->n_weights, sizeof *b->weights);
   float *values = mem_calloc (n_values, sizeof *values);
+  if (d->memory)
+    d->memory->begin (d, type);
   bool ok = b->weights && values;
   for (size_t i = 0; ok && i < b->n_weights; i++)
     b->weights[i] = f32_to_bf16 ((float) ((int) (i * 2654435761u >> 16 & 255) - 128) / 2048);
@@ -160,7 +163,7 @@ take_buffers (Bench *b, Status *status)
           d->memory ? d->memory->take (d, b->buffer_bytes, status) : mem_map (b->buffer_bytes);
       ok = b->buffer[i] != NULL;
       if (ok && d->memory)
-        d->memory->upload (d, b->buffer[i], d->activation, values, (int64_t) n_values);
+        d->memory->upload (d, b->buffer[i], type, values, (int64_t) n_values);
       else if (ok)
         memcpy (b->buffer[i], values, b->buffer_bytes);
     }

@@ -100,16 +100,6 @@ take_convention (const Recipe *recipe, const PipelineJob *defaults)
   return defaults->convention;
 }
 
-static bool
-check_precision (const Recipe *recipe, const Backend *backend, Status *status)
-{
-  if (recipe->precision != RECIPE_PRECISION_F32 || backend->device.activation == DTYPE_F32)
-    return true;
-  return status_fail (status, STATUS_UNSUPPORTED,
-                      "NVIDIA cards compute in 16 bits here: leave the precision at automatic or "
-                      "bf16, or let the CPU compute.");
-}
-
 static Compute
 take_precision (const Recipe *recipe, const Backend *backend)
 {
@@ -254,8 +244,6 @@ job_from_recipe (Recipe *recipe,
   take_text (recipe, job);
   take_numbers (recipe, job);
   take_model_marks (recipe, job);
-  if (!check_precision (recipe, backend, status))
-    return false;
   job->compute = take_precision (recipe, backend);
   recipe->precision = job->compute == COMPUTE_BF16 ? RECIPE_PRECISION_BF16 : RECIPE_PRECISION_F32;
   if (!take_sampler (recipe, job, status))

@@ -247,9 +247,9 @@ forward (Ctx *ctx, Net *net)
 
 /* Several passes through the network; the last result.  NULL and @status after a failure. */
 static float *
-run (Backend *backend, Net *net, int n_passes, Status *status)
+run_in (Backend *backend, Compute compute, Net *net, int n_passes, Status *status)
 {
-  Ctx *ctx = backend ? ctx_new (backend, COMPUTE_F32, NULL, status) : NULL;
+  Ctx *ctx = backend ? ctx_new (backend, compute, NULL, status) : NULL;
   float *result = NULL;
   if (ctx)
     {
@@ -270,10 +270,18 @@ run (Backend *backend, Net *net, int n_passes, Status *status)
   return result;
 }
 
+/* In f32 on the processor, in bf16 on a card. */
+static float *
+run (Backend *backend, Net *net, int n_passes, Status *status)
+{
+  bool is_card = backend && backend->device.memory;
+  return run_in (backend, is_card ? COMPUTE_BF16 : COMPUTE_F32, net, n_passes, status);
+}
+
 static float *
 run_on_card (Net *net, int64_t limit_bytes, int n_passes, Status *status)
 {
-  Backend *backend = backend_cuda_new (0, limit_bytes, DTYPE_BF16, status);
+  Backend *backend = backend_cuda_new (0, limit_bytes, status);
   float *result = run (backend, net, n_passes, status);
   backend_free (backend);
   return result;
@@ -291,7 +299,7 @@ assert_nothing_left (void)
 /* ---- results ---- */
 
 static void
-assert_near (const float *have, const float *want)
+assert_within (const float *have, const float *want, float tolerance)
 {
   float largest = 0, worst = 0;
   for (int i = 0; i < N_PIXELS * IN; i++)
@@ -299,8 +307,14 @@ assert_near (const float *have, const float *want)
       largest = fmaxf (largest, fabsf (want[i]));
       worst = isnan (have[i]) ? INFINITY : fmaxf (worst, fabsf (have[i] - want[i]));
     }
-  g_test_message ("off by %.4f of the largest value", (double) (worst / largest));
-  g_assert_cmpfloat (worst, <=, BF16_TOLERANCE * largest);
+  g_test_message ("off by %.2g of the largest value", (double) (worst / largest));
+  g_assert_cmpfloat (worst, <=, tolerance * largest);
+}
+
+static void
+assert_near (const float *have, const float *want)
+{
+  assert_within (have, want, BF16_TOLERANCE);
 }
 
 /* Kernels read these formats as they are, or get them in 16 bits. */
@@ -325,13 +339,40 @@ test_cuda_equals_cpu (void)
     }
 }
 
+/* One card takes turns: what it keeps of parameters for one type serves no other. */
+static void
+test_cuda_computes_in_three_types (void)
+{
+  static const struct
+  {
+    Compute compute;
+    float tolerance; /* a share of bf16's: 3 bits more, and some 15 (both sum in f32) */
+  } types[] = {
+    { COMPUTE_BF16, 1 }, { COMPUTE_F16, 0.125f }, { COMPUTE_F32, 1e-4f }, { COMPUTE_BF16, 1 }
+  };
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  Backend *cpu = backend_cpu_new (NULL, 1, &status), *card = backend_cuda_new (0, 0, &status);
+  g_autofree float *want = run (cpu, net, 1, &status);
+  for (size_t i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      g_autofree float *have = run_in (card, types[i].compute, net, 1, &status);
+      g_assert_cmpstr (status.message, ==, "");
+      assert_within (have, want, BF16_TOLERANCE * types[i].tolerance);
+    }
+  backend_free (card);
+  backend_free (cpu);
+  net_free (net);
+  assert_nothing_left ();
+}
+
 static void
 test_cuda_sees_new_parameters_once_told (void)
 {
   Status status = { 0 };
   Net *net = net_new (DTYPE_F32);
   Backend *cpu = backend_cpu_new (NULL, 1, &status);
-  Backend *card = backend_cuda_new (0, 0, DTYPE_BF16, &status);
+  Backend *card = backend_cuda_new (0, 0, &status);
   g_autofree float *before = run (card, net, 1, &status);
   float *weights = (float *) net->memory[0]; /* of another layer: block[0], below */
   for (int i = 0; i < net->n; i++)
@@ -399,7 +440,7 @@ test_cuda_makes_do_with_what_is_left (void)
   for (int n_left = 0; n_left < MOST_PAGES; n_left += 9)
     {
       status = (Status){ 0 };
-      Backend *card = backend_cuda_new (0, 0, DTYPE_BF16, &status);
+      Backend *card = backend_cuda_new (0, 0, &status);
       g_assert_nonnull (card);
       fake ()->memory_bytes = (size_t) n_left * PAGE;
       g_autofree float *have = run (card, net, 2, &status);
@@ -490,6 +531,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/cuda/equals-cpu", test_cuda_equals_cpu);
+  g_test_add_func ("/cuda/computes-in-three-types", test_cuda_computes_in_three_types);
   g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
   g_test_add_func ("/cuda/keeps-its-limit", test_cuda_keeps_its_limit);
   g_test_add_func ("/cuda/makes-do-with-what-is-left", test_cuda_makes_do_with_what_is_left);

@@ -59,8 +59,7 @@ epilogue_before (const Epilogue &e, float (&v)[8], int64_t row, int64_t column, 
   if (!e.u.entry_add)
     return;
   int64_t entry = row / e.u.rows_per_entry;
-  gk_read8<T> (other, (const uint16_t *) e.u.entry_add + entry * e.n_columns + column, n_valid,
-               e.wide);
+  gk_read8<T> (other, gk_input<T> (e.u.entry_add) + entry * e.n_columns + column, n_valid, e.wide);
   GK_UNROLL
   for (int i = 0; i < 8; i++)
     v[i] += other[i];
@@ -76,7 +75,7 @@ epilogue_store (const Epilogue &e, float (&v)[8], int64_t row, int64_t column, i
   if (e.u.gate)
     {
       int64_t entry = row / e.u.rows_per_entry;
-      gk_read8<T> (other, (const uint16_t *) e.u.gate + entry * e.u.gate_stride + column, n_valid,
+      gk_read8<T> (other, gk_input<T> (e.u.gate) + entry * e.u.gate_stride + column, n_valid,
                    e.wide);
       GK_UNROLL
       for (int i = 0; i < 8; i++)
@@ -84,12 +83,12 @@ epilogue_store (const Epilogue &e, float (&v)[8], int64_t row, int64_t column, i
     }
   if (e.u.add)
     {
-      gk_read8<T> (other, (const uint16_t *) e.u.add + at, n_valid, e.wide);
+      gk_read8<T> (other, gk_input<T> (e.u.add) + at, n_valid, e.wide);
       GK_UNROLL
       for (int i = 0; i < 8; i++)
         v[i] += other[i];
     }
-  gk_write8<T> ((uint16_t *) e.u.y + at, v, n_valid, e.wide);
+  gk_write8<T> (gk_output<T> (e.u.y) + at, v, n_valid, e.wide);
 }
 
 GK_DEV void

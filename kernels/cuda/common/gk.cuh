@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// gk.cuh - what every kernel starts from: the device's or the emulator's wrappers, the two 16-bit
-// formats, rows in pieces of eight, activations, sums over a warp.
+// gk.cuh - what every kernel starts from: the device's or the emulator's wrappers, formats of
+// values, rows in pieces of eight, activations, sums over a warp.
 #pragma once
 
 #include <math.h>
@@ -24,7 +24,13 @@ enum
 // A 16-bit format: values in pairs, the first in the low half.
 struct Bf16
 {
-  static constexpr bool is_f16 = false;
+  typedef uint16_t Element;
+  static constexpr bool is_f16 = false, is_f32 = false;
+  GK_DEV float
+  value (uint16_t bits)
+  {
+    return low (bits);
+  }
   GK_DEV float
   low (uint32_t pair)
   {
@@ -49,7 +55,13 @@ struct Bf16
 
 struct F16
 {
-  static constexpr bool is_f16 = true;
+  typedef uint16_t Element;
+  static constexpr bool is_f16 = true, is_f32 = false;
+  GK_DEV float
+  value (uint16_t bits)
+  {
+    return low (bits);
+  }
   GK_DEV float
   low (uint32_t pair)
   {
@@ -72,7 +84,37 @@ struct F16
   }
 };
 
-// --- rows in pieces of eight values, 16 bytes ---
+// For comparing with other programs: kernels that only move and add take it, too.
+struct F32
+{
+  typedef float Element;
+  static constexpr bool is_f16 = false, is_f32 = true;
+  GK_DEV float
+  value (float v)
+  {
+    return v;
+  }
+};
+
+// The instance of a kernel for @type.
+#define GK_INSTANCE(type, kernel)                                                                  \
+  ((type) == GK_TYPE_BF16 ? kernel<Bf16> : (type) == GK_TYPE_F16 ? kernel<F16> : kernel<F32>)
+
+template <class T>
+GK_DEV const typename T::Element *
+gk_input (const void *p)
+{
+  return (const typename T::Element *) p;
+}
+
+template <class T>
+GK_DEV typename T::Element *
+gk_output (void *p)
+{
+  return (typename T::Element *) p;
+}
+
+// --- rows in pieces of eight values: 16 bytes, or 32 of f32 ---
 
 GK_DEV uint32_t &
 gk_word (uint4 &v, int i)
@@ -133,16 +175,75 @@ gk_put8 (uint16_t *p, uint4 w, int64_t n_valid, bool wide)
 
 template <class T>
 GK_DEV void
-gk_read8 (float (&v)[8], const uint16_t *p, int64_t n_valid, bool wide)
+gk_read8 (float (&v)[8], const typename T::Element *p, int64_t n_valid, bool wide)
 {
-  gk_unpack8<T> (v, gk_fetch8 (p, n_valid, wide));
+  if constexpr (!T::is_f32)
+    gk_unpack8<T> (v, gk_fetch8 (p, n_valid, wide));
+  else
+    for (int i = 0; i < 8; i++)
+      v[i] = gk_within (i < n_valid) ? p[i] : 0;
 }
 
 template <class T>
 GK_DEV void
-gk_write8 (uint16_t *p, const float (&v)[8], int64_t n_valid, bool wide)
+gk_write8 (typename T::Element *p, const float (&v)[8], int64_t n_valid, bool wide)
 {
-  gk_put8 (p, gk_pack8<T> (v), n_valid, wide);
+  if constexpr (!T::is_f32)
+    gk_put8 (p, gk_pack8<T> (v), n_valid, wide);
+  else
+    for (int i = 0; i < 8; i++)
+      if (gk_within (i < n_valid))
+        p[i] = v[i];
+}
+
+// Two values that lie together.
+template <class T>
+GK_DEV void
+gk_read2 (float &a, float &b, const typename T::Element *p)
+{
+  if constexpr (T::is_f32)
+    {
+      a = p[0];
+      b = p[1];
+    }
+  else
+    {
+      uint32_t pair = *(const uint32_t *) p;
+      a = T::low (pair);
+      b = T::high (pair);
+    }
+}
+
+template <class T>
+GK_DEV void
+gk_write2 (typename T::Element *p, float a, float b)
+{
+  if constexpr (T::is_f32)
+    {
+      p[0] = a;
+      p[1] = b;
+    }
+  else
+    *(uint32_t *) p = T::pack (a, b);
+}
+
+// Element @i of values of a type that is known when running only.
+GK_DEV float
+gk_load_as (GkType type, const void *x, int64_t i)
+{
+  if (type == GK_TYPE_F32)
+    return ((const float *) x)[i];
+  uint16_t bits = ((const uint16_t *) x)[i];
+  return type == GK_TYPE_BF16 ? Bf16::value (bits) : F16::value (bits);
+}
+
+GK_DEV void
+gk_store_as (GkType type, void *y, int64_t i, float v)
+{
+  if (type == GK_TYPE_F32)
+    ((float *) y)[i] = v;
+  else
+    ((uint16_t *) y)[i] = (uint16_t) (type == GK_TYPE_BF16 ? Bf16::pack (v, 0) : F16::pack (v, 0));
 }
 
 // Rows of @stride elements begin at multiples of 16 bytes.

@@ -46,8 +46,8 @@ struct Backend
 {
   Device device; /* first: the Ctx knows no more of a backend */
   BackendOps ops;
-  const char *name;          /* "cpu" */
-  const char *level;         /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx"; "bf16" */
+  const char *name;  /* "cpu" */
+  const char *level; /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx"; a card's "sm89" */
   const char *device_name;   /* a card's; NULL: the processor */
   Compute fastest;           /* what --precision auto picks on this device */
   const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */
@@ -72,12 +72,10 @@ Backend *backend_cpu_new (const char *level, int n_threads, Status *status);
 /* backend_cuda_new:
  * @device: of the cards that have kernels, from 0
  * @memory_limit_bytes: what it may take of the card's memory; 0: what is free, less a reserve
- * @activation: BF16 or F16
  *
  * Fails: what is missing, in one sentence: the module, the driver, a card, memory
  */
-Backend *
-backend_cuda_new (int device, int64_t memory_limit_bytes, DType activation, Status *status);
+Backend *backend_cuda_new (int device, int64_t memory_limit_bytes, Status *status);
 
 typedef struct
 {

@@ -39,7 +39,7 @@ static Backend *
 open_card (const BackendChoice *c, int card, Status *status)
 {
   Status own = { 0 };
-  Backend *b = backend_cuda_new (card, c->memory_limit_mib * MIB, DTYPE_BF16, &own);
+  Backend *b = backend_cuda_new (card, c->memory_limit_mib * MIB, &own);
   if (!b)
     status_fail (status, own.code, "%.320s The CPU can compute instead: choose the backend cpu.",
                  own.message);

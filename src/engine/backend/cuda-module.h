@@ -13,7 +13,7 @@
 
 enum
 {
-  CUDA_MODULE_ABI = 4, /* grows when anything here or in backend.h changes */
+  CUDA_MODULE_ABI = 5, /* grows when anything here or in backend.h changes */
   CUDA_NAME_SIZE = 128
 };
 
@@ -27,7 +27,6 @@ typedef struct
 typedef struct
 {
   int64_t memory_limit_bytes; /* 0: what is free, less a reserve */
-  DType activation;           /* BF16 or F16 */
 } CudaOptions;
 
 struct Backend; /* backend/backend.h */

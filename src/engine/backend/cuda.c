@@ -82,9 +82,9 @@ cuda_module_load (Status *status)
 }
 
 Backend *
-backend_cuda_new (int device, int64_t memory_limit_bytes, DType activation, Status *status)
+backend_cuda_new (int device, int64_t memory_limit_bytes, Status *status)
 {
   const CudaModule *module = cuda_module_load (status);
-  CudaOptions options = { memory_limit_bytes, activation };
+  CudaOptions options = { memory_limit_bytes };
   return module ? module->new_backend (device, &options, status) : NULL;
 }

@@ -21,6 +21,7 @@ struct Ctx
   Status status;
   Backend *backend;
   Compute compute;
+  DType activation;
   const atomic_bool *cancel;
   OpRecord *ops;
   size_t n_ops, cap_ops;
@@ -88,7 +89,7 @@ memory_of (const Ctx *ctx)
 DType
 ctx_activation (const Ctx *ctx)
 {
-  return ctx->backend ? ((Device *) ctx->backend)->activation : DTYPE_F32;
+  return ctx->activation;
 }
 
 Ctx *
@@ -102,6 +103,7 @@ ctx_new (Backend *backend, Compute compute, const atomic_bool *cancel, Status *s
     }
   ctx->backend = backend;
   ctx->compute = compute;
+  ctx->activation = device_activation ((Device *) backend, compute);
   ctx->cancel = cancel;
   return ctx;
 }
@@ -344,6 +346,8 @@ ctx_begin_run (Ctx *ctx)
     }
   if (!ctx->memory && !take_memory (ctx))
     return false;
+  if (memory_of (ctx))
+    memory_of (ctx)->begin ((Device *) ctx->backend, ctx->activation);
   ctx->mode = CTX_RUN;
   ctx->cursor = 0;
   arena_reset (&ctx->running);

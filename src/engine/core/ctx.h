@@ -133,7 +133,8 @@ void ctx_keep (Ctx *ctx, const Tensor *t);
  */
 float *ctx_read (Ctx *ctx, const Tensor *t);
 
-/* The type of what operators make: F32, or 16 bits on devices that compute in them. */
+/* The type of what operators make: F32, or on devices with memory of their own what ctx_new's
+ * @compute says. */
 DType ctx_activation (const Ctx *ctx);
 
 const Status *ctx_status (const Ctx *ctx);

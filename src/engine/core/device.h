@@ -3,7 +3,7 @@
  *
  * A device either works in the program's own memory, as the CPU does, or has memory of its own.
  * Then tensors lie there: what the caller gives is copied to it (ctx_input), what the caller reads
- * is copied back (ctx_read), and operators between make 16-bit values if the device wants them.
+ * is copied back (ctx_read), and operators between make values of the type that products take.
  */
 #pragma once
 
@@ -13,12 +13,15 @@
 
 #include "core/dtype.h"
 #include "core/status.h"
+#include "kernels/args.h"
 
 typedef struct Device Device;
 
 /* Work is queued and done in order; a failure is remembered, and what follows does nothing. */
 typedef struct
 {
+  /* What is queued from here on reads and makes activations of @type. */
+  void (*begin) (Device *d, DType type);
   /* Memory for the activations of a Ctx, or for what a model remembers from run to run; its address
    * stays until it is given back. */
   void *(*take) (Device *d, size_t size_bytes, Status *status);
@@ -37,6 +40,14 @@ typedef struct
 
 struct Device
 {
-  DType activation;           /* of what operators read and make */
   const DeviceMemory *memory; /* NULL: the program's own */
 };
+
+/* Of what operators read and make. */
+static inline DType
+device_activation (const Device *d, Compute compute)
+{
+  if (!d || !d->memory || compute == COMPUTE_F32)
+    return DTYPE_F32;
+  return compute == COMPUTE_F16 ? DTYPE_F16 : DTYPE_BF16;
+}

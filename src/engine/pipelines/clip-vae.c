@@ -301,10 +301,16 @@ run_tiles (Pass *p, Status *status)
   return true;
 }
 
+static DType
+activation_of (const Pass *p)
+{
+  return device_activation (&p->v->backend->device, p->v->compute);
+}
+
 static size_t
 remembered_bytes (const Pass *p)
 {
-  return wan_vae_memory_bytes (&p->memory, p->v->backend->device.activation);
+  return wan_vae_memory_bytes (&p->memory, activation_of (p));
 }
 
 /* Bytes beside what operators need: what layers remember, and in the program's own memory inputs
@@ -343,7 +349,7 @@ allocate (Pass *p, Status *status)
                         "Not enough memory: the video VAE needs %.0f MiB; choose smaller VAE "
                         "tiles or a smaller size, or close programs.",
                         (double) held_bytes (p) / (1 << 20));
-  wan_vae_memory_place (&p->memory, d->activation, p->remembered);
+  wan_vae_memory_place (&p->memory, activation_of (p), p->remembered);
   int64_t n_frames = n_tiles (p) > 1 ? wan_vae_frames (p->size.t) - p->v->n_skip : 1;
   return !decodes || clip_canvas_init (&p->canvas, n_frames, h, w, status);
 }

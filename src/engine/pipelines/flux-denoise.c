@@ -113,13 +113,14 @@ fill_modulation_inputs (const FluxDenoiser *d, ModulationInputs *in, Status *sta
   return true;
 }
 
-/* In f32, like the texts: once, for all steps. */
+/* As precise as the texts: once, for all steps. */
 static bool
 make_modulation (FluxDenoiser *d, PhasePlan *plan, Status *status)
 {
   const PipelineJob *job = d->base.job;
   ModulationInputs in = { .n = (int64_t) d->n_times * d->text->n_texts };
-  Ctx *ctx = ctx_new (d->base.pipeline->backend, COMPUTE_F32, job->cancel, status);
+  Compute compute = pipeline_compute (d->base.pipeline, job, NETWORK_TEXT);
+  Ctx *ctx = ctx_new (d->base.pipeline->backend, compute, job->cancel, status);
   bool ok = ctx && (plan || fill_modulation_inputs (d, &in, status));
   if (ok)
     {
@@ -237,7 +238,8 @@ measure (FluxDenoiser *d, Status *status)
           d->ctx[i] = d->ctx[0];
           continue;
         }
-      d->ctx[i] = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
+      Compute compute = pipeline_compute (d->base.pipeline, job, NETWORK_TRANSFORMER);
+      d->ctx[i] = ctx_new (d->base.pipeline->backend, compute, job->cancel, status);
       if (!d->ctx[i])
         return false;
       forward (d, i, NULL);

@@ -212,6 +212,7 @@ encode_or_find (Encoding *e, const char *text, PhasePlan *plan, Status *status)
   note_lost_words (e, out->length - 1);
   uint64_t key = digest_int (digest_text (DIGEST_START, "flux-text"), e->job->weighting);
   key = digest_int (key, (int64_t) e->pipeline->text_digest);
+  key = digest_int (key, pipeline_compute (e->pipeline, e->job, NETWORK_TEXT));
   key = digest_text (digest_int (digest_int (key, out->length), e->job->convention), text);
   EncodingCache *cache = &e->pipeline->cache;
   if (encoding_cache_get (cache, key, out->context, out->n_values))

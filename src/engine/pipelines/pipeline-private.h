@@ -412,6 +412,18 @@ bool prompt_networks_leave (const PipelineJob *job,
 PromptSyntax pipeline_prompt_syntax (const PipelineJob *job);
 bool pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 
+typedef enum
+{
+  NETWORK_CLIP, /* CLIP's text encoders */
+  NETWORK_TEXT, /* T5, and what else is run once for all steps */
+  NETWORK_UNET,
+  NETWORK_TRANSFORMER,
+  NETWORK_VAE
+} NetworkRole;
+
+/* What ctx_new is to be told for a network of the job. */
+Compute pipeline_compute (const Pipeline *pipeline, const PipelineJob *job, NetworkRole role);
+
 /* Copies what a measured Ctx knows into @plan. */
 void plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes);
 /* Adds another network of the same phase, which runs when the one before is done. */

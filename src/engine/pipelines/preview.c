@@ -39,7 +39,8 @@ tiny_preview (Pipeline *pipeline,
   Status status = { 0 };
   int64_t c = tiny_decoder_channels (pipeline->tiny);
   float *z = mem_calloc ((size_t) (c * h * w), sizeof *z);
-  Ctx *ctx = ctx_new (pipeline->backend, job->compute, job->cancel, &status);
+  Compute compute = pipeline_compute (pipeline, job, NETWORK_VAE);
+  Ctx *ctx = ctx_new (pipeline->backend, compute, job->cancel, &status);
   *out = NULL;
   if (z && ctx)
     {

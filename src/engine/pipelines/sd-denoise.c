@@ -191,7 +191,8 @@ measure (SdDenoiser *d, Status *status)
   const SdContext context = context_of (d);
   if (!sd_keys_init (&d->keys, d->base.pipeline, job, &context, status))
     return false;
-  d->base.ctx = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
+  Compute compute = pipeline_compute (d->base.pipeline, job, NETWORK_UNET);
+  d->base.ctx = ctx_new (d->base.pipeline->backend, compute, job->cancel, status);
   if (!d->base.ctx)
     return false;
   forward (d);

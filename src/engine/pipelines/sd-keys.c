@@ -29,7 +29,8 @@ sd_keys_init (SdKeys *k,
   k->pairs = mem_calloc ((size_t) unet_n_keys (context->unet) + 1, sizeof *k->pairs);
   if (!k->pairs)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
-  k->ctx = ctx_new (pipeline->backend, job->compute, job->cancel, status);
+  Compute compute = pipeline_compute (pipeline, job, NETWORK_UNET);
+  k->ctx = ctx_new (pipeline->backend, compute, job->cancel, status);
   if (!k->ctx)
     return false;
   forward (k, context);

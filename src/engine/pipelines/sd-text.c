@@ -144,8 +144,8 @@ run (Ctx *ctx, const Encoding *e, Status *status)
 static bool
 encode (Encoding *e, PhasePlan *plan, Status *status)
 {
-  /* In f32 whatever the job computes in: it is run once, and every step reads its result. */
-  Ctx *ctx = ctx_new (e->pipeline->backend, COMPUTE_F32, e->job->cancel, status);
+  Compute compute = pipeline_compute (e->pipeline, e->job, NETWORK_CLIP);
+  Ctx *ctx = ctx_new (e->pipeline->backend, compute, e->job->cancel, status);
   bool ok = ctx && fill_ids (e, status) && embed_vectors (e, status);
   if (ok)
     {
@@ -193,6 +193,7 @@ text_key (const Pipeline *pipeline, const PipelineJob *job, const SdPrompts *p)
   uint64_t key = digest_int (digest_text (DIGEST_START, "text"), (int64_t) pipeline->text_digest);
   key = digest_int (digest_int (key, job->weighting), job->clip_skip);
   key = digest_int (key, (int64_t) p->embeddings.digest);
+  key = digest_int (key, pipeline_compute (pipeline, job, NETWORK_CLIP));
   for (size_t i = 0; i < p->n_texts; i++)
     key = digest_text (digest_int (key, p->texts[i].zeros), p->texts[i].source);
   return key;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * text-network.c - an encoder of texts or pictures planned or run once for a job.
  *
- * In f32 whatever the job computes in: it is run once, and every step reads its result.
+ * It is run once, and every step reads its result: so in f32 where that costs little (precision.c).
  */
 #include <string.h>
 
@@ -38,7 +38,8 @@ pipeline_run_network (const Pipeline *pipeline,
                       size_t n,
                       Status *status)
 {
-  Ctx *ctx = ctx_new (pipeline->backend, COMPUTE_F32, job->cancel, status);
+  Compute compute = pipeline_compute (pipeline, job, NETWORK_TEXT);
+  Ctx *ctx = ctx_new (pipeline->backend, compute, job->cancel, status);
   if (!ctx)
     return false;
   forward (ctx, data);

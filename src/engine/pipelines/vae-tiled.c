@@ -94,7 +94,8 @@ run_tiles (VaePass *p, const float *input, TileBlend *blend, Status *status)
 static bool
 run_pass (VaePass *p, const float *input, TileBlend *blend, PhasePlan *plan, Status *status)
 {
-  p->ctx = ctx_new (p->pipeline->backend, p->job->compute, p->job->cancel, status);
+  Compute compute = pipeline_compute (p->pipeline, p->job, NETWORK_VAE);
+  p->ctx = ctx_new (p->pipeline->backend, compute, p->job->cancel, status);
   if (!p->ctx)
     return false;
   forward (p, NULL);

@@ -153,7 +153,8 @@ measure (WanDenoiser *d, int expert, Status *status)
     take_over (d);
   else
     d->has_prefetched = false; /* another window of the clip begins */
-  d->base.ctx = ctx_new (d->base.pipeline->backend, job->compute, job->cancel, status);
+  Compute compute = pipeline_compute (d->base.pipeline, job, NETWORK_TRANSFORMER);
+  d->base.ctx = ctx_new (d->base.pipeline->backend, compute, job->cancel, status);
   if (!d->base.ctx)
     return false;
   forward (d, 0);

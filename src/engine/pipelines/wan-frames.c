@@ -25,7 +25,7 @@ clip_vae (const Pipeline *pipeline, const PipelineJob *job)
   return (ClipVae){ .vae = wan_networks (pipeline)->vae,
                     .config = &pipeline->checkpoint->config.wan_vae,
                     .backend = pipeline->backend,
-                    .compute = job->compute,
+                    .compute = pipeline_compute (pipeline, job, NETWORK_VAE),
                     .tile_px = job->vae_tile,
                     .cancel = job->cancel };
 }

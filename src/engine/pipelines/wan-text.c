@@ -184,6 +184,7 @@ encode_or_find (Encoding *e, const char *text, PhasePlan *plan, Status *status)
   if (!e->out->states)
     return no_memory (status);
   uint64_t key = digest_int (digest_text (DIGEST_START, "wan-text"), e->length);
+  key = digest_int (key, pipeline_compute (e->pipeline, e->job, NETWORK_TEXT));
   key = digest_text (digest_int (key, (int64_t) e->pipeline->text_digest), text);
   EncodingCache *cache = &e->pipeline->cache;
   if (encoding_cache_get (cache, key, e->out->states, n))

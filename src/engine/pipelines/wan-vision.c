@@ -106,6 +106,7 @@ look_or_find (
   size_t n = (size_t) c->n_positions * (size_t) c->dim;
   size_t n_rgb = 3 * (size_t) job->width * (size_t) job->height;
   uint64_t key = digest_int (digest_text (DIGEST_START, "wan-vision"), job->width);
+  key = digest_int (key, pipeline_compute (pipeline, job, NETWORK_TEXT));
   key = digest_bytes (digest_int (key, job->height), rgb, n_rgb);
   if (encoding_cache_get (&pipeline->cache, key, out, n))
     return true;

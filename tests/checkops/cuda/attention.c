@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * attention.c - cases of kernels/cuda/attention.cuh for every head dimension, and of
- * attention-any.cu.
+ * attention-any.cu and attention-f32.cu.
  */
 #include "check.h"
 
@@ -20,6 +20,12 @@ static int
 run_attention (const void *args, void *stream)
 {
   return gk_attention (args, stream);
+}
+
+static int
+run_attention_f32 (const void *args, void *stream)
+{
+  return gk_attention_f32 (args, stream);
 }
 
 /* Every eighth key of an entry is hidden; the first never is. */
@@ -130,7 +136,7 @@ check_one (Check *c, GkType type, int64_t head_dim, const Shape *s)
                        .len_k = s->len_k,
                        .q = q.device,
                        .k = kv.device,
-                       .v = (const uint16_t *) kv.device + width,
+                       .v = check_at (type, kv.device, width),
                        .q_stride = q_stride,
                        .k_stride = kv_stride,
                        .v_stride = kv_stride,
@@ -139,7 +145,7 @@ check_one (Check *c, GkType type, int64_t head_dim, const Shape *s)
                        .causal = s->causal,
                        .relative_bias = s->relative_bias ? relative.device : NULL,
                        .key_bias = s->key_bias ? keys.device : NULL };
-  check_end (c, run_attention, &args, &y);
+  check_end (c, type == GK_TYPE_F32 ? run_attention_f32 : run_attention, &args, &y);
 }
 
 void
@@ -161,4 +167,7 @@ check_attention (Check *c)
     for (int d = 0; d < COUNT (other_dims); d++)
       for (int i = 0; i < (d < 2 ? COUNT (shapes) : 1); i++)
         check_one (c, (GkType) type, other_dims[d], &shapes[i]);
+  for (int d = 0; d < 2; d++)
+    for (int i = 0; i < COUNT (shapes); i++)
+      check_one (c, GK_TYPE_F32, other_dims[d], &shapes[i]);
 }

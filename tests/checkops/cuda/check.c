@@ -97,6 +97,12 @@ check_type_name (GkType type)
   return names[type];
 }
 
+const void *
+check_at (GkType type, const void *p, int64_t i)
+{
+  return (const char *) p + i * (type == GK_TYPE_F32 ? 4 : 2);
+}
+
 /* --- memory --- */
 
 static void *

@@ -82,12 +82,16 @@ Output check_output (Check *c, OutType type, int64_t n, void *device);
 float *check_host (Check *c, int64_t n); /* zeros */
 
 const char *check_type_name (GkType type);
+/* Element @i of values of @type. */
+const void *check_at (GkType type, const void *p, int64_t i);
 /* 16-bit parameters as the reference takes them. */
 Param check_param (const Values *v);
 
 /* (c_out, taps, ceil8 (c_in)) on the device, from (c_out, c_in, taps). */
 void *check_conv_weights (
     Check *c, GkType type, int64_t c_out, int64_t c_in, int64_t taps, const float *w);
+
+Launch check_conv_launch (GkType type);
 
 void check_pointwise (Check *c);
 void check_rows_kernels (Check *c);

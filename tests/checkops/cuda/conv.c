@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * conv.c - cases of kernels/cuda/conv.cu.
+ * conv.c - cases of kernels/cuda/conv.cu, and of product-f32.cu.
  */
 #include <stdlib.h>
 
@@ -32,6 +32,18 @@ run_conv (const void *args, void *stream)
   return gk_conv (args, stream);
 }
 
+static int
+run_conv_f32 (const void *args, void *stream)
+{
+  return gk_conv_f32 (args, stream);
+}
+
+Launch
+check_conv_launch (GkType type)
+{
+  return type == GK_TYPE_F32 ? run_conv_f32 : run_conv;
+}
+
 static int64_t
 out_size (const Shape *s, int64_t in)
 {
@@ -47,16 +59,19 @@ check_conv_weights (
 {
   int64_t padded = (c_in + 7) / 8 * 8;
   size_t n = (size_t) (c_out * taps * padded);
-  uint16_t *packed = calloc (n, sizeof *packed);
+  void *packed = calloc (n, sizeof (float));
   for (int64_t out = 0; out < c_out; out++)
     for (int64_t i = 0; i < c_in; i++)
       for (int64_t tap = 0; tap < taps; tap++)
         {
           float f = w[(out * c_in + i) * taps + tap];
-          packed[(out * taps + tap) * padded + i] =
-              type == GK_TYPE_F16 ? f32_to_f16 (f) : f32_to_bf16 (f);
+          int64_t at = (out * taps + tap) * padded + i;
+          if (type == GK_TYPE_F32)
+            ((float *) packed)[at] = f;
+          else
+            ((uint16_t *) packed)[at] = type == GK_TYPE_F16 ? f32_to_f16 (f) : f32_to_bf16 (f);
         }
-  void *device = check_upload (c, packed, n * sizeof *packed, "the weights");
+  void *device = check_upload (c, packed, n * (type == GK_TYPE_F32 ? 4 : 2), "the weights");
   free (packed);
   return device;
 }
@@ -150,7 +165,7 @@ check_one (Check *c, GkType type, const Shape *s)
                                 .rows_per_entry = h_out * w_out,
                                 .y = y.device,
                                 .y_stride = s->c_out } };
-  check_end (c, run_conv, &args, &y);
+  check_end (c, check_conv_launch (type), &args, &y);
 }
 
 void
@@ -159,6 +174,9 @@ check_conv (Check *c)
   for (int type = 0; type <= GK_TYPE_F16; type++)
     for (int i = 0; i < COUNT (shapes); i++)
       check_one (c, (GkType) type, &shapes[i]);
+  for (int i = 0; i < COUNT (shapes); i++)
+    if (!shapes[i].norm)
+      check_one (c, GK_TYPE_F32, &shapes[i]);
   if (!check_is_full (c))
     return;
   static const Shape large[] = {

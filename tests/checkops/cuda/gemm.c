@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gemm.c - cases of kernels/cuda/gemm.cu.
+ * gemm.c - cases of kernels/cuda/gemm.cu, and of product-f32.cu.
  */
 #include <string.h>
 
@@ -26,6 +26,12 @@ static int
 run_gemm (const void *args, void *stream)
 {
   return gk_gemm (args, stream);
+}
+
+static int
+run_gemm_f32 (const void *args, void *stream)
+{
+  return gk_gemm_f32 (args, stream);
 }
 
 static float
@@ -185,7 +191,7 @@ check_case (Check *c,
   if (hopper)
     end_hopper (c, &args, &y);
   else
-    check_end (c, run_gemm, &args, &y);
+    check_end (c, type == GK_TYPE_F32 ? run_gemm_f32 : run_gemm, &args, &y);
 }
 
 static void
@@ -228,6 +234,9 @@ check_gemm (Check *c)
       check_one (c, (GkType) type, &epilogues[3], 20, 12, 40, 4); /* ends within a wide piece */
       check_one (c, (GkType) type, &epilogues[0], 1, 320, 16, 0);
     }
+  check_one (c, GK_TYPE_F32, &epilogues[2], 70, 69, 37, 0);
+  check_one (c, GK_TYPE_F32, &epilogues[3], 37, 48, 72, 4);
+  check_one (c, GK_TYPE_F32, &epilogues[4], 5, 7, 9, 2);
   if (!check_is_full (c)) /* tiles of 128 need thousands of rows to be chosen */
     return;
   for (int type = 0; type <= GK_TYPE_F16; type++)

@@ -81,7 +81,7 @@ check_norm_row (Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_ro
           y.magnitude[row * dim + i] = fabsf (exact[i]) + 1;
         }
     }
-  const uint16_t *scale = modulation.device;
+  const void *scale = modulation.device;
   GkNormRow args = { .type = type,
                      .n = n,
                      .n_rows = n_rows,
@@ -93,7 +93,7 @@ check_norm_row (Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_ro
                      .weight = k->weight ? weight.device : NULL,
                      .bias = k->bias ? bias.device : NULL,
                      .scale = k->modulated ? scale : NULL,
-                     .shift = k->modulated ? scale + dim : NULL,
+                     .shift = k->modulated ? check_at (type, scale, dim) : NULL,
                      .modulation_stride = stride,
                      .y = y.device };
   check_end (c, run_norm_row, &args, &y);
@@ -212,7 +212,7 @@ check_norms (Check *c)
     { 1, 300, 128, 32, 3, true, false },
   };
   static const int64_t dims[] = { 8, 40, 77, 1032 };
-  for (int type = 0; type <= GK_TYPE_F16; type++)
+  for (int type = 0; type <= GK_TYPE_F32; type++)
     {
       for (int k = 0; k < COUNT (row_kinds); k++)
         for (int i = 0; i < COUNT (dims); i++)

@@ -132,7 +132,7 @@ check_up (Check *c, GkType type, const Shape *s)
 void
 check_shortcuts (Check *c)
 {
-  for (int type = 0; type <= GK_TYPE_F16; type++)
+  for (int type = 0; type <= GK_TYPE_F32; type++)
     for (int i = 0; i < COUNT (shapes); i++)
       {
         check_down (c, (GkType) type, &shapes[i]);
