@@ -73,6 +73,16 @@ typedef struct
   const float *scale; /* (rank); what has 0 adds nothing whatever its factors hold */
 } LowRank;
 
+/* What follows a product before it is stored. */
+typedef enum
+{
+  LINEAR_PLAIN,
+  LINEAR_UNARY, /* y = f (x W^T + bias) */
+  LINEAR_GEGLU, /* the columns are [a | g]: y (n_rows, n_out / 2) = a * gelu_erf (g) */
+  LINEAR_GATED  /* y = add + gate * (x W^T + bias); gate (n_rows / rows_per_gate, n_out), rows
+                 * gate_stride apart */
+} LinearNext;
+
 /* y = x W^T + bias + add.  x (n_rows, n_in), w (n_out, n_in) row-major, y (n_rows, n_out). */
 typedef struct
 {
@@ -85,6 +95,11 @@ typedef struct
   float *y;
   int64_t y_stride; /* at least n_out */
   Compute compute;
+  /* Never but LINEAR_PLAIN where Backend.fuses does not say so. */
+  LinearNext next;
+  UnaryKind unary;
+  const float *gate;
+  int64_t gate_stride, rows_per_gate;
 } LinearArgs;
 
 /* Cross-correlation as in torch.nn.Conv2d, on channels-last images.

@@ -9,11 +9,11 @@
 
 enum
 {
-  N_THREADS = 256,
+  N_THREADS = 128,
   TILE = 64,        // rows and columns of a block
   STEP = 16,        // along K
   PITCH = TILE + 4, // of a row in shared memory
-  THREAD_ROWS = 2,  // of 8 columns each
+  THREAD_ROWS = 4,  // of 8 columns each
   PER_THREAD = TILE * STEP / N_THREADS
 };
 
@@ -78,6 +78,15 @@ load_tile (float *tile, const F &f, int64_t first_row, int64_t first_k)
     }
 }
 
+GK_DEV void
+take4 (float *v, const float *cells)
+{
+  uint4 w = *(const uint4 *) cells;
+  GK_UNROLL
+  for (int i = 0; i < 4; i++)
+    v[i] = gk_bits_float (gk_word (w, i));
+}
+
 template <class A> GK_KERNEL (N_THREADS, 1) product_f32 (const GK_CONST Product<A> a)
 {
   GK_SHARED (float, tile_a, STEP *PITCH);
@@ -91,11 +100,17 @@ template <class A> GK_KERNEL (N_THREADS, 1) product_f32 (const GK_CONST Product<
       load_tile (tile_w, a.w, first_column, k0);
       gk_sync (); // the tiles are there
       for (int k = 0; k < STEP; k++)
-        GK_UNROLL
-      for (int r = 0; r < THREAD_ROWS; r++)
-        GK_UNROLL
-      for (int c = 0; c < 8; c++)
-        sums[r][c] += tile_a[k * PITCH + row + r] * tile_w[k * PITCH + column + c];
+        {
+          float x[THREAD_ROWS], w[8];
+          take4 (x, tile_a + k * PITCH + row);
+          take4 (w, tile_w + k * PITCH + column);
+          take4 (w + 4, tile_w + k * PITCH + column + 4);
+          GK_UNROLL
+          for (int r = 0; r < THREAD_ROWS; r++)
+            GK_UNROLL
+          for (int c = 0; c < 8; c++)
+            sums[r][c] += x[r] * w[c];
+        }
       gk_sync (); // everybody is done with them
     }
   GK_UNROLL

@@ -204,6 +204,7 @@ cuda_backend_new (const Driver *driver,
                        .level = b->level,
                        .device_name = b->name,
                        .fastest = COMPUTE_BF16,
+                       .fuses = true,
                        .free = cuda_free };
   snprintf (b->name, sizeof b->name, "%s", device->name);
   snprintf (b->level, sizeof b->level, "sm%d", device->capability % 1000);

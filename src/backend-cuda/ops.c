@@ -86,19 +86,49 @@ take_factors (CudaBackend *b, const LinearArgs *a, GkGemm *g)
   g->w_book = floats_of (b, &book, 1 << 4);
 }
 
+static GkActivation
+activation_of (const LinearArgs *a)
+{
+  if (a->next == LINEAR_GEGLU)
+    return GK_ACT_GEGLU;
+  if (a->next != LINEAR_UNARY)
+    return GK_ACT_NONE;
+  switch (a->unary)
+    {
+    case UNARY_SILU:
+      return GK_ACT_SILU;
+    case UNARY_GELU:
+      return GK_ACT_GELU;
+    case UNARY_GELU_TANH:
+      return GK_ACT_GELU_TANH;
+    case UNARY_QUICK_GELU:
+      return GK_ACT_QUICK_GELU;
+    case UNARY_RELU:
+    case UNARY_TANH3:
+    case UNARY_COUNT:
+      break; /* op_linear_unary asks for none of these */
+    }
+  return GK_ACT_NONE;
+}
+
 static void
 cuda_linear (Backend *base, const LinearArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
-  GkGemm g = {
-    .type = b->type,
-    .n_rows = a->n_rows,
-    .n_out = a->n_out,
-    .n_in = a->n_in,
-    .x = a->x,
-    .x_stride = a->x_stride,
-    .epilogue = { .add = a->add, .rows_per_entry = a->n_rows, .y = a->y, .y_stride = a->y_stride }
-  };
+  GkGemm g = { .type = b->type,
+               .n_rows = a->n_rows,
+               .n_out = a->n_out,
+               .n_in = a->n_in,
+               .x = a->x,
+               .x_stride = a->x_stride,
+               .epilogue = { .activation = activation_of (a),
+                             .gate = a->next == LINEAR_GATED ? a->gate : NULL,
+                             .gate_stride = a->gate_stride,
+                             .add = a->add,
+                             .rows_per_entry =
+                                 a->next == LINEAR_GATED ? a->rows_per_gate : a->n_rows,
+                             .y = a->y,
+                             .y_stride = a->y_stride } };
   take_factors (b, a, &g);
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
   if (cuda_failed (b))

@@ -68,10 +68,12 @@ static void
 report (void)
 {
   fprintf (stderr,
-           "fake driver: %lld calls, most %zu KiB; left: %d contexts, %d streams, %d events, %d "
+           "fake driver: %lld calls, %lld launches, most %zu KiB; left: %d contexts, %d streams, "
+           "%d events, %d "
            "pages, %d ranges, %d mapped, %d host, %d misuses\n",
-           (long long) fake.n_calls, fake.most_used_bytes >> 10, fake.n_contexts, fake.n_streams,
-           fake.n_events, fake.n_pages, fake.n_ranges, fake.n_mapped, fake.n_host, fake.n_misuses);
+           (long long) fake.n_calls, (long long) fake.n_launches, fake.most_used_bytes >> 10,
+           fake.n_contexts, fake.n_streams, fake.n_events, fake.n_pages, fake.n_ranges,
+           fake.n_mapped, fake.n_host, fake.n_misuses);
 }
 
 static void
@@ -98,6 +100,7 @@ static int
 around_launch (int begins)
 {
   int error = begins ? call () : OK;
+  fake.n_launches += begins != 0;
   if (!error && fake.is_idle)
     return -1;
   if (!error)

@@ -228,15 +228,17 @@ forward (Ctx *ctx, Net *net)
       ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ N_PIXELS, HEAD_DIM }, net->positions);
   Tensor *time = op_linear (ctx, op_sinusoid (ctx, t, 1, 32), net->time, NULL);
   Tensor *vec = op_columns (ctx, op_unary (ctx, UNARY_SILU, time), WIDTH, WIDTH);
+  vec = op_add (ctx, vec, op_linear_geglu (ctx, op_sinusoid (ctx, t, 1, 32), net->time));
   Tensor *scales = op_linear (ctx, vec, net->scales, NULL);
   Tensor *x = op_conv2d (ctx, in, net->conv_in, (ConvOptions){ .channel_add = vec });
   x = op_group_norm (ctx, x, net->norm, 8, 1e-5f, true);
   Tensor *seen = attend (ctx, net, op_view (ctx, x, 3, tokens), positions);
   Tensor *n = op_norm_modulate (ctx, seen, scales, 0, WIDTH, 1e-6f);
-  Tensor *up = op_linear (ctx, n, net->block[3], NULL),
+  Tensor *up = op_linear_unary (ctx, n, net->block[3], UNARY_GELU),
          *gate = op_linear (ctx, n, net->block[4], NULL);
-  n = op_linear (ctx, op_gated (ctx, UNARY_GELU_TANH, up, gate), net->block[5], NULL);
-  x = op_add_gated (ctx, seen, n, scales, 2 * WIDTH);
+  x = op_linear_gated (ctx, op_gated (ctx, UNARY_GELU_TANH, up, gate), net->block[5], seen, scales,
+                       2 * WIDTH);
+  x = op_add_gated (ctx, x, up, scales, WIDTH);
   x = op_layer_norm (ctx, x, net->norm, 1e-5f);
   Tensor *spoken = speak (ctx, net, x);
   x = op_add (ctx, x,
@@ -362,6 +364,32 @@ test_cuda_computes_in_three_types (void)
     }
   backend_free (card);
   backend_free (cpu);
+  net_free (net);
+  assert_nothing_left ();
+}
+
+static void
+test_cuda_fused_products_equal_their_parts (void)
+{
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  Backend *card = backend_cuda_new (0, 0, &status);
+  int64_t n_launches[2];
+  float *pictures[2];
+  for (int fused = 0; fused < 2; fused++)
+    {
+      card->fuses = fused;
+      fake ()->n_launches = 0;
+      pictures[fused] = run (card, net, 1, &status);
+      n_launches[fused] = fake ()->n_launches;
+      g_assert_cmpstr (status.message, ==, "");
+    }
+  g_test_message ("%d launches, %d in parts", (int) n_launches[1], (int) n_launches[0]);
+  g_assert_cmpint (n_launches[1], ==, n_launches[0] - 3);
+  assert_near (pictures[1], pictures[0]);
+  g_free (pictures[0]);
+  g_free (pictures[1]);
+  backend_free (card);
   net_free (net);
   assert_nothing_left ();
 }
@@ -532,6 +560,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/cuda/equals-cpu", test_cuda_equals_cpu);
   g_test_add_func ("/cuda/computes-in-three-types", test_cuda_computes_in_three_types);
+  g_test_add_func ("/cuda/fused-products-equal-their-parts",
+                   test_cuda_fused_products_equal_their_parts);
   g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
   g_test_add_func ("/cuda/keeps-its-limit", test_cuda_keeps_its_limit);
   g_test_add_func ("/cuda/makes-do-with-what-is-left", test_cuda_makes_do_with_what_is_left);

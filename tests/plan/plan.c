@@ -37,9 +37,44 @@ begin (Bench *b, Backend *null)
   return (Binder){ b->set, &b->arena, &b->status };
 }
 
+static int64_t
+moved_elements (const OpRecord *op)
+{
+  if (op->kind == OP_ROOM)
+    return 0;
+  if (op->kind == OP_PUT) /* the rest stays where it is */
+    return 2 * tensor_elements (op->source[1]);
+  int64_t n = tensor_elements (op->out);
+  for (int i = 0; i < OP_MAX_SOURCES; i++)
+    n += op->source[i] ? tensor_elements (op->source[i]) : 0;
+  return n;
+}
+
+/* Activations that operators read and write in 16 bits. */
+static void
+end_moved (Bench *b, const char *name, FILE *out)
+{
+  double n_bytes = 0;
+  ctx_plan (b->ctx);
+  for (int i = 0; i < ctx_op_count (b->ctx); i++)
+    n_bytes += 2.0 * (double) moved_elements (ctx_op (b->ctx, i));
+  fprintf (out, "%-28s %5d operators move %8.3f GB of activations\n", name, ctx_op_count (b->ctx),
+           n_bytes * 1e-9);
+  ctx_free (b->ctx);
+  arena_clear (&b->arena);
+  weights_free (b->set);
+}
+
+static bool shows_moved;
+
 static void
 end (Bench *b, const char *name, FILE *out)
 {
+  if (shows_moved)
+    {
+      end_moved (b, name, out);
+      return;
+    }
   ctx_plan (b->ctx);
   double flops = 0;
   for (int i = 0; i < ctx_op_count (b->ctx); i++)
@@ -327,6 +362,26 @@ plan_all_wan (Backend *null, FILE *out)
   plan_vision (null, "clip-h-vision", &full_size_clip_h, out);
 }
 
+/* What fused products save on a card (Backend.fuses). */
+static void
+plan_moved (Backend *null, FILE *out)
+{
+  static const WanConfig wan = WAN (WAN_T2V, 16, 16, 1536, 12, 8960, 30);
+  static const char *const how[] = { "parts", "fused" };
+  shows_moved = true;
+  for (int i = 0; i < 2; i++)
+    {
+      null->fuses = i;
+      plan_unet_with_keys (null, name_of ("sdxl-%s", how[i]).text, &full_size_find ("sdxl")->unet,
+                           2, 128, out);
+      plan_flux (null, name_of ("flux-dev-%s", how[i]).text, &full_size_find ("flux-dev")->flux,
+                 512, 128, 0, out);
+      plan_wan (null, name_of ("wan-1.3b-%s", how[i]).text, &wan, (WanGrid){ 21, 30, 52 }, false,
+                out);
+    }
+  null->fuses = shows_moved = false;
+}
+
 static void
 plan_all (Backend *null, FILE *out)
 {
@@ -346,6 +401,7 @@ plan_all (Backend *null, FILE *out)
   plan_all_flux (null, out);
   plan_all_clip_vaes (null, out);
   plan_all_wan (null, out);
+  plan_moved (null, out);
 }
 
 static int

@@ -48,8 +48,9 @@ struct Backend
   BackendOps ops;
   const char *name;  /* "cpu" */
   const char *level; /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx"; a card's "sm89" */
-  const char *device_name;   /* a card's; NULL: the processor */
-  Compute fastest;           /* what --precision auto picks on this device */
+  const char *device_name; /* a card's; NULL: the processor */
+  Compute fastest;         /* what --precision auto picks on this device */
+  bool fuses;              /* its products do what LinearNext says, too: fewer passes over memory */
   const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */
   /* Whether a product takes the low-rank part of its weights (LowRank) into them rather than beside
    * it, from its shape alone; NULL: never.  @n_rows: of one picture, so that a picture is made
@@ -92,7 +93,8 @@ typedef struct
  */
 Backend *backend_new (const BackendChoice *choice, Status *status);
 
-/* Shapes only, computes nothing: for planning and for tests of what stands above. */
+/* Shapes only, computes nothing: for planning and for tests of what stands above.  Its `fuses` may
+ * be set to plan for a card. */
 Backend *backend_null_new (Status *status);
 
 /* To be called before parameters change or are freed: a device may hold copies of them. */

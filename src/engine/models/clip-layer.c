@@ -28,5 +28,5 @@ clip_layer_forward (Ctx *ctx, const ClipLayer *l, ClipLayerOptions o, Tensor *x)
   Tensor *v = op_linear (ctx, n, l->v, NULL);
   x = op_linear (ctx, op_attention (ctx, q, k, v, o.n_heads, o.causal), l->out, x);
   n = op_layer_norm (ctx, x, l->norm2, CLIP_EPS);
-  return op_linear (ctx, op_unary (ctx, act, op_linear (ctx, n, l->fc1, NULL)), l->fc2, x);
+  return op_linear (ctx, op_linear_unary (ctx, n, l->fc1, act), l->fc2, x);
 }

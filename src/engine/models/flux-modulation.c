@@ -69,7 +69,7 @@ flux_bind_modulation (const Binder *b, Flux *flux)
 static Tensor *
 embed (Ctx *ctx, const FluxEmbedder *e, const Tensor *x, const Tensor *add)
 {
-  Tensor *h = op_unary (ctx, UNARY_SILU, op_linear (ctx, x, e->in, NULL));
+  Tensor *h = op_linear_unary (ctx, x, e->in, UNARY_SILU);
   return op_linear (ctx, h, e->out, add);
 }
 

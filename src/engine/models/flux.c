@@ -130,10 +130,11 @@ modulated (const Step *s, const Tensor *x, int shift)
                            FLUX_EPS);
 }
 
+/* Returns: x + gate * (y W^T + b) */
 static Tensor *
-gated (const Step *s, const Tensor *x, const Tensor *y, int gate)
+gated (const Step *s, const Tensor *x, const Tensor *y, Layer layer, int gate)
 {
-  return op_add_gated (s->ctx, x, y, s->modulation, vector (s, gate));
+  return op_linear_gated (s->ctx, y, layer, x, s->modulation, vector (s, gate));
 }
 
 /* @n_b NULL: one stream.  Text comes first.  Returns: what all tokens attend to */
@@ -160,10 +161,9 @@ attend (const Step *s, const FluxHeads *a, const Tensor *n_a, const FluxHeads *b
 static Tensor *
 finish_stream (const Step *s, const FluxStream *w, Tensor *x, const Tensor *attended)
 {
-  x = gated (s, x, op_linear (s->ctx, attended, w->out, NULL), 2);
-  Tensor *h = op_linear (s->ctx, modulated (s, x, 3), w->mlp_in, NULL);
-  h = op_linear (s->ctx, op_unary (s->ctx, UNARY_GELU_TANH, h), w->mlp_out, NULL);
-  return gated (s, x, h, 5);
+  x = gated (s, x, attended, w->out, 2);
+  Tensor *h = op_linear_unary (s->ctx, modulated (s, x, 3), w->mlp_in, UNARY_GELU_TANH);
+  return gated (s, x, h, w->mlp_out, 5);
 }
 
 static void
@@ -186,8 +186,8 @@ single_block (Step *s, const FluxSingle *w, Tensor *x)
 {
   Tensor *n = modulated (s, x, 0);
   Tensor *a = attend (s, &w->heads, n, NULL, NULL);
-  Tensor *m = op_unary (s->ctx, UNARY_GELU_TANH, op_linear (s->ctx, n, w->mlp_in, NULL));
-  x = gated (s, x, op_linear (s->ctx, op_concat (s->ctx, a, m), w->out, NULL), 2);
+  Tensor *m = op_linear_unary (s->ctx, n, w->mlp_in, UNARY_GELU_TANH);
+  x = gated (s, x, op_concat (s->ctx, a, m), w->out, 2);
   s->column += FLUX_SINGLE_VECTORS * (int64_t) s->config->dim;
   return x;
 }

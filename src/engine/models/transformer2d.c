@@ -122,7 +122,7 @@ transformer_block (Ctx *ctx,
   n = op_layer_norm (ctx, x, b->norm2, LAYER_EPS);
   x = attend (ctx, &b->cross, n_heads, x, n, context, keys);
   n = op_layer_norm (ctx, x, b->norm3, LAYER_EPS);
-  return op_linear (ctx, op_geglu (ctx, op_linear (ctx, n, b->ff_in, NULL)), b->ff_out, x);
+  return op_linear (ctx, op_linear_geglu (ctx, n, b->ff_in), b->ff_out, x);
 }
 
 /* proj_in and proj_out are linear layers or 1x1 convolutions: over channels-last tokens, the same.

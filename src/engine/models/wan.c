@@ -188,7 +188,7 @@ with_table (Ctx *ctx, const Tensor *base, const Weight *table)
 static Tensor *
 embed (Ctx *ctx, const WanEmbedder *e, UnaryKind kind, const Tensor *x)
 {
-  return op_linear (ctx, op_unary (ctx, kind, op_linear (ctx, x, e->in, NULL)), e->out, NULL);
+  return op_linear (ctx, op_linear_unary (ctx, x, e->in, kind), e->out, NULL);
 }
 
 /* In f32: few rows, on which everything depends. */
@@ -326,11 +326,10 @@ share_of_block (const Step *s,
   Tensor *q = op_linear (ctx, modulated (s, part, rows, 0), w->self.q, NULL);
   q = turned (s, q, w->self.norm_q, share_positions (s, first, n));
   Tensor *a = op_attention (ctx, q, keys[0].k, keys[0].v, s->config->n_heads, false);
-  part = op_add_gated (ctx, part, op_linear (ctx, a, w->self.out, NULL), rows, 2 * d);
+  part = op_linear_gated (ctx, a, w->self.out, part, rows, 2 * d);
   part = cross_attend (s, w, part, &keys[1], &keys[2]);
-  Tensor *h = op_linear (ctx, modulated (s, part, rows, 3), w->mlp_in, NULL);
-  h = op_linear (ctx, op_unary (ctx, UNARY_GELU_TANH, h), w->mlp_out, NULL);
-  return op_add_gated (ctx, part, h, rows, 5 * d);
+  Tensor *h = op_linear_unary (ctx, modulated (s, part, rows, 3), w->mlp_in, UNARY_GELU_TANH);
+  return op_linear_gated (ctx, h, w->mlp_out, part, rows, 5 * d);
 }
 
 static Tensor *

@@ -3,9 +3,44 @@
 #include "ops/ops.h"
 #include "ops/private.h"
 
-static Tensor *
-base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add, const SidePath *fold)
+/* What enters a product beside its factors; zeros: nothing. */
+typedef struct
 {
+  const Tensor *add;
+  const SidePath *fold;
+  LinearNext next;
+  UnaryKind unary;
+  const Tensor *modulation;
+  int64_t gate;
+} Beside;
+
+static LinearArgs
+linear_args (const Ctx *ctx, const Tensor *x, Layer layer, const Beside *b, const Tensor *y)
+{
+  const Tensor *m = b->modulation;
+  return (LinearArgs){ .n_rows = tensor_rows (x),
+                       .n_out = layer.weight->ne[0],
+                       .n_in = tensor_last (x),
+                       .x = x->data,
+                       .x_stride = tensor_last (x),
+                       .w = weight_param (layer.weight),
+                       .bias = weight_param (layer.bias),
+                       .fold = op_low_rank (b->fold),
+                       .add = b->add ? b->add->data : NULL,
+                       .y = y->data,
+                       .y_stride = tensor_last (y),
+                       .compute = ctx_compute (ctx),
+                       .next = b->next,
+                       .unary = b->unary,
+                       .gate = m ? tensor_at (m, b->gate) : NULL,
+                       .gate_stride = m ? tensor_last (m) : 0,
+                       .rows_per_gate = m ? tensor_rows (x) / tensor_rows (m) : 1 };
+}
+
+static Tensor *
+base_linear (Ctx *ctx, const Tensor *x, Layer layer, Beside beside)
+{
+  const Tensor *add = beside.add;
   if (ctx_failed (ctx) || !x || !layer.weight)
     return op_operand_missing (ctx);
   const Weight *w = layer.weight;
@@ -18,28 +53,17 @@ base_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add, const Si
                      w->name);
   int64_t ne[TENSOR_MAX_RANK];
   op_copy_shape (ne, x);
-  ne[x->rank - 1] = n_out;
+  ne[x->rank - 1] = beside.next == LINEAR_GEGLU ? n_out / 2 : n_out;
   OpRecord record = { .kind = OP_LINEAR,
-                      .source = { x, add },
+                      .source = { x, add, beside.modulation },
                       .inplace = add ? 1 : -1,
                       .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in +
-                               op_fold_flops (fold, n_in) };
+                               op_fold_flops (beside.fold, n_in) };
   op_record_weight (&record, w);
   Tensor *y = ctx_emit (ctx, record, ctx_activation (ctx), x->rank, ne);
   if (!y || !y->data)
     return y;
-  LinearArgs args = { .n_rows = n_rows,
-                      .n_out = n_out,
-                      .n_in = n_in,
-                      .x = x->data,
-                      .x_stride = n_in,
-                      .w = weight_param (w),
-                      .bias = weight_param (layer.bias),
-                      .fold = op_low_rank (fold),
-                      .add = add ? add->data : NULL,
-                      .y = y->data,
-                      .y_stride = n_out,
-                      .compute = ctx_compute (ctx) };
+  LinearArgs args = linear_args (ctx, x, layer, &beside, y);
   ctx_backend (ctx)->ops.linear (ctx_backend (ctx), &args);
   return y;
 }
@@ -63,7 +87,8 @@ op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y)
     return NULL;
   /* never written to: the Ctx has one kind of tensor for what it reads and what it makes */
   Tensor *scale = ctx_input (ctx, DTYPE_F32, 1, &side->rank, (void *) side->scale);
-  return base_linear (ctx, op_scale (ctx, h, scale), (Layer){ side->b, side->bias }, y, NULL);
+  return base_linear (ctx, op_scale (ctx, h, scale), (Layer){ side->b, side->bias },
+                      (Beside){ .add = y });
 }
 
 Tensor *
@@ -72,9 +97,62 @@ op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
   const SidePath *side = layer.weight ? layer.weight->side : NULL;
   int64_t n_rows = x && x->rank > 2 ? tensor_rows (x) / x->ne[0] : 1;
   bool folds = op_folds (ctx, side, n_rows);
-  Tensor *y = base_linear (ctx, x, layer, add, folds ? side : NULL);
+  Tensor *y = base_linear (ctx, x, layer, (Beside){ .add = add, .fold = folds ? side : NULL });
   if (!side || folds)
     return y;
-  Tensor *h = base_linear (ctx, x, (Layer){ side->a, NULL }, NULL, NULL);
+  Tensor *h = base_linear (ctx, x, (Layer){ side->a, NULL }, (Beside){ 0 });
   return op_side_path (ctx, h, side, y);
+}
+
+/* ---- what follows ---- */
+
+/* An adapter's part is added to the product, so what follows has to wait for it; and f32 on a card
+ * is for comparing with other programs. */
+static bool
+fuses (const Ctx *ctx, Layer layer)
+{
+  const Backend *b = ctx_backend (ctx);
+  if (!b || !b->fuses || !layer.weight || layer.weight->side)
+    return false;
+  return !b->device.memory || ctx_activation (ctx) != DTYPE_F32;
+}
+
+Tensor *
+op_linear_unary (Ctx *ctx, const Tensor *x, Layer layer, UnaryKind kind)
+{
+  bool can = kind != UNARY_RELU && kind != UNARY_TANH3; /* no product is followed by these */
+  if (can && fuses (ctx, layer))
+    return base_linear (ctx, x, layer, (Beside){ .next = LINEAR_UNARY, .unary = kind });
+  return op_unary (ctx, kind, op_linear (ctx, x, layer, NULL));
+}
+
+Tensor *
+op_linear_geglu (Ctx *ctx, const Tensor *x, Layer layer)
+{
+  enum
+  {
+    COLUMNS = 16 /* of a and g that a tile of a product takes together */
+  };
+  if (fuses (ctx, layer) && layer.weight->ne[0] % COLUMNS == 0 && ctx_activation (ctx) != DTYPE_F32)
+    return base_linear (ctx, x, layer, (Beside){ .next = LINEAR_GEGLU });
+  return op_geglu (ctx, op_linear (ctx, x, layer, NULL));
+}
+
+Tensor *
+op_linear_gated (Ctx *ctx,
+                 const Tensor *x,
+                 Layer layer,
+                 const Tensor *residual,
+                 const Tensor *modulation,
+                 int64_t gate)
+{
+  if (!fuses (ctx, layer))
+    return op_add_gated (ctx, residual, op_linear (ctx, x, layer, NULL), modulation, gate);
+  if (ctx_failed (ctx) || !residual || !modulation)
+    return op_operand_missing (ctx);
+  if (!op_modulation_fits (modulation, gate, layer.weight->ne[0], residual))
+    return ctx_fail (ctx, STATUS_SHAPE, "Internal error: the terms of a gated sum do not fit.");
+  return base_linear (
+      ctx, x, layer,
+      (Beside){ .add = residual, .next = LINEAR_GATED, .modulation = modulation, .gate = gate });
 }

@@ -27,6 +27,24 @@ typedef struct
  */
 Tensor *op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add);
 
+/* op_linear and what often follows it, in one pass where the device does that (Backend.fuses) and
+ * no adapter stands beside the layer; else the parts. */
+
+/* Returns: f (x W^T + b) */
+Tensor *op_linear_unary (Ctx *ctx, const Tensor *x, Layer layer, UnaryKind kind);
+
+/* @layer: (2 D, K).  Returns: (..., D), op_geglu of the product */
+Tensor *op_linear_geglu (Ctx *ctx, const Tensor *x, Layer layer);
+
+/* @residual: shaped as the product, may be overwritten; @modulation, @gate: as in op_add_gated.
+ * Returns: residual + gate * (x W^T + b) */
+Tensor *op_linear_gated (Ctx *ctx,
+                         const Tensor *x,
+                         Layer layer,
+                         const Tensor *residual,
+                         const Tensor *modulation,
+                         int64_t gate);
+
 typedef struct
 {
   int stride;                /* 0 counts as 1 */
