@@ -42,6 +42,13 @@ tell (CudaBackend *b, Status *status)
   return false;
 }
 
+static size_t
+room (const Device *d)
+{
+  const CudaBackend *b = (const CudaBackend *) d;
+  return b->max_pages * b->page_bytes;
+}
+
 static void
 begin (Device *d, DType type)
 {
@@ -140,6 +147,7 @@ forget (Device *d)
 }
 
 static const DeviceMemory device_memory = {
+  .room = room,
   .begin = begin,
   .take = take,
   .give_back = give_back,

@@ -123,6 +123,22 @@ def test_too_little_memory():
             FAKE_CUDA_MEMORY=str(1 << 20))
 
 
+def test_too_large_a_picture_is_refused_before_it_begins():
+    flags = ("--backend", "cuda", "--width", "1024", "--height", "1024")
+    refused("would need", "while noise is removed", "let the CPU compute", flags=flags, FAKE_CUDA_MEMORY=str(8 << 20))
+
+
+def test_tiles_are_as_large_as_memory_allows():
+    found = []
+    for mib in (4096, 256, 128):
+        done = subprocess.run([CLI, "plan", *FLAGS, "--backend", "cuda", "--width", "1024", "--height", "1024", "--json"],
+                              env={**os.environ, "FAKE_CUDA_MEMORY": str(mib << 20)}, text=True, capture_output=True,
+                              timeout=200)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout)["vae_tile"])
+    assert found[0] == 0 and found[1] > found[2] > 0, found
+
+
 def test_limits_that_are_none():
     for text in ("0", "-5", "much"):
         refused("--vram-limit", flags=("--backend", "cuda", "--vram-limit", text), code=2)

@@ -20,6 +20,8 @@ typedef struct Device Device;
 /* Work is queued and done in order; a failure is remembered, and what follows does nothing. */
 typedef struct
 {
+  /* The most bytes that all that is taken, and parameters, may have for now. */
+  size_t (*room) (const Device *d);
   /* What is queued from here on reads and makes activations of @type. */
   void (*begin) (Device *d, DType type);
   /* Memory for the activations of a Ctx, or for what a model remembers from run to run; its address

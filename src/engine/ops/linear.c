@@ -133,7 +133,7 @@ op_linear_geglu (Ctx *ctx, const Tensor *x, Layer layer)
   {
     COLUMNS = 16 /* of a and g that a tile of a product takes together */
   };
-  if (fuses (ctx, layer) && layer.weight->ne[0] % COLUMNS == 0 && ctx_activation (ctx) != DTYPE_F32)
+  if (fuses (ctx, layer) && layer.weight->ne[0] % COLUMNS == 0)
     return base_linear (ctx, x, layer, (Beside){ .next = LINEAR_GEGLU });
   return op_geglu (ctx, op_linear (ctx, x, layer, NULL));
 }

@@ -471,9 +471,19 @@ clip_vae_plan (
 int
 clip_vae_tile (const ClipVae *v, ClipSize size, ClipDirection direction, Status *status)
 {
-  PhasePlan whole = { 0 };
-  Pass p = pass_of (v, size, direction, 0);
-  if (!check_size (v, size, status) || !plan_pass (&p, &whole, status))
+  static const int tiles[] = { 0, CLIP_AUTO_TILE_PX, 384, 256 };
+  if (!check_size (v, size, status))
     return -1;
-  return whole.activation_bytes > CLIP_WHOLE_LIMIT_BYTES ? CLIP_AUTO_TILE_PX : 0;
+  for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
+    {
+      PhasePlan plan = { 0 };
+      Pass p = pass_of (v, size, direction, tiles[i]);
+      if (!plan_pass (&p, &plan, status))
+        return -1;
+      if (!v->backend->device.memory)
+        return plan.activation_bytes > CLIP_WHOLE_LIMIT_BYTES ? CLIP_AUTO_TILE_PX : 0;
+      if (room_is_enough (v->backend, &plan))
+        return tiles[i];
+    }
+  return tiles[sizeof tiles / sizeof *tiles - 1];
 }

@@ -71,5 +71,6 @@ bool clip_vae_plan (
     const ClipVae *v, ClipSize size, ClipDirection direction, PhasePlan *plan, Status *status);
 
 /* Tiles for @size in pixels, 0 for none, from the size alone, so that a recipe gives the same clip
- * on every machine; -1 and @status when it could not be found out. */
+ * on every machine; on a card as large as its memory allows.  -1 and @status when it could not be
+ * found out. */
 int clip_vae_tile (const ClipVae *v, ClipSize size, ClipDirection direction, Status *status);

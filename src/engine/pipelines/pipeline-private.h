@@ -320,7 +320,8 @@ bool pipeline_vae_latent (Pipeline *pipeline,
                           float *latent,
                           Status *status);
 
-/* Tile size for @job in pixels, 0 for none; -1 and @status when it could not be found out. */
+/* Tile size for @job in pixels, 0 for none; -1 and @status when it could not be found out.  On a
+ * card: whole pictures where its memory is enough, else the largest tiles for which it is. */
 int pipeline_vae_tile (Pipeline *pipeline, const PipelineJob *job, Status *status);
 
 /* ---- inpainting (inpaint.c) ---- */
@@ -423,6 +424,12 @@ typedef enum
 
 /* What ctx_new is to be told for a network of the job. */
 Compute pipeline_compute (const Pipeline *pipeline, const PipelineJob *job, NetworkRole role);
+
+/* Whether the device's memory is enough for a phase; always where it is the program's own. */
+bool room_is_enough (const Backend *backend, const PhasePlan *phase);
+/* The same as a failure for the user. */
+bool
+room_check (const Backend *backend, const PhasePlan *phase, PipelinePhase which, Status *status);
 
 /* Copies what a measured Ctx knows into @plan. */
 void plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes);

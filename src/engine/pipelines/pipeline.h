@@ -225,8 +225,9 @@ typedef struct
   size_t activation_bytes, bound_bytes; /* planned peak and what no plan can beat */
   int64_t weight_bytes;                 /* read from the mapped file, each counted once */
   int64_t once_weight_bytes; /* besides, read once before the first pass and then not again */
-  double flops;              /* of one pass */
-  int n_passes;              /* text 1, denoise model calls, tiles x pictures */
+  int64_t largest_weight_bytes;
+  double flops; /* of one pass */
+  int n_passes; /* text 1, denoise model calls, tiles x pictures */
 } PhasePlan;
 
 typedef struct

@@ -33,7 +33,9 @@ plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes)
                        .n_passes = n_passes };
   for (int i = 0; i < plan->n_ops; i++)
     {
-      plan->weight_bytes += ctx_op (ctx, i)->weight_bytes;
+      int64_t n = ctx_op (ctx, i)->weight_bytes;
+      plan->weight_bytes += n;
+      plan->largest_weight_bytes = n > plan->largest_weight_bytes ? n : plan->largest_weight_bytes;
       plan->flops += ctx_op (ctx, i)->flops;
     }
 }
@@ -44,6 +46,8 @@ plan_add_network (PhasePlan *plan, const PhasePlan *network)
   plan->n_ops += network->n_ops;
   plan->flops += network->flops;
   plan->weight_bytes += network->weight_bytes;
+  if (plan->largest_weight_bytes < network->largest_weight_bytes)
+    plan->largest_weight_bytes = network->largest_weight_bytes;
   plan->n_passes = 1;
   if (network->activation_bytes > plan->activation_bytes)
     {
@@ -63,6 +67,8 @@ plan_join (PhasePlan *plan, const PhasePlan *other)
   plan->n_ops = plan->n_ops > other->n_ops ? plan->n_ops : other->n_ops;
   if (plan->weight_bytes < other->weight_bytes)
     plan->weight_bytes = other->weight_bytes;
+  if (plan->largest_weight_bytes < other->largest_weight_bytes)
+    plan->largest_weight_bytes = other->largest_weight_bytes;
   if (plan->activation_bytes < other->activation_bytes)
     {
       plan->activation_bytes = other->activation_bytes;
@@ -134,6 +140,8 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   if (text)
     plan_windows (pipeline, job, text, plan, status);
   bool ok = status_ok (status) && family->plan_pixels (pipeline, job, plan, status);
+  for (int i = 0; ok && i < PHASE_COUNT; i++)
+    ok = room_check (pipeline->backend, &plan->phases[i], (PipelinePhase) i, status);
   family->text_free (text);
   for (int i = 0; i < PHASE_COUNT; i++)
     {

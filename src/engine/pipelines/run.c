@@ -276,10 +276,18 @@ decoded_frames (const PipelineJob *job, const ClipWindows *w)
   return w->n_before > 0 ? (int) (w->total - w->n_before) * WAN_VAE_CHUNK : job->n_frames;
 }
 
+/* A job that is too large for the card is refused before it begins. */
+static bool
+fits_card (Pipeline *pipeline, const PipelineJob *job, Status *status)
+{
+  PipelinePlan plan;
+  return !pipeline->backend->device.memory || pipeline_plan (pipeline, job, &plan, status);
+}
+
 PipelineRun *
 pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
-  if (!pipeline_job_check (pipeline, job, status))
+  if (!pipeline_job_check (pipeline, job, status) || !fits_card (pipeline, job, status))
     return NULL;
   PipelineRun *r = mem_calloc (1, sizeof *r);
   if (!r)

@@ -196,17 +196,50 @@ pipeline_vae_encode (Pipeline *pipeline,
 
 /* The choice depends on the job alone, not on how much memory happens to be free: the same recipe
  * must give the same picture. */
+/* 0: whole pictures.  A tile's edges overlap, so that smaller ones cost much more. */
+static const int tiles[] = { 0, VAE_AUTO_TILE_PX, 512, 384, 256 };
+
+enum
+{
+  N_TILES = sizeof tiles / sizeof *tiles
+};
+
+/* The largest that memory is enough for; the smallest where it never is. */
+static int
+choose_tile (Pipeline *pipeline, const PipelineJob *job, Status *status)
+{
+  int f = vae_factor (&pipeline->checkpoint->config.vae);
+  bool is_card = pipeline->backend->device.memory != NULL;
+  for (int i = 0; i < N_TILES; i++)
+    {
+      PhasePlan plan = { 0 };
+      if (!pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL,
+                                tiles[i], &plan, status))
+        return -1;
+      if (!is_card)
+        return plan.activation_bytes > VAE_WHOLE_LIMIT_BYTES ? VAE_AUTO_TILE_PX : 0;
+      if (room_is_enough (pipeline->backend, &plan))
+        return tiles[i];
+    }
+  return tiles[N_TILES - 1];
+}
+
+/* The next smaller ones; 0: there are none. */
+static int
+smaller_tile (int tile)
+{
+  int i = 0;
+  while (i < N_TILES && tiles[i] != tile)
+    i++;
+  return i + 1 < N_TILES ? tiles[i + 1] : 0;
+}
+
 int
 pipeline_vae_tile (Pipeline *pipeline, const PipelineJob *job, Status *status)
 {
   if (job->vae_tile > 0)
     return job->vae_tile;
-  PhasePlan whole = { 0 };
-  int f = vae_factor (&pipeline->checkpoint->config.vae);
-  if (!pipeline_vae_decode (pipeline, job, NULL, job->height / f, job->width / f, NULL, 0, &whole,
-                            status))
-    return -1;
-  return whole.activation_bytes > VAE_WHOLE_LIMIT_BYTES ? VAE_AUTO_TILE_PX : 0;
+  return choose_tile (pipeline, job, status);
 }
 
 bool
@@ -237,6 +270,28 @@ pipeline_vae_latent (Pipeline *pipeline,
   return true;
 }
 
+/* When other programs have taken the card's memory meanwhile, smaller tiles may still do. */
+static bool
+decode_by_room (Pipeline *pipeline,
+                const PipelineJob *job,
+                const float *latent,
+                uint8_t *rgb,
+                int tile,
+                Status *status)
+{
+  LatentShape s = pipeline_latent_shape (pipeline, job);
+  for (;;)
+    {
+      Status own = { 0 };
+      if (pipeline_vae_decode (pipeline, job, latent, s.h, s.w, rgb, tile, NULL, &own))
+        return true;
+      tile = pipeline->backend->device.memory && own.code == STATUS_NO_MEMORY ? smaller_tile (tile)
+                                                                              : 0;
+      if (tile == 0)
+        return status_fail (status, own.code, "%s", own.message);
+    }
+}
+
 bool
 pipeline_decode_picture (Pipeline *pipeline,
                          const PipelineJob *job,
@@ -247,12 +302,15 @@ pipeline_decode_picture (Pipeline *pipeline,
 {
   LatentShape s = pipeline_latent_shape (pipeline, job);
   uint8_t *rgb = mem_calloc ((size_t) job->width * (size_t) job->height, 3);
+  bool may_choose = tile_px < 0 && job->vae_tile <= 0;
   if (tile_px < 0)
     tile_px = pipeline_vae_tile (pipeline, job, status);
   bool ok =
       rgb || status_fail (status, STATUS_NO_MEMORY, "Out of memory: choose a smaller picture.");
   ok = ok && tile_px >= 0 &&
-       pipeline_vae_decode (pipeline, job, latent, s.h, s.w, rgb, tile_px, NULL, status) &&
+       (may_choose
+            ? decode_by_room (pipeline, job, latent, rgb, tile_px, status)
+            : pipeline_vae_decode (pipeline, job, latent, s.h, s.w, rgb, tile_px, NULL, status)) &&
        sink->take (sink->data, rgb, 0, 1, status);
   mem_free (rgb);
   return ok;
