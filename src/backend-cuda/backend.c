@@ -205,7 +205,9 @@ cuda_backend_new (const Driver *driver,
       status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
       return NULL;
     }
-  *b = (CudaBackend){ .driver = driver, .device = number, .type = GK_TYPE_BF16 };
+  *b = (CudaBackend){
+    .driver = driver, .device = number, .capability = device->capability, .type = GK_TYPE_BF16
+  };
   b->base = (Backend){ .device = { &device_memory },
                        .ops = cuda_ops,
                        .name = "cuda",

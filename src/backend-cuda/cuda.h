@@ -42,6 +42,7 @@ typedef struct
   Backend base; /* first */
   const Driver *driver;
   int device; /* the driver's number */
+  int capability;
   char name[CUDA_NAME_SIZE], level[8];
   DriverContext context;
   DriverStream compute, copies;
@@ -135,6 +136,11 @@ void cuda_weights_used (CudaBackend *b);
 /* Frees one resident piece.  Returns: false when all that is left is in use */
 bool cuda_weights_make_room (CudaBackend *b);
 void cuda_weights_forget (CudaBackend *b);
+
+/* --- hopper.c --- */
+
+bool cuda_hopper_takes (const CudaBackend *b, const GkGemm *g);
+int cuda_hopper_gemm (const CudaBackend *b, const GkGemm *g);
 
 /* --- ops.c --- */
 

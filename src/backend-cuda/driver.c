@@ -39,6 +39,7 @@ static const struct
   { "cuMemMap", offsetof (Driver, map) },
   { "cuMemUnmap", offsetof (Driver, unmap) },
   { "cuMemSetAccess", offsetof (Driver, set_access) },
+  { "cuTensorMapEncodeTiled", offsetof (Driver, tensor_map) },
   { "cuMemHostAlloc", offsetof (Driver, host_new) },
   { "cuMemFreeHost", offsetof (Driver, host_free) },
   { "cuMemcpyHtoDAsync_v2", offsetof (Driver, to_device) },

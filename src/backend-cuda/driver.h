@@ -101,6 +101,19 @@ typedef struct
                      const DriverAccess *access,
                      size_t n);
 
+  int (*tensor_map) (void *map,
+                     int type,
+                     uint32_t rank,
+                     void *address,
+                     const uint64_t *dims,
+                     const uint64_t *stride_bytes,
+                     const uint32_t *box,
+                     const uint32_t *element_strides,
+                     int interleave,
+                     int swizzle,
+                     int l2_promotion,
+                     int fill);
+
   int (*host_new) (void **memory, size_t size_bytes, unsigned flags);
   int (*host_free) (void *memory);
   int (*to_device) (DriverPointer to, const void *from, size_t size_bytes, DriverStream stream);

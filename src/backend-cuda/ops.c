@@ -133,6 +133,11 @@ cuda_linear (Backend *base, const LinearArgs *a)
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
   if (cuda_failed (b))
     return;
+  if (cuda_hopper_takes (b, &g))
+    {
+      launched (b, cuda_hopper_gemm (b, &g));
+      return;
+    }
   int (*run) (const GkGemm *, void *) = g.format != GK_WEIGHT_16 ? gk_gemm_quant
                                         : b->type == GK_TYPE_F32 ? gk_gemm_f32
                                                                  : gk_gemm;

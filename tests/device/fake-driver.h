@@ -9,7 +9,7 @@
 typedef struct
 {
   int64_t n_calls; /* of the driver, launches among them, since a test set it to 0 */
-  int64_t n_launches;
+  int64_t n_launches, n_tensor_maps;
   int64_t fail_at; /* the call of that number fails, once; 0: none */
   int error;       /* with this */
   int is_idle;     /* kernels are launched and do nothing */

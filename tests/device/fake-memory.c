@@ -54,6 +54,12 @@ __attribute__ ((weak)) void emu_abandon (void *p);
 __attribute__ ((weak)) void emu_host_wrote (void *p, size_t size_bytes);
 __attribute__ ((weak)) void emu_set_around (int (*around) (int begins));
 __attribute__ ((weak)) void emu_check (void);
+__attribute__ ((weak)) bool emu_tensor_map (void *map,
+                                            const void *base,
+                                            int rank,
+                                            const int64_t *dims,
+                                            const int64_t *strides,
+                                            const int *box);
 __attribute__ ((weak)) const char *emu_first_report (void);
 __attribute__ ((weak)) unsigned emu_take_reports (void);
 
@@ -191,6 +197,18 @@ int cuMemUnmap (uint64_t address, size_t size_bytes);
 int cuMemSetAccess (uint64_t address, size_t size_bytes, const void *access, size_t n);
 int cuMemHostAlloc (void **memory, size_t size_bytes, unsigned flags);
 int cuMemFreeHost (void *memory);
+int cuTensorMapEncodeTiled (void *map,
+                            int type,
+                            uint32_t rank,
+                            void *address,
+                            const uint64_t *dims,
+                            const uint64_t *stride_bytes,
+                            const uint32_t *box,
+                            const uint32_t *element_strides,
+                            int interleave,
+                            int swizzle,
+                            int l2_promotion,
+                            int fill);
 int cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *stream);
 int cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stream);
 int cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream);
@@ -436,6 +454,61 @@ is_mapped (uint64_t address, size_t size_bytes)
         return false;
     }
   return true;
+}
+
+/* What the driver refuses, too: cuTensorMapEncodeTiled in the CUDA driver API. */
+static bool
+is_tiled (const void *address, uint32_t rank, const uint64_t *stride_bytes, const uint32_t *box)
+{
+  enum
+  {
+    ALIGNMENT = 16,
+    MOST_RANK = 5,
+    MOST_BOX = 256
+  };
+  bool ok = rank >= 1 && rank <= MOST_RANK && (uintptr_t) address % ALIGNMENT == 0;
+  for (uint32_t i = 0; ok && i < rank; i++)
+    ok = box[i] >= 1 && box[i] <= MOST_BOX && (i + 1 >= rank || stride_bytes[i] % ALIGNMENT == 0);
+  return ok;
+}
+
+EXPORT int
+cuTensorMapEncodeTiled (void *map,
+                        int type,
+                        uint32_t rank,
+                        void *address,
+                        const uint64_t *dims,
+                        const uint64_t *stride_bytes,
+                        const uint32_t *box,
+                        const uint32_t *element_strides,
+                        int interleave,
+                        int swizzle,
+                        int l2_promotion,
+                        int fill)
+{
+  enum
+  {
+    F16 = 6,
+    BF16 = 9,
+    SWIZZLE_128B = 3
+  };
+  int64_t sizes[5], strides[5];
+  int boxes[5], error = call ();
+  if (error)
+    return error;
+  if (!is_tiled (address, rank, stride_bytes, box) || (type != F16 && type != BF16) ||
+      swizzle != SWIZZLE_128B || interleave || fill)
+    return misuse ();
+  for (uint32_t i = 0; i < rank; i++)
+    {
+      sizes[i] = (int64_t) dims[i];
+      boxes[i] = (int) box[i];
+      strides[i] = i + 1 < rank ? (int64_t) (stride_bytes[i] / sizeof (uint16_t)) : 0;
+    }
+  fake.n_tensor_maps++;
+  return emu_tensor_map && emu_tensor_map (map, address, (int) rank, sizes, strides, boxes)
+             ? OK
+             : INVALID_VALUE;
 }
 
 EXPORT int

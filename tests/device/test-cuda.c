@@ -376,6 +376,7 @@ test_cuda_fused_products_equal_their_parts (void)
   Backend *card = backend_cuda_new (0, 0, &status);
   int64_t n_launches[2];
   float *pictures[2];
+  g_free (run (card, net, 1, &status)); /* parameters are there, and rounded */
   for (int fused = 0; fused < 2; fused++)
     {
       card->fuses = fused;
@@ -418,6 +419,86 @@ test_cuda_sees_new_parameters_once_told (void)
   backend_free (cpu);
   net_free (net);
   assert_nothing_left ();
+}
+
+/* ---- instructions of one kind of card ---- */
+
+enum
+{
+  N_TOKENS = 160, /* more than a tile of wgmma has rows */
+  TOKEN_DIM = 128
+};
+
+typedef struct
+{
+  Layer in, both, out;
+  float x[N_TOKENS * TOKEN_DIM];
+} Mlp;
+
+static Tensor *
+run_mlp (Ctx *ctx, Mlp *m)
+{
+  const int64_t ne[3] = { 1, N_TOKENS, TOKEN_DIM };
+  Tensor *x = ctx_input (ctx, ctx_activation (ctx), 3, ne, m->x);
+  Tensor *h = op_linear_unary (ctx, x, m->in, UNARY_GELU_TANH);
+  return op_linear (ctx, op_linear_geglu (ctx, h, m->both), m->out, x);
+}
+
+static float *
+mlp_on (Backend *backend, Compute compute, Mlp *m, Status *status)
+{
+  Ctx *ctx = ctx_new (backend, compute, NULL, status);
+  run_mlp (ctx, m);
+  g_assert_true (ctx_plan (ctx) && ctx_begin_run (ctx));
+  Tensor *out = run_mlp (ctx, m);
+  g_assert_true (ctx_end_run (ctx));
+  float *result = g_memdup2 (ctx_read (ctx, out), sizeof m->x);
+  ctx_free (ctx);
+  return result;
+}
+
+/* On 9.0 by wgmma, which needs maps of its tensors; elsewhere by mma.sync. */
+static void
+test_cuda_hopper_has_its_own_products (void)
+{
+  static const struct
+  {
+    const char *card;
+    int n_maps;
+  } cards[] = { { "8.9", 0 }, { "9.0", 6 }, { "12.0", 0 } };
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  Mlp *m = g_new0 (Mlp, 1);
+  m->in = add_linear (net, DTYPE_BF16, 2 * TOKEN_DIM, TOKEN_DIM);
+  m->both = add_linear (net, DTYPE_F16, 4 * TOKEN_DIM, 2 * TOKEN_DIM);
+  m->out = add_linear (net, DTYPE_F32, TOKEN_DIM, 2 * TOKEN_DIM);
+  for (int i = 0; i < N_TOKENS * TOKEN_DIM; i++)
+    m->x[i] = (float) g_rand_double_range (net->random, -1, 1);
+  Backend *cpu = backend_cpu_new (NULL, 1, &status);
+  g_autofree float *want = mlp_on (cpu, COMPUTE_F32, m, &status);
+  for (size_t i = 0; i < G_N_ELEMENTS (cards); i++)
+    {
+      g_setenv ("FAKE_CUDA_CARDS", cards[i].card, true);
+      fake ()->n_tensor_maps = 0;
+      Backend *card = backend_cuda_new (0, 0, &status);
+      g_autofree float *have = mlp_on (card, COMPUTE_BF16, m, &status);
+      g_assert_cmpint (fake ()->n_tensor_maps, ==, cards[i].n_maps);
+      float largest = 0, worst = 0;
+      for (int k = 0; k < N_TOKENS * TOKEN_DIM; k++)
+        {
+          largest = fmaxf (largest, fabsf (want[k]));
+          worst = isnan (have[k]) ? INFINITY : fmaxf (worst, fabsf (have[k] - want[k]));
+        }
+      g_test_message ("%s: off by %.4f of the largest value", card->level,
+                      (double) (worst / largest));
+      g_assert_cmpfloat (worst, <=, BF16_TOLERANCE * largest);
+      backend_free (card);
+      assert_nothing_left ();
+    }
+  g_setenv ("FAKE_CUDA_CARDS", "8.9", true);
+  backend_free (cpu);
+  g_free (m);
+  net_free (net);
 }
 
 /* ---- memory ---- */
@@ -563,6 +644,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cuda/fused-products-equal-their-parts",
                    test_cuda_fused_products_equal_their_parts);
   g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
+  g_test_add_func ("/cuda/hopper-has-its-own-products", test_cuda_hopper_has_its_own_products);
   g_test_add_func ("/cuda/keeps-its-limit", test_cuda_keeps_its_limit);
   g_test_add_func ("/cuda/makes-do-with-what-is-left", test_cuda_makes_do_with_what_is_left);
   g_test_add_func ("/cuda/survives-each-fault", test_cuda_survives_each_fault);
