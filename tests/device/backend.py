@@ -130,11 +130,11 @@ def test_too_large_a_picture_is_refused_before_it_begins():
 
 def test_tiles_are_as_large_as_memory_allows():
     found = []
-    for mib in (4096, 256, 128):
+    for mib in (4096, 128, 96):
         done = subprocess.run([CLI, "plan", *FLAGS, "--backend", "cuda", "--width", "1024", "--height", "1024", "--json"],
                               env={**os.environ, "FAKE_CUDA_MEMORY": str(mib << 20)}, text=True, capture_output=True,
                               timeout=200)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0 and "emulator" not in done.stderr, done.stderr
         found.append(json.loads(done.stdout)["vae_tile"])
     assert found[0] == 0 and found[1] > found[2] > 0, found
 
