@@ -60,6 +60,11 @@ static const RecipeParam table[] = {
     .help = N_ ("A file whose T5 (FLUX) or bigG (SDXL) replaces the model's own; empty for the "
                 "model's own, or one found beside it."),
     .since = 3 },
+  { AT (image_encoder), .type = PARAM_PATH, .default_text = "", .flag = "image-encoder",
+    .label = N_ ("Image encoder"),
+    .help = N_ ("A file whose CLIP-H shows Wan 2.1's image-to-video models the first frame; empty "
+                "for the model's own, or one found beside it."),
+    .since = 6, .families = PARAM_FOR_WAN },
   { AT (tiny_vae), .type = PARAM_PATH, .default_text = "", .flag = "tiny-vae",
     .label = N_ ("Preview decoder"),
     .help = N_ (

@@ -126,7 +126,7 @@ typedef enum
  * is NULL when empty: read it through recipe_str(). */
 typedef struct
 {
-  char *model, *model_2, *vae, *text_encoder, *text_encoder_2, *tiny_vae;
+  char *model, *model_2, *vae, *text_encoder, *text_encoder_2, *image_encoder, *tiny_vae;
   char *prompt, *negative_prompt;
   char *adapters; /* a JSON list: read it through adapters.h */
   uint64_t seed;

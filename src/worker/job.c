@@ -265,6 +265,7 @@ source_from_recipe (const Recipe *recipe, const char *path, const char *tokenize
                            .vae_path = recipe->vae,
                            .text_encoder_path = recipe->text_encoder,
                            .text_encoder_2_path = recipe->text_encoder_2,
+                           .image_encoder_path = recipe->image_encoder,
                            .tiny_path = recipe->tiny_vae,
                            .tokenizers_dir = tokenizers_dir };
 }
@@ -277,5 +278,6 @@ identity_add_models (Identity *id, const Recipe *recipe, const char *path)
   identity_add_path (id, recipe_str (recipe->vae));
   identity_add_path (id, recipe_str (recipe->text_encoder));
   identity_add_path (id, recipe_str (recipe->text_encoder_2));
+  identity_add_path (id, recipe_str (recipe->image_encoder));
   identity_add_path (id, recipe_str (recipe->tiny_vae));
 }

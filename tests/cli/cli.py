@@ -31,6 +31,7 @@ FLAGS = {
     "vae": ([str(FIXTURES / "sd15-tiny/vae")], []),
     "text-encoder": ([str(FIXTURES / "sd15-tiny/text_encoder")], []),
     "text-encoder-2": ([""], []),
+    "image-encoder": ([""], []),
     "tiny-vae": ([str(FIXTURES / "taesd-tiny")], []),
     "prompt": (["a cat", ""], ["\xff".encode("latin1")]),
     "negative-prompt": (["blurry", ""], [b"\xc3"]),

@@ -123,6 +123,23 @@ def test_folders_of_wan_ai():
     assert b"lacks the VAE" in run("video", "--model", str(root), *SMALL, "x", expect=FAILED).err
 
 
+def test_image_encoder_by_name():
+    """A CLIP-H kept elsewhere shows the first frame as the model's own does; other models have no use for one."""
+    out, encoder = folder("image-encoder"), FIXTURES / "wan-tiny-i2v21/image_encoder"
+    bare = out / "model"
+    bare.mkdir()
+    for part in (FIXTURES / "wan-tiny-i2v21").iterdir():
+        (bare / part.name).symlink_to(part)
+    args = [*SMALL, "--seed", "1", "--first-frame", str(FIXTURES / "init-48x32.png")]
+    run("video", "--model", str(bare), *args, "--output", str(out / "a.gclip"), "x")
+    (bare / "image_encoder").unlink()
+    assert b"CLIP-H" in run("video", "--model", str(bare), *args, "--output", str(out / "b.gclip"), "x", expect=FAILED).err
+    run("video", "--model", str(bare), *args, "--image-encoder", str(encoder), "--output", str(out / "b.gclip"), "x")
+    assert latents_of(out / "a.gclip") == latents_of(out / "b.gclip")
+    told = run("video", "--model", WAN, *SMALL, "--image-encoder", str(encoder), "-o", f"{out}/c.mp4", "x", expect=FAILED).err
+    assert b"image encoder" in told, told
+
+
 def test_latents_are_written_and_kept():
     out = folder("latents")
     video(out / "a.gclip", "--latent-out", str(out / "l.safetensors"), "x")

@@ -14,6 +14,7 @@ static const char *const other_values[][2] = {
   { "vae", "/models/vae/mse.safetensors" },
   { "text_encoder", "/models/clip_l.safetensors" },
   { "text_encoder_2", "/models/t5xxl_fp16.safetensors" },
+  { "image_encoder", "/models/clip_vision_h.safetensors" },
   { "tiny_vae", "/models/taesd.safetensors" },
   { "prompt", "a fox, \"quoted\", 狐 🦊\nsecond line" },
   { "negative_prompt", "blurry" },

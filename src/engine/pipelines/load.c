@@ -63,12 +63,18 @@ add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
   } files[] = { { source->vae_path, "vae." },
                 { source->text_encoder_path, first_encoder (&pipeline->checkpoint->config) },
                 { source->text_encoder_2_path,
-                  pipeline->family->second_encoder (&pipeline->checkpoint->config) } };
+                  pipeline->family->second_encoder (&pipeline->checkpoint->config) },
+                { source->image_encoder_path, "image_encoder." } };
   if (source->text_encoder_2_path &&
       !pipeline->family->second_encoder (&pipeline->checkpoint->config))
     return status_fail (status, STATUS_ARGUMENT,
                         "%s has one text encoder only: leave text encoder 2 empty.",
                         family_name (pipeline->checkpoint->config.family));
+  if (source->image_encoder_path && pipeline->checkpoint->config.wan.image_dim == 0)
+    return status_fail (status, STATUS_ARGUMENT,
+                        "%s has no image encoder, it is for Wan 2.1's image-to-video models: leave "
+                        "it empty.",
+                        pipeline->checkpoint->path);
   for (int i = 0; i < (int) (sizeof files / sizeof *files); i++)
     if (files[i].path &&
         !checkpoint_add (pipeline->checkpoint, files[i].path, files[i].prefix, status))

@@ -29,6 +29,8 @@ typedef struct
   const char *vae_path;    /* NULL, or a VAE to use instead of the model's own */
   /* NULL, or text encoders to use instead: the second is SDXL's bigG or FLUX's T5 */
   const char *text_encoder_path, *text_encoder_2_path;
+  const char
+      *image_encoder_path;    /* NULL, or a CLIP-H to use instead, for models that see through it */
   const char *tiny_path;      /* NULL, or a TAESD for previews; a folder's own vae_tiny/ is found */
   const char *tokenizers_dir; /* the bundled vocabularies */
   bool header_only;           /* for plans: weights are never touched */
