@@ -285,13 +285,15 @@ make_batch (Video *v, Status *status)
             output_take_hashes (&v->engine, recipe, status) &&
             (!v->options->latent_out ||
              output_write_latents (v->options->latent_out, pipeline_run_result (run), status));
-  for (int i = video_journal_n_clips (&v->journal); ok && i < v->engine.job.batch_size; i++)
+  int i = video_journal_n_clips (&v->journal);
+  for (; ok && i < v->engine.job.batch_size; i++)
     {
       ok = finish_clip (v, run, i, status);
       if (ok && i + 1 < v->engine.job.batch_size)
         video_journal_clip (&v->journal, &v->engine, run, i);
     }
-  end_journal (v, ok, status);
+  /* a film that cannot be written leaves its clip: nothing would be left to resume */
+  end_journal (v, ok || (v->kept && i == v->engine.job.batch_size), status);
   pipeline_run_free (run);
   return ok;
 }
