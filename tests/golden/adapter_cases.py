@@ -2,8 +2,8 @@
 """Adapters of every kind and naming on the small models, and what the networks give with them.
 
 The reference is LyCORIS' own modules, diffusers' and PEFT's own loader, or plain products in torch,
-never code of ours.  Merged weights are rounded to float16 as the program stores them; low-rank
-adapters run beside the layer there, so they are not.
+never code of ours.  Merged weights, but for biases and norms, are rounded to float16 as the program stores them;
+low-rank adapters run beside the layer there, so they are not.
 """
 
 import torch
@@ -127,9 +127,9 @@ def change(model, part, layer, weight=None, bias=None, rounds=True):
     module = model.layer(part, layer)
     if weight is not None:
         value = weight.reshape(module.weight.shape)
-        module.weight.copy_(value.half().float() if rounds else value)
+        module.weight.copy_(value.half().float() if rounds and value.dim() > 1 else value)
     if bias is not None:
-        module.bias.copy_(bias.half().float())
+        module.bias.copy_(bias)
 
 
 def add_lora(model, part, values, factor):
