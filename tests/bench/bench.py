@@ -4,7 +4,7 @@
 
 Usage: bench.py [--build DIR] [--full] [--only PART ...] [--json FILE] [--peer PROGRAM]
 
-Parts: kernels, steps, flux, pictures, library, peer.  Full-size models with synthetic weights lie in
+Parts: kernels, steps, flux, adapters, pictures, library, gallery, peer.  Full-size models with synthetic weights lie in
 $XDG_CACHE_HOME/gesso/bench and are made there by --full (SD 1.5 2.1 GB, SDXL 6.9 GB); without them
 their benchmarks are left out, with a line that says so.
 
@@ -25,7 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "gesso" / "bench"
 TARGETS = ["tests/ui/bench-gallery", "tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/bench/bench-flux", "tests/tools/make-full-size",
-           "src/cli/gesso-cli", "tests/bench/bench-library"]
+           "src/cli/gesso-cli", "tests/bench/bench-library", "tests/bench/bench-adapters"]
 PROMPT = "a red apple on a wooden table"
 TICKS = os.sysconf("SC_CLK_TCK")
 KERNEL_SECONDS = "0.1"
@@ -208,6 +208,24 @@ def bench_peer(bench):
             say(f"  {weight_type:5} {part:11} {phases[part]:8.2f} CPU-s = {ratios}")
 
 
+# ---- adapters ----
+
+def bench_adapters(bench):
+    """Eight LoRAs beside one block of each model, and from moving a weight to the next step."""
+    done = subprocess.run([bench.program("tests/bench/bench-adapters"), "--threads", "1"], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        bench.keep({"bench": "adapters", "error": f"exit status {done.returncode}"})
+        return
+    row = bench.keep(json.loads(done.stdout))
+    weight = row["weight"]
+    say(f"eight adapters, {row['level']}, one thread")
+    for name, block in row.items():
+        if isinstance(block, dict) and "rank_128" in block:
+            say(f"  {name:18} {block['cpu_seconds']:8.2f} CPU-s without, {100 * (block['rank_128'] - 1):+.1f} % at total rank 128,"
+                f" {100 * (block['rank_256'] - 1):+.1f} % at 256")
+    say(f"  moving a weight    {weight['moved_ms']:8.2f} ms on {weight['layers']} layers, total rank {weight['total_rank']}")
+
+
 # ---- the library ----
 
 def bench_library(bench):
@@ -269,8 +287,8 @@ def processor():
     return "unknown"
 
 
-PARTS = {"kernels": bench_kernels, "steps": bench_steps, "flux": bench_flux, "pictures": bench_pictures, "library": bench_library,
-         "gallery": bench_gallery, "peer": bench_peer}
+PARTS = {"kernels": bench_kernels, "steps": bench_steps, "flux": bench_flux, "adapters": bench_adapters,
+         "pictures": bench_pictures, "library": bench_library, "gallery": bench_gallery, "peer": bench_peer}
 
 
 def main():
