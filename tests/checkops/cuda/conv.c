@@ -92,6 +92,32 @@ norm_exactly (Check *c, GkType type, const Shape *s, const float *x, const float
   return y;
 }
 
+/* The sum of the sizes of what each output is summed from: what its rounding is measured by. */
+static void
+fill_magnitudes (Check *c,
+                 const ConvArgs *exact,
+                 int64_t n_x,
+                 int64_t n_w,
+                 int64_t n_y,
+                 const float *w,
+                 const Output *y)
+{
+  float *sizes_x = check_host (c, n_x), *sizes_w = check_host (c, n_w);
+  for (int64_t i = 0; i < n_x; i++)
+    sizes_x[i] = fabsf (exact->x[i]);
+  for (int64_t i = 0; i < n_w; i++)
+    sizes_w[i] = fabsf (w[i]);
+  ConvArgs sizes = *exact;
+  sizes.x = sizes_x;
+  sizes.w.data = sizes_w;
+  sizes.bias = (Param){ 0 };
+  sizes.channel_add = sizes.add = NULL;
+  sizes.y = y->magnitude;
+  ref_conv2d (&sizes);
+  for (int64_t i = 0; i < n_y; i++)
+    y->magnitude[i] += fabsf (y->exact[i]) + 1e-6f;
+}
+
 static void
 check_one (Check *c, GkType type, const Shape *s)
 {
@@ -129,20 +155,7 @@ check_one (Check *c, GkType type, const Shape *s)
                      .add = s->add ? add.host : NULL,
                      .y = y.exact };
   ref_conv2d (&exact);
-  float *sizes_x = check_host (c, n_x), *sizes_w = check_host (c, n_w);
-  for (int64_t i = 0; i < n_x; i++)
-    sizes_x[i] = fabsf (seen[i]);
-  for (int64_t i = 0; i < n_w; i++)
-    sizes_w[i] = fabsf (w.host[i]);
-  ConvArgs sizes = exact;
-  sizes.x = sizes_x;
-  sizes.w.data = sizes_w;
-  sizes.bias = (Param){ 0 };
-  sizes.channel_add = sizes.add = NULL;
-  sizes.y = y.magnitude;
-  ref_conv2d (&sizes);
-  for (int64_t i = 0; i < n_y; i++)
-    y.magnitude[i] += fabsf (y.exact[i]) + 1e-6f;
+  fill_magnitudes (c, &exact, n_x, n_w, n_y, w.host, &y);
   GkConv args = { .type = type,
                   .n = s->n,
                   .h_in = s->h_in,
