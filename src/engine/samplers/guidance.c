@@ -12,6 +12,32 @@ guidance_cfg (float *out, const float *cond, const float *uncond, double scale, 
     out[i] = (float) (uncond[i] + scale * ((double) cond[i] - uncond[i]));
 }
 
+enum
+{
+  CHUNK = 256 /* values whose sums in f64 stay in the first level cache */
+};
+
+/* Part by part, so that loops are of vectors. */
+static void
+compose_chunk (float *out,
+               int64_t at,
+               int n,
+               const float *const *cond,
+               const double *weight,
+               int n_cond,
+               const float *uncond,
+               double scale)
+{
+  double sums[CHUNK];
+  for (int i = 0; i < n; i++)
+    sums[i] = weight[0] * ((double) cond[0][at + i] - uncond[at + i]);
+  for (int k = 1; k < n_cond; k++)
+    for (int i = 0; i < n; i++)
+      sums[i] += weight[k] * ((double) cond[k][at + i] - uncond[at + i]);
+  for (int i = 0; i < n; i++)
+    out[at + i] = (float) (uncond[at + i] + scale * sums[i]);
+}
+
 void
 guidance_compose (float *out,
                   const float *const *cond,
@@ -21,13 +47,9 @@ guidance_compose (float *out,
                   double scale,
                   int64_t n)
 {
-  for (int64_t i = 0; i < n; i++)
-    {
-      double sum = 0;
-      for (int k = 0; k < n_cond; k++)
-        sum += weight[k] * ((double) cond[k][i] - uncond[i]);
-      out[i] = (float) (uncond[i] + scale * sum);
-    }
+  for (int64_t i = 0; i < n; i += CHUNK)
+    compose_chunk (out, i, n - i < CHUNK ? (int) (n - i) : CHUNK, cond, weight, n_cond, uncond,
+                   scale);
 }
 
 /* Standard deviation of @skip * x - x0, which is the model's output up to a factor. */
@@ -69,6 +91,8 @@ guidance_rescale (float *guided,
                   int64_t n_pictures,
                   int64_t n_per_picture)
 {
+  if (phi == 0)
+    return;
   double scale = prediction_input_scale (sigma);
   double skip = prediction == PREDICTION_V ? scale * scale : 1; /* x0 = skip x - factor output */
   for (int64_t i = 0; i < n_pictures; i++)

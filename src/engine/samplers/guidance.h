@@ -14,7 +14,7 @@
 void guidance_cfg (float *out, const float *cond, const float *uncond, double scale, int64_t n);
 
 /* guidance_compose:
- * @cond: @n_cond arrays of (n); @weight: (n_cond)
+ * @cond: @n_cond arrays of (n), at least one; @weight: (n_cond)
  *
  * Prompts joined by AND (Liu et al. 2022): out = uncond + scale sum weight_i (cond_i - uncond).
  */

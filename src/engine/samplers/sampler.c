@@ -46,16 +46,30 @@ history_length (const Sampler *s)
   return is_unipc (s->kind) ? s->options.order : families[s->kind].n_history;
 }
 
+enum
+{
+  CHUNK = 256 /* values whose sums in f64 stay in the first level cache */
+};
+
+/* Term by term, so that loops are of vectors; each value's terms are added in the same order. */
+static void
+combine_chunk (float *out, int64_t at, int n, const Term *terms, int n_terms)
+{
+  double sums[CHUNK];
+  for (int i = 0; i < n; i++)
+    sums[i] = terms[0].factor * terms[0].values[at + i];
+  for (int k = 1; k < n_terms; k++)
+    for (int i = 0; i < n; i++)
+      sums[i] += terms[k].factor * terms[k].values[at + i];
+  for (int i = 0; i < n; i++)
+    out[i] = (float) sums[i];
+}
+
 void
 combine (float *out, int64_t n, const Term *terms, int n_terms)
 {
-  for (int64_t i = 0; i < n; i++)
-    {
-      double sum = terms[0].factor * terms[0].values[i];
-      for (int k = 1; k < n_terms; k++)
-        sum += terms[k].factor * terms[k].values[i];
-      out[i] = (float) sum;
-    }
+  for (int64_t i = 0; i < n; i += CHUNK)
+    combine_chunk (out + i, i, n - i < CHUNK ? (int) (n - i) : CHUNK, terms, n_terms);
 }
 
 bool
