@@ -193,6 +193,21 @@ load_tail (ExtendInput *in, FrameSource *source, int most, Status *status)
   return true;
 }
 
+/* Beside kept latents, for a model that looks at what it goes on from through CLIP. */
+static bool
+load_last (ExtendInput *in, FrameSource *source, const Checkpoint *model, Status *status)
+{
+  bool end = false;
+  if (!in->values || model->config.wan.image_dim == 0)
+    return true;
+  in->last = mem_calloc (frames_size_bytes (&in->info), 1);
+  if (!in->last)
+    return no_memory (status);
+  return frames_get (source, in->info.n_frames - 1, in->last, &end, status) &&
+         (!end ||
+          status_fail (status, STATUS_FORMAT, "\"%.300s\" has no frame to go on from.", in->path));
+}
+
 static int
 usual_frames (const Recipe *recipe, const Checkpoint *model)
 {
@@ -253,7 +268,7 @@ load (ExtendInput *in, Recipe *recipe, const Checkpoint *model, char *note, Stat
     return false;
   in->info = source->info;
   bool ok = load_latents (in, model, note, status) && take_size (in, recipe, model, status) &&
-            take_rate (in, recipe, status);
+            take_rate (in, recipe, status) && load_last (in, source, model, status);
   if (ok && !in->values)
     ok = load_tail (in, source, usual_frames (recipe, model), status);
   frames_close (source);
@@ -278,6 +293,7 @@ extend_give (const ExtendInput *in, PipelineJob *job)
   job->n_before = in->n_latents;
   job->before = in->values;
   job->before_rgb = in->rgb;
+  job->before_last_rgb = in->last;
 }
 
 /* @image: a frame as it was read, brought to @clip's size */
@@ -350,5 +366,6 @@ extend_clear (ExtendInput *in)
   mem_free (in->path);
   mem_free (in->latents);
   mem_free (in->rgb);
+  mem_free (in->last);
   *in = (ExtendInput){ 0 };
 }

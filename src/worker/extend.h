@@ -18,6 +18,7 @@ typedef struct
   int n_latents;
   uint8_t *rgb; /* NULL, or the last 1 + 4 (n_latents - 1) frames, (n, height, width, 3) */
   int width, height, n_rgb; /* of these */
+  uint8_t *last;            /* NULL, or with latents the last frame, where the model looks at it */
 } ExtendInput;
 
 /* extend_load:

@@ -95,11 +95,6 @@ def test_first_frame_seen_through_clip():
     assert b"give it a first frame" in run("video", *args, "--output", str(out / "b.gclip"), "x", expect=FAILED).err
 
 
-def latents_of(clip):
-    with zipfile.ZipFile(clip) as z:
-        return z.read("latents.safetensors")
-
-
 def test_folders_of_wan_ai():
     """The same networks in Wan-AI's own arrangement: the same latents; the VAE's statistics alone are not in its files."""
     root = folder("wan-ai") / "Wan2.2-T2V-tiny"
@@ -221,6 +216,20 @@ def test_extend_again_and_again():
     assert recipe["extend"] == str(out / "b.gclip") and recipe["width"] == WIDTH, recipe
     run("export", str(out / "c.mp4"), f"{out}/pictures/")
     assert len(names(out / "pictures")) == FRAMES + 8
+
+
+def test_extend_what_looks_through_clip():
+    """Wan 2.1: the picture that CLIP sees is the last frame; first-last models are told where to go on to."""
+    out, picture = folder("extend-looks"), str(FIXTURES / "init-48x32.png")
+    for model, ends in (("wan-tiny-i2v21", []), ("wan-tiny-flf", ["--last-frame", picture])):
+        args = ["video", "--model", str(FIXTURES / model), "--frames", str(FRAMES), "--steps", "2", "--precision", "f32"]
+        a, b = out / f"{model}-a.gclip", out / f"{model}-b.gclip"
+        run(*args, "-W", str(WIDTH), "-H", str(HEIGHT), "--first-frame", picture, *ends, "-o", str(a), "x")
+        run(*args, "--extend", str(a), *ends, "-o", str(b), "x")
+        assert frames_of(b)[:FRAMES] == frames_of(a) and len(frames_of(b)) == FRAMES + 4
+        assert begins_with(latents_of(a)[0], latents_of(b)[0], latents_of(a)[1], latents_of(b)[1])
+    told = run(*args, "--extend", str(a), "-o", f"{out}/c.gclip", "x", expect=FAILED).err
+    assert b"goes on to a last frame" in told, told
 
 
 def test_extend_any_film():

@@ -63,7 +63,7 @@ typedef struct
   atomic_bool cancel;
   int cancel_at, n_progress; /* cancel at this progress report, 0: never */
   double cancelled_at;
-  bool preview, from_image, masked, reference, in_steps, first_frame;
+  bool preview, from_image, masked, reference, in_steps, first_frame, extends;
   uint64_t hash; /* of the pixels */
 } Run;
 
@@ -135,6 +135,9 @@ draw_in_steps (Pipeline *pipeline, const PipelineJob *job, PipelineResult *resul
 static void
 make_clip (PipelineJob *job, const Run *r, const uint8_t *start)
 {
+  static const float before[CLIP_SIDE * CLIP_SIDE]; /* room for a latent frame of any channels */
+  job->before = r->extends ? before : NULL;
+  job->n_before = r->extends;
   job->sampler = SAMPLER_UNIPC_BH2;
   job->width = job->height = CLIP_SIDE;
   job->n_frames = CLIP_FRAMES;
@@ -576,6 +579,7 @@ main (void)
   const Run masked = { .from_image = true, .masked = true };
   const Run in_steps = { .in_steps = true };
   const Run first_frame = { .first_frame = true, .preview = true };
+  const Run extends = { .extends = true };
   const Run reference = { .reference = true, .preview = true };
   const Run masked_in_steps = { .from_image = true, .masked = true, .in_steps = true };
   test_every_allocation_may_fail (&s, "sd15-tiny", plain, "");
@@ -589,6 +593,7 @@ main (void)
   test_every_allocation_may_fail (&s, "flux-tiny", reference, "/reference");
   test_every_allocation_may_fail (&s, "wan-tiny", plain, "");
   test_every_allocation_may_fail (&s, "wan-tiny-i2v21", first_frame, "/first-frame");
+  test_every_allocation_may_fail (&s, "wan-tiny-i2v21", extends, "/extends");
   test_every_allocation_may_fail (&s, "wan-tiny-ti2v", first_frame, "/first-frame");
   test_cancel_before_start (&s);
   test_cancel_at_every_report (&s, "sd15-tiny", plain);

@@ -32,6 +32,7 @@ typedef struct
 {
   Backend *backend;
   Pipeline *experts, *i2v, *ti2v; /* wan-tiny: two experts; the others one task each */
+  Pipeline *looks, *flf;          /* of Wan 2.1, which look at pictures through CLIP, too */
   uint8_t rgb[WIDTH * HEIGHT * 3];
 } Suite;
 
@@ -318,8 +319,10 @@ static void
 extend (Suite *s, Pipeline *pipeline, const char *name, int overlap)
 {
   PipelineJob job = small_job (pipeline, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
-  if (pipeline == s->i2v)
+  if (pipeline == s->i2v || pipeline == s->looks || pipeline == s->flf)
     job.first_rgb = s->rgb;
+  if (pipeline == s->flf)
+    job.last_rgb = s->rgb;
   PipelineResult before = generate (pipeline, &job);
   job.seed++;
   PipelineResult other = generate (pipeline, &job);
@@ -413,6 +416,36 @@ test_extend_frames (Suite *s)
   pipeline_result_clear (&b);
 }
 
+/* CLIP is shown the last frame of the clip before: the kept one, the last of frames, or the one
+ * that its latents are decoded to; any other counts. */
+static void
+test_extend_looks (Suite *s)
+{
+  PipelineJob job = small_job (s->looks, SAMPLER_EULER, CONVENTION_DIFFUSERS);
+  PipelinePlan planned, kept;
+  Status status = { 0 };
+  job.first_rgb = s->rgb;
+  PipelineResult before = generate (s->looks, &job);
+  job.first_rgb = NULL;
+  job.before = before.latents;
+  job.n_before = LATENT_FRAMES;
+  PipelineJob other = job;
+  other.before_last_rgb = before.rgb + (size_t) (FRAMES - 1) * WIDTH * HEIGHT * 3;
+  tap_ok (change (s->looks, &job, &other) == 0, "extend/looks-at-last-frame", "%s", "");
+  bool ok = pipeline_plan (s->looks, &job, &planned, &status) &&
+            pipeline_plan (s->looks, &other, &kept, &status);
+  int n_decoded = planned.phases[PHASE_ENCODE].n_passes - kept.phases[PHASE_ENCODE].n_passes;
+  tap_ok (ok && n_decoded == LATENT_FRAMES, "extend/looks-planned", "%d passes", n_decoded);
+  other.before_last_rgb = s->rgb;
+  tap_ok (change (s->looks, &job, &other) > 0, "extend/looks-at-another", "%s", "");
+  job.before = NULL;
+  job.before_rgb = before.rgb;
+  other = job;
+  other.before_last_rgb = before.rgb + (size_t) (FRAMES - 1) * WIDTH * HEIGHT * 3;
+  tap_ok (change (s->looks, &job, &other) == 0, "extend/looks-at-last-of-frames", "%s", "");
+  pipeline_result_clear (&before);
+}
+
 static void
 test_extend (Suite *s)
 {
@@ -422,6 +455,10 @@ test_extend (Suite *s)
   extend (s, s->experts, "extend/noised-two", 2);
   extend (s, s->i2v, "extend/shown", 1);
   extend (s, s->i2v, "extend/shown-two", 2);
+  extend (s, s->looks, "extend/looks", 1);
+  extend (s, s->looks, "extend/looks-two", 2);
+  extend (s, s->flf, "extend/first-last", 1);
+  test_extend_looks (s);
   test_join (s);
   test_extend_frames (s);
 }
@@ -444,7 +481,7 @@ static void
 test_windows (Suite *s, Pipeline *pipeline, const char *name)
 {
   PipelineJob job = long_job (pipeline, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
-  if (pipeline == s->i2v)
+  if (pipeline == s->i2v || pipeline == s->looks)
     job.first_rgb = s->rgb;
   PipelineJob first = job;
   first.n_frames = FRAMES;
@@ -666,6 +703,10 @@ test_refusals (Suite *s)
   job.n_overlap = 1;
   job.first_rgb = s->rgb;
   refused (s->ti2v, &job, "refused/first-frame-of-extension", "take the first frame away");
+  job = small_job (s->flf, SAMPLER_EULER, CONVENTION_COMFYUI);
+  job.before = nothing;
+  job.n_before = 1;
+  refused (s->flf, &job, "refused/extension-without-last", "goes on to a last frame");
   job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_COMFYUI);
   job.window_frames = 8;
   refused (s->ti2v, &job, "refused/window-of-8", "choose 9 frames");
@@ -704,6 +745,8 @@ main (void)
   s.experts = fixture_open_or_exit ("wan-tiny", s.backend);
   s.i2v = fixture_open_or_exit ("wan-tiny-i2v", s.backend);
   s.ti2v = fixture_open_or_exit ("wan-tiny-ti2v", s.backend);
+  s.looks = fixture_open_or_exit ("wan-tiny-i2v21", s.backend);
+  s.flf = fixture_open_or_exit ("wan-tiny-flf", s.backend);
   test_samplers (&s);
   test_experts (&s);
   test_numbers (&s);
@@ -714,6 +757,7 @@ main (void)
   test_windows (&s, s.ti2v, "windows/times");
   test_windows (&s, s.experts, "windows/noised");
   test_windows (&s, s.i2v, "windows/shown");
+  test_windows (&s, s.looks, "windows/looks");
   test_window_counts (&s);
   test_windows_in_batch (&s);
   test_extend_in_tiles (&s);
@@ -725,6 +769,8 @@ main (void)
   pipeline_free (s.experts);
   pipeline_free (s.i2v);
   pipeline_free (s.ti2v);
+  pipeline_free (s.looks);
+  pipeline_free (s.flf);
   backend_free (s.backend);
   return tap_end ();
 }

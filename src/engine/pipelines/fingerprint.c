@@ -60,6 +60,8 @@ digest_before (uint64_t d, const Pipeline *pipeline, const PipelineJob *job)
   size_t n = (size_t) (s.channels * s.h * s.w) * (size_t) job->n_before;
   size_t n_frames = job->n_before > 0 ? (size_t) wan_vae_frames (job->n_before) : 0;
   d = digest_int (d, job->n_before);
+  if (job->before_last_rgb)
+    d = digest_bytes (d, job->before_last_rgb, 3 * (size_t) job->width * (size_t) job->height);
   if (job->before)
     return digest_bytes (d, job->before, n * sizeof *job->before);
   if (!job->before_rgb)

@@ -181,6 +181,9 @@ typedef struct
   int n_before;
   const float *before;
   const uint8_t *before_rgb;
+  /* NULL, or (height, width, 3): that clip's last frame, for models that look at what they go on
+   * from through CLIP; NULL where one does: the last of @before_rgb, or decoded from @before. */
+  const uint8_t *before_last_rgb;
   /* A clip of more frames is made in windows of so many, each going on from the last n_overlap
    * latents of the one before, at least. */
   int window_frames;

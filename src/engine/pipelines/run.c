@@ -240,7 +240,7 @@ forget_inputs (PipelineJob *job)
   job->init_rgb = job->mask = job->control_rgb = NULL;
   for (int i = 0; i < job->n_references; i++)
     job->references[i].rgb = NULL; /* their sizes are asked for again */
-  job->first_rgb = job->last_rgb = job->before_rgb = NULL;
+  job->first_rgb = job->last_rgb = job->before_rgb = job->before_last_rgb = NULL;
   job->before = NULL; /* but their number is kept: they were copied */
   job->adapters = NULL;
   job->embeddings = NULL;

@@ -180,6 +180,12 @@ before_frame (void *data, int64_t index, float *pixels, Status *status)
   return true;
 }
 
+typedef struct
+{
+  uint8_t *rgb;
+  size_t n_bytes;
+} Keep;
+
 static ClipSize
 before_size (const Pipeline *pipeline, const PipelineJob *job)
 {
@@ -199,6 +205,25 @@ wan_encode_before (Pipeline *pipeline, const PipelineJob *job, float *latents, S
   v.data = &progress;
   return choose_tiles (&v, size, CLIP_ENCODE, status) &&
          clip_vae_encode (&v, size, before_frame, &frames, latents, status);
+}
+
+static bool
+keep_frame (void *data, int64_t index, const uint8_t *rgb, Status *status)
+{
+  const Keep *keep = data;
+  memcpy (keep->rgb, rgb, keep->n_bytes);
+  return true;
+}
+
+bool
+wan_decode_before (Pipeline *pipeline, const PipelineJob *job, uint8_t *rgb, Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  ClipSize size = before_size (pipeline, job);
+  Keep keep = { rgb, 3 * (size_t) job->width * (size_t) job->height };
+  v.n_skip = wan_vae_frames (size.t) - 1;
+  return choose_tiles (&v, size, CLIP_DECODE, status) &&
+         clip_vae_decode (&v, size, job->before, keep_frame, &keep, status);
 }
 
 /* ---- frames ---- */
@@ -254,16 +279,30 @@ wan_decode (Pipeline *pipeline,
 }
 
 static bool
-plan_encode (
-    Pipeline *pipeline, const PipelineJob *job, ClipSize size, PhasePlan *plan, Status *status)
+plan_vae (
+    const ClipVae *vae, ClipSize size, ClipDirection direction, PhasePlan *plan, Status *status)
 {
-  ClipVae v = clip_vae (pipeline, job);
+  ClipVae v = *vae;
   PhasePlan one;
-  if (!choose_tiles (&v, size, CLIP_ENCODE, status) ||
-      !clip_vae_plan (&v, size, CLIP_ENCODE, &one, status))
+  if (!choose_tiles (&v, size, direction, status) ||
+      !clip_vae_plan (&v, size, direction, &one, status))
     return false;
   plan_join (plan, &one);
   return true;
+}
+
+/* The clip before, where it is not known as latents, or not as the frame that CLIP is shown. */
+static bool
+plan_before (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Status *status)
+{
+  ClipVae v = clip_vae (pipeline, job);
+  ClipSize size = before_size (pipeline, job);
+  if (job->before_rgb)
+    return plan_vae (&v, size, CLIP_ENCODE, plan, status);
+  if (!wan_looks_at_latents (pipeline, job))
+    return true;
+  v.n_skip = wan_vae_frames (size.t) - 1;
+  return plan_vae (&v, size, CLIP_DECODE, plan, status);
 }
 
 /* A clip's windows look at different pictures at its begin, at its end, and none between. */
@@ -276,15 +315,14 @@ plan_encoding (Pipeline *pipeline, const PipelineJob *job, PhasePlan *plan, Stat
   };
   const ModelConfig *c = &pipeline->checkpoint->config;
   const ClipWindows w = clip_windows (job);
+  const ClipVae v = clip_vae (pipeline, job);
   ClipSize known = clip_size (pipeline_latent_shape (pipeline, job));
   known.t = wan_expands_times (c) ? 1 : w.length;
   int n = wan_reads_known (c) ? (w.n < KINDS ? w.n : KINDS) : job->first_rgb || job->last_rgb;
   for (int i = 0; i < n; i++)
-    if (!plan_encode (pipeline, job, known, plan, status))
+    if (!plan_vae (&v, known, CLIP_ENCODE, plan, status))
       return false;
-  if (!wan_plan_look (pipeline, job, plan, status))
-    return false;
-  return !job->before_rgb || plan_encode (pipeline, job, before_size (pipeline, job), plan, status);
+  return wan_plan_look (pipeline, job, plan, status) && plan_before (pipeline, job, plan, status);
 }
 
 bool

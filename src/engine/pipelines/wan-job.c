@@ -152,10 +152,10 @@ check_before (const ModelConfig *c, const PipelineJob *job, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "A clip that goes on from another begins with that one's frames: take the "
                         "first frame away.");
-  if (c->wan.image_dim > 0)
+  if (c->wan.image_positions > 0 && !job->last_rgb)
     return status_fail (status, STATUS_ARGUMENT,
-                        "This Wan 2.1 model always starts from a picture: extend the clip with a "
-                        "T2V model, or one of Wan 2.2.");
+                        "This Wan model goes on to a last frame: give it the one that the longer "
+                        "clip is to end with.");
   if (job->before_rgb && !c->wan_vae.has_encoder)
     return status_fail (status, STATUS_ARGUMENT,
                         "This model's VAE cannot read frames: extend a clip whose latents were "

@@ -65,8 +65,11 @@ typedef struct
 
 /* ---- pictures through CLIP (wan-vision.c) ---- */
 
-/* Of the job's pictures, one behind the other; 0 where the model does not look at them so. */
+/* Of what the clip begins and ends with, one behind the other; 0 where the model does not look at
+ * pictures so.  A clip that goes on from another begins with that one's last frame. */
 int64_t wan_image_tokens (const Pipeline *pipeline, const PipelineJob *job);
+/* Whether that frame is known from latents alone. */
+bool wan_looks_at_latents (const Pipeline *pipeline, const PipelineJob *job);
 /* @out: receives (tokens, image_dim) */
 bool wan_look (Pipeline *pipeline, const PipelineJob *job, float *out, Status *status);
 /* Adds the encoder to the plan of a phase. */
@@ -91,6 +94,8 @@ wan_reads_known (const ModelConfig *c)
 }
 
 bool wan_encode_before (Pipeline *pipeline, const PipelineJob *job, float *latents, Status *status);
+/* The last frame of the clip before, from its latents.  @rgb: receives (height, width, 3) */
+bool wan_decode_before (Pipeline *pipeline, const PipelineJob *job, uint8_t *rgb, Status *status);
 
 /* @extra: (extra channels, t, h, w) and, behind them, wan_look's tokens; or with a time for each
  * frame (channels, 1, h, w): the first frame; NULL when the job has none */
