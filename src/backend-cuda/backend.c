@@ -137,6 +137,7 @@ finish (Device *d, Status *status)
 {
   CudaBackend *b = enter (d);
   cuda_works (b, b->driver->stream_wait (b->compute), STATUS_MARK ("it computed"));
+  cuda_choices_save (b);
   return tell (b, status);
 }
 
@@ -158,12 +159,23 @@ static const DeviceMemory device_memory = {
   .forget = forget,
 };
 
+static bool
+take_remark (Backend *base, char *out, size_t size)
+{
+  CudaBackend *b = (CudaBackend *) base;
+  bool any = *b->remark != '\0';
+  snprintf (out, size, "%s", b->remark);
+  *b->remark = '\0';
+  return any;
+}
+
 static void
 cuda_free (Backend *base)
 {
   CudaBackend *b = (CudaBackend *) base;
   if (b->context)
     b->driver->context_use (b->context);
+  cuda_choices_close (b);
   cuda_weights_close (b);
   cuda_memory_close (b);
   cuda_staging_close (b);
@@ -215,12 +227,17 @@ cuda_backend_new (const Driver *driver,
                        .device_name = b->name,
                        .fastest = COMPUTE_BF16,
                        .fuses = true,
+                       .compared = cuda_compared,
+                       .take_remark = take_remark,
                        .free = cuda_free };
   snprintf (b->name, sizeof b->name, "%s", device->name);
   snprintf (b->level, sizeof b->level, "sm%d", device->capability % 1000);
   if (start (b, status) && cuda_staging_open (b, status) &&
       cuda_memory_open (b, options->memory_limit_bytes, status) && cuda_weights_open (b, status))
-    return &b->base;
+    {
+      cuda_choices_open (b, options->memory_limit_bytes > 0);
+      return &b->base;
+    }
   cuda_free (&b->base);
   return NULL;
 }

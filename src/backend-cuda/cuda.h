@@ -23,8 +23,9 @@ typedef struct
 enum
 {
   STAGING_BUFFERS = 4,
-  STAGING_BYTES = 4 << 20, /* each; pinned memory in all: 16 MiB */
-  MAX_ARENAS = 16          /* of the Ctx that are alive at once */
+  STAGING_BYTES = 4 << 20,        /* each; pinned memory in all: 16 MiB */
+  MAX_ARENAS = 16,                /* of the Ctx that are alive at once */
+  CUDA_WORKSPACE_BYTES = 32 << 20 /* that a library may write on */
 };
 
 /* Pinned memory through which all bytes pass; a buffer is free once its copy is done. */
@@ -36,6 +37,7 @@ typedef struct
 } CudaStaging;
 
 typedef struct CudaWeights CudaWeights;
+typedef struct CudaChoices CudaChoices;
 
 typedef struct
 {
@@ -61,6 +63,8 @@ typedef struct
   int next_staging;
 
   CudaWeights *weights;
+  CudaChoices *choices;             /* NULL: no library is at hand */
+  char remark[STATUS_MESSAGE_SIZE]; /* for the user, until it is told */
 } CudaBackend;
 
 /* Whether work can be queued still; records what the driver answered otherwise.  @doing: ends the
@@ -145,6 +149,38 @@ int cuda_hopper_gemm (const CudaBackend *b, const GkGemm *g);
 /* --- ops.c --- */
 
 extern const BackendOps cuda_ops;
+
+/* By our kernels. */
+int cuda_own_gemm (const CudaBackend *b, const GkGemm *g);
+int cuda_own_conv (const CudaBackend *b, const GkConv *g);
+
+/* --- choices.c --- */
+
+typedef enum
+{
+  CUDA_CALL_GEMM,
+  CUDA_CALL_CONV,
+  CUDA_CALL_KINDS
+} CudaCallKind;
+
+/* A product or a convolution, whoever computes it. */
+typedef struct
+{
+  CudaCallKind kind;
+  GkGemm gemm; /* the one of @kind */
+  GkConv conv;
+  const Param *bias; /* as the program has it */
+} CudaCall;
+
+void cuda_choices_open (CudaBackend *b, bool is_limited);
+void cuda_choices_close (CudaBackend *b);
+/* Keeps what was measured since the last time. */
+void cuda_choices_save (CudaBackend *b);
+/* Queues it, by whoever was measured to be faster. */
+int cuda_call (CudaBackend *b, const CudaCall *call);
+/* Its bias in the type of activations, as libraries want it. */
+const void *cuda_call_bias (CudaBackend *b, const CudaCall *call);
+bool cuda_compared (const Backend *base, BackendTimes *times);
 
 /* --- backend.c --- */
 

@@ -31,6 +31,7 @@ static const struct
   { "cuEventDestroy_v2", offsetof (Driver, event_free) },
   { "cuEventRecord", offsetof (Driver, event_record) },
   { "cuEventSynchronize", offsetof (Driver, event_wait) },
+  { "cuEventElapsedTime", offsetof (Driver, event_elapsed) },
   { "cuMemGetAllocationGranularity", offsetof (Driver, page_size) },
   { "cuMemCreate", offsetof (Driver, page_new) },
   { "cuMemRelease", offsetof (Driver, page_free) },

@@ -77,6 +77,7 @@ typedef struct
   int (*event_free) (DriverEvent event);
   int (*event_record) (DriverEvent event, DriverStream stream);
   int (*event_wait) (DriverEvent event);
+  int (*event_elapsed) (float *ms, DriverEvent from, DriverEvent to);
 
   int (*page_size) (size_t *size_bytes, const DriverMemory *memory, int option);
   int (*page_new) (DriverPage *page,

@@ -111,6 +111,16 @@ activation_of (const LinearArgs *a)
   return GK_ACT_NONE;
 }
 
+int
+cuda_own_gemm (const CudaBackend *b, const GkGemm *g)
+{
+  if (cuda_hopper_takes (b, g))
+    return cuda_hopper_gemm (b, g);
+  if (g->format != GK_WEIGHT_16)
+    return gk_gemm_quant (g, b->compute);
+  return g->type == GK_TYPE_F32 ? gk_gemm_f32 (g, b->compute) : gk_gemm (g, b->compute);
+}
+
 static void
 cuda_linear (Backend *base, const LinearArgs *a)
 {
@@ -131,24 +141,30 @@ cuda_linear (Backend *base, const LinearArgs *a)
                              .y_stride = a->y_stride } };
   take_factors (b, a, &g);
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
-  if (cuda_failed (b))
-    return;
-  if (cuda_hopper_takes (b, &g))
-    {
-      launched (b, cuda_hopper_gemm (b, &g));
-      return;
-    }
-  int (*run) (const GkGemm *, void *) = g.format != GK_WEIGHT_16 ? gk_gemm_quant
-                                        : b->type == GK_TYPE_F32 ? gk_gemm_f32
-                                                                 : gk_gemm;
-  launched (b, run (&g, b->compute));
+  CudaCall call = { .kind = CUDA_CALL_GEMM, .gemm = g, .bias = &a->bias };
+  if (!cuda_failed (b))
+    launched (b, cuda_call (b, &call));
+}
+
+int
+cuda_own_conv (const CudaBackend *b, const GkConv *g)
+{
+  return g->type == GK_TYPE_F32 ? gk_conv_f32 (g, b->compute) : gk_conv (g, b->compute);
 }
 
 static void
-convolve (CudaBackend *b, const GkConv *g)
+convolve (CudaBackend *b, const GkConv *g, const Param *bias)
 {
+  CudaCall call = { .kind = CUDA_CALL_CONV, .conv = *g, .bias = bias };
   if (!cuda_failed (b))
-    launched (b, b->type == GK_TYPE_F32 ? gk_conv_f32 (g, b->compute) : gk_conv (g, b->compute));
+    launched (b, cuda_call (b, &call));
+}
+
+const void *
+cuda_call_bias (CudaBackend *b, const CudaCall *call)
+{
+  int64_t n = call->kind == CUDA_CALL_GEMM ? call->gemm.n_out : call->conv.c_out;
+  return cuda_weight (b, call->bias, (CudaShape){ .layout = CUDA_ROWS, .n = n });
 }
 
 static CudaShape
@@ -185,7 +201,7 @@ cuda_conv2d (Backend *base, const ConvArgs *a)
                              .rows_per_entry = a->h_out * a->w_out,
                              .y = a->y,
                              .y_stride = a->c_out } };
-  convolve (b, &g);
+  convolve (b, &g, &a->bias);
 }
 
 static void
@@ -218,7 +234,7 @@ cuda_conv3d (Backend *base, const Conv3dArgs *a)
                              .rows_per_entry = a->h * a->w,
                              .y = a->y,
                              .y_stride = a->c_out } };
-  convolve (b, &g);
+  convolve (b, &g, &a->bias);
 }
 
 static void

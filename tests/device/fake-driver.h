@@ -18,7 +18,16 @@ typedef struct
   /* Made and not freed. */
   int n_contexts, n_streams, n_events, n_pages, n_ranges, n_mapped, n_host;
   int n_misuses; /* of memory that is not mapped, handles that are none */
+  /* What events tell of: each launch takes kernel_ms, each product of a library library_ms. */
+  float clock_ms, kernel_ms, library_ms;
+  /* Of cuBLASLt and cuDNN, as n_calls, fail_at and error are of the driver. */
+  int64_t n_library_calls, n_library_products, fail_library_at;
+  int library_error, n_library_things; /* descriptors, made and not freed */
 } FakeCuda;
+
+/* For fake-libraries.c: between calls the card's memory is unreadable. */
+void fake_open_memory (int readable);
+void fake_wrote (void *p, size_t size_bytes);
 
 /* Exported by the fake libcuda.so.1. */
 typedef FakeCuda *(*FakeCudaEntry) (void);

@@ -29,7 +29,8 @@ enum
   OUT_OF_MEMORY = 2,
   ILLEGAL_ADDRESS = 700,
   MAX_RANGES = 4096,
-  MAX_PAGES = 1 << 16
+  MAX_PAGES = 1 << 16,
+  EVENT_TIMES = 1 << 16
 };
 
 static const size_t ADDRESSES = (size_t) 1 << 40;
@@ -47,6 +48,7 @@ static int file = -1;
 static bool page_used[MAX_PAGES];
 static Range mapped[MAX_RANGES];
 static int n_mapped;
+static float event_ms[EVENT_TIMES]; /* by the last bits of the event's number */
 
 /* The emulator, when it is there. */
 __attribute__ ((weak)) void emu_adopt (void *p, size_t size_bytes, const char *name);
@@ -89,6 +91,19 @@ open_all (bool readable)
     mprotect (mapped[i].from, mapped[i].size_bytes, readable ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
+void
+fake_open_memory (int readable)
+{
+  open_all (readable);
+}
+
+void
+fake_wrote (void *p, size_t size_bytes)
+{
+  if (emu_host_wrote)
+    emu_host_wrote (p, size_bytes);
+}
+
 static int
 call (void)
 {
@@ -107,6 +122,7 @@ around_launch (int begins)
 {
   int error = begins ? call () : OK;
   fake.n_launches += begins != 0;
+  fake.clock_ms += begins ? fake.kernel_ms : 0;
   if (!error && fake.is_idle)
     return -1;
   if (!error)
@@ -182,6 +198,7 @@ int cuEventCreate (void **event, unsigned flags);
 int cuEventDestroy_v2 (void *event);
 int cuEventRecord (void *event, void *stream);
 int cuEventSynchronize (void *event);
+int cuEventElapsedTime (float *ms, void *from, void *to);
 int cuMemGetAllocationGranularity (size_t *size_bytes, const void *memory, int option);
 int cuMemCreate (uint64_t *page, size_t size_bytes, const void *memory, unsigned long long flags);
 int cuMemRelease (uint64_t page);
@@ -287,7 +304,17 @@ cuEventDestroy_v2 (void *event)
 EXPORT int
 cuEventRecord (void *event, void *stream)
 {
-  return stream && event ? call () : misuse ();
+  if (!stream || !event)
+    return misuse ();
+  event_ms[(uintptr_t) event % EVENT_TIMES] = fake.clock_ms;
+  return call ();
+}
+
+EXPORT int
+cuEventElapsedTime (float *ms, void *from, void *to)
+{
+  *ms = event_ms[(uintptr_t) to % EVENT_TIMES] - event_ms[(uintptr_t) from % EVENT_TIMES];
+  return from && to ? call () : misuse ();
 }
 
 EXPORT int

@@ -41,6 +41,13 @@ typedef struct
   void (*sinusoid) (Backend *b, const SinusoidArgs *a);
 } BackendOps;
 
+/* Who was faster at a product or a convolution. */
+typedef struct
+{
+  const char *library; /* "cuBLASLt" */
+  double own_ms, library_ms;
+} BackendTimes;
+
 /* Backends embed this as their first member. */
 struct Backend
 {
@@ -56,6 +63,11 @@ struct Backend
    * it, from its shape alone; NULL: never.  @n_rows: of one picture, so that a picture is made
    * alike alone and in a batch; @n_in: elements of a row of the weight */
   bool (*folds) (const Backend *b, Compute compute, int64_t n_rows, int64_t n_out, int64_t n_in);
+  /* Of the operator queued last, where a vendor's library could do it, too, and the two were
+   * measured; else false.  NULL: there are no such libraries */
+  bool (*compared) (const Backend *b, BackendTimes *times);
+  /* A sentence for the user, told once; false when there is none.  NULL: never */
+  bool (*take_remark) (Backend *b, char *out, size_t size);
   int n_threads;        /* it computes with, the caller's included; 0: none of the CPU's */
   size_t scratch_bytes; /* packing buffers and the like, allocated once by the constructor */
   void (*free) (Backend *b);

@@ -422,6 +422,16 @@ step (PipelineRun *r, Status *status)
   return sampler_step (&r->sampler, i, r->x, &d, &noise, status);
 }
 
+/* What the device has to say, if anything. */
+static void
+report_remark (const PipelineRun *r)
+{
+  char text[STATUS_MESSAGE_SIZE];
+  Backend *k = r->pipeline->backend;
+  if (k->take_remark && k->take_remark (k, text, sizeof text) && r->job.note)
+    r->job.note (r->job.data, text);
+}
+
 static void
 report_step (PipelineRun *r)
 {
@@ -462,6 +472,7 @@ pipeline_run_advance (PipelineRun *r, Status *status)
   if (ok && r->sampler.next_step == r->schedule.n)
     run_end_window (r);
   r->pipeline->backend->cancel = NULL;
+  report_remark (r);
   r->info.seconds[PHASE_DENOISE] += seconds_now () - t0;
   if (ok)
     return true;
@@ -487,6 +498,7 @@ pipeline_run_decode_clip (
   bool ok = r->pipeline->family->decode (r->pipeline, &r->whole, r->info.latents + clip * r->n_clip,
                                          tile_px, sink, status);
   r->pipeline->backend->cancel = NULL;
+  report_remark (r);
   r->info.seconds[PHASE_DECODE] += seconds_now () - t0;
   return ok;
 }
