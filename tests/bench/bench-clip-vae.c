@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * bench-clip-vae.c - Wan's VAEs at their real size: CPU seconds and memory of a whole clip.
  *
- *   bench-clip-vae [--model wan21|wan22] [--width PX] [--height PX] [--frames N] [--tile PX|-1]
- *                  [--way decode|encode] [--precision f32|bf16] [--level NAME] [--threads N]
+ *   bench-clip-vae [--model wan21|wan22] [--width PX] [--height PX] [--frames N] [--skip N]
+ *                  [--tile PX|-1] [--way decode|encode] [--precision f32|bf16] [--level NAME]
+ *                  [--threads N]
  *
  * Weights are random bf16 numbers, made here and scaled so that layers keep the size of what passes
  * through them.  A tile of -1 is what the program chooses by itself.  Prints one JSON object; the
@@ -28,7 +29,7 @@ typedef struct
   const char *model, *level;
   ClipDirection way;
   Compute compute;
-  int width, height, n_frames, tile_px, n_threads;
+  int width, height, n_frames, n_skip, tile_px, n_threads;
 } Options;
 
 static uint32_t seed = 1;
@@ -106,6 +107,7 @@ run (const Options *o, ClipVae *v, Status *status)
   size_t n = (size_t) (o->config->latent_channels * size.t * size.h * size.w);
   Taken taken = { .n_bytes = 3 * (int64_t) o->width * o->height };
   PhasePlan plan;
+  v->n_skip = o->n_skip;
   v->tile_px = o->tile_px >= 0 ? o->tile_px : clip_vae_tile (v, size, o->way, status);
   float *latents = mem_calloc (n, sizeof *latents);
   bool ok = latents && v->tile_px >= 0 && clip_vae_plan (v, size, o->way, &plan, status);
@@ -123,12 +125,13 @@ run (const Options *o, ClipVae *v, Status *status)
     return false;
   double flops = plan.flops * plan.n_passes, peak = peak_flops (PEAK_AVX2);
   printf ("{\"bench\":\"clip-vae\",\"model\":\"%s\",\"way\":\"%s\",\"width\":%d,\"height\":%d,"
-          "\"frames\":%d,\"tile_px\":%d,\"precision\":\"%s\",\"level\":\"%s\",\"threads\":%d,"
+          "\"frames\":%d,\"skipped\":%d,\"tile_px\":%d,\"precision\":\"%s\",\"level\":\"%s\","
+          "\"threads\":%d,"
           "\"cpu_s\":%.1f,\"tflop\":%.2f,\"gflops_per_cpu_s\":%.1f,\"peak_avx2_gflops\":%.1f,"
           "\"plan_mib\":%.0f,\"max_rss_mib\":%.0f,\"mean\":%.2f}\n",
           o->model, o->way == CLIP_DECODE ? "decode" : "encode", o->width, o->height, o->n_frames,
-          v->tile_px, o->compute == COMPUTE_F32 ? "f32" : "bf16", v->backend->level, o->n_threads,
-          took, flops * 1e-12, flops / took * 1e-9, peak * 1e-9,
+          o->n_skip, v->tile_px, o->compute == COMPUTE_F32 ? "f32" : "bf16", v->backend->level,
+          o->n_threads, took, flops * 1e-12, flops / took * 1e-9, peak * 1e-9,
           (double) plan.activation_bytes / 0x1p20, (double) usage.ru_maxrss / 1024,
           taken.n_frames ? (double) taken.sum / (double) (taken.n_frames * taken.n_bytes) : 0);
   return true;
@@ -153,11 +156,9 @@ parse (Options *o, int argc, char **argv)
       {
         const char *flag;
         int *value;
-      } numbers[] = { { "--width", &o->width },
-                      { "--height", &o->height },
-                      { "--frames", &o->n_frames },
-                      { "--tile", &o->tile_px },
-                      { "--threads", &o->n_threads } };
+      } numbers[] = { { "--width", &o->width },     { "--height", &o->height },
+                      { "--frames", &o->n_frames }, { "--skip", &o->n_skip },
+                      { "--tile", &o->tile_px },    { "--threads", &o->n_threads } };
       for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
         if (!strcmp (argv[i], numbers[k].flag))
           *numbers[k].value = atoi (value);

@@ -114,7 +114,7 @@ measured (Chunks *c, bool is_first)
   Ctx *ctx = ctx_new (m->suite->backend, m->suite->compute, NULL, &m->status);
   WanVaeMemory placed = c->memory;
   wan_vae_decode_chunk (ctx, m->vae, &c->memory, ctx_input (ctx, DTYPE_F32, 4, c->ne, NULL),
-                        is_first, out);
+                        is_first, m->config->n_levels, out);
   if (c->remembered)
     c->memory = placed;
   if (!ctx_plan (ctx))
@@ -128,7 +128,8 @@ run_chunk (Chunks *c, Ctx *ctx, bool is_first)
   Tensor *out[WAN_VAE_CHUNK] = { NULL };
   if (ctx_begin_run (ctx))
     wan_vae_decode_chunk (ctx, c->model->vae, &c->memory,
-                          ctx_input (ctx, DTYPE_F32, 4, c->ne, c->z), is_first, out);
+                          ctx_input (ctx, DTYPE_F32, 4, c->ne, c->z), is_first,
+                          c->model->config->n_levels, out);
   if (!ctx_end_run (ctx))
     return status_fail (&c->model->status, ctx_status (ctx)->code, "%s", ctx_status (ctx)->message);
   for (int i = 0; i < WAN_VAE_CHUNK && out[i]; i++)

@@ -227,6 +227,50 @@ test_clip_vae_shows_no_seams (void)
   model_close (&m);
 }
 
+/* Frames behind skipped ones are those of the whole clip, to the bit, though of what lies far
+ * before them nothing is decoded, and of what lies nearer only the coarse levels. */
+static void
+test_clip_vae_skips (void)
+{
+  static const struct
+  {
+    const char *model;
+    int tile_px;
+  } cases[] = { { "wan21", 0 }, { "wan21", 16 }, { "wan22", 0 } };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Model m;
+      PhasePlan all, some;
+      Status status = { 0 };
+      model_open (&m, cases[i].model);
+      int64_t reach = 1;
+      while (wan_vae_decode_levels (m.v.config, reach) > 0)
+        reach++;
+      ClipSize size = { reach + 4, 2, 3 };
+      g_autofree float *z = latents_new (&m, size);
+      g_autoptr (GByteArray) whole = decode (&m, size, z, cases[i].tile_px);
+      g_assert_true (clip_vae_plan (&m.v, size, CLIP_DECODE, &all, &status));
+      const int64_t skips[] = { 5, wan_vae_frames (reach + 2), wan_vae_frames (size.t) - 1 };
+      for (gsize k = 0; k < G_N_ELEMENTS (skips); k++)
+        {
+          gint64 n_bytes = (gint64) whole->len / wan_vae_frames (size.t);
+          g_autoptr (GByteArray) frames = g_byte_array_new ();
+          Taken film = { .frames = frames, .n_bytes = n_bytes, .n = skips[k], .stop_at = -1 };
+          m.v.n_skip = skips[k];
+          g_assert_true (clip_vae_decode (&m.v, size, z, take_frame, &film, &status));
+          g_assert_cmpmem (frames->data, frames->len, whole->data + skips[k] * n_bytes,
+                           (gsize) (whole->len - skips[k] * n_bytes));
+        }
+      g_assert_true (clip_vae_plan (&m.v, size, CLIP_DECODE, &some, &status));
+      g_test_message ("%s: %lld latents reach ahead; %.0f and %.0f MFLOP", cases[i].model,
+                      (long long) reach - 1, 1e-6 * all.flops * all.n_passes,
+                      1e-6 * some.flops * some.n_passes);
+      g_assert_cmpint (some.n_passes, <, all.n_passes);
+      g_assert_cmpfloat (some.flops * some.n_passes, <, 0.5 * all.flops * all.n_passes);
+      model_close (&m);
+    }
+}
+
 static void
 test_clip_vae_stops (void)
 {
@@ -296,6 +340,7 @@ main (int argc, char **argv)
   g_test_add_func ("/clip-vae/memory-does-not-grow", test_clip_vae_memory_does_not_grow);
   g_test_add_func ("/clip-vae/is-causal", test_clip_vae_is_causal);
   g_test_add_func ("/clip-vae/shows-no-seams", test_clip_vae_shows_no_seams);
+  g_test_add_func ("/clip-vae/skips", test_clip_vae_skips);
   g_test_add_func ("/clip-vae/stops", test_clip_vae_stops);
   g_test_add_func ("/clip-vae/survives-failing-memory", test_clip_vae_survives_failing_memory);
   g_test_add_func ("/clip-vae/refuses-nonsense", test_clip_vae_refuses_nonsense);

@@ -75,6 +75,7 @@ typedef struct
   const WanVae *vae;
   WanVaeMemory *memory;
   bool is_first;
+  int n_levels;                /* decoder: that are walked */
   int n_out;                   /* results so far */
   Tensor *out[WAN_VAE_CHUNK];  /* frames, or a latent */
   Tensor *waiting[MAX_LEVELS]; /* encoder: a level's input, while its pair is incomplete */

@@ -34,7 +34,7 @@ int64_t wan_vae_latents (int64_t n_frames);
 /* The last two inputs of a layer over time, each (1, h, w, c). */
 typedef struct
 {
-  int64_t ne[4];   /* what the measurement asked for */
+  int64_t ne[4];  /* what the measurement asked for */
   void *frame[2]; /* older, newer; NULL while measuring.  They change places as frames come */
 } WanVaeLayerMemory;
 
@@ -52,11 +52,26 @@ typedef struct
 size_t wan_vae_memory_bytes (const WanVaeMemory *memory, DType dtype);
 void wan_vae_memory_place (WanVaeMemory *memory, DType dtype, void *bytes);
 
+/* wan_vae_decode_levels:
+ * @n_before: how many chunks later the first one comes whose frames are wanted; 0 or less: this
+ *            one's are
+ *
+ * Frames that nobody wants are decoded for what layers remember of them.  Fine levels, which are
+ * nearly all of the work, reach back over a few of their many frames, coarse ones over as many, but
+ * of a latent each.
+ *
+ * Returns: of how many levels, from the coarsest, a chunk is needed for later frames to be to the
+ * bit what they are after all chunks; 0: of none
+ */
+int wan_vae_decode_levels (const WanVaeConfig *config, int64_t n_before);
+
 /* wan_vae_decode_chunk:
  * @z: (1, h, w, C) one latent as the VAE has it, not normalised
  * @is_first: the clip's first latent; the two kinds of chunk need a Ctx each
+ * @n_levels: as wan_vae_decode_levels says, 1 or more; each number needs a Ctx of its own
  * @frames: receives 1 frame of the first chunk, else WAN_VAE_CHUNK: (1, H, W, 3 patch^2), about
- *          -1 .. 1; a patch's pixels are channels (colour, column, row)
+ *          -1 .. 1; a patch's pixels are channels (colour, column, row).  None with fewer levels
+ *          than there are
  *
  * Returns: false once @ctx has failed
  */
@@ -65,6 +80,7 @@ bool wan_vae_decode_chunk (Ctx *ctx,
                            WanVaeMemory *memory,
                            const Tensor *z,
                            bool is_first,
+                           int n_levels,
                            Tensor *frames[WAN_VAE_CHUNK]);
 
 /* wan_vae_encode_chunk:

@@ -102,32 +102,59 @@ input_floats (const Pass *p)
 
 /* ---- one chunk ---- */
 
+/* What tells one plan from another.  n_levels 0: a chunk that nobody needs. */
+typedef struct
+{
+  bool is_first;
+  int n_levels;
+} ChunkKind;
+
+/* Before the frames that are wanted, only what they need is decoded. */
+static ChunkKind
+chunk_kind (const Pass *p, int64_t t)
+{
+  int64_t n_skip = p->v->n_skip, wanted = n_skip > 0 ? 1 + (n_skip - 1) / WAN_VAE_CHUNK : 0;
+  bool is_whole = p->direction == CLIP_ENCODE || t >= wanted;
+  return (ChunkKind){ .is_first = t == 0,
+                      .n_levels = is_whole ? p->v->config->n_levels
+                                           : wan_vae_decode_levels (p->v->config, wanted - t) };
+}
+
+static int
+n_chunks (const Pass *p)
+{
+  int n = 0;
+  for (int64_t t = 0; t < p->size.t; t++)
+    n += chunk_kind (p, t).n_levels > 0;
+  return n;
+}
+
 /* @out: receives what the chunk becomes: frames, or a latent */
 static void
-forward (Pass *p, Ctx *ctx, bool is_first, Tensor *out[WAN_VAE_CHUNK])
+forward (Pass *p, Ctx *ctx, ChunkKind kind, Tensor *out[WAN_VAE_CHUNK])
 {
   int64_t ne[4];
   input_shape (p, ne);
   const Tensor *in[WAN_VAE_CHUNK] = { NULL };
-  for (int i = 0; i < (p->direction == CLIP_DECODE ? 1 : frames_of_chunk (is_first)); i++)
+  for (int i = 0; i < (p->direction == CLIP_DECODE ? 1 : frames_of_chunk (kind.is_first)); i++)
     in[i] = ctx_input (ctx, ctx_activation (ctx), 4, ne,
                        p->inputs ? p->inputs + i * input_floats (p) : NULL);
   if (p->direction == CLIP_DECODE)
-    wan_vae_decode_chunk (ctx, p->v->vae, &p->memory, in[0], is_first, out);
+    wan_vae_decode_chunk (ctx, p->v->vae, &p->memory, in[0], kind.is_first, kind.n_levels, out);
   else
-    out[0] = wan_vae_encode_chunk (ctx, p->v->vae, &p->memory, in, is_first);
+    out[0] = wan_vae_encode_chunk (ctx, p->v->vae, &p->memory, in, kind.is_first);
 }
 
 /* What layers remember keeps its place.  Returns: planned; NULL and @status */
 static Ctx *
-measure (Pass *p, bool is_first, Status *status)
+measure (Pass *p, ChunkKind kind, Status *status)
 {
   Tensor *out[WAN_VAE_CHUNK] = { NULL };
   Ctx *ctx = ctx_new (p->v->backend, p->v->compute, p->v->cancel, status);
   if (!ctx)
     return NULL;
   WanVaeMemory placed = p->memory;
-  forward (p, ctx, is_first, out);
+  forward (p, ctx, kind, out);
   if (p->remembered)
     p->memory = placed;
   if (ctx_plan (ctx))
@@ -238,7 +265,7 @@ run_chunk (Pass *p, Ctx *ctx, const ClipTile *tile, int iy, int ix, int64_t t, S
   else if (!read_frames (p, tile, t, status))
     return false;
   if (ctx_begin_run (ctx))
-    forward (p, ctx, t == 0, out);
+    forward (p, ctx, chunk_kind (p, t), out);
   if (!ctx_end_run (ctx))
     return copy_ctx_status (ctx, status);
   if (!read_results (ctx, out, values, status))
@@ -248,7 +275,7 @@ run_chunk (Pass *p, Ctx *ctx, const ClipTile *tile, int iy, int ix, int64_t t, S
   else if (!take_frames (p, tile, t, values, is_last, status))
     return false;
   if (p->v->progress)
-    p->v->progress (p->v->data, ++p->done, n_tiles (p) * (int) p->size.t);
+    p->v->progress (p->v->data, ++p->done, n_tiles (p) * n_chunks (p));
   return true;
 }
 
@@ -262,18 +289,23 @@ clear_remembered (Pass *p, bool is_fresh)
     memset (p->remembered, 0, p->n_remembered_bytes);
 }
 
-/* The first chunk has a plan of its own, whose memory is given back before the others'. */
+/* Each kind of chunk has a plan of its own, whose memory is given back before the next one's. */
 static bool
 run_tile (Pass *p, const ClipTile *tile, int iy, int ix, Status *status)
 {
   Ctx *ctx = NULL;
+  ChunkKind planned = { 0 };
   clear_remembered (p, iy == 0 && ix == 0);
   for (int64_t t = 0; t < p->size.t && status_ok (status); t++)
     {
-      if (t < 2)
+      ChunkKind kind = chunk_kind (p, t);
+      if (kind.n_levels == 0)
+        continue;
+      if (kind.n_levels != planned.n_levels || kind.is_first != planned.is_first)
         {
           ctx_free (ctx);
-          ctx = measure (p, t == 0, status);
+          ctx = measure (p, kind, status);
+          planned = kind;
         }
       if (ctx)
         run_chunk (p, ctx, tile, iy, ix, t, status);
@@ -368,11 +400,17 @@ pass_clear (Pass *p)
   mem_free (p->frame);
 }
 
+static ChunkKind
+whole_chunk (const Pass *p)
+{
+  return (ChunkKind){ p->size.t == 1, p->v->config->n_levels };
+}
+
 /* Learns what layers remember from the chunk that has all of them. */
 static bool
 run_pass (Pass *p, Status *status)
 {
-  Ctx *ctx = measure (p, p->size.t == 1, status);
+  Ctx *ctx = measure (p, whole_chunk (p), status);
   ctx_free (ctx);
   bool ok = ctx && allocate (p, status) && run_tiles (p, status);
   pass_clear (p);
@@ -432,29 +470,39 @@ clip_vae_encode (const ClipVae *v,
   return run_pass (&p, status);
 }
 
+/* @n: chunks of the kind, in each tile */
 static bool
-plan_chunk (Pass *p, bool is_first, PhasePlan *plan, Status *status)
+plan_chunks (Pass *p, ChunkKind kind, int n, PhasePlan *plan, Status *status)
 {
-  Ctx *ctx = measure (p, is_first, status);
+  PhasePlan one;
+  Ctx *ctx = kind.n_levels > 0 ? measure (p, kind, status) : NULL;
   if (!ctx)
-    return false;
-  plan_phase (ctx, plan, n_tiles (p) * (is_first ? 1 : (int) p->size.t - 1));
+    return kind.n_levels == 0;
+  plan_phase (ctx, &one, n_tiles (p) * n);
+  plan_join (plan, &one);
   ctx_free (ctx);
   return true;
 }
 
+/* Chunks of a kind come one after the other. */
 static bool
 plan_pass (Pass *p, PhasePlan *plan, Status *status)
 {
-  PhasePlan rest;
-  if (!plan_chunk (p, true, plan, status))
-    return false;
-  if (p->size.t > 1)
+  ChunkKind kind = chunk_kind (p, 0);
+  int n = 0;
+  *plan = (PhasePlan){ 0 };
+  for (int64_t t = 0; t < p->size.t; t++, n++)
     {
-      if (!plan_chunk (p, false, &rest, status))
+      ChunkKind next = chunk_kind (p, t);
+      if (next.is_first == kind.is_first && next.n_levels == kind.n_levels)
+        continue;
+      if (!plan_chunks (p, kind, n, plan, status))
         return false;
-      plan_join (plan, &rest);
+      kind = next;
+      n = 0;
     }
+  if (!plan_chunks (p, kind, n, plan, status))
+    return false;
   plan->activation_bytes += held_bytes (p);
   plan->bound_bytes += held_bytes (p);
   return true;

@@ -15,8 +15,10 @@ typedef struct
   const WanVaeConfig *config;
   Backend *backend;
   Compute compute;
-  int tile_px;    /* most of a tile's sides, a multiple of the VAE's factor; 0: no tiles */
-  int64_t n_skip; /* frames at the begin that nobody wants, and no memory is taken for */
+  int tile_px; /* most of a tile's sides, a multiple of the VAE's factor; 0: no tiles */
+  /* Frames at the begin that nobody wants.  They take no memory, and no more work than those behind
+   * them need to be what they would be else, to the bit. */
+  int64_t n_skip;
   const atomic_bool *cancel; /* may be NULL */
   /* May be NULL.  @done of @total chunks, all tiles together. */
   void (*progress) (void *data, int done, int total);
