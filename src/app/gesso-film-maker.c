@@ -4,8 +4,9 @@
 #include "app/gesso-film-maker.h"
 
 #include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
 
-#include "core/mem.h"
 #include "media/clip.h"
 #include "media/video/film-copy.h"
 
@@ -63,7 +64,11 @@ make (const Film *film, Status *status)
   if (!film_can_write (film->format, &package))
     return status_fail (status, STATUS_UNSUPPORTED, "%s cannot be written here: install %s.",
                         film_format_info (film->format)->title, package);
-  return film_copy (film->clip, path, &options, &done, status);
+  if (!film_copy (film->clip, path, &options, &done, status))
+    return FALSE;
+  if (g_access (film->clip, F_OK) != 0)
+    g_unlink (path); /* the clip went to the trash meanwhile: the film would stay alone */
+  return TRUE;
 }
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-film-maker.h - a film beside each clip that the queue finishes, for other programs.
  *
- * The clip is safe before the film is begun, and nothing that happens to the film harms it.
+ * The clip is safe before the film is begun, and nothing that happens to the film harms it.  A clip
+ * that is gone before its film is finished gets none.
  *
  * Signal "message" (string for a toast): why there is no film; once, until the format is another.
  */

@@ -77,6 +77,13 @@ const char *const gesso_schema_migrations[] = {
   /* 2: clips; what may move is read again */
   "ALTER TABLE pictures ADD COLUMN duration INTEGER NOT NULL DEFAULT 0;" /* ms */
   "UPDATE files SET mtime_ns = 0 WHERE kind = 'picture' AND path LIKE '%.webp';",
+
+  /* 3: films that are in the trash with their clip; trashed is from where, as in files */
+  "CREATE TABLE films ("
+  "  id INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,"
+  "  path TEXT NOT NULL,"
+  "  trashed TEXT NOT NULL,"
+  "  PRIMARY KEY (id, trashed)) WITHOUT ROWID;",
 };
 
 const int gesso_schema_version = G_N_ELEMENTS (gesso_schema_migrations);

@@ -107,6 +107,7 @@ trash_one (
     return TRUE; /* it is gone already */
   r->original = g_strdup (r->path);
   r->state = GESSO_STATE_TRASHED;
+  g_autoptr (GPtrArray) films = gesso_trash_find_films (r->path);
   if (!gesso_database_run (database, TRUE, write_row, r, error))
     return FALSE;
   g_autofree char *trashed = gesso_trash_file (r->original, own_dir, cancellable, error);
@@ -119,7 +120,8 @@ trash_one (
   g_free (r->path);
   r->path = *trashed ? g_steal_pointer (&trashed)
                      : g_strdup_printf ("trash:%" G_GINT64_FORMAT, r->id); /* unique, no path */
-  return gesso_database_run (database, TRUE, write_row, r, error);
+  return gesso_database_run (database, TRUE, write_row, r, error) &&
+         gesso_trash_films (database, r->id, films, own_dir, cancellable, error);
 }
 
 gboolean
@@ -188,7 +190,8 @@ untrash_one (GessoDatabase *database, Row *r, GError **error)
   g_free (r->path);
   r->path = back;
   r->state = GESSO_STATE_PRESENT;
-  return gesso_database_run (database, TRUE, write_row, r, error);
+  return gesso_database_run (database, TRUE, write_row, r, error) &&
+         gesso_untrash_films (database, r->id, r->path, error);
 }
 
 gboolean

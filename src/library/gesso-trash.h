@@ -5,6 +5,8 @@
 
 #include "library/gesso-database.h"
 
+#define GESSO_CLIP_EXTENSION ".gclip"
+
 G_BEGIN_DECLS
 
 /* gesso_trash_file:
@@ -24,11 +26,33 @@ gesso_trash_file (const char *path, const char *own_dir, GCancellable *cancellab
  */
 char *gesso_untrash_file (const char *trashed, const char *path, GError **error);
 
+/* ---- films beside a clip ---- */
+
+/* The films that lie beside @clip under its name and were made by its recipe.  Blocking.
+ * Returns: (element-type filename): to g_ptr_array_unref; empty for what is no clip */
+GPtrArray *gesso_trash_find_films (const char *clip);
+
+/* gesso_trash_films:
+ * @id: of the clip's file, which is in the trash
+ *
+ * Blocking.  Returns: FALSE and the first error when some film stayed
+ */
+gboolean gesso_trash_films (GessoDatabase *database,
+                            gint64 id,
+                            GPtrArray *films,
+                            const char *own_dir,
+                            GCancellable *cancellable,
+                            GError **error);
+/* @clip: where the clip of @id is again.  FALSE and the first error when some film is not. */
+gboolean gesso_untrash_films (GessoDatabase *database, gint64 id, const char *clip, GError **error);
+
+/* ---- pictures ---- */
+
 /* gesso_trash_pictures:
  * @ids: (element-type gint64)
  *
- * One by one, as one batch that gesso_untrash_last brings back.  Blocking; for a thread.  A file
- * that cannot be moved stays and does not stop the others.
+ * With the films of clips among them, one by one, as one batch that gesso_untrash_last brings back.
+ * Blocking; for a thread.  A file that cannot be moved stays and does not stop the others.
  *
  * Returns: FALSE and the first error when some file stayed
  */

@@ -172,6 +172,23 @@ frames_of_clip (const char *path, const FrameLimits *limits, Status *status)
   return NULL;
 }
 
+bool
+clip_has_film (const char *clip, const char *film)
+{
+  Status ignored = { 0 };
+  MediaTexts a = { 0 }, b = { 0 };
+  const char *x = NULL, *y = NULL;
+  if (media_texts_read (&a, film, &ignored) && media_texts_read (&b, clip, &ignored))
+    {
+      x = media_texts_find (&a, "gesso");
+      y = media_texts_find (&b, "gesso");
+    }
+  bool same = x && y && !strcmp (x, y);
+  media_texts_clear (&a);
+  media_texts_clear (&b);
+  return same;
+}
+
 uint8_t *
 clip_read_latents (const char *path, size_t *n_bytes, Status *status)
 {

@@ -60,6 +60,9 @@ uint8_t *clip_read_latents (const char *path, size_t *n_bytes, Status *status);
 /* For media_texts_read(): adds the recipe as "gesso". */
 bool clip_read_texts (MediaTexts *texts, const MediaSource *source, Status *status);
 
+/* Whether a film and a clip were made by one recipe; false also when either cannot be read. */
+bool clip_has_film (const char *clip, const char *film);
+
 /* clip_path_beside:
  *
  * Returns: @film with ".gclip" in place of its extension, where the clip of a delivery file lies;

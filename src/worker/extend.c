@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "core/mem.h"
-#include "media/texts.h"
 #include "pipelines/latents-file.h"
 #include "worker/reference.h"
 #if GESSO_VIDEO
@@ -40,24 +39,6 @@ open_frames (const char *path, const FrameLimits *limits, Status *status)
 
 /* ---- which file ---- */
 
-/* Whether film and clip were made by one recipe. */
-static bool
-are_of_one_recipe (const char *film, const char *clip)
-{
-  Status ignored = { 0 };
-  MediaTexts a = { 0 }, b = { 0 };
-  const char *x = NULL, *y = NULL;
-  if (media_texts_read (&a, film, &ignored) && media_texts_read (&b, clip, &ignored))
-    {
-      x = media_texts_find (&a, "gesso");
-      y = media_texts_find (&b, "gesso");
-    }
-  bool same = x && y && !strcmp (x, y);
-  media_texts_clear (&a);
-  media_texts_clear (&b);
-  return same;
-}
-
 /* The clip beside a film that Gesso made has its frames without loss.  Returns: the caller's */
 static char *
 choose_file (const char *named, Status *status)
@@ -65,8 +46,7 @@ choose_file (const char *named, Status *status)
   char *beside = clip_path_beside (named, status);
   if (!beside)
     return NULL;
-  if (strcmp (beside, named) != 0 && access (beside, R_OK) == 0 &&
-      are_of_one_recipe (named, beside))
+  if (strcmp (beside, named) != 0 && access (beside, R_OK) == 0 && clip_has_film (beside, named))
     return beside;
   mem_free (beside);
   char *copy = mem_strdup (named);

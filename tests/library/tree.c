@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "library/gesso-library-private.h"
+#include "media/clip.h"
 #include "media/png.h"
 #include "tools/full-size.h"
 
@@ -212,6 +213,55 @@ tree_picture (
   PngOptions options = { .texts = &text, .n_texts = parameters ? 1 : 0, .overwrite = true };
   if (!png_write_file (path, &image, &options, &status))
     g_error ("%s", status.message);
+  return path;
+}
+
+char *
+tree_clip (const char *dir, const char *name, const char *recipe)
+{
+  enum
+  {
+    SIDE = 8,
+    FPS = 8
+  };
+  Status status = { 0 };
+  ClipWriter clip = { 0 };
+  const FilmInfo info = { SIDE, SIDE, { FPS, 1 }, 1 };
+  guint8 rgb[SIDE * SIDE * IMAGE_CHANNELS] = { 0 };
+  char *path = prepare (dir, name);
+  if (!clip_writer_open (&clip, path, &info, &status) || !clip_writer_add (&clip, rgb, &status) ||
+      !clip_writer_add_recipe (&clip, recipe, &status) ||
+      !clip_writer_commit (&clip, true, &status))
+    g_error ("%s", status.message);
+  return path;
+}
+
+/* @inner in a box of an MP4 file, which takes its place. */
+static void
+put_in_box (GByteArray *inner, const char *type)
+{
+  guint8 head[LENGTH_BYTES];
+  guint32 size = GUINT32_TO_BE (inner->len + LENGTH_BYTES);
+  memcpy (head, &size, sizeof size);
+  memcpy (head + sizeof size, type, sizeof size);
+  g_byte_array_prepend (inner, head, sizeof head);
+}
+
+char *
+tree_film (const char *dir, const char *name, const char *recipe)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GByteArray) film = g_byte_array_new ();
+  g_autofree char *comment = g_strconcat ("gesso:", recipe, NULL);
+  char *path = prepare (dir, name);
+  const guint8 head[] = { 0, (guint8) strlen (comment), 0, 0 }; /* length and language */
+  g_byte_array_append (film, head, sizeof head);
+  g_byte_array_append (film, (const guint8 *) comment, (guint) strlen (comment));
+  put_in_box (film, "\251cmt");
+  put_in_box (film, "udta");
+  put_in_box (film, "moov");
+  g_file_set_contents (path, (const char *) film->data, film->len, &error);
+  g_assert_no_error (error);
   return path;
 }
 

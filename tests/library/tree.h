@@ -38,6 +38,10 @@ void tree_cut (const char *path, gint64 n_bytes);
 char *tree_picture (
     const char *dir, const char *name, int width, int height, int seed, const char *parameters);
 
+/* A clip of one frame, and what a film by this program says of itself, with a recipe. */
+char *tree_clip (const char *dir, const char *name, const char *recipe);
+char *tree_film (const char *dir, const char *name, const char *recipe);
+
 /* Iterates the main loop until @done; fails the test when that takes minutes. */
 typedef gboolean (*TreeDone) (gpointer data);
 void tree_wait (TreeDone done, gpointer data);
