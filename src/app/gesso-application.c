@@ -29,7 +29,7 @@ enum
 struct _GessoApplication
 {
   AdwApplication parent_instance;
-  char *data_dir, *backend, *pictures_dir, *worker, *screenshot;
+  char *data_dir, *backends, *pictures_dir, *worker, *screenshot;
   int n_polls;
   GSettings *settings;
   GessoSession *session;
@@ -51,12 +51,23 @@ dup_pictures_dir (GessoApplication *self)
   return *chosen ? g_steal_pointer (&chosen) : NULL;
 }
 
+/* Returns: NULL for all cards, or the CPU where there is none */
+static char *
+dup_backends (GessoApplication *self)
+{
+  if (self->backends)
+    return g_strdup (self->backends);
+  g_autofree char *chosen = g_settings_get_string (self->settings, "devices");
+  return *chosen ? g_steal_pointer (&chosen) : NULL;
+}
+
 static gboolean
 open_session (GessoApplication *self, GError **error)
 {
   g_autofree char *pictures = dup_pictures_dir (self);
   g_autofree char *worker = self->worker ? g_strdup (self->worker) : gesso_paths_dup_worker ();
-  GessoSessionOptions options = { self->data_dir, pictures, worker, self->backend };
+  g_autofree char *backends = dup_backends (self);
+  GessoSessionOptions options = { self->data_dir, pictures, worker, backends };
   self->session = gesso_session_new (&options, error);
   if (!self->session)
     return FALSE;
@@ -281,6 +292,15 @@ pictures_folder_cb (GSettings *settings, const char *key, gpointer user_data)
 }
 
 static void
+devices_cb (GSettings *settings, const char *key, gpointer user_data)
+{
+  GessoApplication *self = user_data;
+  g_autofree char *backends = dup_backends (self);
+  if (self->session)
+    gesso_session_set_backends (self->session, backends);
+}
+
+static void
 look_cb (GSettings *settings, const char *key, gpointer user_data)
 {
   static const AdwColorScheme schemes[] = { ADW_COLOR_SCHEME_DEFAULT, ADW_COLOR_SCHEME_FORCE_LIGHT,
@@ -353,6 +373,7 @@ gesso_application_startup (GApplication *app)
   look_cb (self->settings, "look", self);
   g_signal_connect_object (self->settings, "changed::pictures-folder",
                            G_CALLBACK (pictures_folder_cb), self, 0);
+  g_signal_connect_object (self->settings, "changed::devices", G_CALLBACK (devices_cb), self, 0);
   add_screenshot_action (self);
   if (gesso_watchdog_wanted ())
     start_watchdog (self);
@@ -397,7 +418,7 @@ gesso_application_handle_local_options (GApplication *app, GVariantDict *options
     }
   g_variant_dict_lookup (options, "data-dir", "^ay", &self->data_dir);
   g_variant_dict_lookup (options, "screenshot", "^ay", &self->screenshot);
-  g_variant_dict_lookup (options, "backend", "s", &self->backend);
+  g_variant_dict_lookup (options, "backend", "s", &self->backends);
   /* another data folder is another session: it does not join the running program */
   if (self->data_dir || self->screenshot)
     g_application_set_flags (app, g_application_get_flags (app) | G_APPLICATION_NON_UNIQUE);
@@ -409,7 +430,7 @@ gesso_application_finalize (GObject *object)
 {
   GessoApplication *self = GESSO_APPLICATION (object);
   g_free (self->data_dir);
-  g_free (self->backend);
+  g_free (self->backends);
   g_free (self->pictures_dir);
   g_free (self->worker);
   g_free (self->screenshot);
@@ -437,7 +458,8 @@ gesso_application_init (GessoApplication *self)
     { "data-dir", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Keep queue and index in this folder"),
       N_ ("FOLDER") },
     { "backend", 0, 0, G_OPTION_ARG_STRING, NULL,
-      N_ ("What computes: cpu, cuda, auto, or null for tests"), N_ ("NAME") },
+      N_ ("What computes: cpu, cuda, auto, several as cuda:0,cuda:1, or null for tests"),
+      N_ ("NAMES") },
     { "screenshot", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, NULL, NULL, NULL },
     { NULL }
   };
@@ -458,7 +480,7 @@ gesso_application_set_options (GessoApplication *self, const GessoSessionOptions
   self->data_dir = g_strdup (options->data_dir);
   self->pictures_dir = g_strdup (options->pictures_dir);
   self->worker = g_strdup (options->worker);
-  self->backend = g_strdup (options->backend);
+  self->backends = g_strdup (options->backends);
   g_autoptr (GError) error = NULL;
   self->settings = gesso_paths_new_settings (&error);
   if (!self->settings)
@@ -470,4 +492,11 @@ gesso_application_get_window (GessoApplication *self)
 {
   g_return_val_if_fail (GESSO_IS_APPLICATION (self), NULL);
   return self->window;
+}
+
+gboolean
+gesso_application_has_backends (GessoApplication *self)
+{
+  g_return_val_if_fail (GESSO_IS_APPLICATION (self), FALSE);
+  return self->backends != NULL;
 }

@@ -25,4 +25,7 @@ void gesso_application_set_options (GessoApplication *self, const GessoSessionOp
 /* NULL before activation, and when it could not start. */
 GessoWindow *gesso_application_get_window (GessoApplication *self);
 
+/* The command line says what computes, not the settings. */
+gboolean gesso_application_has_backends (GessoApplication *self);
+
 G_END_DECLS

@@ -48,7 +48,7 @@ gesso_banner_get_text (GessoBanner *self)
 static void
 worker_state_cb (GessoBanner *self)
 {
-  switch (gesso_session_get_worker_state (self->session))
+  switch (gesso_session_get_worst_worker_state (self->session))
     {
     case GESSO_WORKER_STOPPED:
       gesso_banner_show (self, self->died ? self->died : _ ("The engine is stopped."),

@@ -82,6 +82,18 @@ gesso_job_text_dup_progress (GessoJob *job)
   return g_string_free (text, FALSE);
 }
 
+char *
+gesso_job_text_dup_progress_of (GessoJob *job, int n_others)
+{
+  g_return_val_if_fail (GESSO_IS_JOB (job), NULL);
+  g_autofree char *text = gesso_job_text_dup_progress (job);
+  if (n_others <= 0)
+    return g_steal_pointer (&text);
+  g_autofree char *others = g_strdup_printf (
+      g_dngettext (NULL, "%d more runs", "%d more run", (gulong) n_others), n_others);
+  return g_strdup_printf ("%s · %s", text, others);
+}
+
 static char *
 dup_pictures (GessoJob *job)
 {

@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 char *gesso_job_text_dup_details (GessoJob *job);
 /* "Step 14 of 28 · 0:09 left" of a running job. */
 char *gesso_job_text_dup_progress (GessoJob *job);
+/* The same, and how many others run beside it: "Step 14 of 28 · 1 more runs". */
+char *gesso_job_text_dup_progress_of (GessoJob *job, int n_others);
 /* "0:09", "1:02:10" */
 char *gesso_job_text_dup_clock (double seconds);
 /* Running, parked or waiting. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-preferences.c - folders of models, where pictures go, light or dark.
+ * gesso-preferences.c - folders of models, where pictures go, light or dark, what computes.
  */
 #include "app/gesso-preferences.h"
 
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/gesso-compat.h"
+#include "app/gesso-device-group.h"
 #include "app/gesso-dialog.h"
 #include "app/gesso-name.h"
 #include "media/film.h"
@@ -316,18 +317,6 @@ new_look_group (Preferences *p)
   return group;
 }
 
-static GtkWidget *
-new_device_group (Preferences *p)
-{
-  GtkWidget *group = adw_preferences_group_new (), *row = adw_action_row_new ();
-  const char *device = gesso_session_get_device (gesso_window_get_session (p->window));
-  g_autofree char *escaped = g_markup_escape_text (device ? device : "", -1);
-  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("Device"));
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), *escaped ? escaped : _ ("Starting…"));
-  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), row);
-  return group;
-}
-
 GtkWindow *
 gesso_preferences_new (GessoWindow *window)
 {
@@ -342,7 +331,7 @@ gesso_preferences_new (GessoWindow *window)
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_folders_group (p)));
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_pictures_group (p)));
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_look_group (p)));
-  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_device_group (p)));
+  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (gesso_device_group_new (window)));
   GtkWindow *dialog = gesso_dialog_new (GTK_WINDOW (window), _ ("Preferences"), page);
   gtk_window_set_default_size (dialog, 560, 600);
   g_object_set_data_full (G_OBJECT (dialog), "preferences", p, preferences_free);

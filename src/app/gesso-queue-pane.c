@@ -265,12 +265,16 @@ update_summary (GessoQueuePane *self)
   gtk_label_set_label (GTK_LABEL (self->summary), text ? text : _ ("Queue"));
 }
 
+/* Of several jobs that run the stage follows the selected one. */
 static void
 selected_cb (GessoQueuePane *self)
 {
   guint position = gtk_single_selection_get_selected (self->selection);
+  GessoJob *job = gesso_queue_pane_get_selected (self);
   if (position != GTK_INVALID_LIST_POSITION)
     self->selected = position;
+  if (job)
+    gesso_queue_watch (self->queue, job);
 }
 
 /* When the selected job has left, its place is selected: GTK would hand the focus to some button.

@@ -2,8 +2,8 @@
  * gesso-stage.c - canvas, tools, progress and filmstrip.
  *
  * Follows the queue: the running job's preview lies over the canvas and in front of the filmstrip,
- * its pictures join the filmstrip.  A selected picture lies over the canvas until it is kept or
- * left.
+ * the one's that the queue wants looked at when several run; all pictures join the filmstrip.  A
+ * selected picture lies over the canvas until it is kept or left.
  */
 #include "app/gesso-stage.h"
 
@@ -86,7 +86,8 @@ announce (GessoStage *self, GessoJob *job)
 static void
 update_progress (GessoStage *self)
 {
-  g_autofree char *text = gesso_job_text_dup_progress (self->job);
+  int n_others = gesso_queue_get_n_running (gesso_session_get_queue (self->session)) - 1;
+  g_autofree char *text = gesso_job_text_dup_progress_of (self->job, n_others);
   double fraction = CLAMP (gesso_job_get_fraction (self->job), 0, 1);
   gtk_label_set_label (GTK_LABEL (self->pill_label), text);
   gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (self->pill_bar), fraction);
@@ -200,6 +201,7 @@ static void
 running_cb (GessoStage *self)
 {
   GessoJob *job = gesso_queue_get_running (gesso_session_get_queue (self->session));
+  gesso_refresh_queue (GTK_WIDGET (self), refresh); /* how many run may have changed */
   if (self->job == job)
     return;
   if (self->job)
@@ -209,7 +211,6 @@ running_cb (GessoStage *self)
   self->preview_changed = TRUE;
   if (job)
     g_signal_connect_object (job, "notify", G_CALLBACK (job_notify_cb), self, 0);
-  gesso_refresh_queue (GTK_WIDGET (self), refresh);
 }
 
 static void

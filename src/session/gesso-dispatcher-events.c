@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-dispatcher-events.c - what the worker tells about its batch, and what follows.
+ * gesso-dispatcher-events.c - what the workers tell about their batches, and what follows.
  */
 #include <glib/gi18n.h>
 #include <string.h>
@@ -16,12 +16,14 @@ enum
 static void
 note_step (GessoDispatcher *self, const Active *active, int step)
 {
-  Suspect *suspect = &self->suspect;
-  gesso_supervisor_note_step (self->supervisor);
-  if (suspect->job != gesso_job_get_id (active->job))
-    *suspect = (Suspect){ gesso_job_get_id (active->job), active->batch->batch, step, 0 };
-  else if (active->batch->batch > suspect->batch || step > suspect->step)
-    *suspect = (Suspect){ suspect->job, active->batch->batch, step, 0 };
+  Record *record = gesso_dispatcher_get_record (self, active->job);
+  gesso_workers_note_step (self->workers, active->worker);
+  if (active->batch->batch < record->batch ||
+      (active->batch->batch == record->batch && step <= record->step))
+    return;
+  record->batch = active->batch->batch;
+  record->step = step;
+  record->n_deaths = 0;
 }
 
 static void
@@ -33,7 +35,7 @@ on_progress (gpointer data, const char *batch, const char *phase, int done, int 
     return;
   gboolean denoising = strcmp (phase, "denoise") == 0;
   gesso_batch_clock_progress (&active->clock, phase, done, total, g_get_monotonic_time ());
-  gesso_forecast_set_running (self->forecast, active->job, eta);
+  gesso_forecast_set_running (self->forecast, active->worker, active->job, eta);
   if (denoising && done > 0)
     note_step (self, active, done);
   double fraction = gesso_batch_clock_get_fraction (&active->clock);
@@ -82,17 +84,19 @@ on_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
   int n_done = 0;
   g_autofree char *path = gesso_result_save_finish (result, &n_done, &error);
   gesso_worker_client_answer (saving->answer, error);
-  self->n_saving--;
+  g_ptr_array_remove_fast (self->saving, saving->job);
   if (self->closed)
     return;
   Active *active = gesso_dispatcher_find_batch (self, saving->batch);
   if (path)
     {
       if (active)
-        active->n_saved++;
-      if (self->suspect.job == gesso_job_get_id (saving->job))
-        self->suspect.n_deaths = 0; /* a picture more than before */
-      gesso_supervisor_note_step (self->supervisor);
+        {
+          active->n_saved++;
+          gesso_workers_note_step (self->workers, active->worker);
+        }
+      gesso_dispatcher_get_record (self, saving->job)->n_deaths =
+          0; /* a picture more than before */
       gesso_queue_add_picture (self->queue, saving->job, saving->index, path, n_done);
     }
   else
@@ -126,7 +130,7 @@ save (gpointer data,
   Saving *saving = g_new (Saving, 1);
   *saving =
       (Saving){ g_object_ref (self), g_object_ref (active->job), of_job, g_strdup (batch), answer };
-  self->n_saving++;
+  g_ptr_array_add (self->saving, active->job);
   gesso_job_set_preview (active->job, frame);
   gesso_result_save_async (self->writer, gesso_job_get_id (active->job), of_job, frame, recipe,
                            clip, on_saved_cb, saving);
@@ -201,32 +205,30 @@ on_finished (gpointer data, const char *batch)
   if (n_missing > 0)
     {
       gesso_dispatcher_settle (
-          self, GESSO_JOB_FAILED, "internal",
+          self, active, GESSO_JOB_FAILED, "internal",
           _ ("The engine said that it was done, but pictures are missing: try again, and report "
              "this if it comes back."));
       return;
     }
   if (active->batch->skip->len == 0)
-    gesso_forecast_learn (self->forecast, active->job, &active->clock);
+    gesso_forecast_learn (self->forecast, active->worker, active->job, &active->clock);
   gesso_disk_remove_journal (self->journals_dir, active->name);
   gesso_job_set_progress (active->job, "", 0, gesso_job_get_n_steps (active->job), 0);
   if (gesso_job_get_n_done (active->job) >= gesso_job_get_n_pictures (active->job))
-    gesso_dispatcher_settle (self, GESSO_JOB_DONE, "", "");
-  else if (!gesso_dispatcher_goes_on (self, active->job))
-    gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
+    gesso_dispatcher_settle (self, active, GESSO_JOB_DONE, "", "");
+  else if (!gesso_dispatcher_goes_on (self, active))
+    gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
   else
-    {
-      gesso_dispatcher_clear_active (self);
-      gesso_dispatcher_arrange (self);
-    }
+    gesso_dispatcher_begin_next (self, active);
 }
 
 static void
 on_parked (gpointer data, const char *batch, int step)
 {
   GessoDispatcher *self = data;
-  if (gesso_dispatcher_find_batch (self, batch))
-    gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
+  Active *active = gesso_dispatcher_find_batch (self, batch);
+  if (active)
+    gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
 }
 
 typedef struct
@@ -253,15 +255,26 @@ on_disk_checked_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (Failure) failure = data;
   GessoDispatcher *self = failure->self;
   gboolean full = gesso_disk_is_full_finish (result);
-  if (!gesso_dispatcher_find_batch (self, failure->batch))
+  Active *active = gesso_dispatcher_find_batch (self, failure->batch);
+  if (!active)
     return;
   if (full)
     {
       gesso_queue_stop (self->queue, failure->sentence);
-      gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
+      gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
     }
   else
-    gesso_dispatcher_settle (self, GESSO_JOB_FAILED, failure->code, failure->sentence);
+    gesso_dispatcher_settle (self, active, GESSO_JOB_FAILED, failure->code, failure->sentence);
+}
+
+/* Another worker may have more memory; where it has not, that one says so. */
+static gboolean
+leave_to_others (GessoDispatcher *self, Active *active, const char *code)
+{
+  if (strcmp (code, "no-memory") != 0)
+    return FALSE;
+  gesso_dispatcher_get_record (self, active->job)->too_small |= 1u << active->worker;
+  return gesso_dispatcher_has_other (self, active->job, active->worker);
 }
 
 static void
@@ -272,9 +285,14 @@ on_failed (gpointer data, const char *batch, const char *code, const char *sente
   if (!active)
     return;
   if (active->save_failed)
-    gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
+    gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
   else if (strcmp (code, "cancelled") == 0)
-    gesso_dispatcher_settle (self, GESSO_JOB_CANCELLED, "", "");
+    gesso_dispatcher_settle (self, active, GESSO_JOB_CANCELLED, "", "");
+  else if (leave_to_others (self, active, code))
+    {
+      on_note (self, batch, sentence);
+      gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
+    }
   else if (strcmp (code, "io") == 0)
     {
       Failure *failure = g_new (Failure, 1);
@@ -283,31 +301,29 @@ on_failed (gpointer data, const char *batch, const char *code, const char *sente
       gesso_disk_is_full_async (self->journals_dir, on_disk_checked_cb, failure);
     }
   else
-    gesso_dispatcher_settle (self, GESSO_JOB_FAILED, code, sentence);
+    gesso_dispatcher_settle (self, active, GESSO_JOB_FAILED, code, sentence);
 }
 
 void
-gesso_dispatcher_worker_died (GessoDispatcher *self, const char *sentence)
+gesso_dispatcher_worker_died (GessoDispatcher *self, int number, const char *sentence)
 {
-  g_return_if_fail (GESSO_IS_DISPATCHER (self));
-  Active *active = self->active;
+  g_return_if_fail (GESSO_IS_DISPATCHER (self) && number >= 0 && number < GESSO_MAX_WORKERS);
+  Active *active = self->active[number];
   if (!active || active->phase != PHASE_RUNNING || self->closed)
     return;
-  Suspect *suspect = &self->suspect;
-  if (suspect->job != gesso_job_get_id (active->job))
-    *suspect = (Suspect){ gesso_job_get_id (active->job), active->batch->batch, 0, 0 };
+  Record *record = gesso_dispatcher_get_record (self, active->job);
   if (gesso_job_state_is_ended (gesso_job_get_state (active->job)))
-    gesso_dispatcher_settle (self, GESSO_JOB_CANCELLED, "", "");
-  else if (!active->accepted || self->n_saving > 0 || ++suspect->n_deaths < MAX_JOB_DEATHS)
-    gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
+    gesso_dispatcher_settle (self, active, GESSO_JOB_CANCELLED, "", "");
+  else if (!active->accepted || gesso_dispatcher_is_saving (self, active->job) ||
+           ++record->n_deaths < MAX_JOB_DEATHS)
+    gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
   else
     {
       g_autofree char *why = g_strdup_printf (_ ("The engine ended %d times at the same place of "
                                                  "this picture, so it is left out: try a "
                                                  "smaller size or another model, then retry it."),
-                                              suspect->n_deaths);
-      *suspect = (Suspect){ 0 };
-      gesso_dispatcher_settle (self, GESSO_JOB_FAILED, "worker-died", why);
+                                              record->n_deaths);
+      gesso_dispatcher_settle (self, active, GESSO_JOB_FAILED, "worker-died", why);
     }
 }
 

@@ -18,9 +18,10 @@ typedef enum
   PHASE_SETTLING   /* over; the job's new state is being written */
 } Phase;
 
-/* The batch that is with the worker. */
+/* A batch that is with a worker. */
 typedef struct
 {
+  int worker; /* its number */
   GessoJob *job;
   Phase phase;
   GessoBatch *batch; /* NULL while beginning */
@@ -32,12 +33,14 @@ typedef struct
   GessoBatchClock clock;
 } Active;
 
-/* How far the job came that the worker died of. */
+/* What a live job has been through: how far it came when a worker died of it, and the workers whose
+ * device was too small. */
 typedef struct
 {
-  gint64 job;
+  gint64 job; /* the table's key */
   int batch, step, n_deaths;
-} Suspect;
+  guint32 too_small; /* a bit for each worker's number */
+} Record;
 
 struct _GessoDispatcher
 {
@@ -46,25 +49,33 @@ struct _GessoDispatcher
   GessoDatabase *database;
   GessoResultWriter *writer;
   GessoForecast *forecast;
-  GessoSupervisor *supervisor;
+  GessoWorkers *workers;
   char *journals_dir, *name;
-  Active *active;
-  Suspect suspect;
-  int n_saving; /* pictures on their way to the disk */
+  Active *active[GESSO_MAX_WORKERS]; /* by the worker's number */
+  GHashTable *records;               /* of Record */
+  GPtrArray *saving; /* of GessoJob, borrowed: one for each picture on its way to the disk */
   gboolean had_work, closed;
 };
 
-/* Returns: NULL unless @name is the batch that is with the worker */
+/* Returns: NULL unless @name is a batch that is with a worker */
 Active *gesso_dispatcher_find_batch (GessoDispatcher *self, const char *name);
-/* The active batch is over, and this becomes of its job.  A job that was cancelled stays so, and
- * one whose last picture is on the disk stays done. */
+/* Made when there is none yet. */
+Record *gesso_dispatcher_get_record (GessoDispatcher *self, GessoJob *job);
+/* The batch is over, and this becomes of its job.  A job that was cancelled stays so, and one whose
+ * last picture is on the disk stays done. */
 void gesso_dispatcher_settle (GessoDispatcher *self,
+                              Active *active,
                               GessoJobState state,
                               const char *code,
                               const char *sentence);
-void gesso_dispatcher_clear_active (GessoDispatcher *self);
-/* Does the next batch of @job follow at once? */
-gboolean gesso_dispatcher_goes_on (GessoDispatcher *self, GessoJob *job);
+/* The batch is over; the same worker begins the job's next. */
+void gesso_dispatcher_begin_next (GessoDispatcher *self, Active *active);
+/* Does the job's next batch follow at once, with the same worker? */
+gboolean gesso_dispatcher_goes_on (GessoDispatcher *self, const Active *active);
+/* Is a picture of @job on its way to the disk? */
+gboolean gesso_dispatcher_is_saving (GessoDispatcher *self, GessoJob *job);
+/* Is there another worker for the job, whose device may be large enough? */
+gboolean gesso_dispatcher_has_other (GessoDispatcher *self, GessoJob *job, int worker);
 /* Makes what runs agree with the list. */
 void gesso_dispatcher_arrange (GessoDispatcher *self);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-dispatcher.c - which batch runs, and what becomes of it.
+ * gesso-dispatcher.c - which batches run, and what becomes of them.
  */
 #define G_LOG_DOMAIN "gesso-session"
 
@@ -24,6 +24,7 @@ active_free (Active *active)
 typedef struct
 {
   GessoDispatcher *self;
+  int worker;
   gint64 id;
   GessoJobState state;
   char *code, *sentence;
@@ -50,12 +51,12 @@ write_settlement (sqlite3 *db, gpointer data, GError **error)
   return s->row != NULL;
 }
 
-void
-gesso_dispatcher_clear_active (GessoDispatcher *self)
+static void
+clear_active (GessoDispatcher *self, int worker)
 {
-  gesso_queue_set_running (self->queue, NULL);
-  gesso_forecast_set_running (self->forecast, NULL, -1);
-  g_clear_pointer (&self->active, active_free);
+  gesso_queue_unset_running (self->queue, self->active[worker]->job);
+  gesso_forecast_set_running (self->forecast, worker, NULL, -1);
+  g_clear_pointer (&self->active[worker], active_free);
 }
 
 static void
@@ -67,8 +68,8 @@ on_settled_cb (GObject *source, GAsyncResult *result, gpointer data)
   gboolean ok = gesso_database_run_finish (GESSO_DATABASE (source), result, &error);
   if (self->closed)
     return;
-  g_autoptr (GessoJob) job = g_object_ref (self->active->job);
-  gesso_dispatcher_clear_active (self);
+  g_autoptr (GessoJob) job = g_object_ref (self->active[s->worker]->job);
+  clear_active (self, s->worker);
   if (ok)
     gesso_queue_apply_row (self->queue, s->row);
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
@@ -78,34 +79,129 @@ on_settled_cb (GObject *source, GAsyncResult *result, gpointer data)
       gesso_job_set_state (job, GESSO_JOB_PARKED, 0);
       gesso_queue_stop (self->queue, error->message);
     }
+  if (gesso_job_state_is_ended (gesso_job_get_state (job)))
+    g_hash_table_remove (self->records, &s->id);
   gesso_dispatcher_arrange (self);
 }
 
-/* The active batch is over, and this becomes of its job.  A job that was cancelled stays so, and
- * one whose last picture is on the disk stays done. */
 void
 gesso_dispatcher_settle (GessoDispatcher *self,
+                         Active *active,
                          GessoJobState state,
                          const char *code,
                          const char *sentence)
 {
   Settlement *s = g_new0 (Settlement, 1);
   *s = (Settlement){ .self = g_object_ref (self),
-                     .id = gesso_job_get_id (self->active->job),
+                     .worker = active->worker,
+                     .id = gesso_job_get_id (active->job),
                      .state = state,
                      .code = g_strdup (code),
                      .sentence = g_strdup (sentence) };
-  self->active->phase = PHASE_SETTLING;
+  active->phase = PHASE_SETTLING;
   gesso_database_run_async (self->database, TRUE, write_settlement, s, NULL, NULL, on_settled_cb,
                             s);
 }
 
-/* Returns: whether the job's next batch follows at once */
-gboolean
-gesso_dispatcher_goes_on (GessoDispatcher *self, GessoJob *job)
+/* ---- which job is for which worker ---- */
+
+Record *
+gesso_dispatcher_get_record (GessoDispatcher *self, GessoJob *job)
 {
-  return !gesso_queue_get_paused (self->queue) && gesso_queue_peek_first (self->queue) == job &&
-         !gesso_job_state_is_ended (gesso_job_get_state (job));
+  const gint64 id = gesso_job_get_id (job);
+  Record *record = g_hash_table_lookup (self->records, &id);
+  if (record)
+    return record;
+  record = g_new0 (Record, 1);
+  record->job = id;
+  g_hash_table_insert (self->records, &record->job, record);
+  return record;
+}
+
+gboolean
+gesso_dispatcher_has_other (GessoDispatcher *self, GessoJob *job, int worker)
+{
+  const Record *record = gesso_dispatcher_get_record (self, job);
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    if (i != worker && !(record->too_small & 1u << i) && gesso_workers_is_alive (self->workers, i))
+      return TRUE;
+  return FALSE;
+}
+
+/* It was too large for the worker's device, and there is another one. */
+static gboolean
+is_for_others (GessoDispatcher *self, GessoJob *job, int worker)
+{
+  const gint64 id = gesso_job_get_id (job);
+  const Record *record = g_hash_table_lookup (self->records, &id);
+  return record && record->too_small & 1u << worker &&
+         gesso_dispatcher_has_other (self, job, worker);
+}
+
+/* Is @job one of the first @n that are for this worker? */
+static gboolean
+is_in_front (GessoDispatcher *self, GessoJob *job, int worker, int n)
+{
+  const GPtrArray *live = gesso_queue_peek_live (self->queue);
+  for (guint i = 0; i < live->len && n > 0; i++)
+    if (g_ptr_array_index (live, i) == job)
+      return TRUE;
+    else
+      n -= !is_for_others (self, g_ptr_array_index (live, i), worker);
+  return FALSE;
+}
+
+gboolean
+gesso_dispatcher_goes_on (GessoDispatcher *self, const Active *active)
+{
+  return !gesso_queue_get_paused (self->queue) &&
+         gesso_workers_takes_batches (self->workers, active->worker) &&
+         is_in_front (self, active->job, active->worker,
+                      gesso_workers_count (self->workers, TRUE)) &&
+         !gesso_job_state_is_ended (gesso_job_get_state (active->job));
+}
+
+/* Only for a job that stands before it, a pause, or a worker that is to go. */
+static gboolean
+must_park (GessoDispatcher *self, const Active *active)
+{
+  return gesso_queue_get_paused (self->queue) ||
+         !gesso_workers_takes_batches (self->workers, active->worker) ||
+         !is_in_front (self, active->job, active->worker,
+                       gesso_workers_count (self->workers, FALSE));
+}
+
+gboolean
+gesso_dispatcher_is_saving (GessoDispatcher *self, GessoJob *job)
+{
+  return g_ptr_array_find (self->saving, job, NULL);
+}
+
+static gboolean
+is_active (GessoDispatcher *self, GessoJob *job)
+{
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    if (self->active[i] && self->active[i]->job == job)
+      return TRUE;
+  return FALSE;
+}
+
+/* Returns: NULL when nothing is for the worker now */
+static GessoJob *
+next_for (GessoDispatcher *self, int worker)
+{
+  const GPtrArray *live = gesso_queue_peek_live (self->queue);
+  int n = gesso_workers_count (self->workers, FALSE);
+  for (guint i = 0; i < live->len && n > 0; i++)
+    {
+      GessoJob *job = g_ptr_array_index (live, i);
+      if (is_for_others (self, job, worker))
+        continue;
+      if (!is_active (self, job) && !gesso_dispatcher_is_saving (self, job))
+        return job;
+      n--;
+    }
+  return NULL;
 }
 
 /* ---- the beginning of a batch ---- */
@@ -113,6 +209,7 @@ gesso_dispatcher_goes_on (GessoDispatcher *self, GessoJob *job)
 typedef struct
 {
   GessoDispatcher *self;
+  int worker;
   gint64 id;
   GessoBatch *batch;
 } Beginning;
@@ -155,15 +252,16 @@ run_call_free (RunCall *call)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RunCall, run_call_free)
 
-/* Returns: NULL unless @name is the batch that runs */
 Active *
 gesso_dispatcher_find_batch (GessoDispatcher *self, const char *name)
 {
-  Active *active = self->active;
-  return active && !self->closed && active->phase == PHASE_RUNNING &&
-                 strcmp (active->name, name) == 0
-             ? active
-             : NULL;
+  for (int i = 0; i < GESSO_MAX_WORKERS && !self->closed; i++)
+    {
+      Active *active = self->active[i];
+      if (active && active->phase == PHASE_RUNNING && strcmp (active->name, name) == 0)
+        return active;
+    }
+  return NULL;
 }
 
 static void
@@ -173,20 +271,19 @@ on_run_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   gboolean ok = gesso_worker_client_run_finish (call->client, result, &error);
   Active *active = gesso_dispatcher_find_batch (call->self, call->name);
-  if (!active || gesso_supervisor_get_client (call->self->supervisor) != call->client)
+  if (!active || gesso_workers_get_client (call->self->workers, active->worker) != call->client)
     return;
   if (ok)
     active->accepted = TRUE;
   else if (error->domain != G_IO_ERROR)
-    gesso_dispatcher_settle (call->self, GESSO_JOB_FAILED, "argument", error->message);
+    gesso_dispatcher_settle (call->self, active, GESSO_JOB_FAILED, "argument", error->message);
   /* else the call did not get through, or came to a worker that was told to end: the end of the
    * worker is noticed, too */
 }
 
 static void
-send_batch (GessoDispatcher *self, GessoWorkerClient *client)
+send_batch (GessoDispatcher *self, Active *active, GessoWorkerClient *client)
 {
-  Active *active = self->active;
   active->name = g_strdup_printf ("%s-%" G_GINT64_FORMAT "-%d", self->name,
                                   gesso_job_get_id (active->job), active->batch->batch);
   active->journal = g_strdup_printf ("%s/%s.journal", self->journals_dir, active->name);
@@ -207,10 +304,10 @@ on_begun_cb (GObject *source, GAsyncResult *result, gpointer data)
   gboolean ok = gesso_database_run_finish (GESSO_DATABASE (source), result, &error);
   if (self->closed)
     return;
-  Active *active = self->active;
+  Active *active = self->active[b->worker];
   if (!ok || !b->batch || b->batch->batch < 0)
     {
-      gesso_dispatcher_clear_active (self);
+      clear_active (self, b->worker);
       if (ok && b->batch)
         gesso_queue_apply_row (self->queue, b->batch->row);
       else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
@@ -223,32 +320,44 @@ on_begun_cb (GObject *source, GAsyncResult *result, gpointer data)
   active->batch = g_steal_pointer (&b->batch);
   gesso_job_set_failure (active->job, "", "");
   gesso_queue_apply_row (self->queue, active->batch->row);
-  GessoWorkerClient *client = gesso_supervisor_get_client (self->supervisor);
-  if (client && gesso_dispatcher_goes_on (self, active->job))
-    send_batch (self, client);
+  GessoWorkerClient *client = gesso_workers_get_client (self->workers, b->worker);
+  if (client && !must_park (self, active) &&
+      !gesso_job_state_is_ended (gesso_job_get_state (active->job)))
+    send_batch (self, active, client);
   else
-    gesso_dispatcher_settle (self, GESSO_JOB_PARKED, "", "");
+    gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");
 }
 
 static void
-begin (GessoDispatcher *self, GessoJob *job)
+begin (GessoDispatcher *self, int worker, GessoJob *job)
 {
   Beginning *b = g_new0 (Beginning, 1);
   self->had_work = TRUE;
-  self->active = g_new0 (Active, 1);
-  self->active->job = g_object_ref (job);
+  self->active[worker] = g_new0 (Active, 1);
+  self->active[worker]->worker = worker;
+  self->active[worker]->job = g_object_ref (job);
   gesso_queue_set_running (self->queue, job);
-  *b = (Beginning){ g_object_ref (self), gesso_job_get_id (job), NULL };
+  *b = (Beginning){ g_object_ref (self), worker, gesso_job_get_id (job), NULL };
   gesso_database_run_async (self->database, TRUE, write_beginning, b, NULL, NULL, on_begun_cb, b);
+}
+
+void
+gesso_dispatcher_begin_next (GessoDispatcher *self, Active *active)
+{
+  g_autoptr (GessoJob) job = g_object_ref (active->job);
+  const int worker = active->worker;
+  gesso_forecast_set_running (self->forecast, worker, NULL, -1);
+  g_clear_pointer (&self->active[worker], active_free);
+  begin (self, worker, job);
 }
 
 /* ---- arranging ---- */
 
 /* What runs is parked or cancelled when the list says so. */
 static void
-check_active (GessoDispatcher *self, GessoWorkerClient *client)
+check_active (GessoDispatcher *self, Active *active)
 {
-  Active *active = self->active;
+  GessoWorkerClient *client = gesso_workers_get_client (self->workers, active->worker);
   if (active->phase != PHASE_RUNNING || !client || active->cancelling)
     return;
   if (gesso_job_state_is_ended (gesso_job_get_state (active->job)))
@@ -256,30 +365,53 @@ check_active (GessoDispatcher *self, GessoWorkerClient *client)
       active->cancelling = TRUE;
       gesso_worker_client_cancel (client, active->name);
     }
-  else if (!active->parking && !gesso_dispatcher_goes_on (self, active->job))
+  else if (!active->parking && must_park (self, active))
     {
       active->parking = TRUE;
       gesso_worker_client_park (client, active->name);
     }
 }
 
+/* The worker has nothing to do. */
+static void
+give_work (GessoDispatcher *self, int worker)
+{
+  GessoJob *job = NULL;
+  if (!gesso_workers_takes_batches (self->workers, worker))
+    gesso_workers_note_idle (self->workers, worker);
+  else if (!gesso_queue_get_paused (self->queue) &&
+           gesso_workers_get_client (self->workers, worker))
+    job = next_for (self, worker);
+  if (job)
+    begin (self, worker, job);
+}
+
+static gboolean
+is_busy (GessoDispatcher *self)
+{
+  gboolean busy = FALSE;
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    busy |= self->active[i] != NULL;
+  return busy;
+}
+
 void
 gesso_dispatcher_arrange (GessoDispatcher *self)
 {
-  if (self->closed || !self->supervisor)
+  if (self->closed || !self->workers)
     return;
-  GessoWorkerClient *client = gesso_supervisor_get_client (self->supervisor);
-  GessoJob *first = gesso_queue_peek_first (self->queue);
   gesso_forecast_update_later (self->forecast);
-  if (self->active)
-    check_active (self, client);
-  else if (!first && self->had_work)
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    if (self->active[i])
+      check_active (self, self->active[i]);
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    if (!self->active[i])
+      give_work (self, i);
+  if (self->had_work && !gesso_queue_peek_first (self->queue) && !is_busy (self))
     {
       self->had_work = FALSE;
       gesso_queue_emit_drained (self->queue);
     }
-  else if (first && client && self->n_saving == 0 && !gesso_queue_get_paused (self->queue))
-    begin (self, first);
   gesso_forecast_ask (self->forecast);
 }
 
@@ -306,7 +438,10 @@ static void
 gesso_dispatcher_finalize (GObject *object)
 {
   GessoDispatcher *self = GESSO_DISPATCHER (object);
-  g_clear_pointer (&self->active, active_free);
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    g_clear_pointer (&self->active[i], active_free);
+  g_hash_table_unref (self->records);
+  g_ptr_array_unref (self->saving);
   g_free (self->journals_dir);
   g_free (self->name);
   G_OBJECT_CLASS (gesso_dispatcher_parent_class)->finalize (object);
@@ -322,6 +457,8 @@ gesso_dispatcher_class_init (GessoDispatcherClass *klass)
 static void
 gesso_dispatcher_init (GessoDispatcher *self)
 {
+  self->records = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
+  self->saving = g_ptr_array_new ();
 }
 
 GessoDispatcher *
@@ -347,15 +484,15 @@ gesso_dispatcher_new (GessoQueue *queue,
 }
 
 void
-gesso_dispatcher_set_supervisor (GessoDispatcher *self, GessoSupervisor *supervisor)
+gesso_dispatcher_set_workers (GessoDispatcher *self, GessoWorkers *workers)
 {
-  g_return_if_fail (GESSO_IS_DISPATCHER (self) && GESSO_IS_SUPERVISOR (supervisor));
-  self->supervisor = supervisor;
-  gesso_forecast_set_supervisor (self->forecast, supervisor);
+  g_return_if_fail (GESSO_IS_DISPATCHER (self) && GESSO_IS_WORKERS (workers));
+  self->workers = workers;
+  gesso_forecast_set_workers (self->forecast, workers);
 }
 
 void
-gesso_dispatcher_worker_changed (GessoDispatcher *self)
+gesso_dispatcher_workers_changed (GessoDispatcher *self)
 {
   g_return_if_fail (GESSO_IS_DISPATCHER (self));
   gesso_dispatcher_arrange (self);

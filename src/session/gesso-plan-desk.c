@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-plan-desk.c - what a recipe needs, asked of the worker.
+ * gesso-plan-desk.c - what a recipe needs, asked of a worker.
  */
 #include "session/gesso-plan-desk.h"
 
@@ -108,8 +108,8 @@ on_plan_cb (GObject *source, GAsyncResult *result, gpointer data)
 void
 gesso_plan_desk_worker_changed (GessoPlanDesk *self)
 {
-  GessoWorkerClient *client = gesso_supervisor_get_client (self->supervisor);
-  if (gesso_supervisor_get_state (self->supervisor) == GESSO_WORKER_STOPPED)
+  GessoWorkerClient *client = gesso_workers_get_any_client (self->workers);
+  if (gesso_workers_get_state (self->workers) == GESSO_WORKER_STOPPED)
     drop (&self->waiting, _ ("The engine is not running: start it again."),
           G_IO_ERROR_NOT_CONNECTED);
   if (!client || !self->waiting)

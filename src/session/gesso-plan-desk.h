@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-plan-desk.h - what a recipe needs, asked of the worker; only the newest question counts.
+ * gesso-plan-desk.h - what a recipe needs, asked of a worker; only the newest question counts.
  */
 #pragma once
 
 #include "session/gesso-eta.h"
 #include "session/gesso-session.h"
-#include "session/gesso-supervisor.h"
+#include "session/gesso-workers.h"
 
 G_BEGIN_DECLS
 
-/* One for each session.  Zero-initialise, then set @supervisor and @eta. */
+/* One for each session.  Zero-initialise, then set @workers and @eta. */
 typedef struct
 {
-  GessoSupervisor *supervisor;
+  GessoWorkers *workers;
   GessoEta *eta;
-  GTask *waiting; /* for the worker to be ready */
-  GTask *asked;   /* the worker is making it */
+  GTask *waiting; /* for a worker to be ready */
+  GTask *asked;   /* a worker is making it */
 } GessoPlanDesk;
 
 /* A question that waits or is being answered ends with G_IO_ERROR_CANCELLED. */
@@ -25,7 +25,7 @@ void gesso_plan_desk_ask (GessoPlanDesk *self,
                           GCancellable *cancellable,
                           GAsyncReadyCallback callback,
                           gpointer user_data);
-/* The worker has become ready, or will not. */
+/* A worker has become ready, or none will. */
 void gesso_plan_desk_worker_changed (GessoPlanDesk *self);
 void gesso_plan_desk_close (GessoPlanDesk *self);
 

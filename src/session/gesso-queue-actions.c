@@ -239,6 +239,24 @@ on_added_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_task_return_pointer (task, ids, (GDestroyNotify) g_array_unref);
 }
 
+/* Returns: the id of the job that stands last of those that run; 0 for none */
+static gint64
+last_running (GessoQueue *self)
+{
+  const GPtrArray *live = gesso_queue_peek_live (self);
+  gint64 last = 0;
+  int n = gesso_queue_get_n_running (self);
+  for (guint i = 0; i < live->len && n > 0; i++)
+    {
+      GessoJob *job = g_ptr_array_index (live, i);
+      if (!gesso_queue_is_running (self, job))
+        continue;
+      last = gesso_job_get_id (job);
+      n--;
+    }
+  return last;
+}
+
 void
 gesso_queue_add_async (GessoQueue *self,
                        const char *const *recipes,
@@ -248,11 +266,10 @@ gesso_queue_add_async (GessoQueue *self,
                        gpointer user_data)
 {
   g_return_if_fail (GESSO_IS_QUEUE (self) && recipes);
-  GessoJob *running = gesso_queue_get_running (self);
   Add *add = g_new (Add, 1);
   *add = (Add){ .recipes = g_strdupv ((char **) recipes),
                 .place = place,
-                .running = running ? gesso_job_get_id (running) : 0,
+                .running = last_running (self),
                 .rows = g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_job_row_free),
                 .positions = g_array_new (FALSE, FALSE, sizeof (GessoPosition)) };
   GTask *task = g_task_new (self, cancellable, callback, user_data);

@@ -14,11 +14,14 @@ GessoQueue *gesso_queue_new (GessoDatabase *database, const GPtrArray *rows, gbo
 /* The dispatcher: called after every change that may matter to what runs. */
 void gesso_queue_set_watcher (GessoQueue *self, void (*changed) (gpointer data), gpointer data);
 
-/* Returns: the job to be done next, running ones included; NULL for none */
+/* Returns: the first job of the list, whether it runs or not; NULL for none */
 GessoJob *gesso_queue_peek_first (GessoQueue *self);
 /* The live jobs, in order. */
 const GPtrArray *gesso_queue_peek_live (GessoQueue *self);
+/* A worker has the job, from the first of its batches that follow each other to the last. */
 void gesso_queue_set_running (GessoQueue *self, GessoJob *job);
+void gesso_queue_unset_running (GessoQueue *self, GessoJob *job);
+gboolean gesso_queue_is_running (GessoQueue *self, GessoJob *job);
 void gesso_queue_set_eta (GessoQueue *self, double eta);
 void gesso_queue_notify_fraction (GessoQueue *self);
 

@@ -11,10 +11,11 @@ struct _GessoQueue
 {
   GObject parent_instance;
   GessoDatabase *database;
-  GPtrArray *live;   /* of GessoJob, by position */
-  GPtrArray *ended;  /* of GessoJob, newest first */
-  GHashTable *by_id; /* gint64 * in the job -> GessoJob, borrowed */
-  GessoJob *running;
+  GPtrArray *live;    /* of GessoJob, by position */
+  GPtrArray *ended;   /* of GessoJob, newest first */
+  GHashTable *by_id;  /* gint64 * in the job -> GessoJob, borrowed */
+  GPtrArray *running; /* of GessoJob, in the order in which they began */
+  GessoJob *watched;  /* one of them, or NULL */
   gboolean paused;
   double eta;
   double n_ended_pictures; /* made by jobs that ended since the queue was last empty */
@@ -108,7 +109,7 @@ gesso_queue_get_property (GObject *object, guint id, GValue *value, GParamSpec *
     case PROP_FRACTION:
       return g_value_set_double (value, get_fraction (self));
     case PROP_RUNNING:
-      return g_value_set_object (value, self->running);
+      return g_value_set_object (value, gesso_queue_get_running (self));
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -128,7 +129,8 @@ gesso_queue_dispose (GObject *object)
 {
   GessoQueue *self = GESSO_QUEUE (object);
   self->changed = NULL;
-  g_clear_object (&self->running);
+  self->watched = NULL;
+  g_ptr_array_set_size (self->running, 0);
   g_clear_object (&self->database);
   G_OBJECT_CLASS (gesso_queue_parent_class)->dispose (object);
 }
@@ -139,6 +141,7 @@ gesso_queue_finalize (GObject *object)
   GessoQueue *self = GESSO_QUEUE (object);
   g_ptr_array_unref (self->live);
   g_ptr_array_unref (self->ended);
+  g_ptr_array_unref (self->running);
   g_hash_table_unref (self->by_id);
   G_OBJECT_CLASS (gesso_queue_parent_class)->finalize (object);
 }
@@ -181,6 +184,7 @@ gesso_queue_init (GessoQueue *self)
 {
   self->live = g_ptr_array_new_with_free_func (g_object_unref);
   self->ended = g_ptr_array_new_with_free_func (g_object_unref);
+  self->running = g_ptr_array_new_with_free_func (g_object_unref);
   self->by_id = g_hash_table_new (g_int64_hash, g_int64_equal);
   self->eta = -1;
 }
@@ -436,7 +440,24 @@ gesso_queue_drop_ended (GessoQueue *self)
 void
 gesso_queue_set_running (GessoQueue *self, GessoJob *job)
 {
-  if (g_set_object (&self->running, job))
+  if (gesso_queue_is_running (self, job))
+    return;
+  g_ptr_array_add (self->running, g_object_ref (job));
+  notify (self, PROP_RUNNING);
+}
+
+gboolean
+gesso_queue_is_running (GessoQueue *self, GessoJob *job)
+{
+  return g_ptr_array_find (self->running, job, NULL);
+}
+
+void
+gesso_queue_unset_running (GessoQueue *self, GessoJob *job)
+{
+  if (self->watched == job)
+    self->watched = NULL;
+  if (g_ptr_array_remove (self->running, job))
     notify (self, PROP_RUNNING);
 }
 
@@ -543,7 +564,27 @@ GessoJob *
 gesso_queue_get_running (GessoQueue *self)
 {
   g_return_val_if_fail (GESSO_IS_QUEUE (self), NULL);
-  return self->running;
+  const GPtrArray *running = self->running;
+  if (self->watched || running->len == 0)
+    return self->watched;
+  return g_ptr_array_index (running, running->len - 1);
+}
+
+int
+gesso_queue_get_n_running (GessoQueue *self)
+{
+  g_return_val_if_fail (GESSO_IS_QUEUE (self), 0);
+  return (int) self->running->len;
+}
+
+void
+gesso_queue_watch (GessoQueue *self, GessoJob *job)
+{
+  g_return_if_fail (GESSO_IS_QUEUE (self) && GESSO_IS_JOB (job));
+  if (self->watched == job || !gesso_queue_is_running (self, job))
+    return;
+  self->watched = job;
+  notify (self, PROP_RUNNING);
 }
 
 GessoJob *

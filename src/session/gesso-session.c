@@ -27,7 +27,7 @@ enum
 struct _GessoSession
 {
   GObject parent_instance;
-  char *data_dir, *pictures_dir;
+  char *data_dir, *pictures_dir, *worker;
   int lock; /* -1 once closed */
   GessoDatabase *database;
   GessoQueue *queue;
@@ -35,7 +35,8 @@ struct _GessoSession
   GessoEta *eta;
   GessoResultWriter *writer;
   GessoDispatcher *dispatcher;
-  GessoSupervisor *supervisor;
+  GessoWorkers *workers;
+  char *devices; /* of the workers, as a text */
   GessoPlanDesk planner;
   gboolean closed;
 };
@@ -100,6 +101,8 @@ gesso_session_finalize (GObject *object)
   g_clear_pointer (&self->eta, gesso_eta_free);
   g_free (self->data_dir);
   g_free (self->pictures_dir);
+  g_free (self->worker);
+  g_free (self->devices);
   G_OBJECT_CLASS (gesso_session_parent_class)->finalize (object);
 }
 
@@ -125,29 +128,29 @@ gesso_session_init (GessoSession *self)
   self->lock = -1;
 }
 
-/* ---- the worker ---- */
+/* ---- the workers ---- */
 
 static void
-on_worker_state (gpointer data, GessoWorkerState state)
+on_workers_changed (gpointer data)
 {
-  GessoDispatcher *dispatcher = data;
-  GessoSession *self = g_object_get_data (G_OBJECT (dispatcher), "session");
-  if (!self || self->closed)
+  GessoSession *self = data;
+  if (self->closed)
     return;
-  gesso_dispatcher_worker_changed (dispatcher);
+  g_free (self->devices);
+  self->devices = gesso_workers_dup_devices (self->workers);
+  gesso_dispatcher_workers_changed (self->dispatcher);
   gesso_plan_desk_worker_changed (&self->planner);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WORKER_STATE]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE]);
 }
 
 static void
-on_worker_died (gpointer data, const char *sentence)
+on_worker_died (gpointer data, int number, const char *sentence)
 {
-  GessoDispatcher *dispatcher = data;
-  GessoSession *self = g_object_get_data (G_OBJECT (dispatcher), "session");
-  if (!self || self->closed)
+  GessoSession *self = data;
+  if (self->closed)
     return;
-  gesso_dispatcher_worker_died (dispatcher, sentence);
+  gesso_dispatcher_worker_died (self->dispatcher, number, sentence);
   g_signal_emit (self, signal_worker_died, 0, sentence);
 }
 
@@ -230,9 +233,9 @@ open_database (GessoSession *self, GError **error)
 static void
 connect_parts (GessoSession *self, const Start *start, const GessoSessionOptions *options)
 {
-  static const GessoSupervisorEvents events = { on_worker_state, on_worker_died };
+  static const GessoWorkersEvents events = { on_workers_changed, on_worker_died };
   g_autofree char *journals = g_build_filename (self->data_dir, "journals", NULL);
-  g_autofree char *worker = find_worker (options->worker);
+  self->worker = find_worker (options->worker);
   int delay_ms = options->restart_delay_ms > 0 ? options->restart_delay_ms : RESTART_DELAY_MS;
   g_mkdir_with_parents (journals, 0700);
   gesso_disk_sweep_journals (journals, start->name, is_kept, start->jobs);
@@ -241,13 +244,11 @@ connect_parts (GessoSession *self, const Start *start, const GessoSessionOptions
   self->writer = gesso_result_writer_new (self->database, self->pictures_dir);
   self->dispatcher = gesso_dispatcher_new (self->queue, self->database, self->writer, self->eta,
                                            journals, start->name);
-  g_object_set_data (G_OBJECT (self->dispatcher), "session", self);
-  self->supervisor =
-      gesso_supervisor_new (worker, options->backend, self->data_dir, delay_ms, &events,
-                            gesso_dispatcher_get_events (), self->dispatcher);
-  gesso_dispatcher_set_supervisor (self->dispatcher, self->supervisor);
-  self->planner = (GessoPlanDesk){ .supervisor = self->supervisor, .eta = self->eta };
-  gesso_supervisor_start (self->supervisor);
+  self->workers = gesso_workers_new (self->worker, self->data_dir, delay_ms, &events, self,
+                                     gesso_dispatcher_get_events (), self->dispatcher);
+  gesso_dispatcher_set_workers (self->dispatcher, self->workers);
+  self->planner = (GessoPlanDesk){ .workers = self->workers, .eta = self->eta };
+  gesso_workers_set_backends (self->workers, options->backends);
 }
 
 static char *
@@ -298,7 +299,7 @@ gesso_session_new (const GessoSessionOptions *options, GError **error)
   return open_session (self, options, error) ? g_steal_pointer (&self) : NULL;
 }
 
-/* The order matters: nothing begins any more, the worker parks, pictures that came are written,
+/* The order matters: nothing begins any more, the workers park, pictures that came are written,
  * then the database, then others may have the folder. */
 void
 gesso_session_close (GessoSession *self)
@@ -307,19 +308,17 @@ gesso_session_close (GessoSession *self)
   if (self->closed)
     return;
   self->closed = TRUE;
-  if (self->supervisor)
+  if (self->workers)
     gesso_plan_desk_close (&self->planner);
   if (self->dispatcher)
     gesso_dispatcher_close (self->dispatcher);
-  if (self->supervisor)
-    gesso_supervisor_close (self->supervisor);
+  if (self->workers)
+    gesso_workers_close (self->workers);
   g_clear_pointer (&self->writer, gesso_result_writer_free);
   if (self->database)
     gesso_database_flush (self->database);
-  if (self->dispatcher)
-    g_object_set_data (G_OBJECT (self->dispatcher), "session", NULL);
   g_clear_object (&self->dispatcher);
-  g_clear_object (&self->supervisor);
+  g_clear_object (&self->workers);
   g_clear_object (&self->database);
   if (self->lock >= 0)
     close (self->lock);
@@ -363,24 +362,53 @@ const char *
 gesso_session_get_device (GessoSession *self)
 {
   g_return_val_if_fail (GESSO_IS_SESSION (self), "");
-  GessoWorkerClient *client =
-      self->supervisor ? gesso_supervisor_get_client (self->supervisor) : NULL;
-  return client ? gesso_worker_client_get_device (client) : "";
+  return self->devices ? self->devices : "";
+}
+
+void
+gesso_session_list_devices_async (GessoSession *self,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+  g_return_if_fail (GESSO_IS_SESSION (self));
+  gesso_devices_list_async (self->worker, cancellable, callback, user_data);
+}
+
+GPtrArray *
+gesso_session_list_devices_finish (GAsyncResult *result, GError **error)
+{
+  return gesso_devices_list_finish (result, error);
+}
+
+void
+gesso_session_set_backends (GessoSession *self, const char *backends)
+{
+  g_return_if_fail (GESSO_IS_SESSION (self));
+  if (self->workers)
+    gesso_workers_set_backends (self->workers, backends);
 }
 
 GessoWorkerState
 gesso_session_get_worker_state (GessoSession *self)
 {
   g_return_val_if_fail (GESSO_IS_SESSION (self), GESSO_WORKER_STOPPED);
-  return self->supervisor ? gesso_supervisor_get_state (self->supervisor) : GESSO_WORKER_STOPPED;
+  return self->workers ? gesso_workers_get_state (self->workers) : GESSO_WORKER_STOPPED;
+}
+
+GessoWorkerState
+gesso_session_get_worst_worker_state (GessoSession *self)
+{
+  g_return_val_if_fail (GESSO_IS_SESSION (self), GESSO_WORKER_STOPPED);
+  return self->workers ? gesso_workers_get_worst_state (self->workers) : GESSO_WORKER_STOPPED;
 }
 
 void
 gesso_session_restart_worker (GessoSession *self)
 {
   g_return_if_fail (GESSO_IS_SESSION (self));
-  if (self->supervisor)
-    gesso_supervisor_start (self->supervisor);
+  if (self->workers)
+    gesso_workers_restart (self->workers);
 }
 
 void

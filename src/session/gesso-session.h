@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-session.h - what the program knows without widgets: queue, worker, remembered prompts.
+ * gesso-session.h - what the program knows without widgets: queue, workers, remembered prompts.
  *
- * Property "worker-state" (GessoWorkerState), "device" (string, for the user).
- * Signals: "worker-died" (string: one sentence).
+ * One worker for each device.  Property "worker-state" (GessoWorkerState: the best of them;
+ * notified when any changes), "device" (string, for the user, one line for each device). Signals:
+ * "worker-died" (string: one sentence).
  */
 #pragma once
 
+#include "session/gesso-devices.h"
 #include "session/gesso-queue.h"
 
 G_BEGIN_DECLS
@@ -25,7 +27,8 @@ typedef struct
   const char *data_dir;     /* session.db, journals/; NULL for $XDG_DATA_HOME/gesso */
   const char *pictures_dir; /* NULL for the user's Pictures/Gesso */
   const char *worker;   /* program; NULL to find gesso-worker beside this program or installed */
-  const char *backend;  /* "cpu", "null"; NULL for the best */
+  const char *backends; /* "cpu", "cuda:0,cuda:1": one worker each; NULL for every card that can be
+                           used, or the CPU where there is none */
   int restart_delay_ms; /* between two starts of the worker; 0 for 5000 */
 } GessoSessionOptions;
 
@@ -33,7 +36,7 @@ typedef struct
 G_DECLARE_FINAL_TYPE (GessoSession, gesso_session, GESSO, SESSION, GObject)
 
 /* Opens the database (jobs that were running are waiting again, with their journals) and starts the
- * worker.  Refuses when another program has the same data_dir open. */
+ * workers.  Refuses when another program has the same data_dir open. */
 GessoSession *gesso_session_new (const GessoSessionOptions *options, GError **error);
 GessoQueue *gesso_session_get_queue (GessoSession *self);
 const char *gesso_session_get_pictures_dir (GessoSession *self);
@@ -41,8 +44,18 @@ const char *gesso_session_get_pictures_dir (GessoSession *self);
 void gesso_session_set_pictures_dir (GessoSession *self, const char *path);
 const char *gesso_session_get_data_dir (GessoSession *self);
 const char *gesso_session_get_device (GessoSession *self);
+/* What there is on this machine, of GessoDevice; asked anew each time. */
+void gesso_session_list_devices_async (GessoSession *self,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+GPtrArray *gesso_session_list_devices_finish (GAsyncResult *result, GError **error);
+/* As GessoSessionOptions says.  What runs on a device that is not among them goes on elsewhere. */
+void gesso_session_set_backends (GessoSession *self, const char *backends);
 GessoWorkerState gesso_session_get_worker_state (GessoSession *self);
-void gesso_session_restart_worker (GessoSession *self);
+/* STOPPED when any worker has, while others may go on; else the worst of them. */
+GessoWorkerState gesso_session_get_worst_worker_state (GessoSession *self);
+void gesso_session_restart_worker (GessoSession *self); /* those that have stopped */
 
 /* What a recipe needs before it runs.  A plan asked for while another is being made replaces it. */
 typedef struct
@@ -82,7 +95,7 @@ void
 gesso_session_keep_draft (GessoSession *self, const char *key, GBytes *value); /* NULL forgets */
 GBytes *gesso_session_dup_draft (GessoSession *self, const char *key);
 
-/* Parks what runs, writes everything, ends the worker.  Blocking, at most a few seconds. */
+/* Parks what runs, writes everything, ends the workers.  Blocking, at most a few seconds. */
 void gesso_session_close (GessoSession *self);
 
 G_END_DECLS

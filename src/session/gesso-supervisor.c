@@ -6,12 +6,8 @@
 #include "session/gesso-supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "ipc/peer.h"
@@ -32,10 +28,12 @@ struct _GessoSupervisor
 {
   GObject parent_instance;
   char *program, *backend, *data_dir;
-  int restart_delay_ms;
+  int number, restart_delay_ms;
+  GessoWorkerLock *lock;
   GessoSupervisorEvents events;
-  GessoWorkerEvents worker_events;
   gpointer data;
+  GessoWorkerEvents worker_events;
+  gpointer worker_data;
   GessoWorkerState state;
   GSubprocess *process;
   GessoWorkerClient *client;
@@ -45,6 +43,7 @@ struct _GessoSupervisor
   gint64 last_start_us;
   int waited_ms; /* for the lock */
   int n_deaths;
+  gboolean ending; /* it was asked to */
   gboolean closed;
 };
 
@@ -57,20 +56,6 @@ set_state (GessoSupervisor *self, GessoWorkerState state)
     return;
   self->state = state;
   self->events.state (self->data, state);
-}
-
-/* Returns: the lock's descriptor; -1 with errno EWOULDBLOCK while another worker has it */
-static int
-lock_worker (GessoSupervisor *self)
-{
-  g_autofree char *path = g_build_filename (self->data_dir, "worker.lock", NULL);
-  int fd = g_open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0 || flock (fd, LOCK_EX | LOCK_NB) == 0)
-    return fd;
-  int code = errno;
-  close (fd);
-  errno = code;
-  return -1;
 }
 
 static void
@@ -154,6 +139,11 @@ on_exited_cb (GObject *source, GAsyncResult *result, gpointer data)
   g_clear_handle_id (&self->timer, g_source_remove);
   g_clear_object (&self->process);
   g_autofree char *words = gesso_worker_log_end (g_steal_pointer (&self->log));
+  if (self->ending)
+    {
+      set_state (self, GESSO_WORKER_STOPPED);
+      return;
+    }
   g_autofree char *quoted =
       words ? g_strdup_printf (_ ("%s, after it said “%s”"), how, words) : g_strdup (how);
   restart_later (self, quoted);
@@ -196,7 +186,7 @@ spawn (GessoSupervisor *self, int fd, int lock, GError **error)
   /* the library of these data writes it (gesso-library.h); models and adapters are found there */
   g_autofree char *folders = g_build_filename (self->data_dir, "folders", NULL);
   g_subprocess_launcher_setenv (launcher, "GESSO_FOLDERS", folders, TRUE);
-  const char *argv[] = { self->program, self->backend ? "--backend" : NULL, self->backend, NULL };
+  const char *argv[] = { self->program, "--backend", self->backend, NULL };
   return g_subprocess_launcher_spawnv (launcher, argv, error);
 }
 
@@ -221,10 +211,10 @@ start_with_lock (GessoSupervisor *self, int lock)
     }
   const char *id = g_subprocess_get_identifier (self->process);
   self->log = gesso_worker_log_new (g_subprocess_get_stderr_pipe (self->process), self->data_dir,
-                                    MAX (1, id ? g_ascii_strtoll (id, NULL, 10) : 1));
+                                    self->number, MAX (1, id ? g_ascii_strtoll (id, NULL, 10) : 1));
   g_subprocess_wait_async (self->process, NULL, on_exited_cb, g_object_ref (self));
-  self->client = gesso_worker_client_new (ours, &self->worker_events, self->data, on_connected_cb,
-                                          g_object_ref (self));
+  self->client = gesso_worker_client_new (ours, &self->worker_events, self->worker_data,
+                                          on_connected_cb, g_object_ref (self));
   g_signal_connect_object (self->client, "closed", G_CALLBACK (on_client_closed), self,
                            G_CONNECT_SWAPPED);
   schedule (self, ANSWER_MS);
@@ -236,11 +226,7 @@ wait_for_old_worker (GessoSupervisor *self)
   self->waited_ms += LOCK_RETRY_MS;
   if (self->waited_ms >= LOCK_PATIENCE_MS)
     {
-      gint64 pid = gesso_worker_find_old (self->data_dir, self->program);
-      g_message ("The worker of an earlier window does not end: killing %" G_GINT64_FORMAT ".",
-                 pid);
-      if (pid > 0)
-        kill ((pid_t) pid, SIGKILL);
+      gesso_worker_kill_old (self->data_dir, self->program);
       self->waited_ms = 0;
     }
   schedule (self, LOCK_RETRY_MS);
@@ -258,7 +244,7 @@ on_timer_cb (gpointer data)
       return G_SOURCE_REMOVE;
     }
   set_state (self, GESSO_WORKER_STARTING);
-  int lock = lock_worker (self);
+  int lock = gesso_worker_lock_dup (self->lock);
   if (lock >= 0)
     start_with_lock (self, lock);
   else if (errno == EWOULDBLOCK)
@@ -300,23 +286,21 @@ gesso_supervisor_init (GessoSupervisor *self)
 }
 
 GessoSupervisor *
-gesso_supervisor_new (const char *program,
-                      const char *backend,
-                      const char *data_dir,
-                      int restart_delay_ms,
-                      const GessoSupervisorEvents *events,
-                      const GessoWorkerEvents *worker_events,
-                      gpointer data)
+gesso_supervisor_new (const GessoSupervisorOptions *o)
 {
-  g_return_val_if_fail (program && data_dir && events && worker_events, NULL);
+  g_return_val_if_fail (o->program && o->backend && o->data_dir && o->lock, NULL);
+  g_return_val_if_fail (o->events && o->worker_events, NULL);
   GessoSupervisor *self = g_object_new (GESSO_TYPE_SUPERVISOR, NULL);
-  self->program = g_strdup (program);
-  self->backend = g_strdup (backend);
-  self->data_dir = g_strdup (data_dir);
-  self->restart_delay_ms = restart_delay_ms;
-  self->events = *events;
-  self->worker_events = *worker_events;
-  self->data = data;
+  self->program = g_strdup (o->program);
+  self->backend = g_strdup (o->backend);
+  self->data_dir = g_strdup (o->data_dir);
+  self->number = o->number;
+  self->restart_delay_ms = o->restart_delay_ms;
+  self->lock = o->lock;
+  self->events = *o->events;
+  self->data = o->data;
+  self->worker_events = *o->worker_events;
+  self->worker_data = o->worker_data;
   return self;
 }
 
@@ -326,10 +310,30 @@ gesso_supervisor_start (GessoSupervisor *self)
   g_return_if_fail (GESSO_IS_SUPERVISOR (self));
   if (self->process || self->closed)
     return;
+  self->ending = FALSE;
   self->n_deaths = 0;
   self->waited_ms = 0;
   set_state (self, GESSO_WORKER_STARTING);
   schedule (self, 0);
+}
+
+/* A closed connection means quit; who does not is ended by on_timer_cb. */
+void
+gesso_supervisor_end (GessoSupervisor *self)
+{
+  g_return_if_fail (GESSO_IS_SUPERVISOR (self));
+  if (self->closed)
+    return;
+  self->ending = TRUE;
+  drop_client (self);
+  if (self->process)
+    {
+      schedule (self, QUIT_MS);
+      set_state (self, GESSO_WORKER_STARTING); /* it takes nothing any more */
+      return;
+    }
+  g_clear_handle_id (&self->timer, g_source_remove);
+  set_state (self, GESSO_WORKER_STOPPED);
 }
 
 GessoWorkerState

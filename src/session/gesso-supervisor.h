@@ -4,14 +4,14 @@
  * A worker that dies is started again, at most once in the restart delay; after three deaths
  * without a finished step between them the supervisor stops and says so.
  *
- * Two workers never run for one data folder, not even when the window was killed and its worker has
- * not noticed yet: the worker inherits the lock of worker.lock as fd 4, and the next one is started
- * when that lock is free.  A worker that keeps it too long is killed.
+ * The worker inherits the session's lock as fd 4 (gesso-worker-lock.h).  Where an earlier session's
+ * workers have it still, they are waited for, and killed when they keep it too long.
  */
 #pragma once
 
 #include "session/gesso-session.h"
 #include "session/gesso-worker-client.h"
+#include "session/gesso-worker-lock.h"
 
 G_BEGIN_DECLS
 
@@ -24,15 +24,23 @@ typedef struct
 #define GESSO_TYPE_SUPERVISOR (gesso_supervisor_get_type ())
 G_DECLARE_FINAL_TYPE (GessoSupervisor, gesso_supervisor, GESSO, SUPERVISOR, GObject)
 
-/* @backend: NULL for the best.  Nothing is started before gesso_supervisor_start(). */
-GessoSupervisor *gesso_supervisor_new (const char *program,
-                                       const char *backend,
-                                       const char *data_dir,
-                                       int restart_delay_ms,
-                                       const GessoSupervisorEvents *events,
-                                       const GessoWorkerEvents *worker_events,
-                                       gpointer data);
+typedef struct
+{
+  const char *program, *backend, *data_dir;
+  int number; /* of the worker, from 0: its files' names */
+  int restart_delay_ms;
+  GessoWorkerLock *lock; /* borrowed */
+  const GessoSupervisorEvents *events;
+  gpointer data; /* of @events */
+  const GessoWorkerEvents *worker_events;
+  gpointer worker_data;
+} GessoSupervisorOptions;
+
+/* Nothing is started before gesso_supervisor_start(). */
+GessoSupervisor *gesso_supervisor_new (const GessoSupervisorOptions *options);
 void gesso_supervisor_start (GessoSupervisor *self); /* also after it stopped */
+/* The worker is asked to end, and nobody is told that it died.  STOPPED, once it has ended. */
+void gesso_supervisor_end (GessoSupervisor *self);
 GessoWorkerState gesso_supervisor_get_state (GessoSupervisor *self);
 /* Returns: NULL unless the state is READY */
 GessoWorkerClient *gesso_supervisor_get_client (GessoSupervisor *self);

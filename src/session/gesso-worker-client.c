@@ -401,6 +401,14 @@ gesso_worker_client_plan_finish (GessoWorkerClient *self, GAsyncResult *result, 
   return plan;
 }
 
+void
+gesso_worker_client_ask_to_quit (GessoWorkerClient *self)
+{
+  g_return_if_fail (GESSO_IS_WORKER_CLIENT (self));
+  if (self->proxy && !self->closed)
+    gesso_ipc_worker1_call_quit (self->proxy, NULL, NULL, NULL);
+}
+
 gboolean
 gesso_worker_client_quit (GessoWorkerClient *self, int timeout_ms, GError **error)
 {

@@ -83,6 +83,8 @@ void gesso_worker_client_plan (GessoWorkerClient *self,
 GVariant *
 gesso_worker_client_plan_finish (GessoWorkerClient *self, GAsyncResult *result, GError **error);
 
+/* Before gesso_worker_client_quit(), where several workers end at once. */
+void gesso_worker_client_ask_to_quit (GessoWorkerClient *self);
 /* Blocking, for the program's end: the worker parks and ends, at most @timeout_ms from now. */
 gboolean gesso_worker_client_quit (GessoWorkerClient *self, int timeout_ms, GError **error);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@ struct _GessoWorkerLog
 {
   GInputStream *stream;
   char *data_dir, *path;
+  int number;
   gint64 pid;
   int fd; /* of the file; -1 when it cannot be written, which is no reason to stop */
   gsize n_bytes;
@@ -115,10 +117,13 @@ write_lines (GessoWorkerLog *self, GString *pending)
     }
 }
 
+/* "worker.pid", "worker-1.pid" */
 static char *
-pid_path (const char *data_dir)
+own_path (const char *data_dir, int number, const char *ending)
 {
-  return g_build_filename (data_dir, "worker.pid", NULL);
+  g_autofree char *name = number > 0 ? g_strdup_printf ("worker-%d.%s", number, ending)
+                                     : g_strdup_printf ("worker.%s", ending);
+  return g_build_filename (data_dir, name, NULL);
 }
 
 static gpointer
@@ -126,7 +131,7 @@ log_thread (gpointer data)
 {
   GessoWorkerLog *self = data;
   g_autoptr (GString) pending = g_string_new (NULL);
-  g_autofree char *pid_file = pid_path (self->data_dir);
+  g_autofree char *pid_file = own_path (self->data_dir, self->number, "pid");
   g_autofree char *pid = g_strdup_printf ("%" G_GINT64_FORMAT "\n", self->pid);
   char buffer[READ_BYTES];
   gssize n;
@@ -149,13 +154,14 @@ log_thread (gpointer data)
 }
 
 GessoWorkerLog *
-gesso_worker_log_new (GInputStream *stream, const char *data_dir, gint64 pid)
+gesso_worker_log_new (GInputStream *stream, const char *data_dir, int number, gint64 pid)
 {
   g_return_val_if_fail (G_IS_INPUT_STREAM (stream) && data_dir && pid > 0, NULL);
   GessoWorkerLog *self = g_new0 (GessoWorkerLog, 1);
   self->stream = g_object_ref (stream);
   self->data_dir = g_strdup (data_dir);
-  self->path = g_build_filename (data_dir, "worker.log", NULL);
+  self->path = own_path (data_dir, number, "log");
+  self->number = number;
   self->pid = pid;
   self->fd = -1;
   self->thread = g_thread_new ("worker-log", log_thread, self);
@@ -210,10 +216,10 @@ gesso_worker_sweep (const char *data_dir)
   close (fd);
 }
 
-gint64
-gesso_worker_find_old (const char *data_dir, const char *program)
+/* Returns: 0 unless the process in that file is one of @program */
+static gint64
+find_old (const char *path, const char *program)
 {
-  g_autofree char *path = pid_path (data_dir);
   g_autofree char *text = NULL;
   if (!g_file_get_contents (path, &text, NULL, NULL))
     return 0;
@@ -223,4 +229,23 @@ gesso_worker_find_old (const char *data_dir, const char *program)
   g_autofree char *exe_name = exe ? g_path_get_basename (exe) : NULL;
   g_autofree char *our_name = g_path_get_basename (program);
   return exe_name && g_str_has_prefix (exe_name, our_name) ? pid : 0;
+}
+
+void
+gesso_worker_kill_old (const char *data_dir, const char *program)
+{
+  g_autoptr (GDir) dir = g_dir_open (data_dir, 0, NULL);
+  const char *name;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      if (!g_str_has_prefix (name, "worker") || !g_str_has_suffix (name, ".pid"))
+        continue;
+      g_autofree char *path = g_build_filename (data_dir, name, NULL);
+      gint64 pid = find_old (path, program);
+      if (pid <= 0)
+        continue;
+      g_message ("The worker of an earlier window does not end: killing %" G_GINT64_FORMAT ".",
+                 pid);
+      kill ((pid_t) pid, SIGKILL);
+    }
 }

@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include "backend/cuda.h"
+
 /* Processors' names are full of what nobody needs to read. */
 static char *
 plain_name (const char *text)
@@ -67,4 +69,52 @@ device_describe (const Backend *backend, int n_threads)
   return g_strdup_printf ("%s, %d %s, %s", processor, n,
                           n == 1 ? status_text ("thread") : status_text ("threads"),
                           level_name (backend->level));
+}
+
+/* Tabs and ends of lines are what keeps the fields apart. */
+static void
+add_line (GString *list, const char *name, const char *text, guint64 memory_bytes)
+{
+  g_autofree char *title = g_utf8_make_valid (text, -1);
+  g_string_append_printf (list, "%s\t%s\t%" G_GUINT64_FORMAT "\n", name,
+                          g_strdelimit (title, "\t\r\n", ' '), memory_bytes);
+}
+
+static void
+add_cards (GString *list)
+{
+  Status status = { 0 };
+  const CudaModule *module = cuda_module_load (&status);
+  int n = module ? module->count_devices (&status) : 0;
+  if (n == 0)
+    add_line (list, "", status.message, 0);
+  for (int i = 0; i < n; i++)
+    {
+      CudaDevice card;
+      status = (Status){ 0 };
+      g_autofree char *name = g_strdup_printf ("cuda:%d", i);
+      if (module->describe_device (i, &card, &status))
+        add_line (list, name, card.name, (guint64) card.memory_bytes);
+      else
+        add_line (list, "", status.message, 0);
+    }
+}
+
+static void
+add_processor (GString *list)
+{
+  Status status = { 0 };
+  Backend *backend = backend_cpu_new (NULL, 0, &status);
+  g_autofree char *title = backend ? device_describe (backend, 0) : g_strdup (status.message);
+  add_line (list, backend ? "cpu" : "", title, 0);
+  backend_free (backend);
+}
+
+char *
+device_dup_list (void)
+{
+  g_autoptr (GString) list = g_string_new (NULL);
+  add_cards (list);
+  add_processor (list);
+  return g_strdup (list->str);
 }

@@ -38,7 +38,7 @@ typedef struct
 {
   int fd, n_threads, vram_limit_mib;
   char *backend, *batch, *output;
-  gboolean version;
+  gboolean version, devices;
 } Options;
 
 typedef struct
@@ -210,6 +210,8 @@ parse (Options *o, int *argc, char ***argv, GError **error)
     { "batch", 0, 0, G_OPTION_ARG_FILENAME, &o->batch, "Run one recipe without a client", "FILE" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &o->output, "Where --batch writes its pictures",
       "DIR" },
+    { "devices", 0, 0, G_OPTION_ARG_NONE, &o->devices,
+      "Print what can compute: name, title, bytes of memory, with tabs between them", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Print the version", NULL },
     G_OPTION_ENTRY_NULL
   };
@@ -281,6 +283,12 @@ main (int argc, char **argv)
   else if (o.version)
     {
       g_print ("Gesso %s\n", GESSO_VERSION);
+      code = CODE_DONE;
+    }
+  else if (o.devices)
+    {
+      g_autofree char *list = device_dup_list ();
+      g_print ("%s", list);
       code = CODE_DONE;
     }
   else

@@ -229,7 +229,8 @@ main (int argc, char **argv)
       "DIR" },
     { "worker", 0, 0, G_OPTION_ARG_FILENAME, (gpointer) &options.worker, "gesso-worker",
       "PROGRAM" },
-    { "backend", 0, 0, G_OPTION_ARG_STRING, (gpointer) &options.backend, "Backend", "NAME" },
+    { "backend", 0, 0, G_OPTION_ARG_STRING, (gpointer) &options.backends,
+      "Backends, one worker each", "NAMES" },
     { "add", 0, 0, G_OPTION_ARG_FILENAME, &add, "Recipes, one a line", "FILE" },
     { "list", 0, 0, G_OPTION_ARG_NONE, &list, "Only list the jobs", NULL },
     G_OPTION_ENTRY_NULL
@@ -258,6 +259,6 @@ main (int argc, char **argv)
   g_free ((gpointer) options.data_dir);
   g_free ((gpointer) options.pictures_dir);
   g_free ((gpointer) options.worker);
-  g_free ((gpointer) options.backend);
+  g_free ((gpointer) options.backends);
   return driver.code;
 }

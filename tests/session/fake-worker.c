@@ -6,11 +6,13 @@
  *   "speak"       says something to its log before
  *   "hang-up"     closes its socket after its first step, and stays
  *   "fail:CODE"   fails with that code after its first step
+ *   "only:NAME"   fails with "no-memory" after its first step unless NAME is its backend
  *   "refuse"      is about to end as it is asked, the first N_ENDS times
  *   "one-by-one"  ends itself with SIGKILL after each picture
  *   anything      N_STEPS steps, then noise pictures that follow from the seed
  *
- * With GESSO_FAKE_HANGS_UP set it hangs up as soon as it has been greeted.
+ * With GESSO_FAKE_HANGS_UP set it hangs up as soon as it has been greeted.  With GESSO_FAKE_CARDS
+ * set, a number, it has that many cards.
  *
  * A parked batch leaves its step in the journal; one that goes on says so in a Note.
  */
@@ -33,6 +35,7 @@ enum
 typedef struct
 {
   GMainLoop *loop;
+  char *backend; /* its name; NULL when it was given none */
   GessoIpcWorker1 *skeleton;
   GessoIpcClient1 *client;
   char *batch, *journal; /* NULL when idle */
@@ -147,6 +150,17 @@ send_preview (Fake *f)
                                   frame, fds, NULL, NULL, NULL);
 }
 
+/* Returns: NULL unless the prompt wants it to fail */
+static const char *
+failure (Fake *f)
+{
+  const char *code = strstr (recipe_str (f->recipe.prompt), "fail:");
+  const char *only = strstr (recipe_str (f->recipe.prompt), "only:");
+  if (code)
+    return code + strlen ("fail:");
+  return only && g_strcmp0 (only + strlen ("only:"), f->backend) != 0 ? "no-memory" : NULL;
+}
+
 /* Returns: whether there is more to do without waiting */
 static gboolean
 go_on (Fake *f)
@@ -156,9 +170,9 @@ go_on (Fake *f)
       gesso_ipc_client1_call_progress (f->client, f->batch, "denoise", ++f->step, N_STEPS, -1, NULL,
                                        NULL, NULL);
       send_preview (f);
-      const char *code = strstr (recipe_str (f->recipe.prompt), "fail:");
+      const char *code = failure (f);
       if (code)
-        fail (f, code + strlen ("fail:"), "It was told to fail.");
+        fail (f, code, "It was told to fail.");
       if (code || is_told (f, "hold"))
         return FALSE;
       GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (f->client));
@@ -329,7 +343,7 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
       gesso_ipc_client1_proxy_new_sync (connection, G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES, NULL,
                                         GESSO_IPC_CLIENT_PATH, NULL, NULL);
   f->skeleton = gesso_ipc_worker1_skeleton_new ();
-  gesso_ipc_worker1_set_backend (f->skeleton, "fake");
+  gesso_ipc_worker1_set_backend (f->skeleton, g_getenv ("GESSO_FAKE_CARDS") ? "cuda" : "fake");
   gesso_ipc_worker1_set_device (f->skeleton, "Fake device");
   g_signal_connect_swapped (f->skeleton, "handle-run", G_CALLBACK (on_run), f);
   g_signal_connect_swapped (f->skeleton, "handle-park", G_CALLBACK (on_park), f);
@@ -344,12 +358,27 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
     g_dbus_connection_close (connection, NULL, NULL, NULL);
 }
 
+static int
+print_devices (void)
+{
+  const char *cards = g_getenv ("GESSO_FAKE_CARDS");
+  for (int i = 0; cards && i < atoi (cards); i++)
+    g_print ("cuda:%d\tFake card %d\t%d\n", i, i, 1 << 30);
+  g_print ("cpu\tFake processor\t0\n");
+  return 0;
+}
+
 int
 main (int argc, char **argv)
 {
+  if (argc > 1 && strcmp (argv[1], "--devices") == 0)
+    return print_devices ();
   Fake f = { .loop = g_main_loop_new (NULL, FALSE),
              .skip = g_array_new (FALSE, FALSE, sizeof (guint32)),
              .next = step_cb };
+  for (int i = 1; i + 1 < argc; i++)
+    if (strcmp (argv[i], "--backend") == 0)
+      f.backend = argv[i + 1];
   signal (SIGPIPE, SIG_IGN);
   recipe_init (&f.recipe);
   g_printerr ("fake worker\n");

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Kills the worker, the window and both at random moments of a running queue.
+"""Kills a worker, the window and both at random moments of a running queue.
 
-Usage: nothing_lost.py DRIVER WORKER DATA [--kills N] [--seed S] [--backend cpu|null]
+Usage: nothing_lost.py DRIVER WORKER DATA [--kills N] [--seed S] [--backend cpu|null|null,null]
 
 A first run of the same queue is left alone.  The second is killed N times; the queue has to end with every job
 there once, every picture there once and equal byte for byte to that of the first run, and nothing left over:
@@ -85,13 +85,17 @@ class Queue:
         assert self.window.returncode == 0, f"the session could not be opened again: {lines}"
         return len([line for line in lines if line.startswith("job ")])
 
-    def worker_pid(self):
-        """The newest worker, when it is one and lives."""
-        try:
-            pid = int((self.data / "worker.pid").read_text())
-            return pid if b"gesso-worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() else None
-        except (OSError, ValueError):
-            return None
+    def worker_pids(self):
+        """The newest worker of each device, when it is one and lives."""
+        pids = []
+        for path in sorted(self.data.glob("worker*.pid")):
+            try:
+                pid = int(path.read_text())
+                if b"gesso-worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    pids.append(pid)
+            except (OSError, ValueError):
+                pass
+        return pids
 
     def finish(self):
         """Lets the queue run out, and looks at what is there."""
@@ -147,7 +151,8 @@ def wait_for_write(queue, longest_s):
 def strike(queue, rng, counts):
     """One kill.  Returns whether the window lives on."""
     what = rng.choice(["worker", "window", "both"])
-    worker = queue.worker_pid()
+    workers = queue.worker_pids()
+    worker = rng.choice(workers) if workers else None
     victims = {"worker": [worker], "window": [queue.window.pid],
                "both": rng.sample([worker, queue.window.pid], 2)}[what]
     if None in victims:

@@ -11,262 +11,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "session/gesso-session.h"
+#include "tests/session/fixture.h"
 #include "tests/worker/folder.h"
 
 enum
 {
-  SOME_RETRIES_MS = 500, /* a worker without a lock would be there much earlier */
-  PATIENCE_S = 120       /* nothing takes that long; a test that waits so long has failed */
+  SOME_RETRIES_MS = 500 /* a worker without a lock would be there much earlier */
 };
-
-static const char *fake_worker;
-
-/* A session in folders of its own, and what it told. */
-typedef struct
-{
-  char *folder, *data, *pictures;
-  GessoSession *session;
-  GessoQueue *queue;
-  int n_failed, n_drained, n_ended, n_pictures, n_died, n_previews;
-  char *sentence; /* of the last failure or death */
-} Fixture;
-
-static void
-on_failed (GessoQueue *queue, const char *sentence, Fixture *f)
-{
-  f->n_failed++;
-  g_free (f->sentence);
-  f->sentence = g_strdup (sentence);
-}
-
-static void
-on_died (GessoSession *session, const char *sentence, Fixture *f)
-{
-  f->n_died++;
-  g_free (f->sentence);
-  f->sentence = g_strdup (sentence);
-}
-
-static void
-on_drained (GessoQueue *queue, Fixture *f)
-{
-  f->n_drained++;
-}
-
-static void
-on_ended (GessoQueue *queue, GessoJob *job, Fixture *f)
-{
-  f->n_ended++;
-}
-
-static void
-on_picture (GessoQueue *queue, GessoJob *job, int index, const char *path, Fixture *f)
-{
-  g_assert_true (g_file_test (path, G_FILE_TEST_IS_REGULAR));
-  g_assert_cmpstr (path, ==, gesso_job_get_last_picture (job));
-  f->n_pictures++;
-}
-
-static void
-open_with (Fixture *f, const char *worker)
-{
-  g_autoptr (GError) error = NULL;
-  const GessoSessionOptions options = {
-    .data_dir = f->data, .pictures_dir = f->pictures, .worker = worker, .restart_delay_ms = 1
-  };
-  f->session = gesso_session_new (&options, &error);
-  g_assert_no_error (error);
-  f->queue = gesso_session_get_queue (f->session);
-  g_signal_connect (f->queue, "failed", G_CALLBACK (on_failed), f);
-  g_signal_connect (f->queue, "drained", G_CALLBACK (on_drained), f);
-  g_signal_connect (f->queue, "job-ended", G_CALLBACK (on_ended), f);
-  g_signal_connect (f->queue, "picture", G_CALLBACK (on_picture), f);
-  g_signal_connect (f->session, "worker-died", G_CALLBACK (on_died), f);
-}
-
-static void
-close_session (Fixture *f)
-{
-  gesso_session_close (f->session);
-  g_clear_object (&f->session);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
-}
-
-static void
-reopen (Fixture *f)
-{
-  close_session (f);
-  open_with (f, fake_worker);
-}
-
-static void
-set_up (Fixture *f, gconstpointer unused)
-{
-  f->folder = g_build_filename (g_getenv ("GESSO_TEST_DIR"), "session", NULL);
-  f->data = g_build_filename (f->folder, "data", NULL);
-  f->pictures = g_build_filename (f->folder, "pictures", NULL);
-  open_with (f, fake_worker);
-}
-
-static void
-remove_folder (const char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-  while (dir && (name = g_dir_read_name (dir)))
-    {
-      g_autofree char *path = g_build_filename (folder, name, NULL);
-      if (g_file_test (path, G_FILE_TEST_IS_DIR))
-        remove_folder (path);
-      else
-        g_unlink (path);
-    }
-  g_rmdir (folder);
-}
-
-static void
-tear_down (Fixture *f, gconstpointer unused)
-{
-  if (f->session)
-    close_session (f);
-  remove_folder (f->folder);
-  g_free (f->folder);
-  g_free (f->data);
-  g_free (f->pictures);
-  g_free (f->sentence);
-}
-
-static gboolean
-on_too_long_cb (gpointer what)
-{
-  g_error ("Waited in vain for %s", (const char *) what);
-  return G_SOURCE_REMOVE;
-}
-
-#define WAIT_FOR(condition)                                                                        \
-  G_STMT_START                                                                                     \
-  {                                                                                                \
-    guint guard_ = g_timeout_add_seconds (PATIENCE_S, on_too_long_cb, (gpointer) #condition);      \
-    while (!(condition))                                                                           \
-      g_main_context_iteration (NULL, TRUE);                                                       \
-    g_source_remove (guard_);                                                                      \
-  }                                                                                                \
-  G_STMT_END
-
-static char *
-recipe (const char *prompt, int batch_count, int batch_size)
-{
-  return g_strdup_printf (
-      "{\"version\": 1, \"model\": \"m\", \"prompt\": \"%s\", \"seed\": 3, \"width\": 64,"
-      " \"height\": 64, \"batch_count\": %d, \"batch_size\": %d}",
-      prompt, batch_count, batch_size);
-}
-
-static void
-on_added_cb (GObject *source, GAsyncResult *result, gpointer data)
-{
-  GArray **ids = data;
-  g_autoptr (GError) error = NULL;
-  *ids = gesso_queue_add_finish (GESSO_QUEUE (source), result, &error);
-  g_assert_no_error (error);
-}
-
-/* Prompts separated by commas, one job each.  Returns: the last job, the queue's */
-static GessoJob *
-add_at (Fixture *f, const char *prompts, GessoQueuePlace place)
-{
-  g_auto (GStrv) recipes = g_strsplit (prompts, ",", -1);
-  g_autoptr (GArray) ids = NULL;
-  for (int i = 0; recipes[i]; i++)
-    {
-      g_autofree char *prompt = recipes[i];
-      recipes[i] = recipe (prompt, 1, 1);
-    }
-  gesso_queue_add_async (f->queue, (const char *const *) recipes, place, NULL, on_added_cb, &ids);
-  WAIT_FOR (ids != NULL);
-  g_assert_cmpuint (ids->len, ==, g_strv_length (recipes));
-  return gesso_queue_find (f->queue, g_array_index (ids, gint64, ids->len - 1));
-}
-
-static GessoJob *
-add (Fixture *f, const char *prompts)
-{
-  return add_at (f, prompts, GESSO_QUEUE_LAST);
-}
-
-static GessoJob *
-add_batches (Fixture *f, const char *prompt, int count, int size)
-{
-  g_autofree char *json = recipe (prompt, count, size);
-  const char *recipes[] = { json, NULL };
-  g_autoptr (GArray) ids = NULL;
-  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, on_added_cb, &ids);
-  WAIT_FOR (ids != NULL);
-  return gesso_queue_find (f->queue, g_array_index (ids, gint64, 0));
-}
-
-/* Titles of the live jobs, in order; the ended ones after a "/". */
-static char *
-titles (Fixture *f)
-{
-  g_autoptr (GString) out = g_string_new (NULL);
-  const guint n_live = (guint) gesso_queue_get_n_waiting (f->queue);
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (f->queue)); i++)
-    {
-      g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (f->queue), i);
-      g_string_append (out, i == n_live ? "/" : i ? " " : "");
-      g_string_append (out, gesso_job_get_title (job));
-    }
-  return g_strdup (out->str);
-}
-
-static gboolean
-titles_are (Fixture *f, const char *expected)
-{
-  g_autofree char *now = titles (f);
-  return strcmp (now, expected) == 0;
-}
-
-static void
-assert_titles (Fixture *f, const char *expected)
-{
-  g_autofree char *now = titles (f);
-  g_assert_cmpstr (now, ==, expected);
-}
-
-static GessoJob *
-find (Fixture *f, const char *title)
-{
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (f->queue)); i++)
-    {
-      g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (f->queue), i);
-      if (strcmp (gesso_job_get_title (job), title) == 0)
-        return job; /* the queue keeps it */
-    }
-  g_error ("no job %s", title);
-}
-
-static gboolean
-is_in (GessoJob *job, GessoJobState state)
-{
-  return gesso_job_get_state (job) == state;
-}
-
-static guint
-count_files (const char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-  guint n = 0;
-  while (dir && (name = g_dir_read_name (dir)))
-    {
-      g_autofree char *path = g_build_filename (folder, name, NULL);
-      n += g_file_test (path, G_FILE_TEST_IS_DIR) ? count_files (path) : 1;
-    }
-  return n;
-}
 
 /* ---- order ---- */
 
@@ -554,21 +305,6 @@ test_worker_stops_after_three (Fixture *f, gconstpointer unused)
 
 /* ---- deaths that are not seen at once ---- */
 
-static char *
-read_file (Fixture *f, const char *name)
-{
-  g_autofree char *path = g_build_filename (f->data, name, NULL);
-  char *text = NULL;
-  return g_file_get_contents (path, &text, NULL, NULL) ? text : NULL;
-}
-
-static int
-worker_pid (Fixture *f)
-{
-  g_autofree char *text = read_file (f, "worker.pid");
-  return text ? (int) g_ascii_strtoll (text, NULL, 10) : 0;
-}
-
 /* The worker is gone, and the call of Run is on its way before anybody knows. */
 static void
 test_worker_dies_as_it_is_asked (Fixture *f, gconstpointer unused)
@@ -582,11 +318,11 @@ test_worker_dies_as_it_is_asked (Fixture *f, gconstpointer unused)
       gesso_queue_set_paused (f->queue, TRUE);
       GessoJob *job = add (f, "a");
       WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_READY);
-      WAIT_FOR (worker_pid (f) > 1);
+      WAIT_FOR (worker_pid (f, 0) > 1);
       gesso_queue_set_paused (f->queue, FALSE);
       if (i % 2)
         WAIT_FOR (gesso_queue_get_running (f->queue) == job);
-      kill (worker_pid (f), SIGKILL);
+      kill (worker_pid (f, 0), SIGKILL);
       WAIT_FOR (f->n_drained == i);
       g_assert_cmpstr (gesso_job_get_error (job), ==, "");
       g_assert_true (is_in (job, GESSO_JOB_DONE));
@@ -611,7 +347,7 @@ test_worker_that_hangs_up_at_once_is_ended (Fixture *f, gconstpointer unused)
 {
   close_session (f);
   g_setenv ("GESSO_FAKE_HANGS_UP", "1", TRUE);
-  open_with (f, fake_worker);
+  open_with (f, f->worker);
   WAIT_FOR (f->n_died == 3);
   g_unsetenv ("GESSO_FAKE_HANGS_UP");
   g_assert_cmpint (gesso_session_get_worker_state (f->session), ==, GESSO_WORKER_STOPPED);
@@ -644,13 +380,13 @@ test_one_worker_a_folder (Fixture *f, gconstpointer unused)
   g_assert_cmpint (errno, ==, EWOULDBLOCK);
   close_session (f);
   g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0); /* it went with the worker */
-  int before = worker_pid (f);
-  open_with (f, fake_worker);
+  int before = worker_pid (f, 0);
+  open_with (f, f->worker);
   gboolean over = FALSE;
   g_timeout_add (SOME_RETRIES_MS, on_over_cb, &over);
   WAIT_FOR (over);
   g_assert_cmpint (gesso_session_get_worker_state (f->session), ==, GESSO_WORKER_STARTING);
-  g_assert_cmpint (worker_pid (f), ==, before);
+  g_assert_cmpint (worker_pid (f, 0), ==, before);
   close (fd);
   WAIT_FOR (gesso_session_get_worker_state (f->session) == GESSO_WORKER_READY);
 }
@@ -765,7 +501,7 @@ static void
 test_one_session_a_folder (Fixture *f, gconstpointer unused)
 {
   g_autoptr (GError) error = NULL;
-  GessoSessionOptions options = { .data_dir = f->data, .worker = fake_worker };
+  GessoSessionOptions options = { .data_dir = f->data, .worker = f->worker };
   g_assert_null (gesso_session_new (&options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_clear_error (&error);
@@ -808,7 +544,7 @@ test_prompts_styles_drafts (Fixture *f, gconstpointer unused)
     }
 }
 
-#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+#define ADD(path, func) g_test_add (path, Fixture, argv[1], set_up, func, tear_down)
 
 int
 main (int argc, char **argv)
@@ -816,7 +552,6 @@ main (int argc, char **argv)
   signal (SIGXFSZ, SIG_IGN);
   g_test_init (&argc, &argv, NULL);
   g_assert_cmpint (argc, ==, 2);
-  fake_worker = argv[1];
   g_log_set_always_fatal (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
   ADD ("/session/queue/places", test_places);
   ADD ("/session/queue/moves-for-ever", test_moves_for_ever);

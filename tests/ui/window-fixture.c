@@ -33,7 +33,11 @@ start_in (Fixture *f, const char *dir)
 {
   g_autofree char *data = g_build_filename (dir, "data", NULL);
   g_autofree char *pictures = g_build_filename (dir, "pictures", NULL);
-  GessoSessionOptions options = { data, pictures, g_getenv ("GESSO_TEST_WORKER"), "null" };
+  const char *backends = g_getenv ("GESSO_TEST_BACKENDS");
+  GessoSessionOptions options = { data, pictures, g_getenv ("GESSO_TEST_WORKER"),
+                                  backends ? backends : "null" };
+  if (g_str_equal (options.backends, "settings"))
+    options.backends = NULL;
   g_autoptr (GError) error = NULL;
   f->app = gesso_application_new ();
   GApplication *app = G_APPLICATION (f->app);
@@ -57,7 +61,8 @@ reset_settings (void)
   g_assert_nonnull (settings);
   static const char *const keys[] = {
     "show-queue", "show-parameters", "seed-locked",     "welcome-dismissed",
-    "page",       "quit-explained",  "pictures-folder", "notify"
+    "page",       "quit-explained",  "pictures-folder", "notify",
+    "devices"
   };
   for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
     g_settings_reset (settings, keys[i]);

@@ -28,6 +28,7 @@ typedef gboolean (*Condition) (Fixture *f);
 void wait_until (Fixture *f, Condition condition, const char *what);
 #define WAIT(f, condition) wait_until (f, condition, #condition)
 
+/* What computes is "null", or what GESSO_TEST_BACKENDS names: "settings" leaves it to them. */
 void start_in (Fixture *f, const char *dir);
 void setup (Fixture *f, gconstpointer unused);
 void stop (Fixture *f);

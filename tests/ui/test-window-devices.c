@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-window-devices.c - several devices: jobs that run at once, and which devices are used.
+ *
+ * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-devices build/tests/session/fake-worker, with
+ * GESSO_DATA and GESSO_TEST_WORKER set.
+ */
+#include <string.h>
+
+#include "app/gesso-preferences.h"
+#include "app/gesso-queue-row.h"
+#include "window-fixture.h"
+
+static const char *fake_worker;
+
+static void
+setup_with (Fixture *f, const char *backends)
+{
+  g_autofree char *real = g_strdup (g_getenv ("GESSO_TEST_WORKER"));
+  g_setenv ("GESSO_TEST_WORKER", fake_worker, TRUE);
+  g_setenv ("GESSO_TEST_BACKENDS", backends, TRUE);
+  setup (f, NULL);
+  g_setenv ("GESSO_TEST_WORKER", real, TRUE);
+}
+
+static void
+setup_two (Fixture *f, gconstpointer unused)
+{
+  setup_with (f, "a,b");
+}
+
+static void
+setup_cards (Fixture *f, gconstpointer unused)
+{
+  g_setenv ("GESSO_FAKE_CARDS", "2", TRUE);
+  setup_with (f, "settings");
+}
+
+static void
+teardown_cards (Fixture *f, gconstpointer unused)
+{
+  teardown (f, NULL);
+  g_unsetenv ("GESSO_FAKE_CARDS");
+}
+
+static GtkWidget *
+find_label (GtkWidget *widget, const char *part)
+{
+  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_label (GTK_LABEL (widget)), part))
+    return widget;
+  GtkWidget *found = NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_label (child, part);
+  return found;
+}
+
+static GtkWidget *
+stage (Fixture *f)
+{
+  return GTK_WIDGET (gesso_create_page_get_stage (f->page));
+}
+
+/* ---- two jobs at once ---- */
+
+static void
+add_holding (Fixture *f)
+{
+  static const char *const recipes[] = {
+    "{\"version\": 1, \"model\": \"m\", \"prompt\": \"hold 1\", \"width\": 64, \"height\": 64}",
+    "{\"version\": 1, \"model\": \"m\", \"prompt\": \"hold 2\", \"width\": 64, \"height\": 64}",
+    NULL
+  };
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, NULL, NULL);
+}
+
+static gboolean
+both_run (Fixture *f)
+{
+  return gesso_queue_get_n_running (f->queue) == 2 && gesso_job_get_preview (job_at (f, 0)) &&
+         gesso_job_get_preview (job_at (f, 1)) && gesso_job_get_step (job_at (f, 0)) == 1 &&
+         gesso_job_get_step (job_at (f, 1)) == 1;
+}
+
+static gboolean
+other_is_counted (Fixture *f)
+{
+  return find_label (stage (f), "1 more runs") != NULL;
+}
+
+static gboolean
+none_is_counted (Fixture *f)
+{
+  return !other_is_counted (f) && find_label (stage (f), "Step 1 of 4");
+}
+
+static gboolean
+one_runs (Fixture *f)
+{
+  return gesso_queue_get_n_running (f->queue) == 1;
+}
+
+static gboolean
+none_runs (Fixture *f)
+{
+  return gesso_queue_get_n_running (f->queue) == 0;
+}
+
+static gboolean
+both_rows_show_steps (Fixture *f)
+{
+  GtkWidget *pane = GTK_WIDGET (gesso_window_get_queue_pane (f->window));
+  GtkWidget *first = find_label (pane, "hold 1"), *second = find_label (pane, "hold 2");
+  GtkWidget *rows[] = { first ? gtk_widget_get_ancestor (first, GESSO_TYPE_QUEUE_ROW) : NULL,
+                        second ? gtk_widget_get_ancestor (second, GESSO_TYPE_QUEUE_ROW) : NULL };
+  return rows[0] && rows[1] && find_label (rows[0], "Step 1 of 4") &&
+         find_label (rows[1], "Step 1 of 4");
+}
+
+static void
+test_two_at_once (Fixture *f, gconstpointer unused)
+{
+  add_holding (f);
+  WAIT (f, both_run);
+  act (f, "win.show-queue");
+  WAIT (f, both_rows_show_steps);
+  WAIT (f, other_is_counted);
+  GessoJob *first = job_at (f, 0), *second = job_at (f, 1);
+  gesso_queue_pane_select (gesso_window_get_queue_pane (f->window), 0);
+  g_assert_true (gesso_queue_get_running (f->queue) == first);
+  gesso_queue_pane_select (gesso_window_get_queue_pane (f->window), 1);
+  g_assert_true (gesso_queue_get_running (f->queue) == second);
+  act (f, "win.stop"); /* the one that is looked at */
+  WAIT (f, one_runs);
+  g_assert_cmpint (gesso_job_get_state (first), ==, GESSO_JOB_RUNNING);
+  WAIT (f, none_is_counted);
+  act (f, "win.cancel-all");
+  WAIT (f, none_runs);
+}
+
+/* ---- which are used ---- */
+
+static GtkWidget *preferences;
+
+static GtkWidget *
+find_row (GtkWidget *widget, const char *title)
+{
+  if (ADW_IS_ACTION_ROW (widget) &&
+      g_str_equal (adw_preferences_row_get_title (ADW_PREFERENCES_ROW (widget)), title))
+    return widget;
+  GtkWidget *found = NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_row (child, title);
+  return found;
+}
+
+static GtkSwitch *
+switch_of (const char *title)
+{
+  GtkWidget *row = find_row (preferences, title);
+  GtkWidget *widget = row ? adw_action_row_get_activatable_widget (ADW_ACTION_ROW (row)) : NULL;
+  return widget ? GTK_SWITCH (widget) : NULL;
+}
+
+static gboolean
+devices_are_listed (Fixture *f)
+{
+  return switch_of ("Fake processor") != NULL;
+}
+
+static gboolean
+two_work (Fixture *f)
+{
+  return g_str_equal (gesso_session_get_device (f->session), "Fake device\nFake device");
+}
+
+static gboolean
+one_works (Fixture *f)
+{
+  return g_str_equal (gesso_session_get_device (f->session), "Fake device");
+}
+
+static void
+assert_setting (Fixture *f, const char *expected)
+{
+  g_autofree char *value = g_settings_get_string (gesso_window_get_settings (f->window), "devices");
+  g_assert_cmpstr (value, ==, expected);
+}
+
+static void
+open_preferences (Fixture *f)
+{
+  preferences = GTK_WIDGET (gesso_preferences_new (f->window));
+  gtk_window_present (GTK_WINDOW (preferences));
+  WAIT (f, devices_are_listed);
+}
+
+static void
+test_choosing_devices (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, two_work);
+  open_preferences (f);
+  GtkSwitch *first = switch_of ("Fake card 0"), *second = switch_of ("Fake card 1"),
+            *cpu = switch_of ("Fake processor");
+  g_assert_true (gtk_switch_get_active (first) && gtk_switch_get_active (second));
+  g_assert_false (gtk_switch_get_active (cpu));
+  gtk_switch_set_active (second, FALSE);
+  assert_setting (f, "cuda:0");
+  WAIT (f, one_works);
+  g_assert_false (gtk_widget_get_sensitive (GTK_WIDGET (first))); /* the last one */
+  gtk_switch_set_active (cpu, TRUE);
+  assert_setting (f, "cuda:0,cpu");
+  g_assert_true (gtk_widget_get_sensitive (GTK_WIDGET (first)));
+  WAIT (f, two_work);
+  gtk_switch_set_active (first, FALSE);
+  assert_setting (f, "cpu");
+  gtk_window_destroy (GTK_WINDOW (preferences));
+  open_preferences (f);
+  g_assert_false (gtk_switch_get_active (switch_of ("Fake card 0")));
+  g_assert_true (gtk_switch_get_active (switch_of ("Fake processor")));
+  gtk_switch_set_active (switch_of ("Fake card 0"), TRUE);
+  gtk_switch_set_active (switch_of ("Fake card 1"), TRUE);
+  gtk_switch_set_active (switch_of ("Fake processor"), FALSE);
+  assert_setting (f, ""); /* as without a choice */
+  WAIT (f, two_work);
+  gtk_window_destroy (GTK_WINDOW (preferences));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  gtk_init ();
+  g_assert_cmpint (argc, ==, 2);
+  fake_worker = argv[1];
+  g_test_add ("/ui/devices/two-at-once", Fixture, NULL, setup_two, test_two_at_once, teardown);
+  g_test_add ("/ui/devices/choosing", Fixture, NULL, setup_cards, test_choosing_devices,
+              teardown_cards);
+  return g_test_run ();
+}
