@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
-// gemm-wgmma.cu - y = epilogue (x w^T) on sm_90a: TMA fills a ring of tiles,
-// two warpgroups multiply them by wgmma; a block makes 128 x 128 of y.
+// gemm-wgmma.cu - y = epilogue (x w^T) on sm_90a: TMA fills a ring of tiles, two warpgroups
+// multiply them by wgmma; a block makes 128 x 128 of y.
 //
-// Shapes   as gemm.cu; n_in and x_stride multiples of 8; for GEGLU n_out a
-// multiple of 16. Numbers  as gemm.cu. Limit    the tensor cores: 128 x 128 x
-// 64 takes 128 cycles of them, its loads 32 KB of L2. Aliases  epilogue.add may
-// equal y.
+// Shapes   as gemm.cu; n_in and x_stride multiples of 8; for GEGLU n_out a multiple of 16.
+// Numbers  as gemm.cu.
+// Limit    L2 before the tensor cores: 128 x 128 x 64 takes 512 cycles of them and 32 KB of L2, 64
+//          bytes a cycle, which is the most that an SM gets from there.
+// Aliases  epilogue.add may equal y.
 #include "common/epilogue.cuh"
+#include "common/ring.cuh"
 
 struct Gemm
 {
@@ -21,64 +23,30 @@ enum
 {
   N_CONSUMERS = WgmmaShape::n_threads,
   N_THREADS = N_CONSUMERS + 128, // and a warpgroup of which one thread loads
-  LINE_BYTES = GK_WGMMA_K * 2,
-  A_BYTES = GK_WGMMA_M * LINE_BYTES,
-  STAGE_BYTES = (GK_WGMMA_M + GK_WGMMA_N) * LINE_BYTES,
+  A_BYTES = GK_WGMMA_M * RING_LINE_BYTES,
+  STAGE_BYTES = (GK_WGMMA_M + GK_WGMMA_N) * RING_LINE_BYTES,
   N_STAGES = WgmmaShape::stages,
-  RING_BYTES = N_STAGES * STAGE_BYTES,
-  SHARED_BYTES = RING_BYTES + 2 * N_STAGES * 8,
+  SHARED_BYTES = N_STAGES * (STAGE_BYTES + 2 * RING_MARK_BYTES),
   CONSUMERS_BARRIER = 1
 };
 
 #if GK_HAS_WGMMA
-// Lines of 128 bytes swizzled as TMA does, eight to a group of 1024 bytes: PTX
-// ISA, matrix descriptor.
-GK_DEV uint64_t
-tile_descriptor (uint32_t shared)
-{
-  return (uint64_t) (shared >> 4 & 0x3fff) | 1ull << 16 | (uint64_t) (1024 >> 4) << 32 | 1ull << 62;
-}
-
-struct Ring
-{
-  uint32_t tiles, full, empty; // barriers of 8 bytes a stage
-
-  GK_DEV_MEMBER
-  Ring (uint32_t shared)
-      : tiles (shared), full (shared + RING_BYTES), empty (shared + RING_BYTES + N_STAGES * 8)
-  {
-  }
-
-  GK_DEV_MEMBER uint32_t
-  tile (int step)
-  {
-    return tiles + (uint32_t) (step % N_STAGES * STAGE_BYTES);
-  }
-
-  GK_DEV_MEMBER uint32_t
-  slot (int step)
-  {
-    return (uint32_t) (step % N_STAGES * 8);
-  }
-
-  // The phase that @step is: slots are used again and again.
-  GK_DEV_MEMBER int
-  phase (int step)
-  {
-    return step / N_STAGES & 1;
-  }
-};
+typedef Ring<N_STAGES, STAGE_BYTES> Tiles;
 
 GK_DEV void
-produce (Ring &ring, const GkTensorMap *x_map, const GkTensorMap *w_map, const Gemm &a, int n_steps)
+produce (const Tiles &ring,
+         const GkTensorMap *x_map,
+         const GkTensorMap *w_map,
+         const Gemm &a,
+         int n_steps)
 {
   int row = gk_block_x () * GK_WGMMA_M, column = gk_block_y () * GK_WGMMA_N;
   bool geglu = a.epilogue.u.activation == GK_ACT_GEGLU;
   for (int step = 0; step < n_steps; step++)
     {
-      uint32_t full = ring.full + ring.slot (step), tile = ring.tile (step);
+      uint32_t full = ring.full (step), tile = ring.tile (step);
       if (step >= N_STAGES)
-        gk_barrier_wait (ring.empty + ring.slot (step), ring.phase (step) ^ 1);
+        gk_barrier_wait (ring.empty (step), ring.phase (step) ^ 1);
       gk_barrier_expect (full, STAGE_BYTES);
       gk_tma_load2 (tile, x_map, step * GK_WGMMA_K, row, full);
       if (geglu) // groups of eight columns, first of a, then of g
@@ -90,28 +58,28 @@ produce (Ring &ring, const GkTensorMap *x_map, const GkTensorMap *w_map, const G
 
 template <class T>
 GK_DEV void
-consume (Ring &ring, Sums<WgmmaShape> &sums, int n_steps)
+consume (const Tiles &ring, Sums<WgmmaShape> &sums, int n_steps)
 {
-  uint32_t my_rows = (uint32_t) (gk_thread () / 128 * 64 * LINE_BYTES);
+  uint32_t my_rows = (uint32_t) (gk_thread () / 128 * 64 * RING_LINE_BYTES);
   float (&d)[GK_WGMMA_N / 2] = (float (&)[GK_WGMMA_N / 2]) sums.c;
   bool arrives = gk_thread () % GK_WARP == 0;
   sums.clear ();
   for (int step = 0; step < n_steps; step++)
     {
       uint32_t tile = ring.tile (step);
-      gk_barrier_wait (ring.full + ring.slot (step), ring.phase (step));
+      gk_barrier_wait (ring.full (step), ring.phase (step));
       gk_wgmma_fence ();
       GK_UNROLL
       for (int k = 0; k < GK_WGMMA_K; k += 16)
         gk_wgmma<GK_WGMMA_N, T::is_f16> (d, tile_descriptor (tile + my_rows + k * 2),
                                          tile_descriptor (tile + A_BYTES + k * 2), true);
       gk_wgmma_commit ();
-      gk_wgmma_wait<1> (); // the products of the step before are done: its slot is
-                           // free
+      gk_wgmma_wait<1> (); // the products of the step before are done: its slot is free
       if (step > 0 && arrives)
-        gk_barrier_arrive (ring.empty + ring.slot (step - 1));
+        gk_barrier_arrive (ring.empty (step - 1));
     }
   gk_wgmma_wait<0> ();
+  gk_wgmma_taken (d);
 }
 #endif
 
@@ -124,15 +92,11 @@ gemm_wgmma (const GK_CONST GkTensorMap x_map,
 #if GK_HAS_WGMMA
   GK_DYNAMIC_SHARED (memory);
   bool geglu = a.epilogue.u.activation == GK_ACT_GEGLU;
-  Ring ring (gk_shared_address (memory));
+  Tiles ring = { gk_shared_address (memory), gk_shared_address (memory) + Tiles::tile_bytes };
   int n_steps = (int) ((a.u.n_in + GK_WGMMA_K - 1) / GK_WGMMA_K);
   if (gk_thread () == 0)
     {
-      for (int i = 0; i < N_STAGES; i++)
-        {
-          gk_barrier_init (ring.full + ring.slot (i), 1);
-          gk_barrier_init (ring.empty + ring.slot (i), N_CONSUMERS / GK_WARP);
-        }
+      ring.init (N_CONSUMERS / GK_WARP);
       gk_barrier_fence_init ();
     }
   gk_sync ();
@@ -144,8 +108,7 @@ gemm_wgmma (const GK_CONST GkTensorMap x_map,
     }
   Sums<WgmmaShape> sums;
   consume<T> (ring, sums, n_steps);
-  gk_sync_named (CONSUMERS_BARRIER,
-                 N_CONSUMERS); // the epilogue takes the ring's memory
+  gk_sync_named (CONSUMERS_BARRIER, N_CONSUMERS); // the epilogue takes the ring's memory
   epilogue_finish<T> (a.epilogue, sums, (int64_t) gk_block_x () * GK_WGMMA_M,
                       (int64_t) gk_block_y () * (geglu ? GK_WGMMA_N / 2 : GK_WGMMA_N), memory);
 #endif

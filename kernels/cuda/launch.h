@@ -363,7 +363,7 @@ typedef struct
 } GkDupUp;
 int gk_dup_up (const GkDupUp *a, void *stream);
 
-/* --- attention.cuh, attention-any.cu --- */
+/* --- attention.cuh, attention-any.cu, attention-wgmma.cu --- */
 
 typedef struct
 {
@@ -386,5 +386,21 @@ int gk_attention_128 (const GkAttention *a, void *stream);
 int gk_attention_160 (const GkAttention *a, void *stream);
 int gk_attention_any (const GkAttention *a, void *stream); /* any strides */
 int gk_attention_f32 (const GkAttention *a, void *stream); /* f32, any strides */
+
+enum
+{
+  GK_ATTENTION_BOX = 64 /* tokens, and values of a head, that TMA brings at once */
+};
+
+/* As gk_attention by wgmma and TMA, on sm_90a: without causality and biases, scale positive, for
+ * heads of 40, 64, 80, 128 or 160 values.  Maps as of GkGemmWgmma, of q, k and v: (head_dim, len,
+ * n_heads, n), strides stride, head_dim and len * stride, boxes of (GK_ATTENTION_BOX,
+ * GK_ATTENTION_BOX, 1, 1). */
+typedef struct
+{
+  GkAttention attention;
+  const void *q_map, *k_map, *v_map;
+} GkAttentionWgmma;
+int gk_attention_wgmma (const GkAttentionWgmma *a, void *stream);
 
 GK_C_END

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
- * hopper.c - products by wgmma on cards of capability 9.0, whose tensor cores mma.sync does not
- * fill (Luo et al., Benchmarking and Dissecting the Nvidia Hopper GPU Architecture, 2024).
+ * hopper.c - products and attention by wgmma on cards of capability 9.0, whose tensor cores
+ * mma.sync does not fill (Luo et al., Benchmarking and Dissecting the Nvidia Hopper GPU
+ * Architecture, 2024).
  *
  * Not measured on a card yet.  Choice is by shape alone, so that a picture is the same each time.
  */
@@ -94,4 +95,44 @@ cuda_hopper_gemm (const CudaBackend *b, const GkGemm *g)
   error = error ? error : encode (b, &w_map, g->w, &w);
   GkGemmWgmma product = { *g, &x_map, &w_map };
   return error ? error : gk_gemm_wgmma (&product, b->compute);
+}
+
+/* Tokens of each head by themselves: see launch.h. */
+static Tiles
+heads_of (const GkAttention *a, int64_t len, int64_t stride)
+{
+  return (Tiles){ 4,
+                  { a->head_dim, len, a->n_heads, a->n },
+                  { stride, a->head_dim, len * stride },
+                  { GK_ATTENTION_BOX, GK_ATTENTION_BOX, 1, 1 } };
+}
+
+static bool
+has_head_dim (int64_t head_dim)
+{
+  return head_dim == 40 || head_dim == 64 || head_dim == 80 || head_dim == 128 || head_dim == 160;
+}
+
+bool
+cuda_hopper_attends (const CudaBackend *b, const GkAttention *a)
+{
+  /* Of fewer queries most of a block would be empty. */
+  bool is_large = a->len_q >= GK_ATTENTION_BOX;
+  bool is_plain = !a->causal && !a->relative_bias && !a->key_bias && a->scale > 0;
+  return b->capability == HOPPER && a->type != GK_TYPE_F32 && is_large && is_plain &&
+         has_head_dim (a->head_dim) && is_aligned (a->q, a->q_stride) &&
+         is_aligned (a->k, a->k_stride) && is_aligned (a->v, a->v_stride);
+}
+
+int
+cuda_hopper_attention (const CudaBackend *b, const GkAttention *a)
+{
+  Map q_map, k_map, v_map;
+  const Tiles q = heads_of (a, a->len_q, a->q_stride), k = heads_of (a, a->len_k, a->k_stride),
+              v = heads_of (a, a->len_k, a->v_stride);
+  int error = encode (b, &q_map, a->q, &q);
+  error = error ? error : encode (b, &k_map, a->k, &k);
+  error = error ? error : encode (b, &v_map, a->v, &v);
+  GkAttentionWgmma attention = { *a, &q_map, &k_map, &v_map };
+  return error ? error : gk_attention_wgmma (&attention, b->compute);
 }

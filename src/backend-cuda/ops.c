@@ -258,9 +258,11 @@ cuda_attention (Backend *base, const AttentionArgs *a)
                     .causal = a->causal,
                     .relative_bias = a->relative_bias,
                     .key_bias = a->key_bias };
-  if (!cuda_failed (b))
-    launched (b, b->type == GK_TYPE_F32 ? gk_attention_f32 (&g, b->compute)
-                                        : gk_attention (&g, b->compute));
+  if (cuda_failed (b))
+    return;
+  launched (b, b->type == GK_TYPE_F32        ? gk_attention_f32 (&g, b->compute)
+               : cuda_hopper_attends (b, &g) ? cuda_hopper_attention (b, &g)
+                                             : gk_attention (&g, b->compute));
 }
 
 /* ---- norms ---- */

@@ -444,28 +444,38 @@ run_mlp (Ctx *ctx, Mlp *m)
   return op_linear (ctx, op_linear_geglu (ctx, h, m->both), m->out, x);
 }
 
+static Tensor *
+run_attention (Ctx *ctx, Mlp *m)
+{
+  const int64_t ne[3] = { 1, N_TOKENS, TOKEN_DIM };
+  Tensor *x = ctx_input (ctx, ctx_activation (ctx), 3, ne, m->x);
+  return op_attention (ctx, x, x, x, 2, false);
+}
+
+typedef Tensor *(*Block) (Ctx *ctx, Mlp *m);
+
 static float *
-mlp_on (Backend *backend, Compute compute, Mlp *m, Status *status)
+block_on (Backend *backend, Compute compute, Block block, Mlp *m, Status *status)
 {
   Ctx *ctx = ctx_new (backend, compute, NULL, status);
-  run_mlp (ctx, m);
+  block (ctx, m);
   g_assert_true (ctx_plan (ctx) && ctx_begin_run (ctx));
-  Tensor *out = run_mlp (ctx, m);
+  Tensor *out = block (ctx, m);
   g_assert_true (ctx_end_run (ctx));
   float *result = g_memdup2 (ctx_read (ctx, out), sizeof m->x);
   ctx_free (ctx);
   return result;
 }
 
-/* On 9.0 by wgmma, which needs maps of its tensors; elsewhere by mma.sync. */
+/* On 9.0 by wgmma, which needs @n_maps of its tensors; elsewhere by mma.sync. */
 static void
-test_cuda_hopper_has_its_own_products (void)
+assert_hopper_has_its_own (Block block, int n_maps)
 {
-  static const struct
+  const struct
   {
     const char *card;
     int n_maps;
-  } cards[] = { { "8.9", 0 }, { "9.0", 6 }, { "12.0", 0 } };
+  } cards[] = { { "8.9", 0 }, { "9.0", n_maps }, { "12.0", 0 } };
   Status status = { 0 };
   Net *net = net_new (DTYPE_F32);
   Mlp *m = g_new0 (Mlp, 1);
@@ -475,13 +485,13 @@ test_cuda_hopper_has_its_own_products (void)
   for (int i = 0; i < N_TOKENS * TOKEN_DIM; i++)
     m->x[i] = (float) g_rand_double_range (net->random, -1, 1);
   Backend *cpu = backend_cpu_new (NULL, 1, &status);
-  g_autofree float *want = mlp_on (cpu, COMPUTE_F32, m, &status);
+  g_autofree float *want = block_on (cpu, COMPUTE_F32, block, m, &status);
   for (size_t i = 0; i < G_N_ELEMENTS (cards); i++)
     {
       g_setenv ("FAKE_CUDA_CARDS", cards[i].card, true);
       fake ()->n_tensor_maps = 0;
       Backend *card = backend_cuda_new (0, 0, &status);
-      g_autofree float *have = mlp_on (card, COMPUTE_BF16, m, &status);
+      g_autofree float *have = block_on (card, COMPUTE_BF16, block, m, &status);
       g_assert_cmpint (fake ()->n_tensor_maps, ==, cards[i].n_maps);
       float largest = 0, worst = 0;
       for (int k = 0; k < N_TOKENS * TOKEN_DIM; k++)
@@ -499,6 +509,18 @@ test_cuda_hopper_has_its_own_products (void)
   backend_free (cpu);
   g_free (m);
   net_free (net);
+}
+
+static void
+test_cuda_hopper_has_its_own_products (void)
+{
+  assert_hopper_has_its_own (run_mlp, 6);
+}
+
+static void
+test_cuda_hopper_has_its_own_attention (void)
+{
+  assert_hopper_has_its_own (run_attention, 3);
 }
 
 /* ---- memory ---- */
@@ -645,6 +667,7 @@ main (int argc, char **argv)
                    test_cuda_fused_products_equal_their_parts);
   g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
   g_test_add_func ("/cuda/hopper-has-its-own-products", test_cuda_hopper_has_its_own_products);
+  g_test_add_func ("/cuda/hopper-has-its-own-attention", test_cuda_hopper_has_its_own_attention);
   g_test_add_func ("/cuda/keeps-its-limit", test_cuda_keeps_its_limit);
   g_test_add_func ("/cuda/makes-do-with-what-is-left", test_cuda_makes_do_with_what_is_left);
   g_test_add_func ("/cuda/survives-each-fault", test_cuda_survives_each_fault);

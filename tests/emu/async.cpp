@@ -265,10 +265,10 @@ async_reset ()
 enum
 {
   WGMMA_M = 64,
-  WGMMA_K = 16,
+  WGMMA_K_BYTES = 32, // 16 values of 16 bits, or 32 of 8
+  WGMMA_MAX_K = 32,
   WGMMA_MAX_N = 256,
-  CHUNK_BYTES = 16,
-  CHUNK = 8 // elements in it
+  CHUNK_BYTES = 16
 };
 
 // Where the descriptor's matrix has its @chunk-th 16 bytes along the contiguous dimension, of @line
@@ -283,8 +283,8 @@ chunk_address (uint64_t descriptor, bool k_contiguous, uint32_t line, uint32_t c
   int mode = (int) (descriptor >> 62);
   uint32_t width = widths[mode], per_line = width / CHUNK_BYTES;
   uint32_t at = start + line / 8 * stride + line % 8 * width;
-  // Along K a swizzled line holds all of the 16 values; along M or N a matrix wider than a line
-  // goes on @leading bytes further.
+  // Along K a swizzled line holds all of an instruction's values; along M or N a matrix wider than
+  // a line goes on @leading bytes further.
   at += k_contiguous && mode ? chunk * CHUNK_BYTES
                              : chunk % per_line * CHUNK_BYTES + chunk / per_line * leading;
   return swizzled (at, mode);
@@ -297,18 +297,24 @@ struct Operand
   uint32_t n_lines, n_chunks;
 };
 
+static uint32_t
+element_bytes (EmuProduct type)
+{
+  return type == EMU_E4M3 ? 1 : 2;
+}
+
 static Operand
 operand_b (const EmuWgmma &w)
 {
   if (w.b_transposed)
-    return { w.b_descriptor, false, WGMMA_K, (uint32_t) w.n / CHUNK };
-  return { w.b_descriptor, true, (uint32_t) w.n, WGMMA_K / CHUNK };
+    return { w.b_descriptor, false, WGMMA_K_BYTES / 2, (uint32_t) w.n * 2 / CHUNK_BYTES };
+  return { w.b_descriptor, true, (uint32_t) w.n, WGMMA_K_BYTES / CHUNK_BYTES };
 }
 
 static Operand
 operand_a (const EmuWgmma &w)
 {
-  return { w.a_descriptor, true, w.a ? 0u : (uint32_t) WGMMA_M, WGMMA_K / CHUNK };
+  return { w.a_descriptor, true, w.a ? 0u : (uint32_t) WGMMA_M, WGMMA_K_BYTES / CHUNK_BYTES };
 }
 
 template <class F>
@@ -324,30 +330,33 @@ static float
 element (EmuProduct type, const uint8_t *p)
 {
   uint16_t bits;
+  if (type == EMU_E4M3)
+    return emu_e4m3_to_f32 (*p);
   memcpy (&bits, p, sizeof bits);
   return type == EMU_F16 ? emu_f16_to_f32 (bits) : gk_bits_float ((uint32_t) bits << 16);
 }
 
-// @m: n_lines x (n_chunks * 8), along the contiguous dimension last.
+// Element i of line l goes to m[l * line_step + i * step].
 static void
-gather (const Operand &o, EmuProduct type, float *m)
+gather (const Operand &o, EmuProduct type, float *m, uint32_t line_step, uint32_t step)
 {
+  uint32_t size = element_bytes (type), n = CHUNK_BYTES / size;
   each_chunk (o, [&] (uint32_t line, uint32_t chunk, uint32_t at) {
-    for (uint32_t i = 0; i < CHUNK; i++)
-      m[(line * o.n_chunks + chunk) * CHUNK + i] = element (type, machine.arena + at + 2 * i);
+    for (uint32_t i = 0; i < n; i++)
+      m[line * line_step + (chunk * n + i) * step] = element (type, machine.arena + at + size * i);
   });
 }
 
 // A from registers lies as in mma.m16n8k16, warp after warp.
 static void
-gather_registers (const Product &p, float *a)
+gather_registers (const Product &p, float *a, uint32_t n_k)
 {
   for (int t = 0; t < WARPGROUP; t++)
     for (int i = 0; i < 8; i++)
       {
         int row = t / 32 * 16 + t % 32 / 4 + i / 2 % 2 * 8, k = t % 4 * 2 + i % 2 + i / 4 * 8;
         uint16_t bits = (uint16_t) (p.a[t][i / 2] >> 16 * (i % 2));
-        a[row * WGMMA_K + k] = element (p.what.type, (const uint8_t *) &bits);
+        a[row * (int) n_k + k] = element (p.what.type, (const uint8_t *) &bits);
       }
 }
 
@@ -359,24 +368,66 @@ accumulator (const Product &p, int row, int column)
 }
 
 static void
+multiply_row (const Product &p, int row, const float *a, const float *b, uint32_t n_k)
+{
+  float sums[WGMMA_MAX_N];
+  int n = p.what.n;
+  for (int column = 0; column < n; column++)
+    sums[column] = p.what.accumulate ? *accumulator (p, row, column) : 0;
+  for (uint32_t k = 0; k < n_k; k++)
+    for (int column = 0; column < n; column++)
+      sums[column] += a[k] * b[k * (uint32_t) n + (uint32_t) column];
+  for (int column = 0; column < n; column++)
+    *accumulator (p, row, column) = sums[column];
+}
+
+static void
 multiply (const Product &p)
 {
-  static float a[WGMMA_M * WGMMA_K], b[WGMMA_MAX_N * WGMMA_K];
+  static float a[WGMMA_M * WGMMA_MAX_K], b[WGMMA_MAX_N * WGMMA_MAX_K];
   const EmuWgmma &w = p.what;
-  gather (operand_b (w), w.type, b);
-  if (w.a)
-    gather_registers (p, a);
+  uint32_t n_k = WGMMA_K_BYTES / element_bytes (w.type), n = (uint32_t) w.n;
+  if (w.b_transposed)
+    gather (operand_b (w), w.type, b, n, 1);
   else
-    gather (operand_a (w), w.type, a);
+    gather (operand_b (w), w.type, b, 1, n);
+  if (w.a)
+    gather_registers (p, a, n_k);
+  else
+    gather (operand_a (w), w.type, a, n_k, 1);
   for (int row = 0; row < WGMMA_M; row++)
-    for (int column = 0; column < w.n; column++)
-      {
-        float *d = accumulator (p, row, column), sum = w.accumulate ? *d : 0;
-        for (int k = 0; k < WGMMA_K; k++)
-          sum += a[row * WGMMA_K + k] *
-                 (w.b_transposed ? b[k * w.n + column] : b[column * WGMMA_K + k]);
-        *d = sum;
-      }
+    multiply_row (p, row, a + (uint32_t) row * n_k, b, n_k);
+}
+
+// Registers belong to the product until it is waited for.
+static void
+note_registers (Product *p, const Warpgroup &g)
+{
+  size_t n = (size_t) p->what.n / 2;
+  bool is_first = true;
+  for (int i = 0; i < WARPGROUP; i++)
+    {
+      const EmuWgmma *w = (const EmuWgmma *) g.team.operands[i];
+      p->d[i] = w->d;
+      p->a_at[i] = w->a;
+      if (w->a)
+        memcpy (p->a[i], w->a, sizeof p->a[i]);
+    }
+  for (const Product &other : g.products)
+    is_first &= other.d[0] != p->d[0];
+  for (int i = 0; i < WARPGROUP && is_first && emu_options.check; i++)
+    p->sums.insert (p->sums.end (), p->d[i], p->d[i] + n);
+}
+
+static void
+check_registers (const Product &p)
+{
+  size_t bytes = (size_t) p.what.n / 2 * sizeof (float);
+  for (int i = 0; i < WARPGROUP && emu_options.check; i++)
+    if ((p.what.a && memcmp (p.a[i], p.a_at[i], sizeof p.a[i])) ||
+        (!p.sums.empty () &&
+         memcmp (p.d[i], (const char *) p.sums.data () + (size_t) i * bytes, bytes)))
+      REPORT (EMU_ASYNC, p.pc, "registers of a product in flight have changed");
 }
 
 static void
@@ -416,14 +467,8 @@ emu_wgmma (const EmuWgmma *product)
   if (!meet (WGMMA, (void *) product, pc))
     return;
   Warpgroup *g = my_warpgroup ();
-  Product p = { *product, {}, {}, g->group, pc };
-  for (int i = 0; i < WARPGROUP; i++)
-    {
-      const EmuWgmma *w = (const EmuWgmma *) g->team.operands[i];
-      p.d[i] = w->d;
-      if (w->a)
-        memcpy (p.a[i], w->a, sizeof p.a[i]);
-    }
+  Product p = { *product, {}, {}, {}, {}, g->group, pc };
+  note_registers (&p, *g);
   mark_operand (p, operand_a (p.what), true);
   mark_operand (p, operand_b (p.what), true);
   g->products.push_back (p);
@@ -456,6 +501,7 @@ emu_wgmma_wait (int n)
   size_t k = 0;
   for (; k < g->products.size () && g->products[k].group < g->group - n; k++)
     {
+      check_registers (g->products[k]);
       multiply (g->products[k]);
       mark_operand (g->products[k], operand_a (g->products[k].what), false);
       mark_operand (g->products[k], operand_b (g->products[k].what), false);

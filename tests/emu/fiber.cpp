@@ -194,6 +194,10 @@ barrier_open (Barrier *b)
   if (emu_options.check)
     clock_meet (b->waiting.data (), b->waiting.size ());
   for (uint32_t t : b->waiting)
+    if (emu_options.check && b->n_arrived)
+      clock_join (clock_of (t), b->arrived_clock.data ());
+  b->n_arrived = 0;
+  for (uint32_t t : b->waiting)
     if (&machine.fibers[t] != current || current->done)
       fiber_wake (t);
   b->waiting.clear ();
@@ -205,10 +209,29 @@ emu_barrier (int id, int n_threads)
 {
   Barrier *b = &machine.barriers[id % N_BARRIERS];
   b->waiting.push_back (current->thread);
-  if ((int) b->waiting.size () >= (id ? n_threads : machine.n_alive))
+  if ((int) b->waiting.size () + b->n_arrived >= (id ? n_threads : machine.n_alive))
     barrier_open (b);
   else
     fiber_wait (id ? "a named barrier" : "the block's barrier", CALLER);
+}
+
+extern "C" void
+gk_arrive_named (int id, int n_threads)
+{
+  Barrier *b = &machine.barriers[id % N_BARRIERS];
+  if (!b->n_arrived)
+    b->arrived_clock.assign (machine.clock_size, 0);
+  b->n_arrived++;
+  if (emu_options.check)
+    {
+      clock_join (b->arrived_clock.data (), clock_of (current->thread));
+      clock_of (current->thread)[current->thread]++;
+    }
+  if ((int) b->waiting.size () + b->n_arrived < n_threads)
+    return;
+  if (b->waiting.empty ())
+    REPORT (EMU_STUCK, CALLER, "all arrive at named barrier %d and nobody waits there", id);
+  barrier_open (b);
 }
 
 // --- blocks ---
@@ -272,7 +295,10 @@ make_teams ()
       machine.warps[w].team.arrived = 0;
     }
   for (Barrier &b : machine.barriers)
-    b.waiting.clear ();
+    {
+      b.waiting.clear ();
+      b.n_arrived = 0;
+    }
 }
 
 static void
@@ -292,6 +318,10 @@ run_block ()
   machine.warps[0].ready &= ~1u;
   emu_switch (&machine.main_stack_pointer, current->stack_pointer);
   current = NULL;
+  for (const Barrier &b : machine.barriers)
+    if (b.n_arrived && !machine.n_alive)
+      REPORT (EMU_LEAK, 0, "%d threads arrived at a named barrier that nobody waits at",
+              b.n_arrived);
 }
 
 // Shared memory that one block may have: CUDA C++ programming guide, compute capabilities.

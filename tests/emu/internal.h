@@ -82,6 +82,8 @@ struct Product
   EmuWgmma what;
   float *d[WARPGROUP];
   uint32_t a[WARPGROUP][4];
+  const uint32_t *a_at[WARPGROUP];
+  std::vector<float> sums; // when it was issued; empty: another one in flight makes them
   int group;
   uintptr_t pc;
 };
@@ -96,6 +98,8 @@ struct Warpgroup
 struct Barrier
 {
   std::vector<uint32_t> waiting;
+  int n_arrived; // without waiting
+  std::vector<uint32_t> arrived_clock;
 };
 
 struct AsyncBarrier

@@ -146,6 +146,35 @@ barriers_of_two_names (float *p)
 }
 
 GK_KERNEL (64, 1)
+handed_over_by_name (float *p)
+{
+  GK_SHARED (float, cell, 32);
+  if (gk_thread () < 32)
+    {
+      cell[gk_thread ()] = 1;
+      gk_arrive_named (1, 64);
+      return;
+    }
+  gk_sync_named (1, 64);
+  p[gk_thread ()] = cell[gk_thread () - 32];
+}
+
+GK_KERNEL (64, 1)
+all_arrive_and_none_waits (float *p)
+{
+  gk_arrive_named (1, 64);
+  p[gk_thread ()] = 0;
+}
+
+GK_KERNEL (64, 1)
+some_arrive_and_none_waits (float *p)
+{
+  if (gk_thread () < 32)
+    gk_arrive_named (1, 64);
+  p[gk_thread ()] = 0;
+}
+
+GK_KERNEL (64, 1)
 lanes_part (float *p)
 {
   if (gk_thread () & 1)
@@ -300,6 +329,45 @@ product_well (float *p)
   p[gk_thread ()] = d[0];
 }
 
+// Behind the fence the operands are there; A from registers that change too early, sums likewise.
+template <bool OF_A, bool OF_SUMS>
+GK_DEV void
+change_registers (float *p)
+{
+  GK_DYNAMIC_SHARED (memory);
+  uint32_t shared = gk_shared_address (memory), a[4] = {};
+  float d[32] = {};
+  fill (shared, TILE_BYTES);
+  gk_fence_async ();
+  gk_sync ();
+  gk_wgmma_transposed<64, false> (d, a, descriptor (shared), true);
+  gk_wgmma_transposed<64, false> (d, a, descriptor (shared), true);
+  gk_wgmma_commit ();
+  a[2] += OF_A;
+  d[5] += OF_SUMS;
+  gk_wgmma_wait<0> ();
+  a[0] = 1;
+  p[gk_thread ()] = d[0] + (float) a[0];
+}
+
+GK_KERNEL (128, 1)
+factor_changes_in_flight (float *p)
+{
+  change_registers<true, false> (p);
+}
+
+GK_KERNEL (128, 1)
+sums_change_in_flight (float *p)
+{
+  change_registers<false, true> (p);
+}
+
+GK_KERNEL (128, 1)
+registers_kept (float *p)
+{
+  change_registers<false, false> (p);
+}
+
 GK_KERNEL (32, 1)
 barrier_never_initialised (float *p)
 {
@@ -381,6 +449,9 @@ static const Case cases[] = {
   CASE (in_place_across_blocks, 2, 32, EMU_BLOCKS),
   CASE (in_place_well, 2, 32, 0),
   CASE (barriers_of_two_names, 1, 64, EMU_STUCK),
+  CASE (handed_over_by_name, 1, 64, 0),
+  CASE (all_arrive_and_none_waits, 1, 64, EMU_STUCK),
+  CASE (some_arrive_and_none_waits, 1, 64, EMU_LEAK),
   CASE (lanes_part, 1, 64, EMU_STUCK),
   CASE (half_a_warp_multiplies, 1, 32, EMU_STUCK),
   CASE (misaligned_ldmatrix, 1, 32, EMU_ALIGN),
@@ -392,6 +463,9 @@ static const Case cases[] = {
   CASE (product_without_fence, 1, 128, EMU_ASYNC),
   CASE (operand_overwritten, 1, 128, EMU_ASYNC),
   CASE (product_well, 1, 128, 0),
+  CASE (factor_changes_in_flight, 1, 128, EMU_ASYNC),
+  CASE (sums_change_in_flight, 1, 128, EMU_ASYNC),
+  CASE (registers_kept, 1, 128, 0),
   CASE (barrier_never_initialised, 1, 32, EMU_UNINIT),
   CASE (too_many_arrive, 1, 64, EMU_STUCK),
   CASE (handed_over_by_barrier, 1, 64, 0),

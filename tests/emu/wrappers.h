@@ -77,7 +77,7 @@ struct EmuWgmma
 {
   EmuProduct type;
   int n;
-  const uint32_t *a; // four registers, or NULL: a_descriptor
+  const uint32_t *a; // four registers, which live until the wait; or NULL: a_descriptor
   uint64_t a_descriptor, b_descriptor;
   bool b_transposed, accumulate;
   float *d;
@@ -98,6 +98,7 @@ extern "C"
   int gk_grid_x (void);
 
   void emu_barrier (int id, int n_threads);
+  void gk_arrive_named (int id, int n_threads);
   void emu_warp_barrier (void);
   float emu_shuffle (float v, int lane, bool exclusive_or);
 
@@ -280,6 +281,18 @@ gk_wgmma_transposed (float (&d)[N / 2], const uint32_t (&a)[4], uint64_t b, bool
 {
   EmuWgmma product = { F16 ? EMU_F16 : EMU_BF16, N, a, 0, b, true, accumulate, d };
   emu_wgmma (&product);
+}
+template <int N>
+GK_DEV void
+gk_wgmma_e4m3 (float (&d)[N / 2], uint64_t a, uint64_t b, bool accumulate)
+{
+  EmuWgmma product = { EMU_E4M3, N, NULL, a, b, false, accumulate, d };
+  emu_wgmma (&product);
+}
+template <int N>
+GK_DEV void
+gk_wgmma_taken (float (&)[N])
+{
 }
 template <int N>
 GK_DEV void

@@ -102,6 +102,12 @@ gk_sync_named (int id, int n_threads)
 {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(n_threads) : "memory");
 }
+// Counts as arrived at the named barrier that others wait at.
+GK_DEV void
+gk_arrive_named (int id, int n_threads)
+{
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(n_threads) : "memory");
+}
 GK_DEV float
 gk_shuffle_xor (float v, int mask)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * attention.c - cases of kernels/cuda/attention.cuh for every head dimension, and of
- * attention-any.cu and attention-f32.cu.
+ * attention.c - cases of kernels/cuda/attention.cuh and attention-wgmma.cu for every head
+ * dimension, and of attention-any.cu and attention-f32.cu.
  */
 #include "check.h"
 
@@ -26,6 +26,33 @@ static int
 run_attention_f32 (const void *args, void *stream)
 {
   return gk_attention_f32 (args, stream);
+}
+
+static int
+run_attention_wgmma (const void *args, void *stream)
+{
+  return gk_attention_wgmma (args, stream);
+}
+
+static const void *
+map_heads (void *map, const GkAttention *a, const void *base, int64_t len, int64_t stride)
+{
+  bool made =
+      device_tensor_map (map, a->type, base, 4, (int64_t[]){ a->head_dim, len, a->n_heads, a->n },
+                         (int64_t[]){ stride, a->head_dim, len * stride },
+                         (int[]){ GK_ATTENTION_BOX, GK_ATTENTION_BOX, 1, 1 });
+  return made ? map : NULL;
+}
+
+/* With the maps that launch.h asks for. */
+static void
+end_hopper (Check *c, const GkAttention *a, const Output *y)
+{
+  static _Alignas(64) unsigned char maps[3][DEVICE_MAP_BYTES];
+  GkAttentionWgmma args = { *a, map_heads (maps[0], a, a->q, a->len_q, a->q_stride),
+                            map_heads (maps[1], a, a->k, a->len_k, a->k_stride),
+                            map_heads (maps[2], a, a->v, a->len_k, a->v_stride) };
+  check_end (c, run_attention_wgmma, &args, y);
 }
 
 /* Every eighth key of an entry is hidden; the first never is. */
@@ -101,15 +128,15 @@ attend_exactly (const Exact *e, int64_t index, Output *o)
 }
 
 static void
-check_one (Check *c, GkType type, int64_t head_dim, const Shape *s)
+check_case (Check *c, bool hopper, GkType type, int64_t head_dim, const Shape *s)
 {
   int64_t width = s->n_heads * head_dim, kv_stride = 2 * width;
   int64_t q_stride = width + (head_dim % 8 ? 2 : 8);
-  if (!check_begin (c, "attention/%s/%lldx%lldx%lldx%lldx%lld%s%s%s%s", check_type_name (type),
-                    (long long) s->n, (long long) s->n_heads, (long long) s->len_q,
-                    (long long) s->len_k, (long long) head_dim, s->causal ? "/causal" : "",
-                    s->relative_bias ? "/relative" : "", s->key_bias ? "/keys" : "",
-                    s->spread > 1 ? "/sharp" : ""))
+  if (!check_begin (c, "attention%s/%s/%lldx%lldx%lldx%lldx%lld%s%s%s%s", hopper ? "-wgmma" : "",
+                    check_type_name (type), (long long) s->n, (long long) s->n_heads,
+                    (long long) s->len_q, (long long) s->len_k, (long long) head_dim,
+                    s->causal ? "/causal" : "", s->relative_bias ? "/relative" : "",
+                    s->key_bias ? "/keys" : "", s->spread > 1 ? "/sharp" : ""))
     return;
   Values q = check_rows (c, type, s->n * s->len_q, width, q_stride);
   Values kv = check_values (c, type, s->n * s->len_k * kv_stride, 1, 0);
@@ -145,7 +172,34 @@ check_one (Check *c, GkType type, int64_t head_dim, const Shape *s)
                        .causal = s->causal,
                        .relative_bias = s->relative_bias ? relative.device : NULL,
                        .key_bias = s->key_bias ? keys.device : NULL };
-  check_end (c, type == GK_TYPE_F32 ? run_attention_f32 : run_attention, &args, &y);
+  if (hopper)
+    end_hopper (c, &args, &y);
+  else
+    check_end (c, type == GK_TYPE_F32 ? run_attention_f32 : run_attention, &args, &y);
+}
+
+static void
+check_one (Check *c, GkType type, int64_t head_dim, const Shape *s)
+{
+  check_case (c, false, type, head_dim, s);
+}
+
+static void
+check_hopper_attention (Check *c)
+{
+  static const int64_t head_dims[] = { 40, 80, 128, 160 };
+  static const Shape all_slots = { 1, 1, 130, 700, .spread = 1 },
+                     sharp = { 1, 1, 5, 200, .spread = 8 }, entries = { 2, 2, 70, 77, .spread = 1 };
+  if (!device_has_capability (90))
+    return;
+  check_case (c, true, GK_TYPE_BF16, 64, &all_slots);
+  check_case (c, true, GK_TYPE_F16, 64, &sharp);
+  for (int d = 0; d < COUNT (head_dims); d++)
+    for (int type = 0; type <= GK_TYPE_F16; type++)
+      check_case (c, true, (GkType) type, head_dims[d], &entries);
+  if (check_is_full (c))
+    for (int d = 0; d < COUNT (head_dims); d++)
+      check_case (c, true, GK_TYPE_F16, head_dims[d], &all_slots);
 }
 
 void
@@ -170,4 +224,5 @@ check_attention (Check *c)
   for (int d = 0; d < 2; d++)
     for (int i = 0; i < COUNT (shapes); i++)
       check_one (c, GK_TYPE_F32, other_dims[d], &shapes[i]);
+  check_hopper_attention (c);
 }
