@@ -64,10 +64,11 @@ make (const Film *film, Status *status)
   if (!film_can_write (film->format, &package))
     return status_fail (status, STATUS_UNSUPPORTED, "%s cannot be written here: install %s.",
                         film_format_info (film->format)->title, package);
-  if (!film_copy (film->clip, path, &options, &done, status))
-    return FALSE;
-  if (g_access (film->clip, F_OK) != 0)
-    g_unlink (path); /* the clip went to the trash meanwhile: the film would stay alone */
+  gboolean ok = film_copy (film->clip, path, &options, &done, status);
+  if (g_access (film->clip, F_OK) == 0)
+    return ok;
+  if (ok)
+    g_unlink (path); /* the clip went to the trash meanwhile: its film would stay alone */
   return TRUE;
 }
 
@@ -96,8 +97,9 @@ made_cb (GObject *source, GAsyncResult *result, gpointer unused)
       g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   self->said = TRUE;
-  g_autofree char *text =
-      g_strdup_printf (_ ("The clip is there, but no film beside it: %s"), error->message);
+  g_autofree char *text = g_strdup_printf (
+      _ ("The clip is kept, but has no film beside it: %s Export makes one later."),
+      error->message);
   g_signal_emit (self, message_signal, 0, text);
 }
 

@@ -33,6 +33,7 @@ struct FilmWriter
   FilmInfo info;       /* n_frames: so far */
   char note[256];      /* a sentence about what had to be changed; "" for none */
   const char *encoder; /* what does the work, for --json; static */
+  bool has_ruled_out;  /* a card's encoder failed: a film begun anew is made by another one */
   const FilmWriterKind *kind;
   void *self;
   const atomic_bool *cancel;

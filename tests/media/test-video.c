@@ -7,6 +7,7 @@
 
 #include "core/mem.h"
 #include "media/video/encoders.h"
+#include "media/video/film-copy.h"
 #include "media/video/film-encode.h"
 #include "media/video/video.h"
 #include "media/video/watchdog.h"
@@ -189,6 +190,139 @@ test_failing_encoder_is_said (void)
   g_assert_cmpint (leave (), ==, 0);
 }
 
+/* ---- a card's encoder under its own name ---- */
+
+/* x264 behind a guard that lets so many frames through and then fails; 0: all of them. */
+static int frames_until_failure;
+
+typedef struct
+{
+  GstBin parent_instance;
+} FakeCard;
+
+typedef struct
+{
+  GstBinClass parent_class;
+} FakeCardClass;
+
+GType fake_card_get_type (void);
+G_DEFINE_TYPE (FakeCard, fake_card, GST_TYPE_BIN)
+
+static void
+fake_card_init (FakeCard *self)
+{
+  GstElement *guard = gst_element_factory_make ("identity", NULL);
+  GstElement *encoder = gst_element_factory_make ("x264enc", NULL);
+  g_object_set (guard, "error-after", frames_until_failure > 0 ? frames_until_failure : -1, NULL);
+  gst_bin_add_many (GST_BIN (self), guard, encoder, NULL);
+  g_assert_true (gst_element_link (guard, encoder));
+  g_autoptr (GstPad) in = gst_element_get_static_pad (guard, "sink");
+  g_autoptr (GstPad) out = gst_element_get_static_pad (encoder, "src");
+  gst_element_add_pad (GST_ELEMENT (self), gst_ghost_pad_new ("sink", in));
+  gst_element_add_pad (GST_ELEMENT (self), gst_ghost_pad_new ("src", out));
+}
+
+static void
+fake_card_class_init (FakeCardClass *klass)
+{
+}
+
+/* A clip whose frames have numbers, @height high: what encoders do is remembered for each size. */
+static char *
+write_clip (int height)
+{
+  Status status = { 0 };
+  const FilmOptions options = { .format = FILM_CLIP };
+  const FilmInfo tall = { WIDTH, height, info.rate, N_FRAMES };
+  g_autofree uint8_t *rgb = g_malloc0 ((gsize) WIDTH * (gsize) height * 3);
+  char *path = in_folder ("a.gclip");
+  FilmWriter *writer = film_writer_open (path, &tall, &options, &status);
+  for (int n = 0; n < N_FRAMES; n++)
+    {
+      paint_number (rgb, n);
+      g_assert_true (film_writer_add (writer, rgb, &status));
+    }
+  g_assert_true (film_writer_finish (writer, &status));
+  film_writer_close (writer);
+  return path;
+}
+
+static void
+assert_numbers (const char *path, int height)
+{
+  Status status = { 0 };
+  bool end = false;
+  g_autofree uint8_t *rgb = g_malloc0 ((gsize) WIDTH * (gsize) height * 3);
+  FrameSource *source = film_open (path, NULL, &status);
+  g_assert_nonnull (source);
+  for (int n = 0; n < N_FRAMES; n++)
+    {
+      g_assert_true (frames_get (source, n, rgb, &end, &status) && !end);
+      g_assert_cmpint (read_number (rgb), ==, n);
+    }
+  g_assert_true (frames_get (source, N_FRAMES, rgb, &end, &status) && end);
+  frames_close (source);
+}
+
+static void
+count_cb (void *data, int n_done, int n_expected)
+{
+  ++*(int *) data;
+}
+
+/* Whether it works, cannot begin, or fails behind the frames that it is tried with: the film is
+ * whole, and the user is told who made it after all. */
+static void
+test_cards_encoder_may_fail_at_any_time (void)
+{
+  enum
+  {
+    WORKS_PX = 56,
+    AT_START_PX = 64,
+    IN_THE_MIDDLE_PX = 72
+  };
+  static const struct
+  {
+    int until_failure, height;
+    const char *encoder;
+    bool again;
+  } cases[] = { { 0, WORKS_PX, "nvh264enc", false },
+                { 2, AT_START_PX, "x264enc", false },
+                { 20, IN_THE_MIDDLE_PX, "x264enc", true },
+                { 0, IN_THE_MIDDLE_PX, "x264enc", false } }; /* not trusted any more */
+  Status started = { 0 };
+  g_assert_true (video_start (&started));
+  g_autoptr (GstElementFactory) real = gst_element_factory_find ("nvh264enc");
+  if (!can_write (FILM_H264))
+    return;
+  if (real)
+    {
+      g_test_skip ("a card's own encoder is there");
+      return;
+    }
+  g_assert_true (gst_element_register (NULL, "nvh264enc", GST_RANK_NONE, fake_card_get_type ()));
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Status status = { 0 };
+      FilmCopied done;
+      int n_told = 0;
+      const FilmCopyOptions options = {
+        .film = { .format = FILM_H264 }, .rate = { 0, 1 }, .progress = count_cb, .data = &n_told
+      };
+      frames_until_failure = cases[i].until_failure;
+      enter ();
+      g_autofree char *clip = write_clip (cases[i].height), *film = in_folder ("a.mp4");
+      if (!film_copy (clip, film, &options, &done, &status))
+        g_error ("%s", status.message);
+      g_assert_cmpstr (done.encoder, ==, cases[i].encoder);
+      g_assert_cmpint (done.info.n_frames, ==, N_FRAMES);
+      g_assert_cmpint (strstr (done.note, "nvh264enc") != NULL, ==, cases[i].again);
+      g_assert_cmpint (n_told > N_FRAMES, ==, cases[i].again);
+      assert_numbers (film, cases[i].height);
+      g_assert_cmpint (leave (), ==, 2);
+    }
+}
+
 /* ---- frames ---- */
 
 static void
@@ -344,5 +478,7 @@ main (int argc, char **argv)
   g_test_add_func ("/video/limits-and-cancel", test_limits_and_cancel);
   g_test_add_func ("/video/existing-file-is-kept", test_existing_file_is_kept);
   g_test_add_func ("/video/watchdog", test_watchdog_counts_only_time_without_progress);
+  /* a suite of its own, and the last: its encoder stays in the registry */
+  g_test_add_func ("/video/card/may-fail-at-any-time", test_cards_encoder_may_fail_at_any_time);
   return g_test_run ();
 }

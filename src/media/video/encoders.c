@@ -296,26 +296,59 @@ try_encoder (const EncoderChoice *choice, YuvLayout layout, int width, int heigh
   return ok;
 }
 
-/* Once for each encoder, layout and size. */
-static bool
-works (const EncoderChoice *choice, YuvLayout layout, int width, int height)
+static Remembered
+entry_of (const EncoderChoice *choice, YuvLayout layout, int width, int height)
 {
   Remembered entry = { "", false };
   g_snprintf (entry.key, sizeof entry.key, "%s %d %dx%d", choice->factory, (int) layout, width,
               height);
-  g_mutex_lock (&lock);
+  return entry;
+}
+
+/* Holding the lock.  Returns: where it is; n_remembered when it is nowhere */
+static int
+find (const Remembered *entry)
+{
   int i = 0;
-  while (i < n_remembered && strcmp (remembered[i].key, entry.key) != 0)
+  while (i < n_remembered && strcmp (remembered[i].key, entry->key) != 0)
     i++;
+  return i;
+}
+
+/* Holding the lock; in place of the last one where all places are taken. */
+static void
+keep (int i, const Remembered *entry)
+{
   if (i == n_remembered)
+    i = n_remembered < N_REMEMBERED ? n_remembered++ : N_REMEMBERED - 1;
+  remembered[i] = *entry;
+}
+
+/* Once for each encoder, layout and size. */
+static bool
+works (const EncoderChoice *choice, YuvLayout layout, int width, int height)
+{
+  Remembered entry = entry_of (choice, layout, width, height);
+  g_mutex_lock (&lock);
+  int i = find (&entry);
+  if (i < n_remembered)
+    entry = remembered[i];
+  else
     {
-      i = n_remembered < N_REMEMBERED ? n_remembered++ : N_REMEMBERED - 1;
       entry.works = try_encoder (choice, layout, width, height);
-      remembered[i] = entry;
+      keep (i, &entry);
     }
-  bool result = remembered[i].works;
   g_mutex_unlock (&lock);
-  return result;
+  return entry.works;
+}
+
+void
+encoder_rule_out (const EncoderChoice *choice, bool full_chroma, int width, int height)
+{
+  Remembered entry = entry_of (choice, encoder_layout (choice, full_chroma), width, height);
+  g_mutex_lock (&lock);
+  keep (find (&entry), &entry);
+  g_mutex_unlock (&lock);
 }
 
 static bool

@@ -41,6 +41,10 @@ const EncoderSet *encoder_set (FilmFormat format);
 const EncoderChoice *
 encoder_choose (const EncoderChoice *choices, bool full_chroma, int width, int height);
 
+/* A card's encoder has failed after all: encoder_choose passes it over for this size, of planes, as
+ * long as the program runs. */
+void encoder_rule_out (const EncoderChoice *choice, bool full_chroma, int width, int height);
+
 YuvLayout encoder_layout (const EncoderChoice *choice, bool full_chroma);
 /* Caps of raw frames for an encoder. */
 GstCaps *encoder_caps (YuvLayout layout, int width, int height, FrameRate rate);

@@ -86,6 +86,26 @@ run (Copy *c, const char *from, const char *to, Status *status)
   return c->writer && copy_frames (c, status) && film_writer_finish (c->writer, status);
 }
 
+static void
+clear (Copy *c)
+{
+  film_writer_close (c->writer);
+  frames_close (c->source);
+  mem_free (c->rgb);
+  *c = (Copy){ .options = c->options };
+}
+
+static void
+take_note (FilmCopied *done, const FilmWriter *writer, const char *failed)
+{
+  if (*writer->note || !failed)
+    snprintf (done->note, sizeof done->note, "%s", writer->note);
+  else
+    snprintf (done->note, sizeof done->note,
+              status_text ("The graphics card's encoder %s failed: %s made the film."), failed,
+              writer->encoder);
+}
+
 bool
 film_copy (const char *from,
            const char *to,
@@ -94,14 +114,21 @@ film_copy (const char *from,
            Status *status)
 {
   Copy c = { .options = options };
-  bool ok = run (&c, from, to, status);
+  const char *failed = NULL;
+  Status one = { 0 };
+  bool ok = run (&c, from, to, &one);
+  while (!ok && c.writer && c.writer->has_ruled_out) /* there are few, and each goes once */
+    {
+      failed = c.writer->encoder;
+      clear (&c);
+      one = (Status){ 0 };
+      ok = run (&c, from, to, &one);
+    }
   if (ok)
     {
       *done = (FilmCopied){ .info = c.writer->info, .encoder = c.writer->encoder };
-      snprintf (done->note, sizeof done->note, "%s", c.writer->note);
+      take_note (done, c.writer, failed);
     }
-  film_writer_close (c.writer);
-  frames_close (c.source);
-  mem_free (c.rgb);
-  return ok;
+  clear (&c);
+  return ok || status_fail (status, one.code, "%s", one.message);
 }

@@ -19,13 +19,17 @@ typedef struct
 typedef struct
 {
   FilmInfo info;       /* of what was written */
-  char note[256];      /* as FilmWriter.note */
+  char note[256];      /* as FilmWriter.note, or what another encoder took over from */
   const char *encoder; /* as FilmWriter.encoder */
 } FilmCopied;
 
 /* film_copy:
  * @from: what film_open() reads
  * @to: as film_writer_open()
+ *
+ * Where a card's encoder fails, the film is made once more from its first frame by the next one,
+ * and @done->note says so.
+ *
  * @done: filled in on success
  *
  * Works until the file has its name, so never on a thread that draws.  On failure, as when

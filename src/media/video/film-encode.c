@@ -51,7 +51,9 @@ typedef struct
   GCond moved; /* a buffer passed somewhere */
   atomic_uint_fast64_t n_passed;
   Watchdog dog;
-  bool ended; /* all is in the file */
+  bool ended;         /* all is in the file */
+  bool has_ruled_out; /* its encoder */
+  FilmWriter *writer;
 } EncodeFilm;
 
 /* ---- probes, on GStreamer's threads ---- */
@@ -133,6 +135,20 @@ disk_full (const EncodeFilm *e, Status *status)
                       e->file.path);
 }
 
+/* Cards lose their encoders in the middle, too: to sleep, to other programs, to a driver's fault.
+ */
+static void
+rule_out (EncodeFilm *e)
+{
+  if (!e->choice->hardware)
+    return;
+  encoder_rule_out (e->choice, e->options->full_chroma, GST_VIDEO_INFO_WIDTH (&e->video),
+                    GST_VIDEO_INFO_HEIGHT (&e->video));
+  e->has_ruled_out = true;
+  if (e->writer)
+    e->writer->has_ruled_out = true;
+}
+
 /* GStreamer says what went wrong in the system in its debug text alone. */
 static bool
 is_no_space (const GError *error, const char *debug)
@@ -147,8 +163,9 @@ is_no_space (const GError *error, const char *debug)
 }
 
 static bool
-fail_of_message (const EncodeFilm *e, GstMessage *message, Status *status)
+fail_of_message (EncodeFilm *e, GstMessage *message, Status *status)
 {
+  GstObject *encoder = GST_OBJECT (e->encoder);
   g_autoptr (GError) error = NULL;
   g_autofree char *debug = NULL;
   char reason[VIDEO_REASON_SIZE];
@@ -156,6 +173,9 @@ fail_of_message (const EncodeFilm *e, GstMessage *message, Status *status)
   video_reason (reason, error->message);
   if (is_no_space (error, debug))
     return disk_full (e, status);
+  if (GST_MESSAGE_SRC (message) == encoder ||
+      gst_object_has_as_ancestor (GST_MESSAGE_SRC (message), encoder))
+    rule_out (e);
   if (error->domain == GST_RESOURCE_ERROR)
     return status_fail (status, STATUS_IO, "Cannot write \"%.200s\": %s.", e->file.path, reason);
   return status_fail (status, STATUS_IO, "Cannot write \"%.200s\": the encoder %s failed (%s).",
@@ -183,8 +203,10 @@ check (EncodeFilm *e, int wait_ms, Status *status)
     return false;
   if (e->options->cancel && atomic_load (e->options->cancel))
     return status_fail (status, STATUS_CANCELLED, "Cancelled.");
-  return !watchdog_is_stuck (&e->dog, atomic_load (&e->n_passed), g_get_monotonic_time ()) ||
-         status_fail (status, STATUS_IO,
+  if (!watchdog_is_stuck (&e->dog, atomic_load (&e->n_passed), g_get_monotonic_time ()))
+    return true;
+  rule_out (e);
+  return status_fail (status, STATUS_IO,
                       "Cannot write \"%.200s\": the encoder %s stopped; choose another format.",
                       e->file.path, e->choice->factory);
 }
@@ -418,21 +440,25 @@ start (EncodeFilm *e, Status *status)
     return false;
   configure (e, caps);
   if (!link_all (e, status))
-    return false;
+    {
+      rule_out (e);
+      return false;
+    }
   watch (e);
   gst_element_set_state (e->pipeline, GST_STATE_PLAYING);
   return true;
 }
 
 static void
-note_changes (FilmWriter *writer, const EncodeFilm *e, bool wanted_full)
+note_changes (FilmWriter *writer, EncodeFilm *e)
 {
   int width = GST_VIDEO_INFO_WIDTH (&e->video), height = GST_VIDEO_INFO_HEIGHT (&e->video);
+  e->writer = writer;
   writer->encoder = e->choice->factory;
   if (width != e->info.width || height != e->info.height)
     g_snprintf (writer->note, sizeof writer->note,
-                "%s needs even sides: %d x %d px became %d x %d by repeating the edge; 4:4:4 keeps "
-                "the size.",
+                status_text ("%s needs even sides: %d x %d px became %d x %d by repeating the "
+                             "edge; 4:4:4 keeps the size."),
                 e->set->title, e->info.width, e->info.height, width, height);
 }
 
@@ -471,12 +497,16 @@ film_encode_new_with (const EncoderSet *set,
   g_cond_init (&e->moved);
   if (!atomic_file_open (&e->file, path, status) || !start (e, status))
     {
+      bool has_another = e->has_ruled_out;
       encode_close (e);
-      return NULL;
+      if (!has_another)
+        return NULL;
+      *status = (Status){ 0 };
+      return film_encode_new_with (set, path, info, options, status);
     }
   FilmWriter *writer = film_writer_new (&kind, e, info, options, status);
   if (writer)
-    note_changes (writer, e, full);
+    note_changes (writer, e);
   return writer;
 }
 
