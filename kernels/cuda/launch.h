@@ -337,6 +337,19 @@ typedef struct
 int gk_conv (const GkConv *a, void *stream);
 int gk_conv_f32 (const GkConv *a, void *stream);
 
+/* As gk_conv by wgmma and TMA, on sm_90a; without affine and upsample2, c_in a multiple of 8.  Maps
+ * of 16-bit elements with a swizzle of 128 bytes, in host memory:
+ * frame_maps  of x the last, of `older` the first two (NULL where they are): (c_in, w_in, h_in, n),
+ *             im2col, GK_WGMMA_K channels of GK_WGMMA_M pixels; boxes from -pad_left and -pad_top
+ *             to those of the last output pixel, in steps of stride
+ * w_map       (n_taps * c_in, c_out), boxes of (GK_WGMMA_K, GK_WGMMA_N) */
+typedef struct
+{
+  GkConv conv;
+  const void *frame_maps[3], *w_map;
+} GkConvWgmma;
+int gk_conv_wgmma (const GkConvWgmma *a, void *stream);
+
 /* --- shortcut.cu --- */
 
 /* As AvgDownArgs. */

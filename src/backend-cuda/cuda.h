@@ -145,6 +145,8 @@ void cuda_weights_forget (CudaBackend *b);
 
 bool cuda_hopper_takes (const CudaBackend *b, const GkGemm *g);
 int cuda_hopper_gemm (const CudaBackend *b, const GkGemm *g);
+bool cuda_hopper_convolves (const CudaBackend *b, const GkConv *c);
+int cuda_hopper_conv (const CudaBackend *b, const GkConv *c);
 bool cuda_hopper_attends (const CudaBackend *b, const GkAttention *a);
 int cuda_hopper_attention (const CudaBackend *b, const GkAttention *a);
 

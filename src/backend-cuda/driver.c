@@ -41,6 +41,7 @@ static const struct
   { "cuMemUnmap", offsetof (Driver, unmap) },
   { "cuMemSetAccess", offsetof (Driver, set_access) },
   { "cuTensorMapEncodeTiled", offsetof (Driver, tensor_map) },
+  { "cuTensorMapEncodeIm2col", offsetof (Driver, pixel_map) },
   { "cuMemHostAlloc", offsetof (Driver, host_new) },
   { "cuMemFreeHost", offsetof (Driver, host_free) },
   { "cuMemcpyHtoDAsync_v2", offsetof (Driver, to_device) },

@@ -115,6 +115,22 @@ typedef struct
                      int l2_promotion,
                      int fill);
 
+  int (*pixel_map) (void *map,
+                    int type,
+                    uint32_t rank,
+                    void *address,
+                    const uint64_t *dims,
+                    const uint64_t *stride_bytes,
+                    const int *lower,
+                    const int *upper,
+                    uint32_t n_channels,
+                    uint32_t n_pixels,
+                    const uint32_t *element_strides,
+                    int interleave,
+                    int swizzle,
+                    int l2_promotion,
+                    int fill);
+
   int (*host_new) (void **memory, size_t size_bytes, unsigned flags);
   int (*host_free) (void *memory);
   int (*to_device) (DriverPointer to, const void *from, size_t size_bytes, DriverStream stream);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * hopper.c - products and attention by wgmma on cards of capability 9.0, whose tensor cores
- * mma.sync does not fill (Luo et al., Benchmarking and Dissecting the Nvidia Hopper GPU
+ * hopper.c - products, convolutions and attention by wgmma on cards of capability 9.0, whose tensor
+ * cores mma.sync does not fill (Luo et al., Benchmarking and Dissecting the Nvidia Hopper GPU
  * Architecture, 2024).
  *
  * Not measured on a card yet.  Choice is by shape alone, so that a picture is the same each time.
@@ -34,6 +34,12 @@ typedef struct
 } Tiles;
 
 static int
+map_type (const CudaBackend *b)
+{
+  return b->type == GK_TYPE_F16 ? MAP_F16 : MAP_BF16;
+}
+
+static int
 encode (const CudaBackend *b, Map *map, const void *base, const Tiles *t)
 {
   const uint32_t ones[MAX_RANK] = { 1, 1, 1, 1 };
@@ -42,9 +48,9 @@ encode (const CudaBackend *b, Map *map, const void *base, const Tiles *t)
     dims[i] = (uint64_t) t->dims[i];
   for (int i = 0; i + 1 < t->rank; i++)
     stride_bytes[i] = (uint64_t) t->strides[i] * sizeof (uint16_t);
-  return b->driver->tensor_map (map, b->type == GK_TYPE_F16 ? MAP_F16 : MAP_BF16,
-                                (uint32_t) t->rank, (void *) (uintptr_t) base, dims, stride_bytes,
-                                t->box, ones, 0, MAP_SWIZZLE_128B, MAP_L2_256B, 0);
+  return b->driver->tensor_map (map, map_type (b), (uint32_t) t->rank, (void *) (uintptr_t) base,
+                                dims, stride_bytes, t->box, ones, 0, MAP_SWIZZLE_128B, MAP_L2_256B,
+                                0);
 }
 
 static Tiles
@@ -95,6 +101,58 @@ cuda_hopper_gemm (const CudaBackend *b, const GkGemm *g)
   error = error ? error : encode (b, &w_map, g->w, &w);
   GkGemmWgmma product = { *g, &x_map, &w_map };
   return error ? error : gk_gemm_wgmma (&product, b->compute);
+}
+
+/* The output's pixels as the first tap sees them: see launch.h. */
+static int
+encode_pixels (const CudaBackend *b, Map *map, const void *base, const GkConv *c)
+{
+  const uint64_t dims[MAX_RANK] = { (uint64_t) c->c_in, (uint64_t) c->w_in, (uint64_t) c->h_in,
+                                    (uint64_t) c->n };
+  const uint64_t line_bytes = dims[0] * sizeof (uint16_t);
+  const uint64_t stride_bytes[MAX_RANK - 1] = { line_bytes, line_bytes * dims[1],
+                                                line_bytes * dims[1] * dims[2] };
+  const int lower[] = { -c->pad_left, -c->pad_top };
+  const int upper[] = { (int) ((c->w_out - 1) * c->stride - c->pad_left - (c->w_in - 1)),
+                        (int) ((c->h_out - 1) * c->stride - c->pad_top - (c->h_in - 1)) };
+  const uint32_t steps[MAX_RANK] = { 1, (uint32_t) c->stride, (uint32_t) c->stride, 1 };
+  return b->driver->pixel_map (map, map_type (b), MAX_RANK, (void *) (uintptr_t) base, dims,
+                               stride_bytes, lower, upper, GK_WGMMA_K, GK_WGMMA_M, steps, 0,
+                               MAP_SWIZZLE_128B, MAP_L2_256B, 0);
+}
+
+bool
+cuda_hopper_convolves (const CudaBackend *b, const GkConv *c)
+{
+  enum
+  {
+    ENOUGH_BLOCKS = 32,             /* fewer keep less of the card busy than small tiles do */
+    LEAST_CHANNELS = GK_WGMMA_K / 2 /* of a tile, whose rest would be zeros */
+  };
+  int64_t n_rows = c->n * c->h_out * c->w_out;
+  int64_t n_blocks = (n_rows + GK_WGMMA_M - 1) / GK_WGMMA_M * (c->c_out / GK_WGMMA_N);
+  bool is_plain = !c->affine && !c->upsample2 && (c->older[1] || !c->older[0]);
+  return b->capability == HOPPER && c->type != GK_TYPE_F32 && is_plain &&
+         n_blocks >= ENOUGH_BLOCKS && c->c_in >= LEAST_CHANNELS && is_aligned (c->x, c->c_in) &&
+         is_aligned (c->older[0], 0) && is_aligned (c->older[1], 0) && is_aligned (c->w, 0);
+}
+
+int
+cuda_hopper_conv (const CudaBackend *b, const GkConv *c)
+{
+  Map maps[3], w_map;
+  const void *frames[] = { c->older[0], c->older[1], c->x };
+  GkConvWgmma conv = { .conv = *c, .w_map = &w_map };
+  int64_t n_k = c->c_in * c->kernel * c->kernel * (c->over_time ? 3 : 1);
+  const Tiles w = rows_of (c->c_out, n_k, n_k, GK_WGMMA_N);
+  int error = encode (b, &w_map, c->w, &w);
+  for (int i = 0; i < 3 && !error; i++)
+    if (frames[i])
+      {
+        conv.frame_maps[i] = &maps[i];
+        error = encode_pixels (b, &maps[i], frames[i], c);
+      }
+  return error ? error : gk_conv_wgmma (&conv, b->compute);
 }
 
 /* Tokens of each head by themselves: see launch.h. */

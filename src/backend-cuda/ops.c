@@ -149,6 +149,8 @@ cuda_linear (Backend *base, const LinearArgs *a)
 int
 cuda_own_conv (const CudaBackend *b, const GkConv *g)
 {
+  if (cuda_hopper_convolves (b, g))
+    return cuda_hopper_conv (b, g);
   return g->type == GK_TYPE_F32 ? gk_conv_f32 (g, b->compute) : gk_conv (g, b->compute);
 }
 

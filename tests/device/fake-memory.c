@@ -62,6 +62,14 @@ __attribute__ ((weak)) bool emu_tensor_map (void *map,
                                             const int64_t *dims,
                                             const int64_t *strides,
                                             const int *box);
+__attribute__ ((weak)) bool emu_pixel_map (void *map,
+                                           const void *base,
+                                           const int64_t *dims,
+                                           const int *lower,
+                                           const int *upper,
+                                           const int *step,
+                                           int n_channels,
+                                           int n_pixels);
 __attribute__ ((weak)) const char *emu_first_report (void);
 __attribute__ ((weak)) unsigned emu_take_reports (void);
 
@@ -226,6 +234,21 @@ int cuTensorMapEncodeTiled (void *map,
                             int swizzle,
                             int l2_promotion,
                             int fill);
+int cuTensorMapEncodeIm2col (void *map,
+                             int type,
+                             uint32_t rank,
+                             void *address,
+                             const uint64_t *dims,
+                             const uint64_t *stride_bytes,
+                             const int *lower,
+                             const int *upper,
+                             uint32_t n_channels,
+                             uint32_t n_pixels,
+                             const uint32_t *element_strides,
+                             int interleave,
+                             int swizzle,
+                             int l2_promotion,
+                             int fill);
 int cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *stream);
 int cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stream);
 int cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream);
@@ -499,6 +522,19 @@ is_tiled (const void *address, uint32_t rank, const uint64_t *stride_bytes, cons
   return ok;
 }
 
+/* Of what the driver takes. */
+static bool
+is_emulated (int type, int swizzle)
+{
+  enum
+  {
+    F16 = 6,
+    BF16 = 9,
+    SWIZZLE_128B = 3
+  };
+  return (type == F16 || type == BF16) && swizzle == SWIZZLE_128B;
+}
+
 EXPORT int
 cuTensorMapEncodeTiled (void *map,
                         int type,
@@ -513,18 +549,12 @@ cuTensorMapEncodeTiled (void *map,
                         int l2_promotion,
                         int fill)
 {
-  enum
-  {
-    F16 = 6,
-    BF16 = 9,
-    SWIZZLE_128B = 3
-  };
   int64_t sizes[5], strides[5];
   int boxes[5], error = call ();
   if (error)
     return error;
-  if (!is_tiled (address, rank, stride_bytes, box) || (type != F16 && type != BF16) ||
-      swizzle != SWIZZLE_128B || interleave || fill)
+  if (!is_tiled (address, rank, stride_bytes, box) || !is_emulated (type, swizzle) || interleave ||
+      fill)
     return misuse ();
   for (uint32_t i = 0; i < rank; i++)
     {
@@ -534,6 +564,53 @@ cuTensorMapEncodeTiled (void *map,
     }
   fake.n_tensor_maps++;
   return emu_tensor_map && emu_tensor_map (map, address, (int) rank, sizes, strides, boxes)
+             ? OK
+             : INVALID_VALUE;
+}
+
+EXPORT int
+cuTensorMapEncodeIm2col (void *map,
+                         int type,
+                         uint32_t rank,
+                         void *address,
+                         const uint64_t *dims,
+                         const uint64_t *stride_bytes,
+                         const int *lower,
+                         const int *upper,
+                         uint32_t n_channels,
+                         uint32_t n_pixels,
+                         const uint32_t *element_strides,
+                         int interleave,
+                         int swizzle,
+                         int l2_promotion,
+                         int fill)
+{
+  enum
+  {
+    RANK = 4,
+    FARTHEST = 128, /* a corner from the picture's */
+    MOST_CHANNELS = 256,
+    MOST_PIXELS = 1024
+  };
+  int64_t sizes[RANK];
+  const int steps[] = { (int) element_strides[1], (int) element_strides[2] };
+  const uint32_t box[RANK] = { n_channels, 1, 1, 1 };
+  int error = call ();
+  if (error)
+    return error;
+  bool near = true;
+  for (int i = 0; i < 2; i++)
+    near = near && lower[i] >= -FARTHEST && lower[i] < FARTHEST && upper[i] >= -FARTHEST &&
+           upper[i] < FARTHEST;
+  if (rank != RANK || !is_tiled (address, rank, stride_bytes, box) ||
+      !is_emulated (type, swizzle) || interleave || fill || !near || n_channels > MOST_CHANNELS ||
+      n_pixels > MOST_PIXELS)
+    return misuse ();
+  for (int i = 0; i < RANK; i++)
+    sizes[i] = (int64_t) dims[i];
+  fake.n_tensor_maps++;
+  return emu_pixel_map && emu_pixel_map (map, address, sizes, lower, upper, steps, (int) n_channels,
+                                         (int) n_pixels)
              ? OK
              : INVALID_VALUE;
 }

@@ -426,12 +426,17 @@ test_cuda_sees_new_parameters_once_told (void)
 enum
 {
   N_TOKENS = 160, /* more than a tile of wgmma has rows */
-  TOKEN_DIM = 128
+  TOKEN_DIM = 128,
+  /* The same numbers as pixels, and enough channels for as many blocks as a convolution needs. */
+  N_LINES = 40,
+  LINE = 16,
+  PIXEL_DIM = 32,
+  WIDE_DIM = 896
 };
 
 typedef struct
 {
-  Layer in, both, out;
+  Layer in, both, out, film, narrow;
   float x[N_TOKENS * TOKEN_DIM];
 } Mlp;
 
@@ -452,6 +457,15 @@ run_attention (Ctx *ctx, Mlp *m)
   return op_attention (ctx, x, x, x, 2, false);
 }
 
+static Tensor *
+run_conv (Ctx *ctx, Mlp *m)
+{
+  const int64_t ne[4] = { 1, N_LINES, LINE, PIXEL_DIM };
+  Tensor *x = ctx_input (ctx, ctx_activation (ctx), 4, ne, m->x);
+  Tensor *y = op_conv3d (ctx, (const Tensor *[]){ NULL, x, x }, m->film, NULL);
+  return op_linear (ctx, y, m->narrow, x);
+}
+
 typedef Tensor *(*Block) (Ctx *ctx, Mlp *m);
 
 static float *
@@ -461,7 +475,8 @@ block_on (Backend *backend, Compute compute, Block block, Mlp *m, Status *status
   block (ctx, m);
   g_assert_true (ctx_plan (ctx) && ctx_begin_run (ctx));
   Tensor *out = block (ctx, m);
-  g_assert_true (ctx_end_run (ctx));
+  ctx_end_run (ctx);
+  g_assert_cmpstr (ctx_status (ctx)->message, ==, "");
   float *result = g_memdup2 (ctx_read (ctx, out), sizeof m->x);
   ctx_free (ctx);
   return result;
@@ -482,6 +497,9 @@ assert_hopper_has_its_own (Block block, int n_maps)
   m->in = add_linear (net, DTYPE_BF16, 2 * TOKEN_DIM, TOKEN_DIM);
   m->both = add_linear (net, DTYPE_F16, 4 * TOKEN_DIM, 2 * TOKEN_DIM);
   m->out = add_linear (net, DTYPE_F32, TOKEN_DIM, 2 * TOKEN_DIM);
+  const int64_t film[] = { WIDE_DIM, PIXEL_DIM, 3, 1, 1 };
+  m->film = (Layer){ add_weight (net, DTYPE_BF16, 5, film, 0.1f, 0), NULL };
+  m->narrow = add_linear (net, DTYPE_BF16, PIXEL_DIM, WIDE_DIM);
   for (int i = 0; i < N_TOKENS * TOKEN_DIM; i++)
     m->x[i] = (float) g_rand_double_range (net->random, -1, 1);
   Backend *cpu = backend_cpu_new (NULL, 1, &status);
@@ -521,6 +539,13 @@ static void
 test_cuda_hopper_has_its_own_attention (void)
 {
   assert_hopper_has_its_own (run_attention, 3);
+}
+
+/* Two frames and a weight. */
+static void
+test_cuda_hopper_has_its_own_convolution (void)
+{
+  assert_hopper_has_its_own (run_conv, 3);
 }
 
 /* ---- memory ---- */
@@ -668,6 +693,8 @@ main (int argc, char **argv)
   g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
   g_test_add_func ("/cuda/hopper-has-its-own-products", test_cuda_hopper_has_its_own_products);
   g_test_add_func ("/cuda/hopper-has-its-own-attention", test_cuda_hopper_has_its_own_attention);
+  g_test_add_func ("/cuda/hopper-has-its-own-convolution",
+                   test_cuda_hopper_has_its_own_convolution);
   g_test_add_func ("/cuda/keeps-its-limit", test_cuda_keeps_its_limit);
   g_test_add_func ("/cuda/makes-do-with-what-is-left", test_cuda_makes_do_with_what_is_left);
   g_test_add_func ("/cuda/survives-each-fault", test_cuda_survives_each_fault);

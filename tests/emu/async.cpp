@@ -154,21 +154,41 @@ row_bytes (const GkTensorMap &map)
   return (uint32_t) (map.box[0] * map.element_bytes);
 }
 
+static void
+begin_load (const TmaLoad &load, const int *at, int n_pixels)
+{
+  if (load.dst % 128)
+    REPORT (EMU_ALIGN, load.pc, "TMA writes to multiples of 128 bytes, not to %u", load.dst);
+  if (load.map.rank != load.rank || load.map.n_pixels != n_pixels)
+    REPORT (EMU_ALIGN, load.pc, "a tensor map of rank %d, used as one of rank %d%s", load.map.rank,
+            load.rank, n_pixels ? ", im2col" : ", tiled");
+  shared_access (load.dst, load.size_bytes, ASYNC_WRITE, load.pc, current->thread);
+  machine.loads.push_back (load);
+  std::copy (at, at + load.rank, machine.loads.back ().at);
+  emu_counts.n_tma++;
+}
+
 extern "C" void
 emu_tma_load (uint32_t dst, const GkTensorMap *map, int rank, const int *at, uint32_t barrier)
 {
-  uintptr_t pc = CALLER;
-  TmaLoad load = { dst, barrier, row_bytes (*map), *map, rank, {}, pc };
+  TmaLoad load = { dst, barrier, row_bytes (*map), *map, rank, {}, {}, CALLER };
   for (int i = 1; i < rank; i++)
     load.size_bytes *= (uint32_t) map->box[i];
-  if (dst % 128)
-    REPORT (EMU_ALIGN, pc, "TMA writes to multiples of 128 bytes, not to %u", dst);
-  if (map->rank != rank)
-    REPORT (EMU_ALIGN, pc, "a tensor map of rank %d, used as one of rank %d", map->rank, rank);
-  shared_access (dst, load.size_bytes, ASYNC_WRITE, pc, current->thread);
-  std::copy (at, at + rank, load.at);
-  machine.loads.push_back (load);
-  emu_counts.n_tma++;
+  begin_load (load, at, 0);
+}
+
+extern "C" void
+emu_tma_load_pixels (uint32_t dst,
+                     const GkTensorMap *map,
+                     int rank,
+                     const int *at,
+                     const int *offsets,
+                     uint32_t barrier)
+{
+  TmaLoad load = { dst, barrier, row_bytes (*map), *map, rank, {}, {}, CALLER };
+  load.size_bytes *= (uint32_t) map->n_pixels;
+  std::copy (offsets, offsets + rank - 2, load.offsets);
+  begin_load (load, at, map->n_pixels ? map->n_pixels : -1);
 }
 
 extern "C" bool
@@ -181,7 +201,7 @@ emu_tensor_map (void *map,
 {
   GkTensorMap m = {};
   m.base = (const unsigned char *) base;
-  m.rank = rank;
+  m.rank = (int8_t) rank;
   m.element_bytes = 2;
   m.swizzle = 1;
   for (int d = 0; d < rank; d++)
@@ -189,6 +209,31 @@ emu_tensor_map (void *map,
       m.dim[d] = dims[d];
       m.stride_bytes[d] = 2 * (d ? strides[d - 1] : 1);
       m.box[d] = box[d];
+    }
+  memcpy (map, &m, sizeof m);
+  return true;
+}
+
+extern "C" bool
+emu_pixel_map (void *map,
+               const void *base,
+               const int64_t *dims,
+               const int *lower,
+               const int *upper,
+               const int *step,
+               int n_channels,
+               int n_pixels)
+{
+  const int64_t strides[] = { dims[0], dims[0] * dims[1], dims[0] * dims[1] * dims[2] };
+  const int box[] = { n_channels, 1, 1, 1 };
+  GkTensorMap m = {};
+  emu_tensor_map (&m, base, 4, dims, strides, box);
+  m.n_pixels = (int16_t) n_pixels;
+  for (int d = 0; d < 2; d++)
+    {
+      m.first[d] = (int16_t) lower[d];
+      m.last[d] = (int16_t) (dims[d + 1] - 1 + upper[d]);
+      m.step[d] = (int16_t) step[d];
     }
   memcpy (map, &m, sizeof m);
   return true;
@@ -226,6 +271,34 @@ load_box (const TmaLoad &l)
     }
 }
 
+// The pixel behind @at: to the right, then down, then in the next picture.
+static void
+next_pixel (const GkTensorMap &m, int *at)
+{
+  for (int d = 1; d + 1 < m.rank; d++)
+    {
+      at[d] += m.step[d - 1];
+      if (at[d] <= m.last[d - 1])
+        return;
+      at[d] = m.first[d - 1];
+    }
+  at[m.rank - 1]++;
+}
+
+// Columns of pixels: PTX ISA, tensors, im2col mode.
+static void
+load_pixels (const TmaLoad &l)
+{
+  TmaLoad pixel = l;
+  uint32_t to = l.dst;
+  for (int i = 0; i < l.map.n_pixels; i++, next_pixel (l.map, pixel.at))
+    for (int c = 0; c < l.map.box[0]; c++, to += (uint32_t) l.map.element_bytes)
+      {
+        const int index[] = { c, l.offsets[0], l.offsets[1], 0 };
+        load_element (pixel, index, machine.arena + swizzled (to, l.map.swizzle));
+      }
+}
+
 bool
 async_advance ()
 {
@@ -234,7 +307,10 @@ async_advance ()
   size_t i = emu_options.seed ? machine_random () % machine.loads.size () : 0;
   TmaLoad l = machine.loads[i];
   machine.loads.erase (machine.loads.begin () + (long) i);
-  load_box (l);
+  if (l.map.n_pixels)
+    load_pixels (l);
+  else
+    load_box (l);
   AsyncBarrier *b = find_barrier (l.barrier, l.pc);
   uint32_t engine = (uint32_t) machine.n_threads;
   shared_landed (l.dst, l.size_bytes, engine, ++machine.engine_clock);

@@ -99,6 +99,18 @@ bool emu_tensor_map (void *map,
                      const int64_t *strides,
                      const int *box);
 
+/* The same for loads of pixels under a tap (im2col): columns of @n_pixels with @n_channels each.
+ * Pixels begin in a box: from @lower, on each line and from line to line by @step, to @upper beyond
+ * the last one (x, then y).  @dims: channels, width, height, pictures. */
+bool emu_pixel_map (void *map,
+                    const void *base,
+                    const int64_t *dims,
+                    const int *lower,
+                    const int *upper,
+                    const int *step,
+                    int n_channels,
+                    int n_pixels);
+
 /* The kinds reported since the last call, and the text of the first ("" when there is none). */
 unsigned emu_take_reports (void);
 const char *emu_first_report (void);

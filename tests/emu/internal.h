@@ -114,7 +114,7 @@ struct TmaLoad
 {
   uint32_t dst, barrier, size_bytes;
   GkTensorMap map;
-  int rank, at[5];
+  int rank, at[5], offsets[3];
   uintptr_t pc;
 };
 

@@ -45,15 +45,18 @@ struct dim3
   }
 };
 
-// A tensor map: what cuTensorMapEncodeTiled makes, in the open.
+// A tensor map: what cuTensorMapEncodeTiled makes, or cuTensorMapEncodeIm2col, in the open.
 struct GkTensorMap
 {
   const unsigned char *base;
   int64_t dim[5], stride_bytes[5]; // stride_bytes[0] is the element's size
   int box[5];
-  int rank, element_bytes;
-  int swizzle; // 0 none, 1 128 bytes, 2 64 bytes, 3 32 bytes: as in a wgmma descriptor
+  int8_t rank, element_bytes;
+  int8_t swizzle; // 0 none, 1 128 bytes, 2 64 bytes, 3 32 bytes: as in a wgmma descriptor
+  // Im2col: columns of pixels, which begin in a box; of dimensions 1 and 2.
+  int16_t n_pixels, first[2], last[2], step[2];
 };
+static_assert (sizeof (GkTensorMap) <= 128, "no larger than a CUtensorMap");
 
 enum EmuProduct
 {
@@ -117,6 +120,12 @@ extern "C"
   void gk_fence_async (void);
   void
   emu_tma_load (uint32_t dst, const GkTensorMap *map, int rank, const int *at, uint32_t barrier);
+  void emu_tma_load_pixels (uint32_t dst,
+                            const GkTensorMap *map,
+                            int rank,
+                            const int *at,
+                            const int *offsets,
+                            uint32_t barrier);
   void emu_wgmma (const EmuWgmma *product);
   void gk_wgmma_fence (void);
   void gk_wgmma_commit (void);
@@ -267,6 +276,20 @@ gk_tma_load4 (uint32_t dst, const GkTensorMap *map, int x, int y, int z, int w, 
 {
   int at[] = { x, y, z, w };
   emu_tma_load (dst, map, 4, at, barrier);
+}
+GK_DEV void
+gk_tma_load_pixels (uint32_t dst,
+                    const GkTensorMap *map,
+                    int channel,
+                    int x,
+                    int y,
+                    int picture,
+                    int tap_x,
+                    int tap_y,
+                    uint32_t barrier)
+{
+  int at[] = { channel, x, y, picture }, offsets[] = { tap_x, tap_y };
+  emu_tma_load_pixels (dst, map, 4, at, offsets, barrier);
 }
 template <int N, bool F16>
 GK_DEV void

@@ -61,6 +61,25 @@ gk_tma_load4 (uint32_t dst, const GkTensorMap *map, int x, int y, int z, int w, 
                "l"(map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(barrier)
                : "memory");
 }
+// From (@x, @y) of @picture on as many pixels as the map's columns have, each seen @tap_x to the
+// right and @tap_y below; an im2col map of rank 4.
+GK_DEV void
+gk_tma_load_pixels (uint32_t dst,
+                    const GkTensorMap *map,
+                    int channel,
+                    int x,
+                    int y,
+                    int picture,
+                    int tap_x,
+                    int tap_y,
+                    uint32_t barrier)
+{
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes "
+               "[%0], [%1, {%2, %3, %4, %5}], [%6], {%7, %8};" ::"r"(dst),
+               "l"(map), "r"(channel), "r"(x), "r"(y), "r"(picture), "r"(barrier),
+               "h"((uint16_t) tap_x), "h"((uint16_t) tap_y)
+               : "memory");
+}
 #endif
 
 #if GK_HAS_WGMMA

@@ -456,8 +456,9 @@ main (int argc, char **argv)
   } families[] = { { "small", check_pointwise },       { "small", check_rows_kernels },
                    { "small", check_norms },           { "products", check_gemm },
                    { "products", check_gemm_formats }, { "products", check_conv },
-                   { "products", check_conv3d },       { "small", check_shortcuts },
-                   { "attention", check_attention },   { "products", check_hopper } };
+                   { "products", check_conv_wgmma },   { "products", check_conv3d },
+                   { "small", check_shortcuts },       { "attention", check_attention },
+                   { "products", check_hopper } };
   Check c = { .seed = 1 };
   setvbuf (stdout, NULL, _IOLBF, 0);
   if (!parse (argc, argv, &c))

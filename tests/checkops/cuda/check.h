@@ -91,7 +91,8 @@ Param check_param (const Values *v);
 void *check_conv_weights (
     Check *c, GkType type, int64_t c_out, int64_t c_in, int64_t taps, const float *w);
 
-Launch check_conv_launch (GkType type);
+/* @wgmma: by conv-wgmma.cu rather than conv.cu or product-f32.cu. */
+void check_conv_end (Check *c, bool wgmma, const GkConv *args, const Output *y);
 
 void check_pointwise (Check *c);
 void check_rows_kernels (Check *c);
@@ -99,6 +100,7 @@ void check_norms (Check *c);
 void check_gemm (Check *c);
 void check_gemm_formats (Check *c);
 void check_conv (Check *c);
+void check_conv_wgmma (Check *c);
 void check_conv3d (Check *c);
 void check_shortcuts (Check *c);
 void check_attention (Check *c);
@@ -127,6 +129,16 @@ bool device_tensor_map (void *map,
                         const int64_t *dims,
                         const int64_t *strides,
                         const int *box);
+/* The same for loads of pixels under a tap (im2col): columns of n_pixels with n_channels each.
+ * Pixels begin in a box: from @lower, on each line and from line to line by @step, to @upper beyond
+ * the last one (x, then y).  @dims: channels, width, height, pictures. */
+typedef struct
+{
+  int lower[2], upper[2], step[2];
+  int n_channels, n_pixels;
+} DevicePixels;
+bool device_pixel_map (
+    void *map, GkType type, const void *base, const int64_t *dims, const DevicePixels *pixels);
 /* Compute capability: 90 for 9.0; the emulator has all of them. */
 bool device_has_capability (int capability);
 /* Waits.  Returns: NULL, or what went wrong since the last call. */

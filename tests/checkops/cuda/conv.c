@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * conv.c - cases of kernels/cuda/conv.cu, and of product-f32.cu.
+ * conv.c - cases of kernels/cuda/conv.cu, conv-wgmma.cu and of product-f32.cu.
  */
 #include <stdlib.h>
 
@@ -26,6 +26,14 @@ static const Shape shapes[] = {
   { 1, 3, 5, 9, 5, 3, 1, 1, false, false, true, false, true, false },
 };
 
+/* Blocks with the end of a picture in them, channels that end in a tile, all slots twice. */
+static const Shape wgmma_shapes[] = {
+  { 2, 9, 8, 72, 24, 3, 1, 1, false, false, true, true, true, false },
+  { 1, 13, 11, 16, 136, 3, 2, 1, false, false, true, false, false, false },
+  { 3, 6, 10, 8, 16, 3, 2, 0, false, false, false, false, false, false },
+  { 1, 12, 11, 80, 40, 1, 1, 0, false, false, true, false, true, true },
+};
+
 static int
 run_conv (const void *args, void *stream)
 {
@@ -38,10 +46,45 @@ run_conv_f32 (const void *args, void *stream)
   return gk_conv_f32 (args, stream);
 }
 
-Launch
-check_conv_launch (GkType type)
+static int
+run_conv_wgmma (const void *args, void *stream)
 {
-  return type == GK_TYPE_F32 ? run_conv_f32 : run_conv;
+  return gk_conv_wgmma (args, stream);
+}
+
+/* With the maps that launch.h asks for. */
+static void
+end_wgmma (Check *c, const GkConv *g, const Output *y)
+{
+  static _Alignas(64) unsigned char frame_maps[3][DEVICE_MAP_BYTES], w_map[DEVICE_MAP_BYTES];
+  int64_t n_k = g->kernel * g->kernel * (g->over_time ? 3 : 1) * g->c_in;
+  const void *frames[] = { g->older[0], g->older[1], g->x };
+  GkConvWgmma args = { .conv = *g };
+  DevicePixels pixels = {
+    .lower = { -g->pad_left, -g->pad_top },
+    .upper = { (int) ((g->w_out - 1) * g->stride - g->pad_left - (g->w_in - 1)),
+               (int) ((g->h_out - 1) * g->stride - g->pad_top - (g->h_in - 1)) },
+    .step = { g->stride, g->stride },
+    .n_channels = GK_WGMMA_K,
+    .n_pixels = GK_WGMMA_M,
+  };
+  for (int i = 0; i < 3; i++)
+    if (frames[i] && device_pixel_map (frame_maps[i], g->type, frames[i],
+                                       (int64_t[]){ g->c_in, g->w_in, g->h_in, g->n }, &pixels))
+      args.frame_maps[i] = frame_maps[i];
+  if (device_tensor_map (w_map, g->type, g->w, 2, (int64_t[]){ n_k, g->c_out }, (int64_t[]){ n_k },
+                         (int[]){ GK_WGMMA_K, GK_WGMMA_N }))
+    args.w_map = w_map;
+  check_end (c, run_conv_wgmma, &args, y);
+}
+
+void
+check_conv_end (Check *c, bool wgmma, const GkConv *args, const Output *y)
+{
+  if (wgmma)
+    end_wgmma (c, args, y);
+  else
+    check_end (c, args->type == GK_TYPE_F32 ? run_conv_f32 : run_conv, args, y);
 }
 
 static int64_t
@@ -119,15 +162,15 @@ fill_magnitudes (Check *c,
 }
 
 static void
-check_one (Check *c, GkType type, const Shape *s)
+check_case (Check *c, bool wgmma, GkType type, const Shape *s)
 {
   int64_t h_out = out_size (s, s->h_in), w_out = out_size (s, s->w_in);
   int64_t n_y = s->n * h_out * w_out * s->c_out, taps = s->kernel * s->kernel;
   int64_t n_x = s->n * s->h_in * s->w_in * s->c_in, n_w = s->c_out * s->c_in * taps;
-  if (!check_begin (c, "conv/%s/%lldx%lldx%lldx%lld-%lld/k%ds%d%s%s", check_type_name (type),
-                    (long long) s->n, (long long) s->h_in, (long long) s->w_in, (long long) s->c_in,
-                    (long long) s->c_out, s->kernel, s->stride, s->upsample2 ? "/up" : "",
-                    s->norm ? "/norm" : ""))
+  if (!check_begin (c, "conv%s/%s/%lldx%lldx%lldx%lld-%lld/k%ds%d%s%s", wgmma ? "-wgmma" : "",
+                    check_type_name (type), (long long) s->n, (long long) s->h_in,
+                    (long long) s->w_in, (long long) s->c_in, (long long) s->c_out, s->kernel,
+                    s->stride, s->upsample2 ? "/up" : "", s->norm ? "/norm" : ""))
     return;
   Values x = check_values (c, type, n_x, 1, 0), add = check_values (c, type, n_y, 1, 0);
   Values bias = check_floats (c, s->c_out, 1, 0);
@@ -178,7 +221,21 @@ check_one (Check *c, GkType type, const Shape *s)
                                 .rows_per_entry = h_out * w_out,
                                 .y = y.device,
                                 .y_stride = s->c_out } };
-  check_end (c, check_conv_launch (type), &args, &y);
+  check_conv_end (c, wgmma, &args, &y);
+}
+
+static void
+check_one (Check *c, GkType type, const Shape *s)
+{
+  check_case (c, false, type, s);
+}
+
+void
+check_conv_wgmma (Check *c)
+{
+  for (int type = 0; type <= GK_TYPE_F16 && device_has_capability (90); type++)
+    for (int i = 0; i < COUNT (wgmma_shapes); i++)
+      check_case (c, true, (GkType) type, &wgmma_shapes[i]);
 }
 
 void

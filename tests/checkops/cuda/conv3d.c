@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * conv3d.c - cases of kernels/cuda/conv.cu over three frames.
+ * conv3d.c - cases of kernels/cuda/conv.cu and conv-wgmma.cu over three frames.
  */
 #include "check.h"
 
@@ -24,6 +24,13 @@ static const Shape shapes[] = {
   { 1, 4, 9, 16, 16, 3, { true, false }, false, false, false },
   { 1, 9, 8, 32, 64, 1, { true, true }, true, false, false }, /* time alone */
   { 1, 3, 7, 3, 8, 3, { true, true }, true, false, false },   /* conv_in */
+};
+
+static const Shape wgmma_shapes[] = {
+  { 1, 6, 5, 72, 24, 3, { true, true }, true, false, false },
+  { 2, 9, 8, 16, 40, 3, { false, true }, true, true, true },
+  { 1, 4, 3, 8, 16, 3, { false, false }, true, false, false },
+  { 1, 9, 8, 32, 64, 1, { true, true }, true, false, false },
 };
 
 /* The sums of absolute products that results are judged by. */
@@ -54,13 +61,13 @@ measure (Check *c, const Conv3dArgs *exact, const Values *frames, const float *w
 }
 
 static void
-check_one (Check *c, GkType type, const Shape *s)
+check_case (Check *c, bool wgmma, GkType type, const Shape *s)
 {
   int64_t taps = FRAMES * s->kernel * s->kernel, n_x = s->n * s->h * s->w * s->c_in;
   int64_t n_y = s->n * s->h * s->w * s->c_out;
-  if (!check_begin (c, "conv3d/%s/%lldx%lldx%lldx%lld-%lld/k%d/f%d%d1", check_type_name (type),
-                    (long long) s->n, (long long) s->h, (long long) s->w, (long long) s->c_in,
-                    (long long) s->c_out, s->kernel, s->older[0], s->older[1]))
+  if (!check_begin (c, "conv3d%s/%s/%lldx%lldx%lldx%lld-%lld/k%d/f%d%d1", wgmma ? "-wgmma" : "",
+                    check_type_name (type), (long long) s->n, (long long) s->h, (long long) s->w,
+                    (long long) s->c_in, (long long) s->c_out, s->kernel, s->older[0], s->older[1]))
     return;
   Values frames[FRAMES], bias = check_floats (c, s->c_out, 1, 0);
   Values add = check_values (c, type, n_y, 1, 0);
@@ -106,7 +113,7 @@ check_one (Check *c, GkType type, const Shape *s)
                                 .rows_per_entry = s->h * s->w,
                                 .y = y.device,
                                 .y_stride = s->c_out } };
-  check_end (c, check_conv_launch (type), &args, &y);
+  check_conv_end (c, wgmma, &args, &y);
 }
 
 void
@@ -114,8 +121,11 @@ check_conv3d (Check *c)
 {
   for (int type = 0; type <= GK_TYPE_F32; type++)
     for (int i = 0; i < COUNT (shapes); i++)
-      check_one (c, (GkType) type, &shapes[i]);
+      check_case (c, false, (GkType) type, &shapes[i]);
+  for (int type = 0; type <= GK_TYPE_F16 && device_has_capability (90); type++)
+    for (int i = 0; i < COUNT (wgmma_shapes); i++)
+      check_case (c, true, (GkType) type, &wgmma_shapes[i]);
   static const Shape large = { 1, 40, 39, 8, 1060, 3, { true, true }, true, true, false };
   if (check_is_full (c))
-    check_one (c, GK_TYPE_BF16, &large);
+    check_case (c, false, GK_TYPE_BF16, &large);
 }

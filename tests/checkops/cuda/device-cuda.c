@@ -121,6 +121,23 @@ device_has_capability (int capability)
   return device_capability == capability;
 }
 
+/* NULL where the driver is too old. */
+static void *
+entry_point (const char *name)
+{
+  enum cudaDriverEntryPointQueryResult found;
+  void *function = NULL;
+  return cudaGetDriverEntryPointByVersion (name, &function, 12000, cudaEnableDefault, &found)
+             ? NULL
+             : function;
+}
+
+static CUtensorMapDataType
+map_type (GkType type)
+{
+  return type == GK_TYPE_F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+}
+
 bool
 device_tensor_map (void *map,
                    GkType type,
@@ -134,14 +151,9 @@ device_tensor_map (void *map,
                               const cuuint64_t *, const cuuint64_t *, const cuuint32_t *,
                               const cuuint32_t *, CUtensorMapInterleave, CUtensorMapSwizzle,
                               CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
-  enum cudaDriverEntryPointQueryResult found;
-  void *function = NULL;
+  void *function = entry_point ("cuTensorMapEncodeTiled");
   cuuint64_t sizes[5], stride_bytes[4];
   cuuint32_t boxes[5], ones[5];
-  if (cudaGetDriverEntryPointByVersion ("cuTensorMapEncodeTiled", &function, 12000,
-                                        cudaEnableDefault, &found) ||
-      !function)
-    return false;
   for (int d = 0; d < rank; d++)
     {
       sizes[d] = (cuuint64_t) dims[d];
@@ -150,12 +162,42 @@ device_tensor_map (void *map,
       if (d > 0)
         stride_bytes[d - 1] = (cuuint64_t) strides[d - 1] * 2;
     }
-  CUtensorMapDataType kind =
-      type == GK_TYPE_F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
-  return ((Encode) function) (map, kind, (cuuint32_t) rank, (void *) (uintptr_t) base, sizes,
-                              stride_bytes, boxes, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
+  return function &&
+         ((Encode) function) (map, map_type (type), (cuuint32_t) rank, (void *) (uintptr_t) base,
+                              sizes, stride_bytes, boxes, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
                               CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+}
+
+bool
+device_pixel_map (
+    void *map, GkType type, const void *base, const int64_t *dims, const DevicePixels *pixels)
+{
+  typedef CUresult (*Encode) (CUtensorMap *, CUtensorMapDataType, cuuint32_t, void *,
+                              const cuuint64_t *, const cuuint64_t *, const int *, const int *,
+                              cuuint32_t, cuuint32_t, const cuuint32_t *, CUtensorMapInterleave,
+                              CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
+  enum
+  {
+    RANK = 4
+  };
+  void *function = entry_point ("cuTensorMapEncodeIm2col");
+  cuuint64_t sizes[RANK], stride_bytes[RANK - 1], stride = 2;
+  const cuuint32_t steps[RANK] = { 1, (cuuint32_t) pixels->step[0], (cuuint32_t) pixels->step[1],
+                                   1 };
+  for (int d = 0; d < RANK; d++)
+    {
+      sizes[d] = (cuuint64_t) dims[d];
+      stride *= sizes[d];
+      if (d + 1 < RANK)
+        stride_bytes[d] = stride;
+    }
+  return function && ((Encode) function) (
+                         map, map_type (type), RANK, (void *) (uintptr_t) base, sizes, stride_bytes,
+                         pixels->lower, pixels->upper, (cuuint32_t) pixels->n_channels,
+                         (cuuint32_t) pixels->n_pixels, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                         CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                         CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
 const char *

@@ -64,6 +64,13 @@ device_tensor_map (void *map,
 }
 
 bool
+device_pixel_map (
+    void *map, GkType type, const void *base, const int64_t *dims, const DevicePixels *p)
+{
+  return emu_pixel_map (map, base, dims, p->lower, p->upper, p->step, p->n_channels, p->n_pixels);
+}
+
+bool
 device_has_capability (int capability)
 {
   return true;
