@@ -7,8 +7,8 @@
  * do their work when it is queued.  Linked with the emulator, kernels run on this memory.
  *
  * FAKE_CUDA_CHECK: the emulator checks, too.  FAKE_CUDA_MEMORY (24 GiB), FAKE_CUDA_PAGE (65536
- * bytes), FAKE_CUDA_FAIL_AT (number of a call, from 1) and FAKE_CUDA_ERROR (700); with
- * FAKE_CUDA_REPORT the counts go to stderr at the end.
+ * bytes), FAKE_CUDA_FAIL_AT (number of a call, from 1) and FAKE_CUDA_ERROR (700), FAKE_CUDA_TIMES
+ * (kernel_ms and library_ms, "0 0"); with FAKE_CUDA_REPORT the counts go to stderr at the end.
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -144,6 +144,9 @@ start (void)
   fake.memory_bytes = setting ("FAKE_CUDA_MEMORY", (size_t) 24 << 30);
   fake.fail_at = (int64_t) setting ("FAKE_CUDA_FAIL_AT", 0);
   fake.error = (int) setting ("FAKE_CUDA_ERROR", ILLEGAL_ADDRESS);
+  const char *times = getenv ("FAKE_CUDA_TIMES");
+  if (times)
+    sscanf (times, "%f %f", &fake.kernel_ms, &fake.library_ms);
   file = memfd_create ("fake-cuda", 0);
   space = mmap (NULL, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (emu_set_around)

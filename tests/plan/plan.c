@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "pipelines/bench-passes.h"
 #include "core/arena.h"
 #include "models/clip-vision.h"
 #include "models/clip.h"
@@ -382,6 +383,22 @@ plan_moved (Backend *null, FILE *out)
   null->fuses = shows_moved = false;
 }
 
+/* The passes of `gesso-cli bench`: they are the models above. */
+static void
+plan_bench (Backend *null, FILE *out)
+{
+  for (int i = 0; i < bench_n_passes (); i++)
+    {
+      Status status = { 0 };
+      BenchPass *pass = bench_pass_new (i, false, null, NULL, &status);
+      BenchPassCosts c = pass ? bench_pass_costs (pass) : (BenchPassCosts){ 0 };
+      fprintf (out, "bench %-36s %10lld parameters %11lld bytes %9.4f TFLOP%s\n",
+               bench_pass_name (i), (long long) c.n_parameters, (long long) c.weight_bytes,
+               c.flops / 1e12, status.message);
+      bench_pass_free (pass);
+    }
+}
+
 static void
 plan_all (Backend *null, FILE *out)
 {
@@ -401,6 +418,7 @@ plan_all (Backend *null, FILE *out)
   plan_all_flux (null, out);
   plan_all_clip_vaes (null, out);
   plan_all_wan (null, out);
+  plan_bench (null, out);
   plan_moved (null, out);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static _Atomic int64_t fail_at, n_asked, n_live;
 
@@ -87,6 +88,37 @@ mem_map (size_t size_bytes)
   void *p = mmap (NULL, size_bytes ? size_bytes : 1, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return p == MAP_FAILED ? NULL : given (p);
+}
+
+static bool
+map_over (char *to, size_t size_bytes, int file, size_t pattern_bytes)
+{
+  bool ok = true;
+  for (size_t at = 0; ok && at < size_bytes; at += pattern_bytes)
+    {
+      size_t n = size_bytes - at < pattern_bytes ? size_bytes - at : pattern_bytes;
+      ok = mmap (to + at, n, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+    }
+  return ok;
+}
+
+void *
+mem_map_repeated (size_t size_bytes, const void *pattern, size_t pattern_bytes)
+{
+  if (must_fail ())
+    return NULL;
+  /* addresses alone: no memory is asked for that all of it would need */
+  char *p = mmap (NULL, size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  p = p == MAP_FAILED ? NULL : given (p);
+  int file = p ? memfd_create ("repeated", MFD_CLOEXEC) : -1;
+  bool ok = file >= 0 && write (file, pattern, pattern_bytes) == (ssize_t) pattern_bytes &&
+            map_over (p, size_bytes, file, pattern_bytes);
+  if (file >= 0)
+    close (file);
+  if (ok)
+    return p;
+  mem_unmap (p, size_bytes);
+  return NULL;
 }
 
 void

@@ -26,6 +26,10 @@ char *mem_strdup (const char *text);
 void *mem_map (size_t size_bytes);
 void mem_unmap (void *p, size_t size_bytes);
 
+/* Pages that hold @pattern again and again, and take no more memory than once; to be read only.
+ * @pattern_bytes: a multiple of the page size.  Give back with mem_unmap. */
+void *mem_map_repeated (size_t size_bytes, const void *pattern, size_t pattern_bytes);
+
 /* mem_grow:
  * @items: address of the pointer to an array, NULL at first
  * @capacity: address of its capacity in items
