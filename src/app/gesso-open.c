@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/gesso-adapter-list.h"
+#include "app/gesso-clip-offer.h"
 #include "app/gesso-dialog.h"
 #include "app/gesso-project-actions.h"
 #include "app/gesso-recipe-offer.h"
@@ -19,6 +20,7 @@ typedef enum
   KIND_FOLDER,
   KIND_MODEL,
   KIND_ADAPTER,
+  KIND_CLIP,    /* or a film */
   KIND_PICTURE, /* or something that reading it as one will name */
   N_KINDS
 } Kind;
@@ -292,6 +294,17 @@ take_pictures (GessoWindow *window, GPtrArray *pictures)
              offer_free);
 }
 
+/* ---- clips ---- */
+
+static void
+take_clip (GessoWindow *window, const GPtrArray *clips)
+{
+  GFile *file = g_ptr_array_index (clips, 0);
+  gesso_clip_offer (window, file);
+  if (clips->len > 1)
+    say_of_file (window, _ ("Only the clip “%s” is opened: one at a time"), file);
+}
+
 /* ---- looking at files ---- */
 
 /* A project takes the place of everything else. */
@@ -320,7 +333,9 @@ act (const Errand *errand)
     take_models (errand->window, errand->kinds[KIND_MODEL]);
   if (errand->kinds[KIND_ADAPTER]->len > 0)
     use_adapters (errand->window, errand->kinds[KIND_ADAPTER]);
-  if (errand->kinds[KIND_PICTURE]->len > 0)
+  if (errand->kinds[KIND_CLIP]->len > 0)
+    take_clip (errand->window, errand->kinds[KIND_CLIP]);
+  else if (errand->kinds[KIND_PICTURE]->len > 0)
     take_pictures (errand->window, errand->kinds[KIND_PICTURE]);
 }
 
@@ -349,6 +364,8 @@ find_kind (GFile *file, GFileType type)
     return KIND_FOLDER;
   if (g_str_has_suffix (folded, GESSO_PROJECT_SUFFIX))
     return KIND_PROJECT;
+  if (gesso_clip_offer_is_for (path))
+    return KIND_CLIP;
   return is_model (path) ? KIND_MODEL : KIND_PICTURE;
 }
 

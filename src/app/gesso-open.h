@@ -12,8 +12,8 @@ G_BEGIN_DECLS
  *
  * For what is dropped, chosen, named on the command line or handed over by the desktop.  A project
  * is opened, a folder is searched for models from now on, a model file becomes the model, a picture
- * offers its settings; of several pictures or models it is asked what is meant.  Each says what it
- * did; looks at the files without blocking.
+ * offers its settings, of a clip or film it is asked whether to go on from it; of several pictures
+ * or models it is asked what is meant.  Each says what it did; looks at the files without blocking.
  */
 void gesso_open_files (GessoWindow *window, GSList *files);
 

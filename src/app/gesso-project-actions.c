@@ -344,7 +344,9 @@ open_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   gtk_file_filter_add_mime_type (filter, "image/png");
   gtk_file_filter_add_mime_type (filter, "image/jpeg");
   gtk_file_filter_add_mime_type (filter, "image/webp");
-  gtk_file_filter_set_name (filter, _ ("Projects and pictures"));
+  gtk_file_filter_add_mime_type (filter, "video/*");
+  gtk_file_filter_add_pattern (filter, "*.gclip");
+  gtk_file_filter_set_name (filter, _ ("Projects, pictures and clips"));
   gesso_compat_choose (GTK_WINDOW (user_data), GESSO_CHOOSE_FILE, _ ("Open"), filter, NULL,
                        file_chosen_cb, g_object_ref (user_data));
 }

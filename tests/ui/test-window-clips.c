@@ -9,12 +9,15 @@
 
 #include "app/gesso-parameter-list.h"
 #include "app/gesso-parameter-row.h"
+#include "media/clip.h"
 #include "media/frames.h"
 #include "window-fixture.h"
 
 enum
 {
-  N_FRAMES = 9
+  N_FRAMES = 9,
+  FIRST_GREY = 50,
+  LAST_GREY = 200
 };
 
 static char *model; /* of the test that runs */
@@ -279,6 +282,125 @@ test_extend_chooses_the_model (Fixture *f, gconstpointer unused)
   g_free (model);
 }
 
+/* ---- a clip from outside ---- */
+
+static void
+open_from_outside (Fixture *f, const char *path)
+{
+  g_autofree char *uri = g_filename_to_uri (path, NULL, NULL);
+  const char *uris[] = { uri };
+  gtk_widget_activate_action_variant (GTK_WIDGET (f->window), "win.open-uris",
+                                      g_variant_new_strv (uris, 1));
+}
+
+static gboolean
+asks (Fixture *f)
+{
+  return find_button_anywhere ("_Extend") != NULL;
+}
+
+static gboolean
+asks_no_more (Fixture *f)
+{
+  return !asks (f);
+}
+
+static void
+answer (Fixture *f, const char *button)
+{
+  WAIT (f, asks);
+  g_signal_emit_by_name (find_button_anywhere (button), "clicked");
+  WAIT (f, asks_no_more);
+}
+
+static gboolean
+has_picture (Fixture *f)
+{
+  return gesso_document_has_picture (gesso_create_page_get_document (f->page));
+}
+
+static gboolean
+has_no_picture (Fixture *f)
+{
+  return !has_picture (f);
+}
+
+/* Of what a job would be given. */
+static int
+grey_on_canvas (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  GessoDocument *document = gesso_create_page_get_document (f->page);
+  g_autoptr (GessoFramePixels) pixels = gesso_document_extract_frame (document, 32, 32, &error);
+  g_assert_no_error (error);
+  return *(const guint8 *) g_bytes_get_data (pixels->rgb, NULL);
+}
+
+static gboolean
+prompt_is_another (Fixture *f)
+{
+  g_autofree char *prompt = value (f, "prompt");
+  return !g_str_equal (prompt, "something else");
+}
+
+/* Dropped or opened: Extend goes on from it, or its settings are taken. */
+static void
+test_clip_from_outside (Fixture *f, gconstpointer unused)
+{
+  make_clip (f);
+  g_autofree char *clip = result_path (f);
+  open_from_outside (f, clip);
+  answer (f, "_Extend");
+  WAIT (f, extends);
+  g_autofree char *set_to = value (f, "extend");
+  g_assert_cmpstr (set_to, ==, clip);
+  gesso_form_reset (f->form, "extend");
+  set (f, "prompt", "something else");
+  open_from_outside (f, clip);
+  answer (f, "_Use Settings");
+  WAIT (f, prompt_is_another);
+  g_free (model);
+}
+
+/* Two frames, without latents or recipe. */
+static char *
+write_foreign_clip (Fixture *f)
+{
+  Status status = { 0 };
+  ClipWriter clip = { 0 };
+  const FilmInfo info = { 32, 32, { 8, 1 }, 2 };
+  guint8 rgb[32 * 32 * 3];
+  char *path = g_build_filename (f->dir, "foreign.gclip", NULL);
+  g_assert_true (clip_writer_open (&clip, path, &info, &status));
+  for (int n = 0; n < 2; n++)
+    {
+      memset (rgb, n ? LAST_GREY : FIRST_GREY, sizeof rgb);
+      g_assert_true (clip_writer_add (&clip, rgb, &status));
+    }
+  g_assert_true (clip_writer_commit (&clip, true, &status));
+  return path;
+}
+
+/* With no video model chosen, too. */
+static void
+test_frames_of_a_clip (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  g_autofree char *clip = write_foreign_clip (f);
+  open_from_outside (f, clip);
+  WAIT (f, asks);
+  g_assert_null (find_button_anywhere ("_Use Settings"));
+  answer (f, "_First Frame");
+  WAIT (f, has_picture);
+  g_assert_cmpint (grey_on_canvas (f), ==, FIRST_GREY);
+  gesso_document_clear (gesso_create_page_get_document (f->page));
+  WAIT (f, has_no_picture);
+  open_from_outside (f, clip);
+  answer (f, "_Last Frame");
+  WAIT (f, has_picture);
+  g_assert_cmpint (grey_on_canvas (f), ==, LAST_GREY);
+}
+
 /* What the model's makers sample with is filled in where nothing was chosen. */
 static gboolean
 sampler_is_filled (Fixture *f)
@@ -403,6 +525,8 @@ main (int argc, char **argv)
   ADD ("clips/extends-a-clip", test_extends_a_clip);
   ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
   ADD ("clips/extend-chooses-the-model", test_extend_chooses_the_model);
+  ADD ("clips/from-outside", test_clip_from_outside);
+  ADD ("clips/frames-from-outside", test_frames_of_a_clip);
   ADD ("clips/sampler-is-the-model-s", test_sampler_is_the_models);
   ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
   ADD ("clips/preview-moves", test_preview_moves);
