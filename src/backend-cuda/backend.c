@@ -179,6 +179,7 @@ cuda_free (Backend *base)
   cuda_weights_close (b);
   cuda_memory_close (b);
   cuda_staging_close (b);
+  cuda_pace_close (b);
   if (b->copies)
     b->driver->stream_free (b->copies);
   if (b->compute)
@@ -232,7 +233,7 @@ cuda_backend_new (const Driver *driver,
                        .free = cuda_free };
   snprintf (b->name, sizeof b->name, "%s", device->name);
   snprintf (b->level, sizeof b->level, "sm%d", device->capability % 1000);
-  if (start (b, status) && cuda_staging_open (b, status) &&
+  if (start (b, status) && cuda_pace_open (b, status) && cuda_staging_open (b, status) &&
       cuda_memory_open (b, options->memory_limit_bytes, status) && cuda_weights_open (b, status))
     {
       cuda_choices_open (b, options->memory_limit_bytes > 0);

@@ -36,6 +36,20 @@ typedef struct
   bool in_flight;
 } CudaStaging;
 
+/* pace.c */
+enum
+{
+  CUDA_MARKS = 2
+};
+
+typedef struct
+{
+  DriverEvent marks[CUDA_MARKS];
+  bool is_set[CUDA_MARKS];
+  int next, n_launches, n_multiprocessors;
+  double seconds, stretch, rate; /* queued since the last mark; most of that; operations a second */
+} CudaPace;
+
 typedef struct CudaWeights CudaWeights;
 typedef struct CudaChoices CudaChoices;
 
@@ -62,6 +76,7 @@ typedef struct
   CudaStaging staging[STAGING_BUFFERS];
   int next_staging;
 
+  CudaPace pace;
   CudaWeights *weights;
   CudaChoices *choices;             /* NULL: no library is at hand */
   char remark[STATUS_MESSAGE_SIZE]; /* for the user, until it is told */
@@ -149,6 +164,15 @@ bool cuda_hopper_convolves (const CudaBackend *b, const GkConv *c);
 int cuda_hopper_conv (const CudaBackend *b, const GkConv *c);
 bool cuda_hopper_attends (const CudaBackend *b, const GkAttention *a);
 int cuda_hopper_attention (const CudaBackend *b, const GkAttention *a);
+
+/* --- pace.c --- */
+
+bool cuda_pace_open (CudaBackend *b, Status *status);
+void cuda_pace_close (CudaBackend *b);
+/* An operator of so many operations was queued; waits when that is too far ahead of the card. */
+void cuda_pace (CudaBackend *b, double operations);
+/* How many queries to attend for at once, of one entry; all of them: entries together. */
+int64_t cuda_pace_queries (const CudaBackend *b, const GkAttention *a);
 
 /* --- ops.c --- */
 

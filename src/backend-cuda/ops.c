@@ -8,12 +8,19 @@
 #include "core/mem.h"
 #include "cuda.h"
 
-/* Ends an operator: what it read may be replaced behind it. */
+/* Ends an operator of so many operations (0: few): what it read may be replaced behind it. */
+static void
+computed (CudaBackend *b, int error, double operations)
+{
+  if (cuda_works (b, error, STATUS_MARK ("it computed")))
+    cuda_pace (b, operations);
+  cuda_weights_used (b);
+}
+
 static void
 launched (CudaBackend *b, int error)
 {
-  cuda_works (b, error, STATUS_MARK ("it computed"));
-  cuda_weights_used (b);
+  computed (b, error, 0);
 }
 
 static const float *
@@ -143,7 +150,7 @@ cuda_linear (Backend *base, const LinearArgs *a)
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
   CudaCall call = { .kind = CUDA_CALL_GEMM, .gemm = g, .bias = &a->bias };
   if (!cuda_failed (b))
-    launched (b, cuda_call (b, &call));
+    computed (b, cuda_call (b, &call), 2.0 * (double) (g.n_rows * g.n_out) * (double) g.n_in);
 }
 
 int
@@ -158,8 +165,10 @@ static void
 convolve (CudaBackend *b, const GkConv *g, const Param *bias)
 {
   CudaCall call = { .kind = CUDA_CALL_CONV, .conv = *g, .bias = bias };
+  int64_t taps = (int64_t) g->kernel * g->kernel * (g->over_time ? 3 : 1);
+  double n_out = (double) (g->n * g->h_out * g->w_out) * (double) g->c_out;
   if (!cuda_failed (b))
-    launched (b, cuda_call (b, &call));
+    computed (b, cuda_call (b, &call), 2 * n_out * (double) (taps * g->c_in));
 }
 
 const void *
@@ -240,6 +249,48 @@ cuda_conv3d (Backend *base, const Conv3dArgs *a)
 }
 
 static void
+attend (CudaBackend *b, const GkAttention *g)
+{
+  double operations =
+      4.0 * (double) (g->n * g->n_heads * g->head_dim) * (double) g->len_q * (double) g->len_k;
+  if (!cuda_failed (b))
+    computed (b,
+              b->type == GK_TYPE_F32       ? gk_attention_f32 (g, b->compute)
+              : cuda_hopper_attends (b, g) ? cuda_hopper_attention (b, g)
+                                           : gk_attention (g, b->compute),
+              operations);
+}
+
+/* Queries @first and up of entry @entry alone. */
+static GkAttention
+part_of (const CudaBackend *b, const GkAttention *g, int64_t entry, int64_t first, int64_t n)
+{
+  GkAttention part = *g;
+  part.n = 1;
+  part.len_q = n;
+  part.q = element_at (b, g->q, (entry * g->len_q + first) * g->q_stride);
+  part.k = element_at (b, g->k, entry * g->len_k * g->k_stride);
+  part.v = element_at (b, g->v, entry * g->len_k * g->v_stride);
+  part.y = element_at (b, g->y, (entry * g->len_q + first) * g->n_heads * g->head_dim);
+  part.key_bias = g->key_bias ? g->key_bias + entry * g->len_k : NULL;
+  return part;
+}
+
+/* In parts where all at once would take long: a query does not depend on the others. */
+static void
+attend_in_parts (CudaBackend *b, const GkAttention *g, int64_t n_queries)
+{
+  for (int64_t entry = 0; entry < g->n; entry++)
+    for (int64_t first = 0, n; first < g->len_q; first += n)
+      {
+        int64_t left = g->len_q - first;
+        n = left < 2 * n_queries ? left : n_queries; /* a rest would not fill a block */
+        GkAttention part = part_of (b, g, entry, first, n);
+        attend (b, &part);
+      }
+}
+
+static void
 cuda_attention (Backend *base, const AttentionArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
@@ -260,11 +311,11 @@ cuda_attention (Backend *base, const AttentionArgs *a)
                     .causal = a->causal,
                     .relative_bias = a->relative_bias,
                     .key_bias = a->key_bias };
-  if (cuda_failed (b))
-    return;
-  launched (b, b->type == GK_TYPE_F32        ? gk_attention_f32 (&g, b->compute)
-               : cuda_hopper_attends (b, &g) ? cuda_hopper_attention (b, &g)
-                                             : gk_attention (&g, b->compute));
+  int64_t n_queries = cuda_pace_queries (b, &g);
+  if (n_queries < g.len_q)
+    attend_in_parts (b, &g, n_queries);
+  else
+    attend (b, &g);
 }
 
 /* ---- norms ---- */

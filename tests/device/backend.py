@@ -72,25 +72,59 @@ def test_card_draws_what_the_cpu_draws():
     assert len(card) == len(cpu) and difference < 4, difference
 
 
-def clip(*flags):
-    """The pixels of the frames of a clip that begins with a picture."""
+def clip(*flags, env=None):
+    """The pixels of the frames of a clip that begins with a picture, and stderr."""
     fixtures = pathlib.Path(SOURCE) / "tests/golden/fixtures"
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "a.gclip"
         done = subprocess.run([CLI, "video", "--model", str(fixtures / "wan-tiny-ti2v"), "--first-frame",
                                str(fixtures / "init-48x32.png"), "--width", "48", "--height", "32", "--frames", "5",
                                "--steps", "2", "--seed", "3", "--guidance", "1", "-o", str(path), *flags, "a boat"],
-                              text=True, capture_output=True, timeout=300)
+                              text=True, capture_output=True, timeout=300, env={**os.environ, **(env or {})})
         assert done.returncode == 0, done.stderr
         with zipfile.ZipFile(path) as z:
-            return [pixels(z.read(n)) for n in sorted(z.namelist()) if n.startswith("frames/")]
+            return [pixels(z.read(n)) for n in sorted(z.namelist()) if n.startswith("frames/")], done.stderr
 
 
 def test_card_makes_clips():
-    card, cpu = clip("--backend", "cuda"), clip("--backend", "cpu")
+    card, cpu = clip("--backend", "cuda")[0], clip("--backend", "cpu")[0]
     differences = [sum(abs(a - b) for a, b in zip(*pair)) / len(pair[0]) for pair in zip(card, cpu)]
     print("# " + " ".join(f"{d:.2f}" for d in differences) + " of 255 apart on average")
     assert len(card) == len(cpu) == 5 and max(differences) < 4, differences
+
+
+def test_clip_is_decoded_in_smaller_tiles_when_memory_is_gone():
+    whole, text = clip("--backend", "cuda", env={"FAKE_CUDA_REPORT": "1"})
+    n_calls = int(text.split(" calls")[0].split()[-1])
+    # out of memory, once, in the last tenth of all calls: decoding
+    again, _ = clip("--backend", "cuda", env={"FAKE_CUDA_FAIL_AT": str(n_calls * 9 // 10), "FAKE_CUDA_ERROR": "2"})
+    assert again == whole
+
+
+def test_network_that_leaves_f16_computes_in_bf16():
+    strong = ("--lora", str(MODEL.parent / "adapters/sd15-kohya.safetensors") + ":100")
+    status, text, card = run("--backend", "cuda", *strong)
+    assert status == 0 and text.count("left the range of f16") == 1, text
+    _, text, cpu = run("--backend", "cpu", *strong)
+    difference = sum(abs(a - b) for a, b in zip(card, cpu)) / len(cpu)
+    print(f"# {difference:.2f} of 255 apart on average")
+    assert "f16" not in text and any(card) and difference < 8, difference
+
+
+def test_numbers_that_are_none_are_refused():
+    """A weight of infinity, as overflow in training leaves them: never a black picture."""
+    data = bytearray((MODEL.parent / "adapters/sd15-kohya.safetensors").read_bytes())
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    name = next(k for k in header if k.startswith("lora_unet") and k.endswith("up.weight"))
+    at = 8 + size + header[name]["data_offsets"][0]
+    wide = header[name]["dtype"] == "F32"
+    data[at:at + (4 if wide else 2)] = b"\0\0\x80\x7f" if wide else b"\0\x7c"
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "bad.safetensors"
+        path.write_bytes(data)
+        for backend in ("cuda", "cpu"):
+            refused("no numbers any more", "lower the weights", flags=("--backend", backend, "--lora", str(path)))
 
 
 def test_auto_takes_the_card():

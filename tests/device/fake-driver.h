@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,9 +11,13 @@ typedef struct
 {
   int64_t n_calls; /* of the driver, launches among them, since a test set it to 0 */
   int64_t n_launches, n_tensor_maps;
-  int64_t fail_at; /* the call of that number fails, once; 0: none */
-  int error;       /* with this */
-  int is_idle;     /* kernels are launched and do nothing */
+  int64_t fail_at;    /* the call of that number fails, once; 0: none */
+  int error;          /* with this */
+  int is_idle;        /* kernels are launched and do nothing */
+  int64_t most_ahead; /* launches that nobody had waited for, at most */
+  /* Set at the launch of that number. */
+  atomic_bool *cancel;
+  int64_t cancel_at;
   size_t memory_bytes, used_bytes, most_used_bytes;
   size_t copied_bytes; /* to the card */
   /* Made and not freed. */

@@ -49,6 +49,7 @@ static bool page_used[MAX_PAGES];
 static Range mapped[MAX_RANGES];
 static int n_mapped;
 static float event_ms[EVENT_TIMES]; /* by the last bits of the event's number */
+static int64_t event_launches[EVENT_TIMES], all_launches, done_launches;
 
 /* The emulator, when it is there. */
 __attribute__ ((weak)) void emu_adopt (void *p, size_t size_bytes, const char *name);
@@ -131,6 +132,11 @@ around_launch (int begins)
   int error = begins ? call () : OK;
   fake.n_launches += begins != 0;
   fake.clock_ms += begins ? fake.kernel_ms : 0;
+  all_launches += begins != 0;
+  if (all_launches - done_launches > fake.most_ahead)
+    fake.most_ahead = all_launches - done_launches;
+  if (begins && fake.cancel && fake.n_launches == fake.cancel_at)
+    atomic_store (fake.cancel, true);
   if (!error && fake.is_idle)
     return -1;
   if (!error)
@@ -299,6 +305,7 @@ cuStreamDestroy_v2 (void *stream)
 EXPORT int
 cuStreamSynchronize (void *stream)
 {
+  done_launches = all_launches;
   int error = stream ? call () : misuse ();
   if (error || !emu_take_reports)
     return error;
@@ -333,6 +340,7 @@ cuEventRecord (void *event, void *stream)
   if (!stream || !event)
     return misuse ();
   event_ms[(uintptr_t) event % EVENT_TIMES] = fake.clock_ms;
+  event_launches[(uintptr_t) event % EVENT_TIMES] = all_launches;
   return call ();
 }
 
@@ -346,6 +354,8 @@ cuEventElapsedTime (float *ms, void *from, void *to)
 EXPORT int
 cuEventSynchronize (void *event)
 {
+  int64_t n = event_launches[(uintptr_t) event % EVENT_TIMES];
+  done_launches = n > done_launches ? n : done_launches;
   return event ? call () : misuse ();
 }
 

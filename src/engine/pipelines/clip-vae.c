@@ -516,10 +516,21 @@ clip_vae_plan (
   return check_size (v, size, status) && plan_pass (&p, plan, status);
 }
 
+/* 0: whole frames. */
+static const int tiles[] = { 0, CLIP_AUTO_TILE_PX, 384, 256 };
+
+int
+clip_vae_smaller_tile (int tile)
+{
+  for (size_t i = 0; i + 1 < sizeof tiles / sizeof *tiles; i++)
+    if (tiles[i] == tile)
+      return tiles[i + 1];
+  return 0;
+}
+
 int
 clip_vae_tile (const ClipVae *v, ClipSize size, ClipDirection direction, Status *status)
 {
-  static const int tiles[] = { 0, CLIP_AUTO_TILE_PX, 384, 256 };
   if (!check_size (v, size, status))
     return -1;
   for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)

@@ -76,3 +76,5 @@ bool clip_vae_plan (
  * on every machine; on a card as large as its memory allows.  -1 and @status when it could not be
  * found out. */
 int clip_vae_tile (const ClipVae *v, ClipSize size, ClipDirection direction, Status *status);
+/* The next smaller ones of those; 0: there are none. */
+int clip_vae_smaller_tile (int tile);

@@ -425,6 +425,16 @@ typedef enum
 /* What ctx_new is to be told for a network of the job. */
 Compute pipeline_compute (const Pipeline *pipeline, const PipelineJob *job, NetworkRole role);
 
+/* Whether there is no infinity and no NaN among them. */
+bool pipeline_are_numbers (const float *values, int64_t n);
+/* pipeline_widen:
+ * @compute: what gave values that are no numbers
+ * @what: marked with STATUS_MARK: whose they are
+ *
+ * From here on @job avoids f16, which its note says.  Fails: UNSUPPORTED when that cannot help
+ */
+bool pipeline_widen (PipelineJob *job, Compute compute, const char *what, Status *status);
+
 /* Whether the device's memory is enough for a phase; always where it is the program's own. */
 bool room_is_enough (const Backend *backend, const PhasePlan *phase);
 /* The same as a failure for the user. */

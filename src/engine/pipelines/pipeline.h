@@ -153,6 +153,7 @@ typedef struct
   Prediction prediction;
   bool zero_terminal_snr;
   Compute compute;
+  bool avoids_f16;         /* set by a run: f16's range was too small for a network of this job */
   int vae_tile;            /* pixels; 0: whole pictures while they fit, else tiles */
   const uint8_t *init_rgb; /* NULL, or (height, width, 3): image to image */
   const uint8_t *mask;     /* NULL, or (height, width) with init_rgb: 255 is painted anew */

@@ -60,6 +60,62 @@ unmasked_sigma (const PipelineRun *r, double sigma)
   return sigma;
 }
 
+static SamplerOptions
+sampler_options (const PipelineJob *job)
+{
+  SamplerOptions options = sampler_options_default (job->sampler, job->convention);
+  if (job->eta >= 0)
+    options.eta = job->eta;
+  return options;
+}
+
+/* Takes what the steps need and pipeline_run_park gave back. */
+static bool
+unpark (PipelineRun *r, Status *status)
+{
+  const PipelineJob *job = &r->job;
+  const PipelineFamily *family = r->pipeline->family;
+  bool on_path =
+      sampler_options (job).eta > 0 && sampler_noise_is_path (job->sampler, job->convention);
+  if (!r->denoiser)
+    {
+      r->denoiser = family->denoiser_new (r->pipeline, job, r->text, &r->sampler, NULL, status);
+      if (r->denoiser)
+        r->denoiser->known = run_known (r);
+      if (r->denoiser && run_extra (r))
+        family->denoiser_set_extra (r->denoiser, run_extra (r));
+    }
+  if (r->denoiser && on_path && !r->path)
+    r->path = brownian_new (job->noise, job->seed + (uint64_t) r->window * SEED_STRIDE,
+                            r->schedule.path_start, r->schedule.path_end, job->batch_size,
+                            r->n_values, status);
+  return r->denoiser && (!on_path || r->path);
+}
+
+/* In f16 a network's numbers may leave its range: then once more in bf16, rather than a black
+ * picture. */
+static bool
+ask_network (
+    PipelineRun *r, const float *x, double sigma, double timestep, float *x0, Status *status)
+{
+  const PipelineFamily *family = r->pipeline->family;
+  NetworkRole role = family == &sd_family ? NETWORK_UNET : NETWORK_TRANSFORMER;
+  while (family->denoise (r->denoiser, x, sigma, timestep, x0, status))
+    {
+      if (pipeline_are_numbers (x0, n_all (r)) || !pipeline_are_numbers (x, n_all (r)))
+        return true;
+      Compute compute = pipeline_compute (r->pipeline, &r->job, role);
+      if (!pipeline_widen (&r->job, compute, STATUS_MARK ("the network"), status))
+        return false;
+      family->denoiser_free (r->denoiser);
+      r->denoiser = NULL;
+      if (!unpark (r, status))
+        return false;
+      family->denoiser_set_step (r->denoiser, r->sampler.next_step + 1);
+    }
+  return false;
+}
+
 static bool
 denoise (void *data, const float *x, double sigma, double timestep, float *x0, Status *status)
 {
@@ -67,7 +123,7 @@ denoise (void *data, const float *x, double sigma, double timestep, float *x0, S
   bool first = r->sampler.next_step == 0 && r->n_calls == 0;
   if (r->inpaint.mask)
     x = inpaint_input (&r->inpaint, x, unmasked_sigma (r, sigma), first);
-  if (!r->pipeline->family->denoise (r->denoiser, x, sigma, timestep, x0, status))
+  if (!ask_network (r, x, sigma, timestep, x0, status))
     return false;
   if (r->inpaint.mask)
     inpaint_keep (&r->inpaint, x0);
@@ -113,15 +169,6 @@ make_schedule (PipelineRun *r, Status *status)
   r->pipeline->family->schedule_params (r->pipeline, job, &s);
   return noise_table_init (&r->table, &t, status) &&
          schedule_init (&r->schedule, &r->table, &s, status);
-}
-
-static SamplerOptions
-sampler_options (const PipelineJob *job)
-{
-  SamplerOptions options = sampler_options_default (job->sampler, job->convention);
-  if (job->eta >= 0)
-    options.eta = job->eta;
-  return options;
 }
 
 static bool
@@ -377,29 +424,6 @@ pipeline_run_park (PipelineRun *r)
   brownian_free (r->path);
   r->denoiser = NULL;
   r->path = NULL;
-}
-
-/* Takes what the steps need and pipeline_run_park gave back. */
-static bool
-unpark (PipelineRun *r, Status *status)
-{
-  const PipelineJob *job = &r->job;
-  const PipelineFamily *family = r->pipeline->family;
-  bool on_path =
-      sampler_options (job).eta > 0 && sampler_noise_is_path (job->sampler, job->convention);
-  if (!r->denoiser)
-    {
-      r->denoiser = family->denoiser_new (r->pipeline, job, r->text, &r->sampler, NULL, status);
-      if (r->denoiser)
-        r->denoiser->known = run_known (r);
-      if (r->denoiser && run_extra (r))
-        family->denoiser_set_extra (r->denoiser, run_extra (r));
-    }
-  if (r->denoiser && on_path && !r->path)
-    r->path = brownian_new (job->noise, job->seed + (uint64_t) r->window * SEED_STRIDE,
-                            r->schedule.path_start, r->schedule.path_end, job->batch_size,
-                            r->n_values, status);
-  return r->denoiser && (!on_path || r->path);
 }
 
 static bool

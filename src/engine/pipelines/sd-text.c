@@ -212,6 +212,21 @@ encode_all (
   return true;
 }
 
+/* As for the network: once more in bf16 where f16's range was too small. */
+static bool
+check_text (Pipeline *pipeline, const PipelineJob *job, SdText *text, Status *status)
+{
+  PipelineJob wide = *job;
+  while (!pipeline_are_numbers (text->context, (int64_t) text->n_values))
+    {
+      Compute compute = pipeline_compute (pipeline, &wide, NETWORK_CLIP);
+      if (!pipeline_widen (&wide, compute, STATUS_MARK ("the text encoder"), status) ||
+          !encode_all (pipeline, &wide, text, NULL, status))
+        return false;
+    }
+  return true;
+}
+
 static bool
 fill_text (
     Pipeline *pipeline, const PipelineJob *job, SdText *text, PhasePlan *plan, Status *status)
@@ -224,7 +239,7 @@ fill_text (
   uint64_t key = text_key (pipeline, job, &text->prompts);
   if (encoding_cache_get (&pipeline->cache, key, text->context, text->n_values))
     return true;
-  if (!encode_all (pipeline, job, text, NULL, status))
+  if (!encode_all (pipeline, job, text, NULL, status) || !check_text (pipeline, job, text, status))
     return false;
   encoding_cache_put (&pipeline->cache, key, text->context, text->n_values);
   return true;

@@ -232,12 +232,16 @@ typedef struct
 {
   const FrameSink *sink;
   int64_t n_before; /* frames of the clip before, which are not given again */
+  int64_t next;     /* that has not been given yet */
 } Frames;
 
 static bool
 take_frame (void *data, int64_t index, const uint8_t *rgb, Status *status)
 {
-  const Frames *f = data;
+  Frames *f = data;
+  if (index < f->next)
+    return true;
+  f->next = index + 1;
   return f->sink->take (f->sink->data, rgb, (int) (index - f->n_before), 1, status);
 }
 
@@ -256,6 +260,23 @@ before_frames (const PipelineJob *job)
   return job->n_before > 0 ? wan_vae_frames (job->n_before) : 0;
 }
 
+/* As for pictures: when other programs have taken the card's memory meanwhile, smaller tiles may
+ * still do.  What has been given is not given again. */
+static bool
+decode_by_room (ClipVae *v, ClipSize size, const float *latent, Frames *frames, Status *status)
+{
+  for (;;)
+    {
+      Status own = { 0 };
+      if (clip_vae_decode (v, size, latent, take_frame, frames, &own))
+        return true;
+      bool may_do = v->backend->device.memory && own.code == STATUS_NO_MEMORY;
+      v->tile_px = may_do ? clip_vae_smaller_tile (v->tile_px) : 0;
+      if (v->tile_px == 0)
+        return status_fail (status, own.code, "%s", own.message);
+    }
+}
+
 bool
 wan_decode (Pipeline *pipeline,
             const PipelineJob *job,
@@ -271,11 +292,13 @@ wan_decode (Pipeline *pipeline,
   v.n_skip = frames.n_before;
   v.progress = on_progress;
   v.data = &progress;
+  bool may_choose = tile_px < 0 && job->vae_tile <= 0;
   if (tile_px >= 0)
     v.tile_px = tile_px;
   else if (!choose_tiles (&v, size, CLIP_DECODE, status))
     return false;
-  return clip_vae_decode (&v, size, latent, take_frame, &frames, status);
+  return may_choose ? decode_by_room (&v, size, latent, &frames, status)
+                    : clip_vae_decode (&v, size, latent, take_frame, &frames, status);
 }
 
 static bool
