@@ -34,10 +34,21 @@ gesso_eta_free (GessoEta *self)
   g_free (self);
 }
 
+/* How many windows a clip has is the worker's to know: what it depends on.  A time without steps of
+ * the recipe does not tell them from windows. */
+static char *
+dup_windows (const Recipe *r)
+{
+  if (r->frames == 0 && r->window == 0)
+    return g_strdup ("");
+  return g_strdup_printf ("/%d+%d%s", r->window, r->overlap, r->steps == 0 ? "?" : "");
+}
+
 char *
 gesso_work_dup_key (const Recipe *r)
 {
-  return g_strdup_printf ("%dx%dx%d/%d*%d|%d|%d%d%d|%s", r->width, r->height, r->frames, r->window,
+  g_autofree char *windows = dup_windows (r);
+  return g_strdup_printf ("%dx%dx%d%s*%d|%d|%d%d%d|%s", r->width, r->height, r->frames, windows,
                           r->batch_size, (int) r->sampler, r->init_image != NULL, r->extend != NULL,
                           r->guidance_scale == 1, recipe_str (r->model));
 }
@@ -82,6 +93,11 @@ gesso_eta_observe (GessoEta *self,
     return FALSE;
   g_autofree char *key = full_key (device, work->key);
   const GessoTimes *old = g_hash_table_lookup (self->measured, key);
+  if (work->steps > 0) /* a step of the recipe is one of each of a clip's windows */
+    {
+      step_seconds *= (double) n_steps / work->steps;
+      n_steps = work->steps;
+    }
   *times = (GessoTimes){ old ? blend (old->step_seconds, step_seconds) : step_seconds,
                          old ? blend (old->rest_seconds, rest_seconds) : rest_seconds, n_steps };
   g_hash_table_insert (self->measured, g_steal_pointer (&key), g_memdup2 (times, sizeof *times));

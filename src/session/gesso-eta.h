@@ -20,8 +20,8 @@ void gesso_eta_free (GessoEta *self);
 
 typedef struct
 {
-  double step_seconds, rest_seconds;
-  int n_steps; /* that a recipe with steps = 0, "the model's own", has */
+  double step_seconds, rest_seconds; /* step: of the recipe's, which a clip's windows all have */
+  int n_steps;                       /* that a recipe with steps = 0, "the model's own", has */
 } GessoTimes;
 
 /* What a recipe says about its time. */
@@ -34,7 +34,8 @@ typedef struct
 char *gesso_work_dup_key (const Recipe *recipe);
 int gesso_work_steps (const Recipe *recipe);
 
-/* gesso_eta_observe: one batch was measured.  @times: receives what is to be stored for the key
+/* gesso_eta_observe: one batch was measured.  @step_seconds: of each of @n_steps, of all windows
+ * @times: receives what is to be stored for the key
  * Returns: FALSE when the numbers are none of a whole batch and nothing changed */
 gboolean gesso_eta_observe (GessoEta *self,
                             const char *device,

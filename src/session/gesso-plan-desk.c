@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "core/available.h"
 #include "session/gesso-recipe.h"
 
 void
@@ -15,18 +16,6 @@ gesso_plan_free (GessoPlan *plan)
     return;
   g_free (plan->recipe);
   g_free (plan);
-}
-
-/* What the kernel could give to programs without swapping; 0 when it does not say. */
-static guint64
-available_bytes (void)
-{
-  static const char key[] = "MemAvailable:";
-  g_autofree char *text = NULL;
-  if (!g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
-    return 0;
-  const char *line = strstr (text, key);
-  return line ? g_ascii_strtoull (line + strlen (key), NULL, 10) * 1024 : 0;
 }
 
 /* Measured times are better than the worker's estimate. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/available.h"
 #include "core/mem.h"
 #include "worker/runner-private.h"
 
@@ -48,18 +49,9 @@ use_smaller_tiles (Batch *b, const char *why)
 
 /* Returns: bytes that programs may still take; 0 when not known */
 static size_t
-available_bytes (const Runner *r)
+free_bytes (const Runner *r)
 {
-  char line[256];
-  if (r->free_mib > 0)
-    return (size_t) r->free_mib << 20;
-  unsigned long long kib = 0;
-  FILE *f = fopen ("/proc/meminfo", "re");
-  while (f && fgets (line, sizeof line, f) && sscanf (line, "MemAvailable: %llu kB", &kib) != 1)
-    ;
-  if (f)
-    fclose (f);
-  return (size_t) kib << 10;
+  return r->free_mib > 0 ? (size_t) r->free_mib << 20 : available_bytes ();
 }
 
 /* The system ends a program that takes too much memory without a word; that the journal says how
@@ -72,7 +64,7 @@ begin_decoding (Batch *b, int index)
   int before = again ? b->old.decode_started : 0;
   b->journal.decode_picture = index;
   b->journal.decode_started = before + 1;
-  bool large = b->decode_bytes > available_bytes (b->runner) / LARGE_SHARE;
+  bool large = b->decode_bytes > free_bytes (b->runner) / LARGE_SHARE;
   for (int i = MAX_STARTS; large && i <= before; i++)
     if (!use_smaller_tiles (b,
                             STATUS_MARK ("Decoding ended the program more than once, it may need "

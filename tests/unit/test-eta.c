@@ -3,6 +3,7 @@
 
 #include "session/gesso-batch-clock.h"
 #include "session/gesso-eta.h"
+#include "session/gesso-recipe.h"
 
 static const GessoWork twenty = { "k", 20, 1 }, ten = { "k", 10, 3 }, own = { "k", 0, 1 },
                        other = { "l", 20, 1 };
@@ -21,6 +22,43 @@ test_measured_times_scale_with_steps (void)
   g_assert_cmpfloat (gesso_eta_batch (eta, "cpu", &other), ==, -1);
   g_assert_cmpfloat (gesso_eta_batch (eta, "gpu", &twenty), ==, -1);
   gesso_eta_free (eta);
+}
+
+/* A clip in three windows has three times the recipe's steps: what waited was forecast a third of
+ * its time. */
+static void
+test_windows_multiply_steps (void)
+{
+  GessoEta *eta = gesso_eta_new ();
+  GessoTimes times;
+  g_assert_true (gesso_eta_observe (eta, "cpu", &twenty, 0.5, 2, 60, &times));
+  g_assert_cmpint (times.n_steps, ==, 20);
+  g_assert_cmpfloat (gesso_eta_batch (eta, "cpu", &twenty), ==, 32);
+  g_assert_cmpfloat (gesso_eta_batch (eta, "cpu", &ten), ==, 17);
+  g_assert_cmpfloat (gesso_eta_batch (eta, "cpu", &own), ==, 32);
+  gesso_eta_free (eta);
+}
+
+/* What decides on the number of windows is part of the kind of work; of pictures nothing is. */
+static void
+test_keys_tell_windows_apart (void)
+{
+  Status status = { 0 };
+  g_auto (Recipe) recipe;
+  recipe_init (&recipe);
+  g_autofree char *picture = gesso_work_dup_key (&recipe);
+  g_assert_true (recipe_set (&recipe, "overlap", "3", &status));
+  g_autofree char *also = gesso_work_dup_key (&recipe);
+  g_assert_cmpstr (picture, ==, also);
+  g_assert_true (recipe_set (&recipe, "frames", "161", &status));
+  g_autofree char *clip = gesso_work_dup_key (&recipe);
+  g_assert_true (recipe_set (&recipe, "overlap", "5", &status));
+  g_autofree char *overlapping = gesso_work_dup_key (&recipe);
+  g_assert_true (recipe_set (&recipe, "steps", "20", &status));
+  g_autofree char *in_steps = gesso_work_dup_key (&recipe);
+  g_assert_cmpstr (clip, !=, overlapping);
+  g_assert_cmpstr (overlapping, !=, in_steps);
+  g_assert_cmpstr (clip, !=, picture);
 }
 
 static void
@@ -127,6 +165,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/session/eta/measured-times-scale-with-steps",
                    test_measured_times_scale_with_steps);
+  g_test_add_func ("/session/eta/windows-multiply-steps", test_windows_multiply_steps);
+  g_test_add_func ("/session/eta/keys-tell-windows-apart", test_keys_tell_windows_apart);
   g_test_add_func ("/session/eta/newer-times-count-more", test_newer_times_count_more);
   g_test_add_func ("/session/eta/estimate-holds-until-measured",
                    test_estimate_holds_until_measured);

@@ -3,10 +3,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/available.h"
 #include "core/blocks.h"
 #include "core/mem.h"
 #include "weights/mapped.h"
@@ -37,20 +37,6 @@ struct Prefetch
 };
 
 /* ---- how much ---- */
-
-/* 0 where the system does not tell. */
-static size_t
-available_bytes (void)
-{
-  unsigned long long kib = 0;
-  char line[128];
-  FILE *f = fopen ("/proc/meminfo", "re");
-  while (f && fgets (line, sizeof line, f) && sscanf (line, "MemAvailable: %llu kB", &kib) != 1)
-    ;
-  if (f)
-    fclose (f);
-  return (size_t) kib << 10;
-}
 
 static bool
 is_under (const Weight *w, const char *prefix)

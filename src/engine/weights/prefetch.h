@@ -14,7 +14,8 @@
 typedef struct Prefetch Prefetch;
 
 /* Bytes that may be read ahead without the system having to drop @busy's weights ("transformer."),
- * which are at work: what it has available, less them and a reserve. */
+ * which are at work: what it and the control groups we are in have available, less them and a
+ * reserve. */
 size_t prefetch_room (const WeightSet *set, const char *busy);
 
 /* prefetch_start:
