@@ -11,7 +11,7 @@ struct _GessoBanner
 {
   AdwBin parent_instance;
   GessoSession *session;
-  GtkWidget *revealer, *label, *button;
+  GtkWidget *revealer, *label, *cpu, *button;
   char *died; /* why the worker died last */
 };
 
@@ -22,6 +22,7 @@ gesso_banner_show (GessoBanner *self, const char *text, const char *button, cons
 {
   g_return_if_fail (GESSO_IS_BANNER (self) && text);
   gtk_label_set_label (GTK_LABEL (self->label), text);
+  gtk_widget_set_visible (self->cpu, FALSE);
   gtk_widget_set_visible (self->button, button != NULL);
   gtk_button_set_label (GTK_BUTTON (self->button), button ? button : "");
   gesso_name_by_label (self->button);
@@ -53,6 +54,7 @@ worker_state_cb (GessoBanner *self)
     case GESSO_WORKER_STOPPED:
       gesso_banner_show (self, self->died ? self->died : _ ("The engine is stopped."),
                          _ ("_Restart"), "win.restart-worker");
+      gtk_widget_set_visible (self->cpu, gesso_session_offers_cpu (self->session));
       return;
     case GESSO_WORKER_WAITING:
       gesso_banner_show (
@@ -107,7 +109,12 @@ gesso_banner_init (GessoBanner *self)
   gtk_widget_set_hexpand (self->label, TRUE);
   self->button = gesso_name_new_button ("");
   gtk_widget_set_valign (self->button, GTK_ALIGN_CENTER);
+  self->cpu = gesso_name_new_button (_ ("_Use the CPU"));
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (self->cpu), "win.use-cpu");
+  gtk_widget_set_valign (self->cpu, GTK_ALIGN_CENTER);
+  gtk_widget_set_visible (self->cpu, FALSE);
   gtk_box_append (GTK_BOX (row), self->label);
+  gtk_box_append (GTK_BOX (row), self->cpu);
   gtk_box_append (GTK_BOX (row), self->button);
   self->revealer = gtk_revealer_new ();
   gtk_revealer_set_child (GTK_REVEALER (self->revealer), row);

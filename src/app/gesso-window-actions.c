@@ -158,6 +158,12 @@ restart_worker_cb (GSimpleAction *action, GVariant *parameter, gpointer user_dat
   gesso_session_restart_worker (gesso_window_get_session (user_data));
 }
 
+static void
+use_cpu_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  gesso_session_use_cpu (gesso_window_get_session (user_data));
+}
+
 /* ---- folders and files ---- */
 
 static void
@@ -280,6 +286,7 @@ static const GActionEntry entries[] = {
   { "clear-ended", clear_ended_cb },
   { "job-edit", job_edit_cb, "x" },
   { "restart-worker", restart_worker_cb },
+  { "use-cpu", use_cpu_cb },
   { "add-folder", add_folder_cb },
   { "open-pictures-folder", open_pictures_cb },
   { "fullscreen", fullscreen_cb },

@@ -167,7 +167,7 @@ find_worker (const char *given)
   for (guint i = 0; i < G_N_ELEMENTS (relative); i++)
     {
       g_autofree char *path = g_build_filename (folder, relative[i], NULL);
-      if (g_file_test (path, G_FILE_TEST_IS_EXECUTABLE))
+      if (g_file_test (path, G_FILE_TEST_IS_REGULAR)) /* or the reason is said when it is started */
         return g_canonicalize_filename (path, NULL);
     }
   char *found = g_find_program_in_path ("gesso-worker");
@@ -409,6 +409,20 @@ gesso_session_restart_worker (GessoSession *self)
   g_return_if_fail (GESSO_IS_SESSION (self));
   if (self->workers)
     gesso_workers_restart (self->workers);
+}
+
+gboolean
+gesso_session_offers_cpu (GessoSession *self)
+{
+  g_return_val_if_fail (GESSO_IS_SESSION (self), FALSE);
+  return self->workers && gesso_workers_count (self->workers, TRUE) == 0 &&
+         gesso_workers_have_card (self->workers);
+}
+
+void
+gesso_session_use_cpu (GessoSession *self)
+{
+  gesso_session_set_backends (self, "cpu");
 }
 
 void

@@ -57,6 +57,10 @@ GessoWorkerState gesso_session_get_worker_state (GessoSession *self);
 GessoWorkerState gesso_session_get_worst_worker_state (GessoSession *self);
 void gesso_session_restart_worker (GessoSession *self); /* those that have stopped */
 
+/* Every worker has stopped, and one of them was a card's. */
+gboolean gesso_session_offers_cpu (GessoSession *self);
+void gesso_session_use_cpu (GessoSession *self); /* until this session ends */
+
 /* What a recipe needs before it runs.  A plan asked for while another is being made replaces it. */
 typedef struct
 {

@@ -43,7 +43,8 @@ struct _GessoSupervisor
   gint64 last_start_us;
   int waited_ms; /* for the lock */
   int n_deaths;
-  gboolean ending; /* it was asked to */
+  gboolean answered, ever_answered; /* this process; any since it was told to start */
+  gboolean ending;                  /* it was asked to */
   gboolean closed;
 };
 
@@ -58,15 +59,35 @@ set_state (GessoSupervisor *self, GessoWorkerState state)
   self->events.state (self->data, state);
 }
 
+/* It would not be otherwise the next time. */
 static void
-fail_to_start (GessoSupervisor *self, const char *why)
+stop (GessoSupervisor *self, const char *sentence)
 {
-  g_autofree char *sentence = g_strdup_printf (
-      _ ("The engine “%s” cannot be started: %s. Reinstall Gesso, or free memory and "
-         "start the engine again."),
-      self->program, why);
   set_state (self, GESSO_WORKER_STOPPED);
   self->events.died (self->data, sentence);
+}
+
+static char *
+describe_failure (GessoSupervisor *self, const GError *error)
+{
+  if (g_error_matches (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
+    return g_strdup_printf (_ ("The engine's program “%s” is missing: reinstall Gesso."),
+                            self->program);
+  if (g_error_matches (error, G_SPAWN_ERROR, G_SPAWN_ERROR_ACCES) ||
+      g_error_matches (error, G_SPAWN_ERROR, G_SPAWN_ERROR_PERM))
+    return g_strdup_printf (_ ("The engine's program “%s” may not be run: allow it in the file's "
+                               "permissions, or reinstall Gesso."),
+                            self->program);
+  return g_strdup_printf (_ ("The engine “%s” cannot be started: %s. Reinstall Gesso, or free "
+                             "memory and start the engine again."),
+                          self->program, error->message);
+}
+
+static void
+fail_to_start (GessoSupervisor *self, const GError *error)
+{
+  g_autofree char *sentence = describe_failure (self, error);
+  stop (self, sentence);
 }
 
 /* "by signal 9 (Killed)", "with code 1" */
@@ -99,30 +120,52 @@ schedule (GessoSupervisor *self, int delay_ms)
   self->timer = g_timeout_add ((guint) MAX (delay_ms, 0), self->try_to_start, self);
 }
 
+/* Who never answered has not begun a picture. */
+static char *
+describe_last_death (GessoSupervisor *self, const char *how)
+{
+  g_autofree char *log = gesso_worker_log_dup_path (self->data_dir, self->number);
+  if (!self->ever_answered)
+    return g_strdup_printf (_ ("The engine ends before it answers, %s. The queue waits. Free "
+                               "memory or reinstall Gesso, then start the engine again; its log "
+                               "is %s."),
+                            how, log);
+  return g_strdup_printf (_ ("The engine ended %d times in a row, the last time %s. The queue "
+                             "waits. Free memory or choose a smaller picture, then start the "
+                             "engine again; its log is %s."),
+                          self->n_deaths, how, log);
+}
+
 static void
 restart_later (GessoSupervisor *self, const char *how)
 {
   g_autofree char *sentence = NULL;
   if (++self->n_deaths >= MAX_DEATHS)
     {
-      sentence =
-          g_strdup_printf (_ ("The engine ended %d times in a row, the last time %s. The queue "
-                              "waits. Free memory or choose a smaller picture, then start the "
-                              "engine again; its log is worker.log in %s."),
-                           self->n_deaths, how, self->data_dir);
-      set_state (self, GESSO_WORKER_STOPPED);
+      sentence = describe_last_death (self, how);
+      stop (self, sentence);
+      return;
     }
-  else
-    {
-      gint64 since_ms = (g_get_monotonic_time () - self->last_start_us) / 1000;
-      sentence =
-          g_strdup_printf (_ ("The engine ended unexpectedly, %s. It is started again, and the "
-                              "picture goes on from its last saved step."),
-                           how);
-      set_state (self, GESSO_WORKER_WAITING);
-      schedule (self, (int) MAX (0, self->restart_delay_ms - since_ms));
-    }
+  gint64 since_ms = (g_get_monotonic_time () - self->last_start_us) / 1000;
+  sentence =
+      self->answered
+          ? g_strdup_printf (_ ("The engine ended unexpectedly, %s. It is started again, and the "
+                                "picture goes on from its last saved step."),
+                             how)
+          : g_strdup_printf (_ ("The engine ended before it answered, %s. It is started again."),
+                             how);
+  set_state (self, GESSO_WORKER_WAITING);
+  schedule (self, (int) MAX (0, self->restart_delay_ms - since_ms));
   self->events.died (self->data, sentence);
+}
+
+/* A worker that has said why it cannot start would say so again; one that could before may have
+ * lost its card for a moment. */
+static gboolean
+cannot_start (GessoSupervisor *self, GSubprocess *process, const char *words)
+{
+  return words && !self->ever_answered && g_subprocess_get_if_exited (process) &&
+         g_subprocess_get_exit_status (process) != 0;
 }
 
 static void
@@ -144,6 +187,15 @@ on_exited_cb (GObject *source, GAsyncResult *result, gpointer data)
       set_state (self, GESSO_WORKER_STOPPED);
       return;
     }
+  if (cannot_start (self, process, words))
+    {
+      const char *period = g_str_has_suffix (words, ".") ? "" : ".";
+      /* Translators: a sentence that says why, and its period when it has none */
+      g_autofree char *sentence =
+          g_strdup_printf (_ ("The engine cannot start: %s%s"), words, period);
+      stop (self, sentence);
+      return;
+    }
   g_autofree char *quoted =
       words ? g_strdup_printf (_ ("%s, after it said “%s”"), how, words) : g_strdup (how);
   restart_later (self, quoted);
@@ -160,7 +212,10 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
     return;
   g_clear_handle_id (&self->timer, g_source_remove);
   if (ok)
-    set_state (self, GESSO_WORKER_READY);
+    {
+      self->answered = self->ever_answered = TRUE;
+      set_state (self, GESSO_WORKER_READY);
+    }
   else
     {
       g_message ("The worker does not answer: %s", error->message);
@@ -198,15 +253,16 @@ start_with_lock (GessoSupervisor *self, int lock)
   if (!gesso_ipc_socket_pair (&ours, &theirs, &error))
     {
       close (lock);
-      fail_to_start (self, error->message);
+      fail_to_start (self, error);
       return;
     }
   self->last_start_us = g_get_monotonic_time ();
+  self->answered = FALSE;
   self->process = spawn (self, theirs, lock, &error);
   if (!self->process)
     {
       close (ours);
-      fail_to_start (self, error->message);
+      fail_to_start (self, error);
       return;
     }
   const char *id = g_subprocess_get_identifier (self->process);
@@ -250,7 +306,11 @@ on_timer_cb (gpointer data)
   else if (errno == EWOULDBLOCK)
     wait_for_old_worker (self);
   else
-    fail_to_start (self, g_strerror (errno));
+    {
+      g_autoptr (GError) error =
+          g_error_new_literal (G_FILE_ERROR, g_file_error_from_errno (errno), g_strerror (errno));
+      fail_to_start (self, error);
+    }
   return G_SOURCE_REMOVE;
 }
 
@@ -310,7 +370,7 @@ gesso_supervisor_start (GessoSupervisor *self)
   g_return_if_fail (GESSO_IS_SUPERVISOR (self));
   if (self->process || self->closed)
     return;
-  self->ending = FALSE;
+  self->ending = self->ever_answered = FALSE;
   self->n_deaths = 0;
   self->waited_ms = 0;
   set_state (self, GESSO_WORKER_STARTING);

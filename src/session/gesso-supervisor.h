@@ -2,7 +2,8 @@
  * gesso-supervisor.h - keeps one worker process alive.
  *
  * A worker that dies is started again, at most once in the restart delay; after three deaths
- * without a finished step between them the supervisor stops and says so.
+ * without a finished step between them the supervisor stops and says so.  One that ends with a
+ * sentence before it was ever ready is not started again: the sentence is what the user is told.
  *
  * The worker inherits the session's lock as fd 4 (gesso-worker-lock.h).  Where an earlier session's
  * workers have it still, they are waited for, and killed when they keep it too long.

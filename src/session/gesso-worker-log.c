@@ -19,7 +19,7 @@ enum
   MAX_LOG_BYTES = 1 << 20,
   READ_BYTES = 4096,
   MAX_LINE_BYTES = 8192, /* a line without an end is cut here */
-  MAX_WORDS = 200        /* characters that are quoted */
+  MAX_WORDS = 500        /* characters that are quoted: a sentence of the engine */
 };
 
 struct _GessoWorkerLog
@@ -179,6 +179,12 @@ gesso_worker_log_end (GessoWorkerLog *self)
   g_free (self->path);
   g_free (self);
   return words;
+}
+
+char *
+gesso_worker_log_dup_path (const char *data_dir, int number)
+{
+  return own_path (data_dir, number, "log");
 }
 
 void

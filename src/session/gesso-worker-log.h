@@ -25,6 +25,9 @@ void gesso_worker_log_free (GessoWorkerLog *self);
  * NULL when it ended in silence */
 char *gesso_worker_log_end (GessoWorkerLog *self);
 
+/* Returns: (transfer full): the file of worker @number */
+char *gesso_worker_log_dup_path (const char *data_dir, int number);
+
 /* At the start: takes away the temporary files of all workers, unless one still runs. */
 void gesso_worker_sweep (const char *data_dir);
 /* Removes temporary files of process @pid, of any process when 0, from @data_dir/journals. */

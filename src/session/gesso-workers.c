@@ -245,6 +245,16 @@ gesso_workers_count (GessoWorkers *self, gboolean alive)
   return n;
 }
 
+gboolean
+gesso_workers_have_card (GessoWorkers *self)
+{
+  g_return_val_if_fail (GESSO_IS_WORKERS (self), FALSE);
+  gboolean any = FALSE;
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    any |= takes_batches (&self->places[i]) && gesso_device_is_card (self->places[i].backend);
+  return any;
+}
+
 GessoWorkerClient *
 gesso_workers_get_client (GessoWorkers *self, int number)
 {

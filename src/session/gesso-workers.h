@@ -43,6 +43,8 @@ void gesso_workers_set_backends (GessoWorkers *self, const char *backends);
 /* Those that have stopped start again. */
 void gesso_workers_restart (GessoWorkers *self);
 
+/* Is any of them for a card? */
+gboolean gesso_workers_have_card (GessoWorkers *self);
 /* Returns: how many there are that take batches; @alive: not those that have stopped */
 int gesso_workers_count (GessoWorkers *self, gboolean alive);
 /* Returns: NULL unless worker @number is ready; also while it is about to go */

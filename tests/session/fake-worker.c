@@ -12,7 +12,8 @@
  *   anything      N_STEPS steps, then noise pictures that follow from the seed
  *
  * With GESSO_FAKE_HANGS_UP set it hangs up as soon as it has been greeted.  With GESSO_FAKE_CARDS
- * set, a number, it has that many cards.
+ * set, a number, it has that many cards.  With GESSO_FAKE_FAILS set to the name of its backend it
+ * says why and ends before it answers.
  *
  * A parked batch leaves its step in the journal; one that goes on says so in a Note.
  */
@@ -379,6 +380,11 @@ main (int argc, char **argv)
   for (int i = 1; i + 1 < argc; i++)
     if (strcmp (argv[i], "--backend") == 0)
       f.backend = argv[i + 1];
+  if (f.backend && g_strcmp0 (f.backend, g_getenv ("GESSO_FAKE_FAILS")) == 0)
+    {
+      g_warning ("There is no such card.");
+      return 1;
+    }
   signal (SIGPIPE, SIG_IGN);
   recipe_init (&f.recipe);
   g_printerr ("fake worker\n");

@@ -5,6 +5,7 @@
  * with SIGSTOP, never by how long anything takes.
  */
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 
@@ -319,6 +320,93 @@ test_estimate_of_two (Fixture *f, gconstpointer unused)
   WAIT_FOR (gesso_queue_get_eta (f->queue) == 24); /* three of 12 s each for two */
 }
 
+/* ---- workers that cannot start ---- */
+
+static gboolean
+has_stopped (Fixture *f)
+{
+  return gesso_session_get_worker_state (f->session) == GESSO_WORKER_STOPPED && f->n_died > 0;
+}
+
+static void
+test_missing_program (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  open_with (f, "/nowhere/gesso-worker");
+  add (f, "a");
+  WAIT_FOR (has_stopped (f));
+  g_assert_nonnull (strstr (f->sentence, "“/nowhere/gesso-worker” is missing"));
+  assert_titles (f, "a");
+  g_assert_cmpint (f->n_failed, ==, 0);
+}
+
+static void
+test_program_without_permission (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = g_build_filename (f->folder, "no-worker", NULL);
+  close_session (f);
+  g_assert_true (g_file_set_contents_full (path, "x", 1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  open_with (f, path);
+  WAIT_FOR (has_stopped (f));
+  g_assert_nonnull (strstr (f->sentence, "may not be run"));
+}
+
+/* It is told once, the job waits, and the CPU can take it. */
+static void
+test_card_that_is_gone (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  g_setenv ("GESSO_FAKE_FAILS", "cuda:1", TRUE);
+  f->backends = "cuda:1";
+  open_with (f, f->worker);
+  GessoJob *job = add (f, "a");
+  WAIT_FOR (has_stopped (f));
+  g_unsetenv ("GESSO_FAKE_FAILS");
+  g_assert_cmpint (f->n_died, ==, 1);
+  g_assert_cmpstr (f->sentence, ==, "The engine cannot start: There is no such card.");
+  g_assert_true (is_in (job, GESSO_JOB_WAITING));
+  g_assert_true (gesso_session_offers_cpu (f->session));
+  gesso_session_use_cpu (f->session);
+  WAIT_FOR (is_in (job, GESSO_JOB_DONE));
+  g_assert_false (gesso_session_offers_cpu (f->session));
+}
+
+static void
+test_one_cannot_start (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  g_setenv ("GESSO_FAKE_FAILS", "cuda:1", TRUE);
+  f->backends = "cuda:0,cuda:1";
+  open_with (f, f->worker);
+  add (f, "a,b,c");
+  WAIT_FOR (f->n_drained == 1 && f->n_died == 1);
+  g_unsetenv ("GESSO_FAKE_FAILS");
+  g_assert_cmpstr (f->sentence, ==, "cuda:1: The engine cannot start: There is no such card.");
+  g_assert_cmpint (gesso_session_get_worst_worker_state (f->session), ==, GESSO_WORKER_STOPPED);
+  g_assert_cmpint (gesso_session_get_worker_state (f->session), ==, GESSO_WORKER_READY);
+  g_assert_false (gesso_session_offers_cpu (f->session)); /* the other card goes on */
+  gesso_session_restart_worker (f->session);
+  WAIT_FOR (all_are_ready (f));
+}
+
+/* The real worker, whose module is not there. */
+static void
+test_missing_module (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  g_setenv ("GESSO_CUDA_MODULE", "/nowhere/libgesso-cuda.so", TRUE);
+  f->backends = "cuda";
+  open_with (f, f->worker);
+  add (f, "a");
+  WAIT_FOR (has_stopped (f));
+  g_unsetenv ("GESSO_CUDA_MODULE");
+  g_assert_cmpint (f->n_died, ==, 1);
+  g_assert_true (g_str_has_prefix (f->sentence, "The engine cannot start: The CUDA module could "
+                                                "not be loaded"));
+  assert_titles (f, "a");
+  g_assert_true (gesso_session_offers_cpu (f->session));
+}
+
 #define ADD(path, worker, set_up_func, func)                                                       \
   g_test_add (path, Fixture, worker, set_up_func, func, tear_down)
 
@@ -346,6 +434,11 @@ main (int argc, char **argv)
   ADD ("/session/workers/others-pass", fake, set_up_two, test_others_pass_what_is_too_large);
   ADD ("/session/workers/all-cards", fake, set_up_two, test_all_cards);
   ADD ("/session/workers/estimate-of-two", fake, set_up_two, test_estimate_of_two);
+  ADD ("/session/start/missing-program", fake, set_up, test_missing_program);
+  ADD ("/session/start/no-permission", fake, set_up, test_program_without_permission);
+  ADD ("/session/start/card-that-is-gone", fake, set_up, test_card_that_is_gone);
+  ADD ("/session/start/one-cannot-start", fake, set_up, test_one_cannot_start);
+  ADD ("/session/start/missing-module", real, set_up_real, test_missing_module);
   char *folder = test_folder_new ();
   int result = g_test_run ();
   test_folder_free (folder);

@@ -36,6 +36,20 @@ setup_cards (Fixture *f, gconstpointer unused)
 }
 
 static void
+setup_gone (Fixture *f, gconstpointer unused)
+{
+  g_setenv ("GESSO_FAKE_FAILS", "auto", TRUE);
+  setup_with (f, "settings");
+}
+
+static void
+teardown_gone (Fixture *f, gconstpointer unused)
+{
+  teardown (f, NULL);
+  g_unsetenv ("GESSO_FAKE_FAILS");
+}
+
+static void
 teardown_cards (Fixture *f, gconstpointer unused)
 {
   teardown (f, NULL);
@@ -226,6 +240,44 @@ test_choosing_devices (Fixture *f, gconstpointer unused)
   gtk_window_destroy (GTK_WINDOW (preferences));
 }
 
+/* ---- a card that cannot be used ---- */
+
+static gboolean
+reason_is_on_the_banner (Fixture *f)
+{
+  const char *text = gesso_banner_get_text (gesso_window_get_banner (f->window));
+  return g_strcmp0 (text, "The engine cannot start: There is no such card.") == 0;
+}
+
+static gboolean
+nothing_is_on_the_banner (Fixture *f)
+{
+  return !gesso_banner_get_text (gesso_window_get_banner (f->window));
+}
+
+static gboolean
+waits (Fixture *f)
+{
+  return n_jobs (f) == 1 && gesso_job_get_state (job_at (f, 0)) == GESSO_JOB_WAITING;
+}
+
+static void
+test_cpu_is_offered (Fixture *f, gconstpointer unused)
+{
+  static const char *const recipes[] = {
+    "{\"version\": 1, \"model\": \"m\", \"prompt\": \"a\", \"width\": 64, \"height\": 64}", NULL
+  };
+  WAIT (f, reason_is_on_the_banner);
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, NULL, NULL);
+  WAIT (f, waits);
+  GtkWidget *button = find_button_anywhere ("_Use the CPU");
+  g_assert_true (gtk_widget_get_mapped (button));
+  g_signal_emit_by_name (button, "clicked");
+  WAIT (f, has_one_picture);
+  WAIT (f, nothing_is_on_the_banner);
+  g_assert_false (gesso_session_offers_cpu (f->session));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -236,5 +288,7 @@ main (int argc, char **argv)
   g_test_add ("/ui/devices/two-at-once", Fixture, NULL, setup_two, test_two_at_once, teardown);
   g_test_add ("/ui/devices/choosing", Fixture, NULL, setup_cards, test_choosing_devices,
               teardown_cards);
+  g_test_add ("/ui/devices/cpu-is-offered", Fixture, NULL, setup_gone, test_cpu_is_offered,
+              teardown_gone);
   return g_test_run ();
 }
