@@ -68,6 +68,7 @@ open_session (GessoApplication *self, GError **error)
   g_autofree char *worker = self->worker ? g_strdup (self->worker) : gesso_paths_dup_worker ();
   g_autofree char *backends = dup_backends (self);
   GessoSessionOptions options = { self->data_dir, pictures, worker, backends };
+  options.vram_limit_mib = g_settings_get_int (self->settings, "vram-limit-mib");
   self->session = gesso_session_new (&options, error);
   if (!self->session)
     return FALSE;
@@ -301,6 +302,14 @@ devices_cb (GSettings *settings, const char *key, gpointer user_data)
 }
 
 static void
+vram_limit_cb (GSettings *settings, const char *key, gpointer user_data)
+{
+  GessoApplication *self = user_data;
+  if (self->session)
+    gesso_session_set_vram_limit (self->session, g_settings_get_int (settings, key));
+}
+
+static void
 look_cb (GSettings *settings, const char *key, gpointer user_data)
 {
   static const AdwColorScheme schemes[] = { ADW_COLOR_SCHEME_DEFAULT, ADW_COLOR_SCHEME_FORCE_LIGHT,
@@ -374,6 +383,8 @@ gesso_application_startup (GApplication *app)
   g_signal_connect_object (self->settings, "changed::pictures-folder",
                            G_CALLBACK (pictures_folder_cb), self, 0);
   g_signal_connect_object (self->settings, "changed::devices", G_CALLBACK (devices_cb), self, 0);
+  g_signal_connect_object (self->settings, "changed::vram-limit-mib", G_CALLBACK (vram_limit_cb),
+                           self, 0);
   add_screenshot_action (self);
   if (gesso_watchdog_wanted ())
     start_watchdog (self);

@@ -7,12 +7,20 @@
 #include "app/gesso-device-group.h"
 
 #include <glib/gi18n.h>
+#include <math.h>
 
 #include "app/gesso-application.h"
+#include "app/gesso-name.h"
 
 #define KEY "devices"
+#define LIMIT_KEY "vram-limit-mib"
 
-static const double GIB = 1 << 30;
+static const double GIB = 1 << 30, MIB_OF_GIB = 1024;
+
+enum
+{
+  LIMIT_DELAY_MS = 700 /* after the last press of a button: each limit starts workers anew */
+};
 
 /* Lives as long as the group. */
 typedef struct
@@ -23,12 +31,27 @@ typedef struct
   GPtrArray *devices;  /* of GessoDevice; NULL until they are known */
   GPtrArray *switches; /* of GtkSwitch, borrowed: one for each device, NULL for those without */
   GCancellable *cancellable;
+  GtkAdjustment *limit; /* GiB; 0 for none; NULL without a card */
+  guint limit_timer;
 } Devices;
+
+static gboolean
+keep_limit_cb (gpointer data)
+{
+  Devices *d = data;
+  g_clear_handle_id (&d->limit_timer, g_source_remove);
+  g_settings_set_int (gesso_window_get_settings (d->window), LIMIT_KEY,
+                      (int) lround (gtk_adjustment_get_value (d->limit) * MIB_OF_GIB));
+  return G_SOURCE_REMOVE;
+}
 
 static void
 devices_free (gpointer data)
 {
   Devices *d = data;
+  if (d->limit_timer)
+    keep_limit_cb (d);
+  g_clear_object (&d->limit);
   g_cancellable_cancel (d->cancellable);
   g_object_unref (d->cancellable);
   g_object_unref (d->window);
@@ -147,6 +170,67 @@ add_switch (Devices *d, GtkWidget *row, const GessoDevice *device)
   return GTK_SWITCH (widget);
 }
 
+/* ---- how much of a card's memory ---- */
+
+static void
+limit_cb (Devices *d)
+{
+  g_clear_handle_id (&d->limit_timer, g_source_remove);
+  d->limit_timer = g_timeout_add (LIMIT_DELAY_MS, keep_limit_cb, d);
+}
+
+/* "No limit" for 0. */
+static gboolean
+show_limit_cb (GtkSpinButton *spin, gpointer user_data)
+{
+  double gib = gtk_spin_button_get_value (spin);
+  g_autofree char *text = gib > 0 ? g_strdup_printf ("%.1f", gib) : g_strdup (_ ("No limit"));
+  if (g_strcmp0 (text, gtk_editable_get_text (GTK_EDITABLE (spin))) != 0)
+    gtk_editable_set_text (GTK_EDITABLE (spin), text);
+  return TRUE;
+}
+
+/* "No limit", and whatever is no number, is 0. */
+static int
+read_limit_cb (GtkSpinButton *spin, double *gib, gpointer user_data)
+{
+  g_autofree char *text = g_strdup (gtk_editable_get_text (GTK_EDITABLE (spin)));
+  *gib = MAX (0, g_strtod (g_strstrip (text), NULL));
+  return TRUE;
+}
+
+static double
+largest_card_gib (Devices *d)
+{
+  guint64 bytes = 0;
+  for (guint i = 0; i < d->devices->len; i++)
+    bytes = MAX (bytes, ((GessoDevice *) g_ptr_array_index (d->devices, i))->memory_bytes);
+  return (double) bytes / GIB;
+}
+
+static void
+add_limit (Devices *d)
+{
+  double now = g_settings_get_int (gesso_window_get_settings (d->window), LIMIT_KEY) / MIB_OF_GIB;
+  double most = largest_card_gib (d);
+  if (most <= 0)
+    return;
+  d->limit = g_object_ref_sink (gtk_adjustment_new (now, 0, MAX (most, now), 0.1, 1, 0));
+  GtkWidget *spin = gtk_spin_button_new (d->limit, 0.1, 1);
+  GtkWidget *row = new_row (_ ("Memory limit of each card, GiB"),
+                            _ ("Leaves the rest to other programs. From the next job on."));
+  gtk_widget_set_valign (spin, GTK_ALIGN_CENTER);
+  gtk_editable_set_width_chars (GTK_EDITABLE (spin), (int) g_utf8_strlen (_ ("No limit"), -1));
+  g_signal_connect (spin, "output", G_CALLBACK (show_limit_cb), NULL);
+  g_signal_connect (spin, "input", G_CALLBACK (read_limit_cb), NULL);
+  gtk_spin_button_update (GTK_SPIN_BUTTON (spin));
+  gesso_name (spin, _ ("Memory limit of each card, GiB"));
+  g_signal_connect_swapped (d->limit, "value-changed", G_CALLBACK (limit_cb), d);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), spin);
+  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (row), spin);
+  adw_preferences_group_add (d->group, row);
+}
+
 /* With one device there is nothing to choose. */
 static void
 list_devices (Devices *d)
@@ -163,6 +247,7 @@ list_devices (Devices *d)
                        n_usable > 1 && device->name ? add_switch (d, row, device) : NULL);
     }
   hold_last (d);
+  add_limit (d);
 }
 
 /* What the session computes on, when nobody may choose. */

@@ -166,7 +166,7 @@ static gboolean
 must_park (GessoDispatcher *self, const Active *active)
 {
   return gesso_queue_get_paused (self->queue) ||
-         !gesso_workers_takes_batches (self->workers, active->worker) ||
+         !gesso_workers_stays (self->workers, active->worker) ||
          !is_in_front (self, active->job, active->worker,
                        gesso_workers_count (self->workers, FALSE));
 }
@@ -321,8 +321,8 @@ on_begun_cb (GObject *source, GAsyncResult *result, gpointer data)
   gesso_job_set_failure (active->job, "", "");
   gesso_queue_apply_row (self->queue, active->batch->row);
   GessoWorkerClient *client = gesso_workers_get_client (self->workers, b->worker);
-  if (client && !must_park (self, active) &&
-      !gesso_job_state_is_ended (gesso_job_get_state (active->job)))
+  if (client && gesso_workers_takes_batches (self->workers, b->worker) &&
+      !must_park (self, active) && !gesso_job_state_is_ended (gesso_job_get_state (active->job)))
     send_batch (self, active, client);
   else
     gesso_dispatcher_settle (self, active, GESSO_JOB_PARKED, "", "");

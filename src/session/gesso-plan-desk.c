@@ -43,7 +43,9 @@ plan_from_variant (GessoPlanDesk *self,
   g_variant_lookup (variant, "seconds", "d", &plan->seconds);
   g_variant_lookup (variant, "recipe", "s", &plan->recipe);
   plan->seconds = seconds_of (self, client, asked, plan->seconds);
-  plan->available_bytes = available_bytes ();
+  if (!g_variant_lookup (variant, "room-bytes", "t", &plan->available_bytes) ||
+      plan->available_bytes == 0)
+    plan->available_bytes = available_bytes ();
   plan->fits = plan->available_bytes == 0 || plan->peak_bytes <= plan->available_bytes;
   return plan;
 }

@@ -248,6 +248,7 @@ connect_parts (GessoSession *self, const Start *start, const GessoSessionOptions
                                      gesso_dispatcher_get_events (), self->dispatcher);
   gesso_dispatcher_set_workers (self->dispatcher, self->workers);
   self->planner = (GessoPlanDesk){ .workers = self->workers, .eta = self->eta };
+  gesso_workers_set_vram_limit (self->workers, options->vram_limit_mib);
   gesso_workers_set_backends (self->workers, options->backends);
 }
 
@@ -409,6 +410,14 @@ gesso_session_restart_worker (GessoSession *self)
   g_return_if_fail (GESSO_IS_SESSION (self));
   if (self->workers)
     gesso_workers_restart (self->workers);
+}
+
+void
+gesso_session_set_vram_limit (GessoSession *self, int limit_mib)
+{
+  g_return_if_fail (GESSO_IS_SESSION (self) && limit_mib >= 0);
+  if (self->workers)
+    gesso_workers_set_vram_limit (self->workers, limit_mib);
 }
 
 gboolean

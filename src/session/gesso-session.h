@@ -29,7 +29,8 @@ typedef struct
   const char *worker;   /* program; NULL to find gesso-worker beside this program or installed */
   const char *backends; /* "cpu", "cuda:0,cuda:1": one worker each; NULL for every card that can be
                            used, or the CPU where there is none */
-  int restart_delay_ms; /* between two starts of the worker; 0 for 5000 */
+  int restart_delay_ms; /* between two starts of a worker; 0 for 5000 */
+  int vram_limit_mib;   /* of each card's memory; 0: all but a reserve */
 } GessoSessionOptions;
 
 #define GESSO_TYPE_SESSION (gesso_session_get_type ())
@@ -52,6 +53,8 @@ void gesso_session_list_devices_async (GessoSession *self,
 GPtrArray *gesso_session_list_devices_finish (GAsyncResult *result, GError **error);
 /* As GessoSessionOptions says.  What runs on a device that is not among them goes on elsewhere. */
 void gesso_session_set_backends (GessoSession *self, const char *backends);
+/* From each card's next batch on; its worker starts anew for that. */
+void gesso_session_set_vram_limit (GessoSession *self, int limit_mib);
 GessoWorkerState gesso_session_get_worker_state (GessoSession *self);
 /* STOPPED when any worker has, while others may go on; else the worst of them. */
 GessoWorkerState gesso_session_get_worst_worker_state (GessoSession *self);
@@ -64,8 +67,9 @@ void gesso_session_use_cpu (GessoSession *self); /* until this session ends */
 /* What a recipe needs before it runs.  A plan asked for while another is being made replaces it. */
 typedef struct
 {
-  guint64 peak_bytes, weight_bytes, available_bytes; /* available: what the machine has free now */
-  double seconds; /* of all pictures; from times measured here when there are any */
+  guint64 peak_bytes, weight_bytes,
+      available_bytes; /* what the card may give, or the machine has free */
+  double seconds;      /* of all pictures; from times measured here when there are any */
   gboolean fits;
   char *recipe; /* with everything filled in that the recipe left to the model */
 } GessoPlan;

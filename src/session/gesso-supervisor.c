@@ -28,7 +28,7 @@ struct _GessoSupervisor
 {
   GObject parent_instance;
   char *program, *backend, *data_dir;
-  int number, restart_delay_ms;
+  int number, restart_delay_ms, vram_limit_mib;
   GessoWorkerLock *lock;
   GessoSupervisorEvents events;
   gpointer data;
@@ -241,7 +241,8 @@ spawn (GessoSupervisor *self, int fd, int lock, GError **error)
   /* the library of these data writes it (gesso-library.h); models and adapters are found there */
   g_autofree char *folders = g_build_filename (self->data_dir, "folders", NULL);
   g_subprocess_launcher_setenv (launcher, "GESSO_FOLDERS", folders, TRUE);
-  const char *argv[] = { self->program, "--backend", self->backend, NULL };
+  g_autofree char *limit = g_strdup_printf ("%d", self->vram_limit_mib);
+  const char *argv[] = { self->program, "--backend", self->backend, "--vram-limit", limit, NULL };
   return g_subprocess_launcher_spawnv (launcher, argv, error);
 }
 
@@ -356,6 +357,7 @@ gesso_supervisor_new (const GessoSupervisorOptions *o)
   self->data_dir = g_strdup (o->data_dir);
   self->number = o->number;
   self->restart_delay_ms = o->restart_delay_ms;
+  self->vram_limit_mib = o->vram_limit_mib;
   self->lock = o->lock;
   self->events = *o->events;
   self->data = o->data;

@@ -30,6 +30,7 @@ typedef struct
   const char *program, *backend, *data_dir;
   int number; /* of the worker, from 0: its files' names */
   int restart_delay_ms;
+  int vram_limit_mib;    /* 0 for none */
   GessoWorkerLock *lock; /* borrowed */
   const GessoSupervisorEvents *events;
   gpointer data; /* of @events */

@@ -19,6 +19,7 @@ typedef struct
   char *backend;
   GessoSupervisor *supervisor;
   gboolean leaving; /* ends when it is idle, */
+  gboolean renewed; /* or starts anew then, */
   gboolean ending;  /* and is about to */
 } Place;
 
@@ -26,7 +27,7 @@ struct _GessoWorkers
 {
   GObject parent_instance;
   char *program, *data_dir;
-  int restart_delay_ms;
+  int restart_delay_ms, vram_limit_mib;
   GessoWorkersEvents events;
   gpointer data;
   GessoWorkerEvents worker_events;
@@ -45,7 +46,7 @@ G_DEFINE_FINAL_TYPE (GessoWorkers, gesso_workers, G_TYPE_OBJECT)
 /* ---- a worker ---- */
 
 static gboolean
-takes_batches (const Place *place)
+stays (const Place *place)
 {
   return place->supervisor && !place->leaving;
 }
@@ -70,7 +71,7 @@ empty (Place *place)
 {
   g_clear_object (&place->supervisor);
   g_clear_pointer (&place->backend, g_free);
-  place->leaving = place->ending = FALSE;
+  place->leaving = place->renewed = place->ending = FALSE;
 }
 
 static void
@@ -82,6 +83,9 @@ start (GessoWorkers *self, Place *place, const char *backend)
                                            .data_dir = self->data_dir,
                                            .number = place->number,
                                            .restart_delay_ms = self->restart_delay_ms,
+                                           .vram_limit_mib = gesso_device_is_card (backend)
+                                                                 ? self->vram_limit_mib
+                                                                 : 0,
                                            .lock = self->lock,
                                            .events = &self->supervisor_events,
                                            .data = place,
@@ -123,7 +127,7 @@ settle (GessoWorkers *self)
 {
   g_autoptr (GPtrArray) missing = dup_wanted (self);
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
-    if (takes_batches (&self->places[i]))
+    if (stays (&self->places[i]))
       self->places[i].leaving = !take_name (missing, self->places[i].backend);
   for (int i = 0; i < GESSO_MAX_WORKERS && missing->len > 0; i++)
     if (!self->places[i].supervisor)
@@ -160,7 +164,7 @@ static gboolean
 should_list (GessoWorkers *self)
 {
   const Place *first = &self->places[0];
-  if (self->wanted || self->cards || self->listing || !takes_batches (first))
+  if (self->wanted || self->cards || self->listing || !stays (first))
     return FALSE;
   GessoWorkerClient *client = gesso_supervisor_get_client (first->supervisor);
   return client ? gesso_device_is_card (gesso_worker_client_get_backend (client))
@@ -203,11 +207,24 @@ gesso_workers_set_backends (GessoWorkers *self, const char *backends)
 }
 
 void
+gesso_workers_set_vram_limit (GessoWorkers *self, int limit_mib)
+{
+  g_return_if_fail (GESSO_IS_WORKERS (self) && limit_mib >= 0);
+  if (self->vram_limit_mib == limit_mib)
+    return;
+  self->vram_limit_mib = limit_mib;
+  for (int i = 0; i < GESSO_MAX_WORKERS; i++)
+    if (stays (&self->places[i]) && gesso_device_is_card (self->places[i].backend))
+      self->places[i].renewed = TRUE;
+  self->events.changed (self->data);
+}
+
+void
 gesso_workers_restart (GessoWorkers *self)
 {
   g_return_if_fail (GESSO_IS_WORKERS (self));
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
-    if (takes_batches (&self->places[i]) &&
+    if (stays (&self->places[i]) &&
         gesso_supervisor_get_state (self->places[i].supervisor) == GESSO_WORKER_STOPPED)
       gesso_supervisor_start (self->places[i].supervisor);
 }
@@ -217,7 +234,7 @@ gesso_workers_note_idle (GessoWorkers *self, int number)
 {
   g_return_if_fail (GESSO_IS_WORKERS (self) && number >= 0 && number < GESSO_MAX_WORKERS);
   Place *place = &self->places[number];
-  if (!place->leaving || place->ending)
+  if ((!place->leaving && !place->renewed) || place->ending)
     return;
   g_autoptr (GessoSupervisor) supervisor = g_object_ref (place->supervisor);
   place->ending = TRUE;
@@ -229,9 +246,15 @@ gesso_workers_note_idle (GessoWorkers *self, int number)
 /* ---- what they say ---- */
 
 gboolean
+gesso_workers_takes_batches (GessoWorkers *self, int number)
+{
+  return gesso_workers_stays (self, number) && !self->places[number].renewed;
+}
+
+gboolean
 gesso_workers_is_alive (GessoWorkers *self, int number)
 {
-  return gesso_workers_takes_batches (self, number) &&
+  return gesso_workers_stays (self, number) &&
          gesso_supervisor_get_state (self->places[number].supervisor) != GESSO_WORKER_STOPPED;
 }
 
@@ -241,7 +264,7 @@ gesso_workers_count (GessoWorkers *self, gboolean alive)
   g_return_val_if_fail (GESSO_IS_WORKERS (self), 0);
   int n = 0;
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
-    n += alive ? gesso_workers_is_alive (self, i) : takes_batches (&self->places[i]);
+    n += alive ? gesso_workers_is_alive (self, i) : stays (&self->places[i]);
   return n;
 }
 
@@ -251,7 +274,7 @@ gesso_workers_have_card (GessoWorkers *self)
   g_return_val_if_fail (GESSO_IS_WORKERS (self), FALSE);
   gboolean any = FALSE;
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
-    any |= takes_batches (&self->places[i]) && gesso_device_is_card (self->places[i].backend);
+    any |= stays (&self->places[i]) && gesso_device_is_card (self->places[i].backend);
   return any;
 }
 
@@ -273,11 +296,11 @@ gesso_workers_get_any_client (GessoWorkers *self)
 }
 
 gboolean
-gesso_workers_takes_batches (GessoWorkers *self, int number)
+gesso_workers_stays (GessoWorkers *self, int number)
 {
   g_return_val_if_fail (GESSO_IS_WORKERS (self) && number >= 0 && number < GESSO_MAX_WORKERS,
                         FALSE);
-  return takes_batches (&self->places[number]);
+  return stays (&self->places[number]);
 }
 
 void
@@ -295,7 +318,7 @@ state_by (GessoWorkers *self, const GessoWorkerState order[4])
   g_return_val_if_fail (GESSO_IS_WORKERS (self), GESSO_WORKER_STOPPED);
   gboolean found[4] = { FALSE };
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
-    if (takes_batches (&self->places[i]))
+    if (stays (&self->places[i]))
       found[gesso_supervisor_get_state (self->places[i].supervisor)] = TRUE;
   for (int i = 0; i < 4; i++)
     if (found[order[i]])
@@ -327,7 +350,7 @@ gesso_workers_dup_devices (GessoWorkers *self)
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
     {
       GessoWorkerClient *client =
-          takes_batches (&self->places[i]) ? gesso_workers_get_client (self, i) : NULL;
+          stays (&self->places[i]) ? gesso_workers_get_client (self, i) : NULL;
       if (!client)
         continue;
       if (lines->len > 0)

@@ -101,7 +101,8 @@ static gboolean
 serve (Worker *w, GError **error)
 {
   Status status = { 0 };
-  Backend *plan_backend = open_backend (w->options, &status);
+  Backend *plan_backend = w->backend->device.memory ? backend_twin_new (w->backend, &status)
+                                                    : open_backend (w->options, &status);
   if (!plan_backend)
     {
       g_propagate_error (error, edge_error (&status));

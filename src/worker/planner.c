@@ -22,7 +22,7 @@ struct Planner
   char data_dir[GESSO_PATH_SIZE];
   Pipeline *pipeline; /* headers only */
   char identity[IDENTITY_SIZE];
-  double rates[N_COMPUTES]; /* FLOP/s, 0: not measured */
+  _Atomic double rates[N_COMPUTES]; /* FLOP/s, 0: not measured */
 };
 
 Planner *
@@ -45,6 +45,13 @@ planner_forget (Planner *p)
 {
   pipeline_free (p->pipeline);
   p->pipeline = NULL;
+}
+
+void
+planner_know_rate (Planner *p, Compute compute, double rate)
+{
+  if ((int) compute < N_COMPUTES)
+    p->rates[compute] = rate;
 }
 
 void
@@ -88,10 +95,12 @@ estimate (Planner *p,
 {
   if (!strcmp (p->backend->name, "null"))
     return true;
-  double *rate = &p->rates[job->compute];
-  if (*rate <= 0 && (!may_measure || !estimate_rate (p->backend, job->compute, rate, status)))
+  double rate = p->rates[job->compute];
+  may_measure = may_measure && !p->backend->device.memory;
+  if (rate <= 0 && (!may_measure || !estimate_rate (p->backend, job->compute, &rate, status)))
     return status_ok (status);
-  plan->seconds = estimate_from_rate (work, *rate).total_seconds;
+  p->rates[job->compute] = rate;
+  plan->seconds = estimate_from_rate (work, rate).total_seconds;
   return true;
 }
 
@@ -112,6 +121,8 @@ plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Statu
     }
   if (ok)
     {
+      const Device *device = &p->backend->device;
+      plan->room_bytes = device->memory ? device->memory->room (device) : 0;
       plan->peak_bytes = work.peak_bytes;
       plan->weight_bytes = (uint64_t) work.weight_bytes;
       plan->seconds *= recipe->batch_count;

@@ -15,14 +15,18 @@ typedef struct Planner Planner;
 typedef struct
 {
   uint64_t peak_bytes, weight_bytes;
-  double seconds; /* of all batches; 0: not known */
-  char *recipe;   /* JSON, complete; the caller's to mem_free */
+  uint64_t room_bytes; /* what a card may give; 0: the machine's memory is what counts */
+  double seconds;      /* of all batches; 0: not known */
+  char *recipe;        /* JSON, complete; the caller's to mem_free */
 } PlannerPlan;
 
-/* @backend: taken, also on failure; @data_dir: copied */
+/* @backend: taken, also on failure; a card's twin (backend_twin_new) cannot be timed: who has the
+ * card does that, planner_know_rate().  @data_dir: copied */
 Planner *planner_new (Backend *backend, const char *data_dir, Status *status);
 void planner_free (Planner *planner);
 void planner_forget (Planner *planner);
+/* @rate: of estimate_rate(); from any thread */
+void planner_know_rate (Planner *planner, Compute compute, double rate);
 
 /* planner_plan:
  * @recipe: initialised; completed from its model

@@ -9,6 +9,7 @@
 #include "worker/batch-request.h"
 #include "worker/client-link.h"
 #include "worker/edge.h"
+#include "worker/estimate.h"
 #include "worker/planner.h"
 
 /* What the engine's thread is told to do. */
@@ -38,6 +39,7 @@ struct _GessoService
   GDBusConnection *connection;
   GessoIpcWorker1 *skeleton;
   GessoIpcClient1 *client;
+  Backend *backend; /* borrowed; the engine thread's */
   GThread *engine;
   GAsyncQueue *commands;
   GThreadPool *planning;
@@ -96,10 +98,27 @@ ended_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* A card is timed by the thread that has it, for the one that plans. */
+static void
+time_card (GessoService *self)
+{
+  for (Compute compute = COMPUTE_F32; compute <= COMPUTE_BF16; compute++)
+    {
+      Status status = { 0 };
+      double rate = 0;
+      if (estimate_rate (self->backend, compute, &rate, &status))
+        planner_know_rate (self->planner, compute, rate);
+      else
+        g_message ("The card could not be timed: %s", status.message);
+    }
+}
+
 static gpointer
 engine_thread (gpointer user_data)
 {
   GessoService *self = user_data;
+  if (self->backend->device.memory)
+    time_card (self);
   for (;;)
     {
       g_autofree Command *command = g_async_queue_pop (self->commands);
@@ -147,6 +166,7 @@ describe_plan (const PlannerPlan *plan)
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "peak-bytes", "t", plan->peak_bytes);
   g_variant_dict_insert (&dict, "weight-bytes", "t", plan->weight_bytes);
+  g_variant_dict_insert (&dict, "room-bytes", "t", plan->room_bytes);
   g_variant_dict_insert (&dict, "seconds", "d", plan->seconds);
   g_variant_dict_insert (&dict, "recipe", "s", recipe);
   return g_variant_dict_end (&dict);
@@ -355,6 +375,7 @@ static gboolean
 make_engine (GessoService *self, const GessoServiceOptions *options, GError **error)
 {
   Status status = { 0 };
+  self->backend = options->backend;
   self->planner = planner_new (options->plan_backend, options->data_dir, &status);
   self->runner = self->planner ? runner_new (options->backend, options->data_dir, &status) : NULL;
   if (!self->runner)

@@ -37,6 +37,7 @@ typedef struct
 {
   GMainLoop *loop;
   char *backend; /* its name; NULL when it was given none */
+  char *limit;   /* of a card's memory, in MiB */
   GessoIpcWorker1 *skeleton;
   GessoIpcClient1 *client;
   char *batch, *journal; /* NULL when idle */
@@ -345,7 +346,9 @@ on_connected_cb (GObject *source, GAsyncResult *result, gpointer data)
                                         GESSO_IPC_CLIENT_PATH, NULL, NULL);
   f->skeleton = gesso_ipc_worker1_skeleton_new ();
   gesso_ipc_worker1_set_backend (f->skeleton, g_getenv ("GESSO_FAKE_CARDS") ? "cuda" : "fake");
-  gesso_ipc_worker1_set_device (f->skeleton, "Fake device");
+  g_autofree char *limited = g_strdup_printf ("Fake device, at most %s MiB", f->limit);
+  gboolean is_limited = f->limit && strcmp (f->limit, "0") != 0;
+  gesso_ipc_worker1_set_device (f->skeleton, is_limited ? limited : "Fake device");
   g_signal_connect_swapped (f->skeleton, "handle-run", G_CALLBACK (on_run), f);
   g_signal_connect_swapped (f->skeleton, "handle-park", G_CALLBACK (on_park), f);
   g_signal_connect_swapped (f->skeleton, "handle-cancel", G_CALLBACK (on_cancel), f);
@@ -380,6 +383,8 @@ main (int argc, char **argv)
   for (int i = 1; i + 1 < argc; i++)
     if (strcmp (argv[i], "--backend") == 0)
       f.backend = argv[i + 1];
+    else if (strcmp (argv[i], "--vram-limit") == 0)
+      f.limit = argv[i + 1];
   if (f.backend && g_strcmp0 (f.backend, g_getenv ("GESSO_FAKE_FAILS")) == 0)
     {
       g_warning ("There is no such card.");

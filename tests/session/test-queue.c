@@ -146,9 +146,11 @@ on_preview (GessoJob *job, GParamSpec *pspec, Fixture *f)
 static void
 test_pause_parks_and_goes_on (Fixture *f, gconstpointer unused)
 {
+  gesso_queue_set_paused (f->queue, TRUE); /* or the preview is there before who looks for it */
   GessoJob *job = add (f, "hold");
   add (f, "b");
   g_signal_connect (job, "notify::preview", G_CALLBACK (on_preview), f);
+  gesso_queue_set_paused (f->queue, FALSE);
   WAIT_FOR (gesso_job_get_step (job) == 1 && f->n_previews > 0);
   g_assert_true (gesso_queue_get_running (f->queue) == job);
   gesso_queue_set_paused (f->queue, TRUE);

@@ -250,6 +250,25 @@ test_restart_with_two_parked (Fixture *f, gconstpointer unused)
 /* ---- devices ---- */
 
 static void
+on_planned_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  char **problem = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GessoPlan) plan = gesso_session_plan_finish (GESSO_SESSION (source), result, &error);
+  *problem = g_strdup (plan ? "" : error->message);
+}
+
+/* Returns: why the recipe cannot be planned; "" when it can */
+static char *
+plan_problem (Fixture *f, const char *json)
+{
+  char *problem = NULL;
+  gesso_session_plan_async (f->session, json, NULL, on_planned_cb, &problem);
+  WAIT_FOR (problem != NULL);
+  return problem;
+}
+
+static void
 test_device_is_taken_away (Fixture *f, gconstpointer unused)
 {
   GessoJob *first, *second;
@@ -309,6 +328,52 @@ test_all_cards (Fixture *f, gconstpointer unused)
   g_unsetenv ("GESSO_FAKE_CARDS");
   g_assert_cmpint (worker_pid (f, 2), >, 1);
   g_assert_cmpint (worker_pid (f, 3), ==, 0);
+}
+
+/* What runs goes on; the card's next batch has the limit, and the processor has none. */
+static void
+test_vram_limit (Fixture *f, gconstpointer unused)
+{
+  close_session (f);
+  f->backends = "cpu,cuda:0,cuda:1";
+  open_with (f, f->worker);
+  add_for_all (f, "x,hold 2,y");
+  WAIT_FOR (gesso_queue_get_n_waiting (f->queue) == 1 && f->n_ended == 2);
+  GessoJob *hold = find (f, "hold 2");
+  int cpu = worker_pid (f, 0);
+  gesso_session_set_vram_limit (f->session, 2048);
+  WAIT_FOR (strstr (gesso_session_get_device (f->session), "at most 2048 MiB"));
+  assert_undisturbed (hold);
+  gesso_queue_cancel (f->queue, hold);
+  WAIT_FOR (g_str_equal (gesso_session_get_device (f->session),
+                         "Fake device\nFake device, at most 2048 MiB\n"
+                         "Fake device, at most 2048 MiB"));
+  g_assert_cmpint (worker_pid (f, 0), ==, cpu);
+  gesso_session_set_vram_limit (f->session, 0);
+  WAIT_FOR (
+      g_str_equal (gesso_session_get_device (f->session), "Fake device\nFake device\nFake device"));
+  g_assert_cmpint (f->n_died, ==, 0);
+}
+
+/* Two emulated cards with the real worker: found, limited, and asked what they have room for
+ * without being opened twice. */
+static void
+test_real_cards (Fixture *f, gconstpointer unused)
+{
+  static const char large[] = "{\"version\": 1, \"model\": \"gesso-mini\", \"prompt\": \"a\","
+                              " \"width\": 1024, \"height\": 1024}";
+  static const char small[] = "{\"version\": 1, \"model\": \"gesso-mini\", \"prompt\": \"a\","
+                              " \"width\": 64, \"height\": 64}";
+  close_session (f);
+  f->backends = NULL;
+  open_with (f, f->worker);
+  WAIT_FOR (g_strrstr (gesso_session_get_device (f->session), "\n"));
+  gesso_session_set_vram_limit (f->session, 12);
+  WAIT_FOR (all_are_ready (f) && g_strrstr (gesso_session_get_device (f->session), "\n"));
+  g_autofree char *refused = plan_problem (f, large), *taken = plan_problem (f, small);
+  g_assert_nonnull (strstr (refused, "it may give 12"));
+  g_assert_cmpstr (taken, ==, "");
+  g_assert_cmpint (f->n_died, ==, 0);
 }
 
 static void
@@ -433,6 +498,9 @@ main (int argc, char **argv)
   ADD ("/session/workers/too-large-for-one", fake, set_up_two, test_too_large_for_one);
   ADD ("/session/workers/others-pass", fake, set_up_two, test_others_pass_what_is_too_large);
   ADD ("/session/workers/all-cards", fake, set_up_two, test_all_cards);
+  ADD ("/session/workers/vram-limit", fake, set_up_two, test_vram_limit);
+  if (g_getenv ("FAKE_CUDA_CARDS"))
+    ADD ("/session/cards/real", real, set_up_real, test_real_cards);
   ADD ("/session/workers/estimate-of-two", fake, set_up_two, test_estimate_of_two);
   ADD ("/session/start/missing-program", fake, set_up, test_missing_program);
   ADD ("/session/start/no-permission", fake, set_up, test_program_without_permission);

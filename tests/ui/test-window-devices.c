@@ -240,6 +240,53 @@ test_choosing_devices (Fixture *f, gconstpointer unused)
   gtk_window_destroy (GTK_WINDOW (preferences));
 }
 
+/* ---- the memory limit ---- */
+
+static gboolean
+both_are_limited (Fixture *f)
+{
+  return g_str_equal (gesso_session_get_device (f->session),
+                      "Fake device, at most 512 MiB\nFake device, at most 512 MiB");
+}
+
+static GtkSpinButton *
+limit_spin (void)
+{
+  GtkWidget *row = find_row (preferences, "Memory limit of each card, GiB");
+  return GTK_SPIN_BUTTON (adw_action_row_get_activatable_widget (ADW_ACTION_ROW (row)));
+}
+
+static void
+restart (Fixture *f)
+{
+  g_autofree char *real = g_strdup (g_getenv ("GESSO_TEST_WORKER"));
+  stop (f);
+  g_setenv ("GESSO_TEST_WORKER", fake_worker, TRUE);
+  start_in (f, f->dir);
+  g_setenv ("GESSO_TEST_WORKER", real, TRUE);
+}
+
+static void
+test_memory_limit (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, two_work);
+  open_preferences (f);
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (limit_spin ())), ==, "No limit");
+  gtk_spin_button_set_value (limit_spin (), 0.5);
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (limit_spin ())), ==, "0.5");
+  WAIT (f, both_are_limited);
+  gtk_window_destroy (GTK_WINDOW (preferences));
+  restart (f);
+  WAIT (f, both_are_limited);
+  open_preferences (f);
+  g_assert_cmpfloat (gtk_spin_button_get_value (limit_spin ()), ==, 0.5);
+  gtk_editable_set_text (GTK_EDITABLE (limit_spin ()), "no number");
+  gtk_spin_button_update (limit_spin ());
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (limit_spin ())), ==, "No limit");
+  gtk_window_destroy (GTK_WINDOW (preferences)); /* what was not kept yet is */
+  WAIT (f, two_work);
+}
+
 /* ---- a card that cannot be used ---- */
 
 static gboolean
@@ -287,6 +334,8 @@ main (int argc, char **argv)
   fake_worker = argv[1];
   g_test_add ("/ui/devices/two-at-once", Fixture, NULL, setup_two, test_two_at_once, teardown);
   g_test_add ("/ui/devices/choosing", Fixture, NULL, setup_cards, test_choosing_devices,
+              teardown_cards);
+  g_test_add ("/ui/devices/memory-limit", Fixture, NULL, setup_cards, test_memory_limit,
               teardown_cards);
   g_test_add ("/ui/devices/cpu-is-offered", Fixture, NULL, setup_gone, test_cpu_is_offered,
               teardown_gone);

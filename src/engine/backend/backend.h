@@ -109,6 +109,14 @@ Backend *backend_new (const BackendChoice *choice, Status *status);
  * be set to plan for a card. */
 Backend *backend_null_new (Status *status);
 
+/* backend_twin_new:
+ * @of: a card; borrowed, outlives the twin
+ *
+ * Plans as @of would, with the room that @of has at the time, and computes nothing: for a thread
+ * that plans while another computes.
+ */
+Backend *backend_twin_new (const Backend *of, Status *status);
+
 /* To be called before parameters change or are freed: a device may hold copies of them. */
 void backend_forget (Backend *b);
 
