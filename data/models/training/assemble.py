@@ -19,7 +19,7 @@ from model import (SCHEDULER, TextEncoders, build_preview, build_unet, build_vae
 
 from diffusers import EulerDiscreteScheduler
 
-KEPT = ("README.md", "NOTICE", "contact-sheet.png")
+KEPT = ("README.md", "NOTICE", "contact-sheet.png", "first-frames.png")
 
 # What evaluate.py measures with, and what the window proposes.
 SUGGESTED = {"guidance_scale": 4, "steps": 20}

@@ -2,6 +2,7 @@
 """Writes the trained parts of the video model as a diffusers folder, WanPipeline, in float16.
 
     assemble_wan.py --work DIR FOLDER
+    assemble_wan.py --work DIR --encoder-only FOLDER    the rest of it stays as it is, to the bit
 
 The folder is written beside FOLDER and then takes its place; README.md, NOTICE and
 contact-sheet.png of an existing FOLDER are kept. Without experts both are the common transformer.
@@ -13,6 +14,7 @@ import shutil
 
 import torch
 from diffusers import UniPCMultistepScheduler
+from safetensors.torch import load_file
 from transformers import T5Tokenizer
 
 from assemble import KEPT, write_json, write_model, write_weights
@@ -44,6 +46,14 @@ def load_vae(work):
             state |= torch.load(work / f"{part}.pt")["average"]
     vae.load_state_dict(state)
     return vae
+
+
+def put_encoder(work, folder):
+    path = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    write_weights(path, load_file(path) | torch.load(work / "encoder.pt")["average"])
+    path.chmod(0o644)
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf8"))
+    write_json(folder / "model_index.json", index | {"expand_timesteps": True})
 
 
 def load_transformer(work, expert):
@@ -86,8 +96,12 @@ def write_tokenizer(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--encoder-only", action="store_true")
     parser.add_argument("folder", type=pathlib.Path)
     args = parser.parse_args()
+    if args.encoder_only:
+        put_encoder(args.work, args.folder)
+        return
     scratch = args.folder.with_name(args.folder.name + ".new")
     shutil.rmtree(scratch, ignore_errors=True)
     high, _ = load_transformer(args.work, "high")

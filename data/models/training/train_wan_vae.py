@@ -2,9 +2,12 @@
 """Trains one half of the video autoencoder against the closed-form latents of VideoLatents.
 
     train_wan_vae.py --part decoder --data pictures.npz --work DIR --minutes 60 [--resume]
-    train_wan_vae.py --part encoder --data pictures.npz --work DIR --minutes 8
+    train_wan_vae.py --part encoder --data pictures.npz --work DIR --minutes 25
+    train_wan_vae.py --part encoder --decoder ../gesso-mini-video ...   the decoder that ships
 
-Short clips first, whole ones at the end: most of what there is to learn shows in five frames.
+Short clips first, whole ones at the end: most of what there is to learn shows in five frames. The
+encoder learns the latents first and then, beside them, what the decoder makes of its own; the
+decoder stays as it is.
 """
 import argparse
 import pathlib
@@ -12,6 +15,7 @@ import random
 import time
 
 import torch
+from safetensors.torch import load_file
 
 from common import Average, contact_grid, learning_rate, psnr, save_atomically
 from wan_clips import FRAMES, MOTIONS, Clips
@@ -19,6 +23,7 @@ from wan_latents import VideoLatents
 from wan_model import (build_vae, decode, encode, start_decoder, start_encoder)
 
 PIECES = [(0.75, 5, 4), (1.0, FRAMES, 1)]   # up to this part of the run: frames, clips
+LATENTS_ONLY = 0.6      # part of the encoder's run that does without the decoder
 
 
 def arguments():
@@ -26,6 +31,8 @@ def arguments():
     parser.add_argument("--part", choices=["decoder", "encoder"], required=True)
     parser.add_argument("--data", required=True, help="archive written by render_svg.py")
     parser.add_argument("--work", required=True, type=pathlib.Path, help="checkpoints go here")
+    parser.add_argument("--decoder", type=pathlib.Path, metavar="FOLDER",
+                        help="model folder whose decoder the encoder is trained for")
     parser.add_argument("--minutes", type=float, default=60, help="CPU minutes, all resumptions")
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--others", type=float, default=0.25,
@@ -49,15 +56,25 @@ def decoder_loss(vae, x, z, noise):
     """L1 of pixels plus half the L1 of their differences, which keeps edges crisp."""
     strength = noise * 2 * torch.rand(len(z), 1, 1, 1, 1)
     error = decode(vae, z + strength * torch.randn_like(z)) - x
+    return pixel_loss(error), error
+
+
+def pixel_loss(error):
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-    return error.abs().mean() + 0.5 * edges, error
+    return error.abs().mean() + 0.5 * edges
 
 
-def encoder_loss(vae, x, z):
-    """L1 to the latents; the variance is pinned near exp(-12), since nothing here needs it."""
+def encoder_loss(vae, x, z, through_decoder):
+    """L1 to the latents, and if asked for what the decoder makes of them.
+
+    The variance is pinned near exp(-12), since nothing here needs it.
+    """
     mean, logvar = encode(vae, x)
     error = mean - z
-    return error.abs().mean() + 1e-3 * (logvar + 12).square().mean(), error
+    loss = error.abs().mean() + 1e-3 * (logvar + 12).square().mean()
+    if through_decoder:
+        loss = loss + 2 * pixel_loss(decode(vae, mean) - x)
+    return loss, error
 
 
 @torch.no_grad()
@@ -86,9 +103,8 @@ def main():
     vae = build_vae(whole_clip=True)
     start_decoder(vae, latents)
     start_encoder(vae)
-    decoder_path = args.work / "decoder.pt"
-    if args.part == "encoder" and decoder_path.exists():
-        load_half(vae, torch.load(decoder_path)["average"])
+    if args.part == "encoder":
+        load_half(vae, trained_decoder(args))
     names = {"decoder": ("decoder.", "post_quant_conv."), "encoder": ("encoder.", "quant_conv.")}
     mine = {k: p for k, p in vae.named_parameters() if k.startswith(names[args.part])}
     for k, p in vae.named_parameters():
@@ -128,7 +144,7 @@ def main():
         if args.part == "decoder":
             loss, error = decoder_loss(vae, x, z, args.noise)
         else:
-            loss, error = encoder_loss(vae, x, z)
+            loss, error = encoder_loss(vae, x, z, part > LATENTS_ONLY)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(mine.values(), 1.0)
@@ -146,6 +162,15 @@ def main():
             save()
             saved = minutes
     save()
+
+
+def trained_decoder(args):
+    """The decoder's parameters: those of a model folder, or else of the run in args.work."""
+    if not args.decoder:
+        return torch.load(args.work / "decoder.pt")["average"]
+    state = load_file(args.decoder / "vae" / "diffusion_pytorch_model.safetensors")
+    return {k: p.float() for k, p in state.items()
+            if k.startswith(("decoder.", "post_quant_conv."))}
 
 
 def load_half(vae, half):
