@@ -100,6 +100,9 @@ typedef struct
   UnaryKind unary;
   const float *gate;
   int64_t gate_stride, rows_per_gate;
+  /* The same holds for these, which adapters beside a layer need. */
+  const float *scale;  /* NULL, or (n_out), in the program's memory: of x W^T; what has 0 is 0 */
+  const float *before; /* NULL, or (n_rows, n_out): added to the product before what follows */
 } LinearArgs;
 
 /* Cross-correlation as in torch.nn.Conv2d, on channels-last images.
@@ -120,6 +123,7 @@ typedef struct
   const float *add;         /* NULL, or shaped as y (residual); may equal y */
   float *y;
   Compute compute;
+  const float *scale; /* NULL, or (c_out), as LinearArgs has it */
 } ConvArgs;
 
 /* conv2d's sum over three frames in a row, of stride 1: one frame of a causal convolution over

@@ -145,6 +145,7 @@ static void
 forget (Device *d)
 {
   cuda_weights_forget (enter (d));
+  cuda_scales_forget ((CudaBackend *) d);
 }
 
 static const DeviceMemory device_memory = {
@@ -176,6 +177,7 @@ cuda_free (Backend *base)
   if (b->context)
     b->driver->context_use (b->context);
   cuda_choices_close (b);
+  cuda_scales_close (b);
   cuda_weights_close (b);
   cuda_memory_close (b);
   cuda_staging_close (b);

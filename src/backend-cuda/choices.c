@@ -73,7 +73,7 @@ is_plain_conv (const GkConv *g)
   return g->type != GK_TYPE_F32 && !g->over_time && !g->upsample2 && !g->affine &&
          g->c_in % CHANNELS == 0 && g->c_out % CHANNELS == 0 && g->pad_top == g->pad_left &&
          size_out (g->h_in, g) == g->h_out && size_out (g->w_in, g) == g->w_out &&
-         g->epilogue.activation == GK_ACT_NONE && !g->epilogue.gate &&
+         g->epilogue.activation == GK_ACT_NONE && !g->epilogue.gate && !g->epilogue.column_scale &&
          (g->epilogue.bias || !g->epilogue.add) && g->epilogue.y_stride == g->c_out &&
          largest < INT32_MAX && is_aligned (g->x) && is_aligned (g->epilogue.y) &&
          is_aligned (g->epilogue.add);

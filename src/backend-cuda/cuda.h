@@ -52,6 +52,7 @@ typedef struct
 
 typedef struct CudaWeights CudaWeights;
 typedef struct CudaChoices CudaChoices;
+typedef struct CudaScales CudaScales;
 
 typedef struct
 {
@@ -78,6 +79,7 @@ typedef struct
 
   CudaPace pace;
   CudaWeights *weights;
+  CudaScales *scales;               /* NULL: no adapter has come yet */
   CudaChoices *choices;             /* NULL: no library is at hand */
   char remark[STATUS_MESSAGE_SIZE]; /* for the user, until it is told */
 } CudaBackend;
@@ -155,6 +157,14 @@ void cuda_weights_used (CudaBackend *b);
 /* Frees one resident piece.  Returns: false when all that is left is in use */
 bool cuda_weights_make_room (CudaBackend *b);
 void cuda_weights_forget (CudaBackend *b);
+
+/* --- scales.c --- */
+
+/* @n floats of the program's memory, as they are now, for what is queued next; NULL after failure.
+ */
+const float *cuda_scales (CudaBackend *b, const float *from, int64_t n);
+void cuda_scales_forget (CudaBackend *b);
+void cuda_scales_close (CudaBackend *b);
 
 /* --- hopper.c --- */
 

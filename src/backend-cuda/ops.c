@@ -118,6 +118,31 @@ activation_of (const LinearArgs *a)
   return GK_ACT_NONE;
 }
 
+/* What scales the columns of a product: its epilogue, or where one of them is 0 a pass of its own,
+ * because 0 times what has overflowed would be no number. */
+typedef struct
+{
+  const float *fused, *apart;
+} Scaling;
+
+static Scaling
+scaling_of (CudaBackend *b, const float *scale, int64_t n)
+{
+  bool has_zero = false;
+  for (int64_t i = 0; scale && i < n; i++)
+    has_zero |= scale[i] == 0;
+  const float *there = scale ? cuda_scales (b, scale, n) : NULL;
+  return has_zero ? (Scaling){ .apart = there } : (Scaling){ .fused = there };
+}
+
+static void
+scale_rows (CudaBackend *b, const Scaling *scaling, int64_t n_rows, int64_t n, void *y)
+{
+  GkScale g = { b->type, n_rows * n, n, y, scaling->apart, y };
+  if (scaling->apart && !cuda_failed (b))
+    launched (b, gk_scale (&g, b->compute));
+}
+
 int
 cuda_own_gemm (const CudaBackend *b, const GkGemm *g)
 {
@@ -146,11 +171,19 @@ cuda_linear (Backend *base, const LinearArgs *a)
                                  a->next == LINEAR_GATED ? a->rows_per_gate : a->n_rows,
                              .y = a->y,
                              .y_stride = a->y_stride } };
+  if (a->before)
+    { /* an entry of its own for each row: added before the activation */
+      g.epilogue.entry_add = a->before;
+      g.epilogue.rows_per_entry = 1;
+    }
   take_factors (b, a, &g);
+  Scaling scaling = scaling_of (b, a->scale, a->n_out);
+  g.epilogue.column_scale = scaling.fused;
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
   CudaCall call = { .kind = CUDA_CALL_GEMM, .gemm = g, .bias = &a->bias };
   if (!cuda_failed (b))
     computed (b, cuda_call (b, &call), 2.0 * (double) (g.n_rows * g.n_out) * (double) g.n_in);
+  scale_rows (b, &scaling, a->n_rows, a->n_out, a->y);
 }
 
 int
@@ -191,6 +224,7 @@ cuda_conv2d (Backend *base, const ConvArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   CudaShape shape = conv_shape (a->c_out, a->c_in, a->kernel * a->kernel);
+  Scaling scaling = scaling_of (b, a->scale, a->c_out);
   GkConv g = { .type = b->type,
                .n = a->n,
                .h_in = a->h_in,
@@ -206,13 +240,15 @@ cuda_conv2d (Backend *base, const ConvArgs *a)
                .upsample2 = a->upsample2,
                .x = a->x,
                .w = cuda_weight (b, &a->w, shape),
-               .epilogue = { .bias = floats_of (b, &a->bias, a->c_out),
+               .epilogue = { .column_scale = scaling.fused,
+                             .bias = floats_of (b, &a->bias, a->c_out),
                              .entry_add = a->channel_add,
                              .add = a->add,
                              .rows_per_entry = a->h_out * a->w_out,
                              .y = a->y,
                              .y_stride = a->c_out } };
   convolve (b, &g, &a->bias);
+  scale_rows (b, &scaling, a->n * a->h_out * a->w_out, a->c_out, a->y);
 }
 
 static void

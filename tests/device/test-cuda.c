@@ -42,7 +42,7 @@ typedef struct
   GRand *random;
   Layer conv_in, conv_out, film, time, scales, block[N_LAYERS], norm, head_norm;
   const Weight *table, *bias_table;
-  SidePath side;
+  SidePath side, more[3];
   ParamQuant quant;
   float book[16], scales_64[WIDTH * WIDTH / 64];
   float side_scale[4];
@@ -113,11 +113,11 @@ add_linear (Net *net, DType dtype, int64_t n_out, int64_t n_in)
 }
 
 static void
-add_side_path (Net *net, Layer *layer)
+add_side_path (Net *net, SidePath *side, const Layer *layer)
 {
-  net->side = (SidePath){
-    .a = add_weight (net, DTYPE_F32, 2, (int64_t[]){ 4, WIDTH }, 0.1f, 0),
-    .b = add_weight (net, DTYPE_F16, 2, (int64_t[]){ WIDTH, 4 }, 0.1f, 0),
+  *side = (SidePath){
+    .a = add_weight (net, DTYPE_F32, 2, (int64_t[]){ 4, layer->weight->ne[1] }, 0.1f, 0),
+    .b = add_weight (net, DTYPE_F16, 2, (int64_t[]){ layer->weight->ne[0], 4 }, 0.1f, 0),
     .scale = net->side_scale,
     .rank = 4,
   };
@@ -125,7 +125,7 @@ add_side_path (Net *net, Layer *layer)
     net->side_scale[i] = (float) i / 2;
   for (int i = 0; i < net->n; i++)
     if (&net->weights[i] == layer->weight)
-      net->weights[i].side = &net->side;
+      net->weights[i].side = side;
 }
 
 static Net *
@@ -148,7 +148,7 @@ net_new (DType dtype)
   net->head_norm = (Layer){ add_row (net, DTYPE_F32, HEAD_DIM, 0.2f, 1), NULL };
   net->table = add_weight (net, DTYPE_F16, 2, (int64_t[]){ VOCABULARY, WIDTH }, 1, 0);
   net->bias_table = add_weight (net, DTYPE_F32, 2, (int64_t[]){ VOCABULARY, N_HEADS }, 1, 0);
-  add_side_path (net, &net->block[0]);
+  add_side_path (net, &net->side, &net->block[0]);
   for (int i = 0; i < N_PIXELS * IN; i++)
     net->x[i] = (float) g_rand_double_range (net->random, -2, 2);
   for (int i = 0; i < N_PIXELS * HEAD_DIM; i += 2)
@@ -390,6 +390,48 @@ test_cuda_fused_products_equal_their_parts (void)
   assert_near (pictures[1], pictures[0]);
   g_free (pictures[0]);
   g_free (pictures[1]);
+  backend_free (card);
+  net_free (net);
+  assert_nothing_left ();
+}
+
+/* Beside a product that is followed by GEGLU, by an activation and by a gate; and what a scale of 0
+ * means.  A moved scale is seen, one that was not moved is not copied again. */
+static void
+test_cuda_adapters_ride_along (void)
+{
+  Status status = { 0 };
+  Net *net = net_new (DTYPE_F32);
+  add_side_path (net, &net->more[0], &net->time);
+  add_side_path (net, &net->more[1], &net->block[3]);
+  add_side_path (net, &net->more[2], &net->block[5]);
+  net->more[1].bias = add_row (net, DTYPE_F32, WIDTH, 0.3f, 0);
+  Backend *card = backend_cuda_new (0, 0, &status), *cpu = backend_cpu_new (NULL, 1, &status);
+  for (int zeros = 1; zeros >= 0; zeros--)
+    {
+      net->side_scale[0] = zeros ? 0 : -0.75f;
+      int64_t n_launches[2];
+      size_t copied[2];
+      g_autofree float *want = run (cpu, net, 1, &status);
+      for (int fused = 0; fused < 2; fused++)
+        {
+          card->fuses = fused;
+          g_free (run (card, net, 1, &status)); /* parameters are there */
+          fake ()->n_launches = 0;
+          fake ()->copied_bytes = 0;
+          g_autofree float *have = run (card, net, 1, &status);
+          n_launches[fused] = fake ()->n_launches;
+          copied[fused] = fake ()->copied_bytes;
+          g_assert_cmpstr (status.message, ==, "");
+          assert_near (have, want);
+        }
+      g_test_message ("%d launches and %zu bytes copied, in parts %d and %zu", (int) n_launches[1],
+                      copied[1], (int) n_launches[0], copied[0]);
+      /* five layers are adapted, time twice; scales, unless one of them is 0, and what follows */
+      g_assert_cmpint (n_launches[0] - n_launches[1], ==, zeros ? 3 : 3 + 5);
+      g_assert_cmpuint (copied[0] - copied[1], ==, 5 * sizeof net->side_scale);
+    }
+  backend_free (cpu);
   backend_free (card);
   net_free (net);
   assert_nothing_left ();
@@ -690,6 +732,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cuda/computes-in-three-types", test_cuda_computes_in_three_types);
   g_test_add_func ("/cuda/fused-products-equal-their-parts",
                    test_cuda_fused_products_equal_their_parts);
+  g_test_add_func ("/cuda/adapters-ride-along", test_cuda_adapters_ride_along);
   g_test_add_func ("/cuda/sees-new-parameters-once-told", test_cuda_sees_new_parameters_once_told);
   g_test_add_func ("/cuda/hopper-has-its-own-products", test_cuda_hopper_has_its_own_products);
   g_test_add_func ("/cuda/hopper-has-its-own-attention", test_cuda_hopper_has_its_own_attention);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "pipelines/bench-passes.h"
 #include "core/arena.h"
 #include "models/clip-vision.h"
 #include "models/clip.h"
@@ -18,6 +17,7 @@
 #include "models/unet.h"
 #include "models/vae.h"
 #include "models/wan.h"
+#include "pipelines/bench-passes.h"
 #include "pipelines/clip-vae.h"
 #include "tools/full-size.h"
 
@@ -36,6 +36,33 @@ begin (Bench *b, Backend *null)
   b->set = weights_new_declared (&b->status);
   b->ctx = ctx_new (null, COMPUTE_F32, NULL, &b->status);
   return (Binder){ b->set, &b->arena, &b->status };
+}
+
+/* With a LoRA of rank 32 on each of a network's layers. */
+static bool adapts;
+
+static void
+adapt (Bench *b, const Binder *binder)
+{
+  enum
+  {
+    RANK = 32
+  };
+  static const float scale[RANK];
+  int n = adapts ? weights_count (b->set) : 0;
+  for (int i = 0; i < n; i++)
+    {
+      Weight *w = (Weight *) (uintptr_t) weights_at (b->set, i); /* the set is ours */
+      SidePath *side = arena_alloc (&b->arena, sizeof *side, &b->status);
+      const int64_t a[2] = { RANK, w->ne[1] }, up[2] = { w->ne[0], RANK };
+      if (w->rank != 2 || !side)
+        continue;
+      *side = (SidePath){ .a = weights_bind (binder->weights, 2, a, "%s.down", w->name),
+                          .b = weights_bind (binder->weights, 2, up, "%s.up", w->name),
+                          .scale = scale,
+                          .rank = RANK };
+      w->side = side;
+    }
 }
 
 static int64_t
@@ -116,6 +143,8 @@ plan_unet_with_keys (
   Unet *u = unet_bind (&binder, c), *v = unet_bind (&same, c);
   if (u && v)
     {
+      adapt (&once, &binder);
+      adapt (&step, &same);
       PromptKeys *keys = calloc ((size_t) unet_n_keys (u), sizeof *keys);
       const int64_t ne[3] = { n, 77, c->context_dim };
       unet_keys (once.ctx, u, ctx_input (once.ctx, DTYPE_F32, 3, ne, NULL), keys);
@@ -171,6 +200,7 @@ plan_flux (Backend *null,
   Bench b;
   Binder binder = begin (&b, null);
   Flux *flux = flux_bind (&binder, c);
+  adapt (&b, &binder);
   int64_t n_target = side / 2 * (side / 2), n_image = n_target + n_reference;
   int64_t img[] = { 1, n_image, c->in_channels }, txt[] = { 1, n_text, c->context_dim };
   int64_t modulation[] = { 1, flux_modulation_size (c) };
@@ -311,6 +341,7 @@ plan_wan (Backend *null, const char *name, const WanConfig *c, WanGrid grid, boo
   Bench b;
   Binder binder = begin (&b, null);
   Wan *wan = wan_bind (&binder, c, "transformer");
+  adapt (&b, &binder);
   int64_t n = grid.t * grid.h * grid.w, n_in = WAN_PATCH * WAN_PATCH * c->in_channels;
   int64_t tokens[] = { 1, n, n_in }, text[] = { 1, WAN_TOKENS, c->text_dim };
   int64_t n_image = c->image_positions > 0 ? c->image_positions : WAN_VISION_TOKENS;
@@ -368,11 +399,12 @@ static void
 plan_moved (Backend *null, FILE *out)
 {
   static const WanConfig wan = WAN (WAN_T2V, 16, 16, 1536, 12, 8960, 30);
-  static const char *const how[] = { "parts", "fused" };
+  static const char *const how[] = { "parts", "fused", "lora-parts", "lora-fused" };
   shows_moved = true;
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 4; i++)
     {
-      null->fuses = i;
+      null->fuses = i % 2;
+      adapts = i >= 2;
       plan_unet_with_keys (null, name_of ("sdxl-%s", how[i]).text, &full_size_find ("sdxl")->unet,
                            2, 128, out);
       plan_flux (null, name_of ("flux-dev-%s", how[i]).text, &full_size_find ("flux-dev")->flux,
@@ -380,7 +412,7 @@ plan_moved (Backend *null, FILE *out)
       plan_wan (null, name_of ("wan-1.3b-%s", how[i]).text, &wan, (WanGrid){ 21, 30, 52 }, false,
                 out);
     }
-  null->fuses = shows_moved = false;
+  null->fuses = shows_moved = adapts = false;
 }
 
 /* The passes of `gesso-cli bench`: they are the models above. */

@@ -55,9 +55,10 @@ struct Backend
   BackendOps ops;
   const char *name;  /* "cpu" */
   const char *level; /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx"; a card's "sm89" */
-  const char *device_name; /* a card's; NULL: the processor */
-  Compute fastest;         /* what --precision auto picks on this device */
-  bool fuses;              /* its products do what LinearNext says, too: fewer passes over memory */
+  const char *device_name;   /* a card's; NULL: the processor */
+  Compute fastest;           /* what --precision auto picks on this device */
+  bool fuses;                /* its products do what LinearNext says, too, and scale and add what an
+                              * adapter gives: fewer passes over memory */
   const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */
   /* Whether a product takes the low-rank part of its weights (LowRank) into them rather than beside
    * it, from its shape alone; NULL: never.  @n_rows: of one picture, so that a picture is made

@@ -33,7 +33,12 @@ conv_fits (const Tensor *x, const Weight *w)
 }
 
 static Tensor *
-base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options, const SidePath *fold)
+base_conv2d (Ctx *ctx,
+             const Tensor *x,
+             Layer layer,
+             ConvOptions options,
+             const SidePath *fold,
+             const float *scale)
 {
   const Weight *w = layer.weight;
   if (ctx_failed (ctx) || !x || !w)
@@ -65,6 +70,7 @@ base_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options, const 
   args.w = weight_param (w);
   args.bias = weight_param (layer.bias);
   args.fold = op_low_rank (fold);
+  args.scale = scale;
   args.channel_add = options.channel_add ? options.channel_add->data : NULL;
   args.add = options.add ? options.add->data : NULL;
   args.y = y->data;
@@ -133,11 +139,14 @@ op_conv2d (Ctx *ctx, const Tensor *x, Layer layer, ConvOptions options)
   bool fits = side && x && conv_fits (x, layer.weight);
   ConvArgs shape = fits ? conv_geometry (x, layer.weight, options) : (ConvArgs){ 0 };
   bool folds = fits && op_folds (ctx, side, shape.h_out * shape.w_out);
-  Tensor *y = base_conv2d (ctx, x, layer, options, folds ? side : NULL);
+  Tensor *y = base_conv2d (ctx, x, layer, options, folds ? side : NULL, NULL);
   if (!side || folds)
     return y;
   ConvOptions plain = options;
   plain.add = plain.channel_add = NULL;
-  Tensor *h = base_conv2d (ctx, x, (Layer){ side->a, NULL }, plain, NULL);
-  return op_side_path (ctx, h, side, y);
+  bool scales = op_fuses_side (ctx);
+  Tensor *h =
+      base_conv2d (ctx, x, (Layer){ side->a, NULL }, plain, NULL, scales ? side->scale : NULL);
+  return scales ? op_linear (ctx, h, (Layer){ side->b, side->bias }, y)
+                : op_side_path (ctx, h, side, y);
 }

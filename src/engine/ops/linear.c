@@ -12,6 +12,8 @@ typedef struct
   UnaryKind unary;
   const Tensor *modulation;
   int64_t gate;
+  const float *scale;   /* of an adapter: see LinearArgs */
+  const Tensor *before; /* shaped as the product */
 } Beside;
 
 static LinearArgs
@@ -34,7 +36,9 @@ linear_args (const Ctx *ctx, const Tensor *x, Layer layer, const Beside *b, cons
                        .unary = b->unary,
                        .gate = m ? tensor_at (m, b->gate) : NULL,
                        .gate_stride = m ? tensor_last (m) : 0,
-                       .rows_per_gate = m ? tensor_rows (x) / tensor_rows (m) : 1 };
+                       .rows_per_gate = m ? tensor_rows (x) / tensor_rows (m) : 1,
+                       .scale = b->scale,
+                       .before = b->before ? b->before->data : NULL };
 }
 
 static Tensor *
@@ -55,8 +59,10 @@ base_linear (Ctx *ctx, const Tensor *x, Layer layer, Beside beside)
   op_copy_shape (ne, x);
   ne[x->rank - 1] = beside.next == LINEAR_GEGLU ? n_out / 2 : n_out;
   OpRecord record = { .kind = OP_LINEAR,
-                      .source = { x, add, beside.modulation },
-                      .inplace = add ? 1 : -1,
+                      .source = { x, add, beside.modulation, beside.before },
+                      .inplace = add                                            ? 1
+                                 : beside.before && beside.next != LINEAR_GEGLU ? 3
+                                                                                : -1,
                       .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in +
                                op_fold_flops (beside.fold, n_in) };
   op_record_weight (&record, w);
@@ -80,6 +86,38 @@ op_folds (Ctx *ctx, const SidePath *side, int64_t n_rows)
   return b->folds (b, ctx_compute (ctx), n_rows, side->b->ne[0], n_in);
 }
 
+/* f32 on a card is for comparing with other programs. */
+bool
+op_fuses_side (const Ctx *ctx)
+{
+  const Backend *b = ctx_backend (ctx);
+  return b && b->fuses && (!b->device.memory || ctx_activation (ctx) != DTYPE_F32);
+}
+
+/* What the adapters of a layer do, in two products beside its own.  All follow the same order: the
+ * layer's product, then B (scale . A x) on top of it, before or after what else follows. */
+static Tensor *
+with_side_path (Ctx *ctx, const Tensor *x, Layer layer, Beside last)
+{
+  const SidePath *side = layer.weight->side;
+  const Layer a = { side->a, NULL }, b = { side->b, side->bias };
+  Tensor *h = base_linear (ctx, x, a, (Beside){ .scale = side->scale }), *y;
+  switch (last.next)
+    {
+    case LINEAR_PLAIN:
+      y = base_linear (ctx, x, layer, last);
+      return base_linear (ctx, h, b, (Beside){ .add = y });
+    case LINEAR_UNARY:
+    case LINEAR_GEGLU:
+      last.before = base_linear (ctx, x, layer, (Beside){ 0 });
+      return base_linear (ctx, h, b, last);
+    case LINEAR_GATED: /* r + g (W x + u) = (r + g W x) + g u */
+      last.add = base_linear (ctx, x, layer, last);
+      return base_linear (ctx, h, b, last);
+    }
+  return NULL;
+}
+
 Tensor *
 op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y)
 {
@@ -97,6 +135,8 @@ op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
   const SidePath *side = layer.weight ? layer.weight->side : NULL;
   int64_t n_rows = x && x->rank > 2 ? tensor_rows (x) / x->ne[0] : 1;
   bool folds = op_folds (ctx, side, n_rows);
+  if (side && !folds && x && op_fuses_side (ctx))
+    return with_side_path (ctx, x, layer, (Beside){ .add = add });
   Tensor *y = base_linear (ctx, x, layer, (Beside){ .add = add, .fold = folds ? side : NULL });
   if (!side || folds)
     return y;
@@ -106,15 +146,18 @@ op_linear (Ctx *ctx, const Tensor *x, Layer layer, const Tensor *add)
 
 /* ---- what follows ---- */
 
-/* An adapter's part is added to the product, so what follows has to wait for it; and f32 on a card
- * is for comparing with other programs. */
 static bool
 fuses (const Ctx *ctx, Layer layer)
 {
-  const Backend *b = ctx_backend (ctx);
-  if (!b || !b->fuses || !layer.weight || layer.weight->side)
-    return false;
-  return !b->device.memory || ctx_activation (ctx) != DTYPE_F32;
+  return layer.weight && op_fuses_side (ctx);
+}
+
+static Tensor *
+fused_linear (Ctx *ctx, const Tensor *x, Layer layer, Beside beside)
+{
+  if (layer.weight->side && x && !ctx_failed (ctx))
+    return with_side_path (ctx, x, layer, beside);
+  return base_linear (ctx, x, layer, beside);
 }
 
 Tensor *
@@ -122,7 +165,7 @@ op_linear_unary (Ctx *ctx, const Tensor *x, Layer layer, UnaryKind kind)
 {
   bool can = kind != UNARY_RELU && kind != UNARY_TANH3; /* no product is followed by these */
   if (can && fuses (ctx, layer))
-    return base_linear (ctx, x, layer, (Beside){ .next = LINEAR_UNARY, .unary = kind });
+    return fused_linear (ctx, x, layer, (Beside){ .next = LINEAR_UNARY, .unary = kind });
   return op_unary (ctx, kind, op_linear (ctx, x, layer, NULL));
 }
 
@@ -134,7 +177,7 @@ op_linear_geglu (Ctx *ctx, const Tensor *x, Layer layer)
     COLUMNS = 16 /* of a and g that a tile of a product takes together */
   };
   if (fuses (ctx, layer) && layer.weight->ne[0] % COLUMNS == 0)
-    return base_linear (ctx, x, layer, (Beside){ .next = LINEAR_GEGLU });
+    return fused_linear (ctx, x, layer, (Beside){ .next = LINEAR_GEGLU });
   return op_geglu (ctx, op_linear (ctx, x, layer, NULL));
 }
 
@@ -152,7 +195,7 @@ op_linear_gated (Ctx *ctx,
     return op_operand_missing (ctx);
   if (!op_modulation_fits (modulation, gate, layer.weight->ne[0], residual))
     return ctx_fail (ctx, STATUS_SHAPE, "Internal error: the terms of a gated sum do not fit.");
-  return base_linear (
+  return fused_linear (
       ctx, x, layer,
       (Beside){ .add = residual, .next = LINEAR_GATED, .modulation = modulation, .gate = gate });
 }

@@ -25,6 +25,9 @@ op_operand_missing (Ctx *ctx)
  */
 Tensor *op_side_path (Ctx *ctx, Tensor *h, const SidePath *side, Tensor *y);
 
+/* Whether the device's products do what an adapter beside a layer needs besides. */
+bool op_fuses_side (const Ctx *ctx);
+
 /* Whether the device takes @side (NULL: there is none) into a layer's weights when it has @n_rows
  * rows a picture. */
 bool op_folds (Ctx *ctx, const SidePath *side, int64_t n_rows);
