@@ -112,7 +112,7 @@ class WindowQueue(session.Queue):
 def wait_for_worker(queue):
     """Not for ever: after three deaths in a row the queue waits for its user."""
     end = time.monotonic() + WORKER_PATIENCE_S
-    while not queue.worker_pid() and not queue.ran_out() and time.monotonic() < end:
+    while not queue.worker_pids() and not queue.ran_out() and time.monotonic() < end:
         queue.check_alive()
         time.sleep(0.05)
 
