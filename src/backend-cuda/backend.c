@@ -50,10 +50,11 @@ room (const Device *d)
 }
 
 static void
-begin (Device *d, DType type)
+begin (Device *d, DType type, void *memory)
 {
-  CudaBackend *b = (CudaBackend *) d;
+  CudaBackend *b = enter (d);
   b->type = type == DTYPE_F32 ? GK_TYPE_F32 : type == DTYPE_F16 ? GK_TYPE_F16 : GK_TYPE_BF16;
+  cuda_graph_begin (b, memory);
 }
 
 static void *
@@ -76,13 +77,17 @@ give_back (Device *d, void *memory)
   cuda_works (b, b->driver->stream_wait (b->compute), STATUS_MARK ("it computed"));
   for (int i = 0; i < MAX_ARENAS; i++)
     if (b->arenas[i].address == (uintptr_t) memory)
-      cuda_unmap (b, &b->arenas[i]);
+      {
+        cuda_graph_free (b, i);
+        cuda_unmap (b, &b->arenas[i]);
+      }
 }
 
 static void
 clear (Device *d, void *memory, size_t size_bytes)
 {
   CudaBackend *b = enter (d);
+  cuda_graph_break (b);
   if (!cuda_failed (b))
     cuda_works (b, b->driver->fill ((uintptr_t) memory, 0, size_bytes, b->compute),
                 STATUS_MARK ("memory was cleared"));
@@ -136,7 +141,9 @@ static bool
 finish (Device *d, Status *status)
 {
   CudaBackend *b = enter (d);
+  cuda_graph_launch (b);
   cuda_works (b, b->driver->stream_wait (b->compute), STATUS_MARK ("it computed"));
+  cuda_graph_end (b);
   cuda_choices_save (b);
   return tell (b, status);
 }
@@ -146,6 +153,7 @@ forget (Device *d)
 {
   cuda_weights_forget (enter (d));
   cuda_scales_forget ((CudaBackend *) d);
+  memset (((CudaBackend *) d)->graph_times, 0, sizeof ((CudaBackend *) d)->graph_times);
 }
 
 static const DeviceMemory device_memory = {
@@ -176,6 +184,8 @@ cuda_free (Backend *base)
   CudaBackend *b = (CudaBackend *) base;
   if (b->context)
     b->driver->context_use (b->context);
+  for (int i = 0; i < MAX_ARENAS; i++)
+    cuda_graph_free (b, i);
   cuda_choices_close (b);
   cuda_scales_close (b);
   cuda_weights_close (b);
@@ -231,6 +241,7 @@ cuda_backend_new (const Driver *driver,
                        .fastest = COMPUTE_BF16,
                        .fuses = true,
                        .compared = cuda_compared,
+                       .graph_times = cuda_graph_times,
                        .take_remark = take_remark,
                        .free = cuda_free };
   snprintf (b->name, sizeof b->name, "%s", device->name);

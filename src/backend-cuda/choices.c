@@ -202,6 +202,7 @@ measure (CudaBackend *b, const CudaCall *call, CudaChoice *choice, const int64_t
   int64_t n_rows =
       call->kind == CUDA_CALL_GEMM ? g->n_rows : call->conv.n * call->conv.h_out * call->conv.w_out;
   size_t y_bytes = (size_t) (n_rows * e->y_stride) * sizeof (uint16_t);
+  cuda_graph_moved (b);
   CudaBlock elsewhere = { 0 };
   CudaChoice found = { 0 };
   memcpy (found.key, key, sizeof found.key);

@@ -53,6 +53,14 @@ typedef struct
 typedef struct CudaWeights CudaWeights;
 typedef struct CudaChoices CudaChoices;
 typedef struct CudaScales CudaScales;
+typedef struct CudaGraph CudaGraph;
+
+typedef enum
+{
+  CUDA_RUN_EAGER,
+  CUDA_RUN_RECORD,
+  CUDA_RUN_REPLAY
+} CudaRunMode;
 
 typedef struct
 {
@@ -79,8 +87,16 @@ typedef struct
 
   CudaPace pace;
   CudaWeights *weights;
-  CudaScales *scales;               /* NULL: no adapter has come yet */
-  CudaChoices *choices;             /* NULL: no library is at hand */
+  CudaScales *scales; /* NULL: no adapter has come yet */
+  /* graph.c: of the run under way */
+  CudaGraph *graphs[MAX_ARENAS], *graph;
+  CudaRunMode run_mode;
+  size_t n_replayed;
+  bool is_capturing, has_moved;
+  double run_start,
+      graph_times[2];   /* seconds: of the last that was tried, without it and with it */
+  int64_t epoch;        /* grows when parameters change places */
+  CudaChoices *choices; /* NULL: no library is at hand */
   char remark[STATUS_MESSAGE_SIZE]; /* for the user, until it is told */
 } CudaBackend;
 
@@ -175,6 +191,24 @@ int cuda_hopper_conv (const CudaBackend *b, const GkConv *c);
 bool cuda_hopper_attends (const CudaBackend *b, const GkAttention *a);
 int cuda_hopper_attention (const CudaBackend *b, const GkAttention *a);
 
+/* --- graph.c --- */
+
+/* Queues something on the compute stream, from nothing but its arguments. */
+typedef int (*CudaRun) (CudaBackend *b, const void *args);
+
+void cuda_graph_begin (CudaBackend *b, const void *memory);
+/* Whether a launch is, or will be, part of a graph; else the caller runs it. */
+bool cuda_graph_takes (CudaBackend *b, CudaRun run, const void *args, size_t size);
+/* Something that no graph can hold is about to be queued. */
+void cuda_graph_break (CudaBackend *b);
+/* Parameters are about to change places, or time is taken for something else. */
+void cuda_graph_moved (CudaBackend *b);
+/* All of a run is there; and it is done. */
+void cuda_graph_launch (CudaBackend *b);
+void cuda_graph_end (CudaBackend *b);
+void cuda_graph_free (CudaBackend *b, int arena);
+bool cuda_graph_times (const Backend *base, double *eager_ms, double *graph_ms);
+
 /* --- pace.c --- */
 
 bool cuda_pace_open (CudaBackend *b, Status *status);
@@ -207,7 +241,7 @@ typedef struct
   CudaCallKind kind;
   GkGemm gemm; /* the one of @kind */
   GkConv conv;
-  const Param *bias; /* as the program has it */
+  Param bias; /* as the program has it */
 } CudaCall;
 
 void cuda_choices_open (CudaBackend *b, bool is_limited);

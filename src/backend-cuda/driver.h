@@ -30,7 +30,7 @@ enum
 
 typedef uint64_t DriverPointer; /* CUdeviceptr */
 typedef uint64_t DriverPage;    /* CUmemGenericAllocationHandle */
-typedef void *DriverContext, *DriverStream, *DriverEvent;
+typedef void *DriverContext, *DriverStream, *DriverEvent, *DriverGraph, *DriverGraphExec;
 
 typedef struct
 {
@@ -73,6 +73,12 @@ typedef struct
   int (*stream_free) (DriverStream stream);
   int (*stream_wait) (DriverStream stream);
   int (*stream_wait_event) (DriverStream stream, DriverEvent event, unsigned flags);
+  int (*capture_begin) (DriverStream stream, int mode);
+  int (*capture_end) (DriverStream stream, DriverGraph *graph);
+  int (*graph_free) (DriverGraph graph);
+  int (*graph_instantiate) (DriverGraphExec *exec, DriverGraph graph, unsigned long long flags);
+  int (*graph_exec_free) (DriverGraphExec exec);
+  int (*graph_launch) (DriverGraphExec exec, DriverStream stream);
   int (*event_new) (DriverEvent *event, unsigned flags);
   int (*event_free) (DriverEvent event);
   int (*event_record) (DriverEvent event, DriverStream stream);

@@ -178,6 +178,7 @@ cuda_scratch (CudaBackend *b, size_t size_bytes)
 {
   if (size_bytes > b->scratch_bytes && !cuda_failed (b))
     {
+      cuda_graph_moved (b);
       b->scratch_bytes = 0;
       cuda_works (b, b->driver->stream_wait (b->compute), STATUS_MARK ("it computed"));
       cuda_unmap (b, &b->scratch);

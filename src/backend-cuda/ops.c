@@ -4,23 +4,47 @@
  * Factors and activations have the type of CudaBackend.type, whatever an operator's Compute says,
  * and sums are f32.
  */
+#include <string.h>
+
 #include "core/blocks.h"
 #include "core/mem.h"
 #include "cuda.h"
 
-/* Ends an operator of so many operations (0: few): what it read may be replaced behind it. */
+/* Queues a launch of so many operations (0: few): what it reads may be replaced behind it. */
 static void
-computed (CudaBackend *b, int error, double operations)
+queue (CudaBackend *b, CudaRun run, const void *args, size_t size, double operations)
 {
-  if (cuda_works (b, error, STATUS_MARK ("it computed")))
+  if (cuda_failed (b))
+    return;
+  if (!cuda_graph_takes (b, run, args, size) &&
+      cuda_works (b, run (b, args), STATUS_MARK ("it computed")))
     cuda_pace (b, operations);
   cuda_weights_used (b);
 }
 
-static void
-launched (CudaBackend *b, int error)
+#define KERNEL(name)                                                                               \
+  static int run_##name (CudaBackend *b, const void *args)                                         \
+  {                                                                                                \
+    return gk_##name (args, b->compute);                                                           \
+  }
+/* clang-format off */
+KERNEL (unary) KERNEL (add) KERNEL (scale) KERNEL (add_gated) KERNEL (gated) KERNEL (copy)
+KERNEL (embed) KERNEL (resize) KERNEL (sinusoid) KERNEL (norm_row) KERNEL (rope) KERNEL (avg_down)
+KERNEL (dup_up) KERNEL (group_statistics) KERNEL (group_apply)
+    /* clang-format on */
+
+    static int run_call (CudaBackend *b, const void *args)
 {
-  computed (b, error, 0);
+  return cuda_call (b, args);
+}
+
+static int
+run_attention (CudaBackend *b, const void *args)
+{
+  const GkAttention *g = args;
+  return b->type == GK_TYPE_F32       ? gk_attention_f32 (g, b->compute)
+         : cuda_hopper_attends (b, g) ? cuda_hopper_attention (b, g)
+                                      : gk_attention (g, b->compute);
 }
 
 static const float *
@@ -140,7 +164,7 @@ scale_rows (CudaBackend *b, const Scaling *scaling, int64_t n_rows, int64_t n, v
 {
   GkScale g = { b->type, n_rows * n, n, y, scaling->apart, y };
   if (scaling->apart && !cuda_failed (b))
-    launched (b, gk_scale (&g, b->compute));
+    queue (b, run_scale, &g, sizeof g, 0);
 }
 
 int
@@ -151,6 +175,20 @@ cuda_own_gemm (const CudaBackend *b, const GkGemm *g)
   if (g->format != GK_WEIGHT_16)
     return gk_gemm_quant (g, b->compute);
   return g->type == GK_TYPE_F32 ? gk_gemm_f32 (g, b->compute) : gk_gemm (g, b->compute);
+}
+
+/* Byte by byte the same for the same arguments: graph.c compares them. */
+static CudaCall
+call_of (CudaCallKind kind, const Param *bias)
+{
+  CudaCall call;
+  memset (&call, 0, sizeof call);
+  call.kind = kind;
+  call.bias.data = bias->data;
+  call.bias.dtype = bias->dtype;
+  call.bias.first = bias->first;
+  call.bias.quant = bias->quant;
+  return call;
 }
 
 static void
@@ -180,9 +218,9 @@ cuda_linear (Backend *base, const LinearArgs *a)
   Scaling scaling = scaling_of (b, a->scale, a->n_out);
   g.epilogue.column_scale = scaling.fused;
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
-  CudaCall call = { .kind = CUDA_CALL_GEMM, .gemm = g, .bias = &a->bias };
-  if (!cuda_failed (b))
-    computed (b, cuda_call (b, &call), 2.0 * (double) (g.n_rows * g.n_out) * (double) g.n_in);
+  CudaCall call = call_of (CUDA_CALL_GEMM, &a->bias);
+  call.gemm = g;
+  queue (b, run_call, &call, sizeof call, 2.0 * (double) (g.n_rows * g.n_out) * (double) g.n_in);
   scale_rows (b, &scaling, a->n_rows, a->n_out, a->y);
 }
 
@@ -197,18 +235,18 @@ cuda_own_conv (const CudaBackend *b, const GkConv *g)
 static void
 convolve (CudaBackend *b, const GkConv *g, const Param *bias)
 {
-  CudaCall call = { .kind = CUDA_CALL_CONV, .conv = *g, .bias = bias };
+  CudaCall call = call_of (CUDA_CALL_CONV, bias);
+  call.conv = *g;
   int64_t taps = (int64_t) g->kernel * g->kernel * (g->over_time ? 3 : 1);
   double n_out = (double) (g->n * g->h_out * g->w_out) * (double) g->c_out;
-  if (!cuda_failed (b))
-    computed (b, cuda_call (b, &call), 2 * n_out * (double) (taps * g->c_in));
+  queue (b, run_call, &call, sizeof call, 2 * n_out * (double) (taps * g->c_in));
 }
 
 const void *
 cuda_call_bias (CudaBackend *b, const CudaCall *call)
 {
   int64_t n = call->kind == CUDA_CALL_GEMM ? call->gemm.n_out : call->conv.c_out;
-  return cuda_weight (b, call->bias, (CudaShape){ .layout = CUDA_ROWS, .n = n });
+  return cuda_weight (b, &call->bias, (CudaShape){ .layout = CUDA_ROWS, .n = n });
 }
 
 static CudaShape
@@ -289,12 +327,7 @@ attend (CudaBackend *b, const GkAttention *g)
 {
   double operations =
       4.0 * (double) (g->n * g->n_heads * g->head_dim) * (double) g->len_q * (double) g->len_k;
-  if (!cuda_failed (b))
-    computed (b,
-              b->type == GK_TYPE_F32       ? gk_attention_f32 (g, b->compute)
-              : cuda_hopper_attends (b, g) ? cuda_hopper_attention (b, g)
-                                           : gk_attention (g, b->compute),
-              operations);
+  queue (b, run_attention, g, sizeof *g, operations);
 }
 
 /* Queries @first and up of entry @entry alone. */
@@ -384,8 +417,8 @@ cuda_group_norm (Backend *base, const GroupNormArgs *a)
                      .x = a->x,
                      .affine = s.affine,
                      .y = a->y };
-  int error = gk_group_statistics (&s, b->compute);
-  launched (b, error ? error : gk_group_apply (&y, b->compute));
+  queue (b, run_group_statistics, &s, sizeof s, 0);
+  queue (b, run_group_apply, &y, sizeof y, 0);
 }
 
 static void
@@ -394,8 +427,7 @@ norm_rows (CudaBackend *b, GkNormRow g, const Param *weight, const Param *bias)
   g.type = b->type;
   g.weight = weight ? floats_of (b, weight, g.dim) : NULL;
   g.bias = bias ? floats_of (b, bias, g.dim) : NULL;
-  if (!cuda_failed (b))
-    launched (b, gk_norm_row (&g, b->compute));
+  queue (b, run_norm_row, &g, sizeof g, 0);
 }
 
 static void
@@ -451,8 +483,7 @@ cuda_rope (Backend *base, const RopeArgs *a)
                .y = a->y,
                .y_stride = a->n_heads * a->head_dim,
                .y_entry = a->y_entry };
-  if (!cuda_failed (b))
-    launched (b, gk_rope (&g, b->compute));
+  queue (b, run_rope, &g, sizeof g, 0);
 }
 
 /* ---- element by element ---- */
@@ -462,8 +493,7 @@ cuda_unary (Backend *base, const UnaryArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkUnary g = { b->type, a->kind, a->n, a->x, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_unary (&g, b->compute));
+  queue (b, run_unary, &g, sizeof g, 0);
 }
 
 static void
@@ -471,8 +501,7 @@ cuda_add (Backend *base, const AddArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkAdd g = { b->type, a->n, a->n_b, a->x, a->b, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_add (&g, b->compute));
+  queue (b, run_add, &g, sizeof g, 0);
 }
 
 static void
@@ -480,8 +509,7 @@ cuda_add_gated (Backend *base, const AddGatedArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkAddGated g = { b->type, a->n, a->n_rows, a->dim, a->x, a->b, a->gate, a->gate_stride, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_add_gated (&g, b->compute));
+  queue (b, run_add_gated, &g, sizeof g, 0);
 }
 
 static void
@@ -489,8 +517,7 @@ cuda_gated (Backend *base, const GatedArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkGated g = { b->type, a->kind, 1, a->n, a->n, a->x, a->gate, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_gated (&g, b->compute));
+  queue (b, run_gated, &g, sizeof g, 0);
 }
 
 static void
@@ -498,8 +525,7 @@ cuda_scale (Backend *base, const ScaleArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkScale g = { b->type, a->n, a->n_s, a->x, a->s, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_scale (&g, b->compute));
+  queue (b, run_scale, &g, sizeof g, 0);
 }
 
 static void
@@ -509,8 +535,7 @@ cuda_geglu (Backend *base, const GegluArgs *a)
   GkGated g = {
     b->type, UNARY_GELU, a->n_rows, a->dim, 2 * a->dim, a->x, element_at (b, a->x, a->dim), a->y
   };
-  if (!cuda_failed (b))
-    launched (b, gk_gated (&g, b->compute));
+  queue (b, run_gated, &g, sizeof g, 0);
 }
 
 /* ---- rows ---- */
@@ -532,7 +557,7 @@ pick_rows (CudaBackend *b, const EmbedArgs *a)
   GkEmbed g = { b->type, a->n_rows, a->dim, a->n_positions, ids, a->table.data, NULL, a->y };
   if (ids &&
       cuda_copy_in (b, b->compute, (uintptr_t) ids, size_bytes, sizeof *ids, fill_ids, &args))
-    launched (b, gk_embed (&g, b->compute));
+    queue (b, run_embed, &g, sizeof g, 0);
 }
 
 typedef struct
@@ -605,8 +630,8 @@ cuda_concat (Backend *base, const ConcatArgs *a)
   GkCopy right = rows_copy (b, a->n_rows, a->dim_b, a->b, a->dim_b, behind, width);
   if (cuda_failed (b))
     return;
-  int error = gk_copy (&left, b->compute);
-  launched (b, error ? error : gk_copy (&right, b->compute));
+  queue (b, run_copy, &left, sizeof left, 0);
+  queue (b, run_copy, &right, sizeof right, 0);
 }
 
 static void
@@ -614,8 +639,7 @@ cuda_copy (Backend *base, const CopyArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkCopy g = rows_copy (b, a->n_rows, a->width, a->x, a->x_stride, a->y, a->y_stride);
-  if (!cuda_failed (b))
-    launched (b, gk_copy (&g, b->compute));
+  queue (b, run_copy, &g, sizeof g, 0);
 }
 
 static void
@@ -626,8 +650,7 @@ cuda_avg_down (Backend *base, const AvgDownArgs *a)
                   a->w,        a->c_in,   a->c_out,
                   a->n_frames, a->factor, { a->x[0], a->x[1] },
                   a->add,      a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_avg_down (&g, b->compute));
+  queue (b, run_avg_down, &g, sizeof g, 0);
 }
 
 static void
@@ -636,8 +659,7 @@ cuda_dup_up (Backend *base, const DupUpArgs *a)
   CudaBackend *b = (CudaBackend *) base;
   GkDupUp g = { b->type,     a->n,     a->h,      a->w, a->c_in, a->c_out,
                 a->n_frames, a->frame, a->factor, a->x, a->add,  a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_dup_up (&g, b->compute));
+  queue (b, run_dup_up, &g, sizeof g, 0);
 }
 
 /* What operators make has the type of all products here already. */
@@ -646,8 +668,7 @@ cuda_round (Backend *base, const RoundArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkCopy g = rows_copy (b, a->n_rows, a->dim, a->x, a->dim, a->y, a->dim);
-  if (!cuda_failed (b))
-    launched (b, gk_copy (&g, b->compute));
+  queue (b, run_copy, &g, sizeof g, 0);
 }
 
 static void
@@ -656,8 +677,7 @@ cuda_resize (Backend *base, const ResizeArgs *a)
   CudaBackend *b = (CudaBackend *) base;
   int64_t width = a->n_channels * (int64_t) (element_bytes (b) / sizeof (uint16_t));
   GkResize g = { a->n, a->h_in, a->w_in, a->h_out, a->w_out, width, a->x, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_resize (&g, b->compute));
+  queue (b, run_resize, &g, sizeof g, 0);
 }
 
 static void
@@ -665,8 +685,7 @@ cuda_sinusoid (Backend *base, const SinusoidArgs *a)
 {
   CudaBackend *b = (CudaBackend *) base;
   GkSinusoid g = { b->type, a->n, a->dim, a->t, a->times, a->y };
-  if (!cuda_failed (b))
-    launched (b, gk_sinusoid (&g, b->compute));
+  queue (b, run_sinusoid, &g, sizeof g, 0);
 }
 
 const BackendOps cuda_ops = {

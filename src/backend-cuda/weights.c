@@ -89,6 +89,7 @@ static void
 drop (CudaBackend *b, Segment *s)
 {
   cuda_unmap (b, &s->block);
+  b->epoch++;
   s->is_resident = s->was_read = false;
 }
 
@@ -167,6 +168,7 @@ cuda_weights_make_room (CudaBackend *b)
   int victim = b->weights ? find_victim (b->weights, 0) : -1;
   if (victim < 0)
     return false;
+  cuda_graph_moved (b);
   wait_for_all (b);
   drop (b, &b->weights->segments[victim]);
   return !cuda_failed (b);
@@ -232,6 +234,8 @@ static bool
 load (CudaBackend *b, Segment *s, bool must)
 {
   bool has_room = cuda_has_room (b, s->capacity);
+  cuda_graph_moved (b);
+  b->epoch++;
   if (!has_room && !take_over (b, s, must ? 0 : 2) && !must)
     return true;
   Status ignored = { 0 };
@@ -319,6 +323,7 @@ add_entry (CudaBackend *b, const Param *p, const CudaShape *shape, int *place)
   if (!mem_grow (&w->entries, &w->entries_capacity, w->n_entries + 1, sizeof *w->entries,
                  &b->status))
     return false;
+  cuda_graph_moved (b);
   Segment *s = open_segment (b, size_bytes);
   if (!s)
     return false;
@@ -339,6 +344,8 @@ touch (CudaBackend *b, int index)
 {
   CudaWeights *w = b->weights;
   Segment *s = &w->segments[index];
+  if (!s->is_waited_for)
+    cuda_graph_moved (b);
   if (!s->is_waited_for && !cuda_works (b, b->driver->stream_wait_event (b->compute, s->ready, 0),
                                         STATUS_MARK ("parameters were copied to it")))
     return false;
@@ -375,7 +382,8 @@ void
 cuda_weights_used (CudaBackend *b)
 {
   CudaWeights *w = b->weights;
-  for (int i = 0; i < w->n_touched; i++)
+  /* what a graph reads is done when its run is; nothing moves before */
+  for (int i = 0; i < w->n_touched && b->run_mode == CUDA_RUN_EAGER; i++)
     {
       Segment *s = &w->segments[w->touched[i]];
       s->was_read = cuda_works (b, b->driver->event_record (s->done, b->compute),

@@ -13,10 +13,10 @@
 #include <time.h>
 
 #include "backend/backend.h"
-#include "pipelines/bench-passes.h"
 #include "cli/bench-rows.h"
 #include "cli/cli.h"
 #include "core/mem.h"
+#include "pipelines/bench-passes.h"
 
 enum
 {
@@ -175,13 +175,19 @@ print_pass (const Bench *b, const char *name, const BenchPassCosts *c, double fi
   if (b->json)
     printf ("{\"name\": \"%s\", \"ms\": %.3f, \"flops\": %.4g, \"floor_ms\": %.3f, "
             "\"times_floor\": %.3f, \"first_ms\": %.1f, \"parameters\": %lld, "
-            "\"weight_bytes\": %lld, \"activation_bytes\": %zu}\n",
+            "\"weight_bytes\": %lld, \"activation_bytes\": %zu",
             name, seconds * 1e3, c->flops / seconds, floor * 1e3, seconds / floor, first * 1e3,
             (long long) c->n_parameters, (long long) c->weight_bytes, c->activation_bytes);
   else
-    printf ("%-36s %10.3f ms %9.2f TFLOP/s  %5.2f times its floor; %lld + %zu MiB, first %.1f s\n",
+    printf ("%-36s %10.3f ms %9.2f TFLOP/s  %5.2f times its floor; %lld + %zu MiB, first %.1f s",
             name, seconds * 1e3, c->flops / seconds * 1e-12, seconds / floor,
             (long long) (c->weight_bytes >> 20), c->activation_bytes >> 20, first);
+  double eager, graph; /* of the pass that was tried last: this one, or none */
+  if (b->backend->graph_times && b->backend->graph_times (b->backend, &eager, &graph))
+    printf (b->json ? ", \"eager_ms\": %.3f, \"graph_ms\": %.3f"
+                    : "; launches %.3f ms, graph %.3f ms",
+            eager, graph);
+  printf (b->json ? "}\n" : "\n");
   fflush (stdout);
 }
 
@@ -274,7 +280,7 @@ take_buffers (Bench *b, Status *status)
   b->weights = mem_calloc (b->n_weights, sizeof *b->weights);
   float *values = mem_calloc (n_values, sizeof *values);
   if (d->memory)
-    d->memory->begin (d, type);
+    d->memory->begin (d, type, NULL);
   bool ok = b->weights && values;
   for (size_t i = 0; ok && i < b->n_weights; i++)
     b->weights[i] = f32_to_bf16 ((float) ((int) (i * 2654435761u >> 16 & 255) - 128) / 2048);

@@ -49,7 +49,7 @@ take (Sample *s, Status *status)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
   if (!d->memory)
     return true;
-  d->memory->begin (d, device_activation (d, s->compute));
+  d->memory->begin (d, device_activation (d, s->compute), NULL);
   d->memory->clear (d, s->x, n_bytes);
   return d->memory->finish (d, status);
 }

@@ -22,6 +22,8 @@ typedef struct
   size_t copied_bytes; /* to the card */
   /* Made and not freed. */
   int n_contexts, n_streams, n_events, n_pages, n_ranges, n_mapped, n_host;
+  int n_graphs; /* and instances */
+  int64_t n_graph_launches;
   int n_misuses; /* of memory that is not mapped, handles that are none */
   /* What events tell of: each launch takes kernel_ms, each product of a library library_ms. */
   float clock_ms, kernel_ms, library_ms;

@@ -48,6 +48,7 @@ static int file = -1;
 static bool page_used[MAX_PAGES];
 static Range mapped[MAX_RANGES];
 static int n_mapped;
+static void *captured;              /* a stream */
 static float event_ms[EVENT_TIMES]; /* by the last bits of the event's number */
 static int64_t event_launches[EVENT_TIMES], all_launches, done_launches;
 
@@ -71,6 +72,10 @@ __attribute__ ((weak)) bool emu_pixel_map (void *map,
                                            const int *step,
                                            int n_channels,
                                            int n_pixels);
+__attribute__ ((weak)) void emu_record_begin (void);
+__attribute__ ((weak)) void *emu_record_end (void);
+__attribute__ ((weak)) int emu_record_run (const void *record);
+__attribute__ ((weak)) void emu_record_free (void *record);
 __attribute__ ((weak)) const char *emu_first_report (void);
 __attribute__ ((weak)) unsigned emu_take_reports (void);
 
@@ -211,6 +216,12 @@ int cuStreamCreate (void **stream, unsigned flags);
 int cuStreamDestroy_v2 (void *stream);
 int cuStreamSynchronize (void *stream);
 int cuStreamWaitEvent (void *stream, void *event, unsigned flags);
+int cuStreamBeginCapture_v2 (void *stream, int mode);
+int cuStreamEndCapture (void *stream, void **graph);
+int cuGraphDestroy (void *graph);
+int cuGraphInstantiateWithFlags (void **exec, void *graph, unsigned long long flags);
+int cuGraphExecDestroy (void *exec);
+int cuGraphLaunch (void *exec, void *stream);
 int cuEventCreate (void **event, unsigned flags);
 int cuEventDestroy_v2 (void *event);
 int cuEventRecord (void *event, void *stream);
@@ -305,6 +316,8 @@ cuStreamDestroy_v2 (void *stream)
 EXPORT int
 cuStreamSynchronize (void *stream)
 {
+  if (captured && captured == stream)
+    return misuse ();
   done_launches = all_launches;
   int error = stream ? call () : misuse ();
   if (error || !emu_take_reports)
@@ -319,7 +332,93 @@ cuStreamSynchronize (void *stream)
 EXPORT int
 cuStreamWaitEvent (void *stream, void *event, unsigned flags)
 {
-  return stream && event ? call () : misuse ();
+  return stream && event && stream != captured ? call () : misuse ();
+}
+
+/* ---- graphs: what the emulator has recorded; an instance is a reference to it ---- */
+
+typedef struct
+{
+  void *record;
+  int n_references;
+} Graph;
+
+static bool
+is_captured (const void *stream)
+{
+  return captured && captured == stream;
+}
+
+EXPORT int
+cuStreamBeginCapture_v2 (void *stream, int mode)
+{
+  int error = stream && !captured && emu_record_begin ? call () : misuse ();
+  if (error)
+    return error;
+  captured = stream;
+  emu_record_begin ();
+  return OK;
+}
+
+static void
+release (Graph *g)
+{
+  if (--g->n_references)
+    return;
+  emu_record_free (g->record);
+  free (g);
+}
+
+/* A capture that fails is over, too. */
+EXPORT int
+cuStreamEndCapture (void *stream, void **graph)
+{
+  if (!is_captured (stream))
+    return misuse ();
+  Graph *g = malloc (sizeof *g);
+  *g = (Graph){ emu_record_end (), 1 };
+  captured = NULL;
+  int error = call ();
+  if (error)
+    release (g);
+  else
+    *graph = g;
+  fake.n_graphs += !error;
+  return error;
+}
+
+EXPORT int
+cuGraphDestroy (void *graph)
+{
+  fake.n_graphs--;
+  release (graph);
+  return call ();
+}
+
+EXPORT int
+cuGraphInstantiateWithFlags (void **exec, void *graph, unsigned long long flags)
+{
+  int error = call ();
+  if (error)
+    return error;
+  ((Graph *) graph)->n_references++;
+  fake.n_graphs++;
+  *exec = graph;
+  return OK;
+}
+
+EXPORT int
+cuGraphExecDestroy (void *exec)
+{
+  return cuGraphDestroy (exec);
+}
+
+EXPORT int
+cuGraphLaunch (void *exec, void *stream)
+{
+  int error = stream && !captured ? call () : misuse ();
+  fake.n_graph_launches++;
+  return error ? error : emu_record_run (((const Graph *) exec)->record);
 }
 
 EXPORT int
@@ -337,7 +436,7 @@ cuEventDestroy_v2 (void *event)
 EXPORT int
 cuEventRecord (void *event, void *stream)
 {
-  if (!stream || !event)
+  if (!stream || !event || stream == captured)
     return misuse ();
   event_ms[(uintptr_t) event % EVENT_TIMES] = fake.clock_ms;
   event_launches[(uintptr_t) event % EVENT_TIMES] = all_launches;
@@ -631,7 +730,7 @@ cuTensorMapEncodeIm2col (void *map,
 EXPORT int
 cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *stream)
 {
-  int error = call ();
+  int error = captured && captured == stream ? misuse () : call ();
   if (error)
     return error;
   if (!is_mapped (to, size_bytes))
@@ -648,7 +747,7 @@ cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *st
 EXPORT int
 cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stream)
 {
-  int error = call ();
+  int error = captured && captured == stream ? misuse () : call ();
   if (error)
     return error;
   if (!is_mapped (to, size_bytes))
@@ -664,7 +763,7 @@ cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stre
 EXPORT int
 cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream)
 {
-  int error = call ();
+  int error = captured && captured == stream ? misuse () : call ();
   if (error)
     return error;
   if (!is_mapped (from, size_bytes))

@@ -294,7 +294,7 @@ assert_nothing_left (void)
 {
   const FakeCuda *f = fake ();
   g_assert_cmpint (f->n_misuses, ==, 0);
-  g_assert_cmpint (f->n_contexts + f->n_streams + f->n_events + f->n_host, ==, 0);
+  g_assert_cmpint (f->n_contexts + f->n_streams + f->n_events + f->n_host + f->n_graphs, ==, 0);
   g_assert_cmpint (f->n_pages + f->n_ranges + f->n_mapped, ==, 0);
 }
 

@@ -90,6 +90,14 @@ void emu_check (void);
  * runs), and after it (0). */
 void emu_set_around (int (*around) (int begins));
 
+/* From begin to end launches are kept with their arguments instead of run; then run together, as
+ * often as wanted.  As a stream that is captured. */
+typedef struct EmuRecord EmuRecord;
+void emu_record_begin (void);
+EmuRecord *emu_record_end (void);
+int emu_record_run (const EmuRecord *record);
+void emu_record_free (EmuRecord *record);
+
 /* Fills a GkTensorMap (wrappers.h; less than 256 bytes) of 16-bit elements with a swizzle of 128
  * bytes.  Strides in elements, of dimensions 1 and up. */
 bool emu_tensor_map (void *map,

@@ -339,6 +339,58 @@ emu_set_around (int (*function) (int begins))
   around = function;
 }
 
+struct EmuRecord
+{
+  std::vector<EmuLaunch> launches; // with arguments of their own
+};
+
+static EmuRecord *record;
+
+static void
+record_launch (const EmuLaunch *launch)
+{
+  enum
+  {
+    ALIGNMENT = 64 // of what a kernel may be given
+  };
+  EmuLaunch own = *launch;
+  size_t size = (launch->arguments_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  own.arguments = aligned_alloc (ALIGNMENT, size);
+  memcpy (own.arguments, launch->arguments, launch->arguments_bytes);
+  record->launches.push_back (own);
+}
+
+extern "C" void
+emu_record_begin (void)
+{
+  record = new EmuRecord ();
+}
+
+extern "C" EmuRecord *
+emu_record_end (void)
+{
+  EmuRecord *done = record;
+  record = NULL;
+  return done;
+}
+
+extern "C" int
+emu_record_run (const EmuRecord *done)
+{
+  int error = 0;
+  for (const EmuLaunch &launch : done->launches)
+    error = error ? error : emu_launch (&launch);
+  return error;
+}
+
+extern "C" void
+emu_record_free (EmuRecord *done)
+{
+  for (EmuLaunch &launch : done->launches)
+    free (launch.arguments);
+  delete done;
+}
+
 static void
 run_blocks (const EmuLaunch *launch)
 {
@@ -356,6 +408,11 @@ run_blocks (const EmuLaunch *launch)
 extern "C" int
 emu_launch (const EmuLaunch *launch)
 {
+  if (record)
+    {
+      record_launch (launch);
+      return 0;
+    }
   int error = around ? around (1) : 0;
   if (error)
     return error > 0 ? error : 0;

@@ -67,6 +67,9 @@ struct Backend
   /* Of the operator queued last, where a vendor's library could do it, too, and the two were
    * measured; else false.  NULL: there are no such libraries */
   bool (*compared) (const Backend *b, BackendTimes *times);
+  /* Of the run that was last tried as a graph of launches; the faster way stayed.  False when none
+   * was.  NULL: never */
+  bool (*graph_times) (const Backend *b, double *eager_ms, double *graph_ms);
   /* A sentence for the user, told once; false when there is none.  NULL: never */
   bool (*take_remark) (Backend *b, char *out, size_t size);
   int n_threads;        /* it computes with, the caller's included; 0: none of the CPU's */

@@ -25,7 +25,7 @@ refuse (Status *status)
 }
 
 static void
-begin (Device *d, DType type)
+begin (Device *d, DType type, void *memory)
 {
 }
 

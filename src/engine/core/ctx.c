@@ -347,7 +347,7 @@ ctx_begin_run (Ctx *ctx)
   if (!ctx->memory && !take_memory (ctx))
     return false;
   if (memory_of (ctx))
-    memory_of (ctx)->begin ((Device *) ctx->backend, ctx->activation);
+    memory_of (ctx)->begin ((Device *) ctx->backend, ctx->activation, ctx->memory);
   ctx->mode = CTX_RUN;
   ctx->cursor = 0;
   arena_reset (&ctx->running);

@@ -22,8 +22,9 @@ typedef struct
 {
   /* The most bytes that all that is taken, and parameters, may have for now. */
   size_t (*room) (const Device *d);
-  /* What is queued from here on reads and makes activations of @type. */
-  void (*begin) (Device *d, DType type);
+  /* What is queued from here on, to finish, reads and makes activations of @type.  @memory: as
+   * taken, where they lie, for runs that may be repeated there; or NULL */
+  void (*begin) (Device *d, DType type, void *memory);
   /* Memory for the activations of a Ctx, or for what a model remembers from run to run; its address
    * stays until it is given back. */
   void *(*take) (Device *d, size_t size_bytes, Status *status);
