@@ -125,7 +125,7 @@ measure (const char *path, const uint8_t *data, size_t size, double seconds, Sta
   double alone = compute (seconds);
   forget (path, data, size);
   double start_share = resident (data, size);
-  Prefetch *p = prefetch_start (set, "expert.", size);
+  Prefetch *p = prefetch_start (set, (const char *const[]){ "expert.", NULL }, size);
   double beside = compute (seconds);
   size_t n_read = prefetch_stop (p);
   double warm_share = resident (data, size);

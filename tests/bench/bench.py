@@ -4,7 +4,7 @@
 
 Usage: bench.py [--build DIR] [--full] [--only PART ...] [--json FILE] [--peer PROGRAM]
 
-Parts: kernels, steps, flux, adapters, pictures, library, gallery, peer.  Full-size models with synthetic weights lie in
+Parts: kernels, steps, flux, adapters, loading, pictures, library, gallery, peer.  Full-size models with synthetic weights lie in
 $XDG_CACHE_HOME/gesso/bench and are made there by --full (SD 1.5 2.1 GB, SDXL 6.9 GB); without them
 their benchmarks are left out, with a line that says so.
 
@@ -25,7 +25,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "gesso" / "bench"
 TARGETS = ["tests/ui/bench-gallery", "tests/bench/bench-kernels", "tests/bench/bench-steps", "tests/bench/bench-flux", "tests/tools/make-full-size",
-           "src/cli/gesso-cli", "tests/bench/bench-library", "tests/bench/bench-adapters"]
+           "src/cli/gesso-cli", "tests/bench/bench-library", "tests/bench/bench-adapters",
+           "tests/bench/bench-loading"]
 PROMPT = "a red apple on a wooden table"
 TICKS = os.sysconf("SC_CLK_TCK")
 KERNEL_SECONDS = "0.1"
@@ -115,6 +116,22 @@ def bench_flux(bench):
         row = bench.keep(json.loads(done.stdout))
         say(f"  {precision:34} {row['step_cpu_s']:8.1f} CPU-s {row['gflops_per_cpu_s']:8.1f} GFLOP/s"
             f"  (double block {row['double_cpu_s']:.2f}, single {row['single_cpu_s']:.2f} CPU-s)")
+
+
+# ---- from the disk ----
+
+def bench_loading(bench):
+    """Ways to read a file that is not in memory; how models are read is "ahead 2"."""
+    say("1 GiB from the disk under the build folder, not in memory, ways taking turns: best and worst of 3")
+    done = subprocess.run([bench.program("tests/bench/bench-loading"), str(bench.build)], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        say(f"  failed: {done.stderr.strip()}")
+        return
+    for line in done.stdout.splitlines():
+        row = bench.keep({"bench": "loading", **json.loads(line)})
+        say(f"  {row['way']:10} {row['n']:3} {row['best_gbs']:8.2f} {row['worst_gbs']:8.2f} GB/s"
+            f" {row['cpu_s_per_gb']:6.2f} CPU-s a GB")
 
 
 # ---- whole pictures ----
@@ -287,7 +304,7 @@ def processor():
     return "unknown"
 
 
-PARTS = {"kernels": bench_kernels, "steps": bench_steps, "flux": bench_flux, "adapters": bench_adapters,
+PARTS = {"kernels": bench_kernels, "steps": bench_steps, "flux": bench_flux, "adapters": bench_adapters, "loading": bench_loading,
          "pictures": bench_pictures, "library": bench_library, "gallery": bench_gallery, "peer": bench_peer}
 
 

@@ -139,6 +139,7 @@ pipeline_free (Pipeline *pipeline)
 {
   if (!pipeline)
     return;
+  pipeline_end_loading (pipeline);
   if (pipeline->networks)
     pipeline->family->close (pipeline);
   backend_forget (pipeline->backend);

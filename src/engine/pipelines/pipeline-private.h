@@ -8,6 +8,7 @@
 #include "pipelines/tiles.h"
 #include "samplers/sampler.h"
 #include "text/prompt-grammar.h"
+#include "weights/prefetch.h"
 
 enum
 {
@@ -18,6 +19,10 @@ enum
 
 /* Pictures whose decoder needs more are decoded in tiles: reached at about 1280 x 1280. */
 static const size_t VAE_WHOLE_LIMIT_BYTES = (size_t) 4 << 30;
+
+/* Reads the model's weights in the background, at its first job; and lets that go. */
+void pipeline_start_loading (Pipeline *pipeline);
+void pipeline_end_loading (Pipeline *pipeline);
 
 /* ---- a family of models ---- */
 
@@ -270,6 +275,8 @@ struct Pipeline
   Vae *vae;          /* NULL of families that have another kind */
   TinyDecoder *tiny; /* NULL: previews come from linear factors */
   EncodingCache cache;
+  Prefetch *loading; /* of all networks, until the first pass is done; NULL before and afterwards */
+  bool was_loaded;   /* or is about to be */
   uint64_t model_digest; /* 0 until someone asks */
 };
 

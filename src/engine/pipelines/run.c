@@ -359,6 +359,7 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
   r->n_values = s.channels * w->length * s.h * s.w;
   pipeline_latent_kind (pipeline->checkpoint, r->info.latent_kind);
   pipeline->backend->cancel = job->cancel;
+  pipeline_start_loading (pipeline);
   bool ok = take_adapters (r, status) && allocate (r, status) && make_clip (r, status) &&
             make_schedule (r, status) && make_sampler (r, status) && encode_text (r, status) &&
             start (r, status);
@@ -376,6 +377,7 @@ pipeline_run_free (PipelineRun *r)
 {
   if (!r)
     return;
+  pipeline_end_loading (r->pipeline);
   pipeline_run_park (r);
   sampler_clear (&r->sampler);
   inpaint_clear (&r->inpaint);

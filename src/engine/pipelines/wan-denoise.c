@@ -114,8 +114,9 @@ static void
 prefetch (WanDenoiser *d)
 {
   const WeightSet *set = d->base.pipeline->checkpoint->weights;
+  static const char *const expert[] = { "expert.", NULL };
   d->has_prefetched = true;
-  d->prefetch = prefetch_start (set, "expert.", prefetch_room (set, "transformer."));
+  d->prefetch = prefetch_start (set, expert, prefetch_room (set, "transformer."));
 }
 
 /* What has not been read by now is read where it is used. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * prefetch.h - weights read from disk in the background, before somebody waits for them.
  *
- * For a network that takes over from another one in the middle of a job: read on demand, its first
- * pass goes at the disk's pace and computes nothing meanwhile.  All of this is a hint: it may do
- * nothing, and never fails.
+ * Read on demand, a network's first pass goes at a fraction of the disk's pace and computes nothing
+ * meanwhile.  All of this is a hint: it may do nothing, and never fails.  What is read stays in the
+ * system's cache, so that the next pass of a network that does not fit on a card finds it there.
  */
 #pragma once
 
@@ -19,14 +19,15 @@ typedef struct Prefetch Prefetch;
 size_t prefetch_room (const WeightSet *set, const char *busy);
 
 /* prefetch_start:
- * @prefix: of the weights ("expert."), taken in the order of their blocks
+ * @prefixes: of the weights ("expert."), NULL-terminated; one after the other, each in about the
+ *   order in which a pass needs them
  * @most_bytes: no more than these are read
  *
  * Their places are noted before this returns; the files must stay mapped until prefetch_stop.
  *
  * Returns: NULL when there is nothing to do, or no thread or memory for it
  */
-Prefetch *prefetch_start (const WeightSet *set, const char *prefix, size_t most_bytes);
+Prefetch *prefetch_start (const WeightSet *set, const char *const *prefixes, size_t most_bytes);
 
 /* Waits until the last byte is there; only tests and measurements have that much time. */
 void prefetch_wait (Prefetch *prefetch);
