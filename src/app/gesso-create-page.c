@@ -69,6 +69,14 @@ update_panes (GessoCreatePage *self)
 }
 
 static void
+update_link (GessoCreatePage *self)
+{
+  gesso_frame_link_set_model (self->link, gesso_planner_get_native (self->planner),
+                              gesso_planner_get_size_step (self->planner),
+                              gesso_parameter_list_makes_clips (GESSO_PARAMETER_LIST (self->list)));
+}
+
+static void
 update_mode (GessoCreatePage *self)
 {
   gboolean pixels = gesso_document_frame_has_picture (self->document);
@@ -78,6 +86,7 @@ update_mode (GessoCreatePage *self)
   gesso_parameter_list_set_has_pixels (GESSO_PARAMETER_LIST (self->list), pixels && !animate);
   gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
   gboolean extends = animate && !gesso_form_is_default (self->form, "extend");
+  update_link (self);
   gesso_planner_set_inputs (self->planner, pixels && !extends, mask, animate);
   gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), extends   ? GESSO_MODE_EXTEND
                                                                : animate ? GESSO_MODE_ANIMATE
@@ -90,11 +99,12 @@ static void
 planned_cb (GessoCreatePage *self)
 {
   int native = gesso_planner_get_native (self->planner);
+  int step = gesso_planner_get_size_step (self->planner);
   gesso_generate_bar_set_plan (
       GESSO_GENERATE_BAR (self->bar), gesso_planner_get_text (self->planner),
       gesso_planner_get_problem (self->planner), gesso_planner_is_tight (self->planner));
-  gesso_parameter_list_set_native (GESSO_PARAMETER_LIST (self->list), native);
-  gesso_frame_link_set_native (self->link, native);
+  gesso_parameter_list_set_native (GESSO_PARAMETER_LIST (self->list), native, step);
+  update_link (self);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CAN_GENERATE]);
 }
 

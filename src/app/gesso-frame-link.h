@@ -13,7 +13,14 @@ G_DECLARE_FINAL_TYPE (GessoFrameLink, gesso_frame_link, GESSO, FRAME_LINK, GObje
 
 /* Also sets the strength when pixels come into the frame: at 1 they would not matter. */
 GessoFrameLink *gesso_frame_link_new (GessoForm *form, GessoDocument *document);
-/* Side of the square the model was trained on, px; 0 while not known. */
-void gesso_frame_link_set_native (GessoFrameLink *self, int side);
+/* gesso_frame_link_set_model:
+ * @side: of the square the model was trained on, px; 0 while not known
+ * @step: pixels that its sides are multiples of, 0 while not known
+ * @animates: a video model, whose clips begin with the picture
+ *
+ * A clip has the model's own area in the picture's shape, unless a size was set by hand: then the
+ * frame takes that one's shape.
+ */
+void gesso_frame_link_set_model (GessoFrameLink *self, int side, int step, gboolean animates);
 
 G_END_DECLS

@@ -210,8 +210,8 @@ gesso_parameter_list_set_has_mask (GessoParameterList *self, gboolean has_mask)
 }
 
 void
-gesso_parameter_list_set_native (GessoParameterList *self, int side)
+gesso_parameter_list_set_native (GessoParameterList *self, int side, int step)
 {
   g_return_if_fail (GESSO_IS_PARAMETER_LIST (self));
-  gesso_shape_picker_set_native (GESSO_SHAPE_PICKER (self->shape), side);
+  gesso_shape_picker_set_native (GESSO_SHAPE_PICKER (self->shape), side, step);
 }

@@ -23,6 +23,6 @@ void gesso_parameter_list_set_has_pixels (GessoParameterList *self, gboolean has
 void gesso_parameter_list_set_has_mask (GessoParameterList *self, gboolean has_mask);
 /* The chosen model makes clips.  Signal "families-changed": perhaps it does now. */
 gboolean gesso_parameter_list_makes_clips (GessoParameterList *self);
-void gesso_parameter_list_set_native (GessoParameterList *self, int side);
+void gesso_parameter_list_set_native (GessoParameterList *self, int side, int step);
 
 G_END_DECLS

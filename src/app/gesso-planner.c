@@ -27,7 +27,8 @@ struct _GessoPlanner
   guint timeout;
   char *text, *problem;
   char *native_model; /* whose own size is known */
-  int native;
+  char *asked_model;  /* of which it was asked after a plan had failed: once */
+  int native, size_step;
   gboolean tight;
   gboolean has_picture, has_mask; /* Generate adds the canvas's */
   gboolean makes_clips;           /* the picture is what a clip begins with */
@@ -83,64 +84,6 @@ show_plan (GessoPlanner *self, const GessoPlan *plan)
     }
 }
 
-/* What a plan of the sizeless recipe filled in. */
-static void
-learn_native (GessoPlanner *self, const char *filled)
-{
-  g_autoptr (GessoForm) form = gesso_form_new ();
-  if (!filled || !gesso_form_load (form, filled, NULL))
-    return;
-  const Recipe *recipe = gesso_form_peek (form);
-  self->native = (int) lround (sqrt ((double) recipe->width * recipe->height));
-  g_free (self->native_model);
-  self->native_model = gesso_form_dup_text (self->form, "model");
-}
-
-static void
-native_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GessoPlanner) self = user_data;
-  g_autoptr (GessoPlan) plan = gesso_session_plan_finish (GESSO_SESSION (source), result, NULL);
-  if (!plan)
-    return;
-  learn_native (self, plan->recipe);
-  g_signal_emit (self, changed_signal, 0);
-}
-
-static void
-ask_native (GessoPlanner *self)
-{
-  g_autoptr (GessoForm) form = gesso_form_new ();
-  g_autofree char *model = gesso_form_dup_text (self->form, "model");
-  gesso_form_set_text (form, "model", model, NULL);
-  gesso_form_set_text (form, "prompt", "x", NULL);
-  g_autofree char *json = gesso_form_to_json (form);
-  gesso_session_plan_async (self->session, json, self->cancellable, native_cb, g_object_ref (self));
-}
-
-static void
-planned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GessoPlanner) self = user_data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GessoPlan) plan = gesso_session_plan_finish (GESSO_SESSION (source), result, &error);
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return;
-  if (!plan)
-    {
-      /* a dead worker is the banner's business; jobs wait for the next one */
-      gboolean ready = gesso_session_get_worker_state (self->session) == GESSO_WORKER_READY;
-      g_dbus_error_strip_remote_error (error);
-      set_result (self, "", ready ? error->message : NULL, FALSE);
-      return;
-    }
-  gesso_form_set_filled (self->form, plan->recipe);
-  show_plan (self, plan);
-  g_autofree char *model = gesso_form_dup_text (self->form, "model");
-  if (g_strcmp0 (model, self->native_model) != 0)
-    ask_native (self);
-}
-
 /* What Generate would queue.  A white file stands in for the canvas's start picture and mask: only
  * that they are there, and the size they are drawn at, matter to a plan.
  *
@@ -169,6 +112,92 @@ new_planned_form (GessoPlanner *self)
   if (self->has_mask && mask_key)
     gesso_form_set_text (form, mask_key, blank, NULL);
   return form;
+}
+
+/* What a plan of the sizeless recipe filled in. */
+static void
+learn_native (GessoPlanner *self, const GessoPlan *plan)
+{
+  g_autoptr (GessoForm) form = gesso_form_new ();
+  if (!plan->recipe || !gesso_form_load (form, plan->recipe, NULL))
+    return;
+  const Recipe *recipe = gesso_form_peek (form);
+  self->native = plan->native_side > 0
+                     ? plan->native_side
+                     : (int) lround (sqrt ((double) recipe->width * recipe->height));
+  self->size_step = plan->size_step;
+  g_free (self->native_model);
+  self->native_model = gesso_form_dup_text (self->form, "model");
+}
+
+static void
+native_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoPlanner) self = user_data;
+  g_autoptr (GessoPlan) plan = gesso_session_plan_finish (GESSO_SESSION (source), result, NULL);
+  if (!plan)
+    return;
+  learn_native (self, plan);
+  g_signal_emit (self, changed_signal, 0);
+}
+
+/* A clip's recipe may be none without its picture, and is planned at the picture's shape. */
+static GessoForm *
+new_sizeless_form (GessoPlanner *self)
+{
+  GessoForm *form = self->makes_clips ? new_planned_form (self) : gesso_form_new ();
+  g_autofree char *model = gesso_form_dup_text (self->form, "model");
+  gesso_form_set_text (form, "model", model, NULL);
+  gesso_form_set_text (form, "prompt", "x", NULL);
+  gesso_form_reset (form, "width");
+  gesso_form_reset (form, "height");
+  return form;
+}
+
+static void
+ask_native (GessoPlanner *self)
+{
+  g_autoptr (GessoForm) form = new_sizeless_form (self);
+  g_autofree char *json = gesso_form_to_json (form);
+  gesso_session_plan_async (self->session, json, self->cancellable, native_cb, g_object_ref (self));
+}
+
+/* The size may be what is wrong: of another model, or of the picture. */
+static void
+ask_native_after_failure (GessoPlanner *self)
+{
+  g_autofree char *model = gesso_form_dup_text (self->form, "model");
+  if (!self->makes_clips || g_strcmp0 (model, self->native_model) == 0 ||
+      g_strcmp0 (model, self->asked_model) == 0)
+    return;
+  g_free (self->asked_model);
+  self->asked_model = g_steal_pointer (&model);
+  ask_native (self);
+}
+
+static void
+planned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoPlanner) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GessoPlan) plan = gesso_session_plan_finish (GESSO_SESSION (source), result, &error);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  if (!plan)
+    {
+      /* a dead worker is the banner's business; jobs wait for the next one */
+      gboolean ready = gesso_session_get_worker_state (self->session) == GESSO_WORKER_READY;
+      g_dbus_error_strip_remote_error (error);
+      set_result (self, "", ready ? error->message : NULL, FALSE);
+      if (ready)
+        ask_native_after_failure (self);
+      return;
+    }
+  gesso_form_set_filled (self->form, plan->recipe);
+  show_plan (self, plan);
+  g_autofree char *model = gesso_form_dup_text (self->form, "model");
+  if (g_strcmp0 (model, self->native_model) != 0)
+    ask_native (self);
 }
 
 static gboolean
@@ -247,6 +276,7 @@ gesso_planner_finalize (GObject *object)
   g_free (self->text);
   g_free (self->problem);
   g_free (self->native_model);
+  g_free (self->asked_model);
   G_OBJECT_CLASS (gesso_planner_parent_class)->finalize (object);
 }
 
@@ -318,4 +348,10 @@ gesso_planner_get_native (GessoPlanner *self)
   g_return_val_if_fail (GESSO_IS_PLANNER (self), 0);
   g_autofree char *model = gesso_form_dup_text (self->form, "model");
   return g_strcmp0 (model, self->native_model) == 0 ? self->native : 0;
+}
+
+int
+gesso_planner_get_size_step (GessoPlanner *self)
+{
+  return gesso_planner_get_native (self) > 0 ? self->size_step : 0;
 }

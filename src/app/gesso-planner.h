@@ -26,6 +26,8 @@ const char *gesso_planner_get_problem (GessoPlanner *self);
 gboolean gesso_planner_is_tight (GessoPlanner *self);
 /* Side of the square the model was trained on, px; 0 while not known. */
 int gesso_planner_get_native (GessoPlanner *self);
+/* Pixels that its sides are multiples of; 0 while not known. */
+int gesso_planner_get_size_step (GessoPlanner *self);
 /* "4 min", "12 s"; the caller's to g_free */
 char *gesso_planner_format_seconds (double seconds);
 

@@ -20,7 +20,7 @@ struct _GessoShapePicker
 {
   AdwBin parent_instance;
   GessoForm *form;
-  int native;
+  int native, step;
   GtkWidget *button, *label;
 };
 
@@ -45,7 +45,7 @@ gesso_shape_picker_choose (GessoShapePicker *self, double ratio)
 {
   g_return_if_fail (GESSO_IS_SHAPE_PICKER (self));
   int w, h;
-  gesso_shape_fit (ratio, native_or_default (self), &w, &h);
+  gesso_shape_fit (ratio, native_or_default (self), self->step, &w, &h);
   set_size (self, w, h);
 }
 
@@ -64,7 +64,7 @@ update (GessoShapePicker *self)
   g_autofree char *text = NULL;
   if (w && h)
     {
-      const char *ratio = gesso_shape_find (w, h, native_or_default (self));
+      const char *ratio = gesso_shape_find (w, h, native_or_default (self), self->step);
       text =
           ratio ? g_strdup_printf ("%s · %d × %d", ratio, w, h) : g_strdup_printf ("%d × %d", w, h);
     }
@@ -207,9 +207,10 @@ gesso_shape_picker_new (GessoForm *form)
 }
 
 void
-gesso_shape_picker_set_native (GessoShapePicker *self, int side)
+gesso_shape_picker_set_native (GessoShapePicker *self, int side, int step)
 {
   g_return_if_fail (GESSO_IS_SHAPE_PICKER (self));
   self->native = side;
+  self->step = step;
   update (self);
 }

@@ -14,7 +14,7 @@ G_DECLARE_FINAL_TYPE (GessoShapePicker, gesso_shape_picker, GESSO, SHAPE_PICKER,
 
 GtkWidget *gesso_shape_picker_new (GessoForm *form);
 /* @side: of the square the model was trained on, px; 0 while not known */
-void gesso_shape_picker_set_native (GessoShapePicker *self, int side);
+void gesso_shape_picker_set_native (GessoShapePicker *self, int side, int step);
 void gesso_shape_picker_choose (GessoShapePicker *self, double ratio);
 
 G_END_DECLS

@@ -5,6 +5,11 @@
 
 #include <math.h>
 
+enum
+{
+  PICTURE_STEP = 8 /* of all models of pictures */
+};
+
 static const GessoRatio ratios[] = {
   { "1:1", 1 },         { "4:3", 4.0 / 3 }, { "3:2", 1.5 },     { "16:9", 16.0 / 9 },
   { "21:9", 21.0 / 9 }, { "3:4", 0.75 },    { "2:3", 2.0 / 3 }, { "9:16", 9.0 / 16 },
@@ -36,10 +41,10 @@ to_grid (double side, int grid)
 }
 
 void
-gesso_shape_fit (double ratio, int native, int *width, int *height)
+gesso_shape_fit (double ratio, int native, int step, int *width, int *height)
 {
   double landscape = ratio < 1 ? 1 / ratio : ratio;
-  int grid = native < 512 ? 8 : 64;
+  int grid = step > PICTURE_STEP ? step : native < 512 ? PICTURE_STEP : 64;
   int w = to_grid (native * sqrt (landscape), grid);
   int h = to_grid (native / sqrt (landscape), grid);
   if (native == 1024)
@@ -54,12 +59,12 @@ gesso_shape_fit (double ratio, int native, int *width, int *height)
 }
 
 const char *
-gesso_shape_find (int width, int height, int native)
+gesso_shape_find (int width, int height, int native, int step)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (ratios); i++)
     {
       int w, h;
-      gesso_shape_fit (ratios[i].ratio, native, &w, &h);
+      gesso_shape_fit (ratios[i].ratio, native, step, &w, &h);
       if (w == width && h == height)
         return ratios[i].label;
     }

@@ -42,6 +42,8 @@ plan_from_variant (GessoPlanDesk *self,
   g_variant_lookup (variant, "weight-bytes", "t", &plan->weight_bytes);
   g_variant_lookup (variant, "seconds", "d", &plan->seconds);
   g_variant_lookup (variant, "recipe", "s", &plan->recipe);
+  g_variant_lookup (variant, "size-step", "i", &plan->size_step);
+  g_variant_lookup (variant, "native-side", "i", &plan->native_side);
   plan->seconds = seconds_of (self, client, asked, plan->seconds);
   if (!g_variant_lookup (variant, "room-bytes", "t", &plan->available_bytes) ||
       plan->available_bytes == 0)

@@ -71,7 +71,9 @@ typedef struct
       available_bytes; /* what the card may give, or the machine has free */
   double seconds;      /* of all pictures; from times measured here when there are any */
   gboolean fits;
-  char *recipe; /* with everything filled in that the recipe left to the model */
+  char *recipe;    /* with everything filled in that the recipe left to the model */
+  int size_step;   /* pixels that the model's sides are multiples of; 0: not said */
+  int native_side; /* of the square as large as the model's own size; 0: not said */
 } GessoPlan;
 void gesso_plan_free (GessoPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoPlan, gesso_plan_free)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker/planner.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,17 @@ estimate (Planner *p,
   return true;
 }
 
+/* What the model says of sizes, whatever the recipe's is. */
+static void
+take_size (const Planner *p, PlannerPlan *plan)
+{
+  PipelineJob job;
+  const Checkpoint *model = pipeline_checkpoint (p->pipeline);
+  pipeline_job_defaults (model, &job);
+  plan->size_step = pipeline_size_step (model);
+  plan->native_side = (int) lround (sqrt ((double) job.width * job.height));
+}
+
 static bool
 plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Status *status)
 {
@@ -124,6 +136,7 @@ plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Statu
       const Device *device = &p->backend->device;
       plan->room_bytes = device->memory ? device->memory->room (device) : 0;
       plan->peak_bytes = work.peak_bytes;
+      take_size (p, plan);
       plan->weight_bytes = (uint64_t) work.weight_bytes;
       plan->seconds *= recipe->batch_count;
       plan->recipe = recipe_to_json (recipe, status);

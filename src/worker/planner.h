@@ -18,6 +18,8 @@ typedef struct
   uint64_t room_bytes; /* what a card may give; 0: the machine's memory is what counts */
   double seconds;      /* of all batches; 0: not known */
   char *recipe;        /* JSON, complete; the caller's to mem_free */
+  int size_step;       /* pixels that sides are multiples of */
+  int native_side;     /* of the square that is as large as the model's own size */
 } PlannerPlan;
 
 /* @backend: taken, also on failure; a card's twin (backend_twin_new) cannot be timed: who has the

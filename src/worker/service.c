@@ -169,6 +169,8 @@ describe_plan (const PlannerPlan *plan)
   g_variant_dict_insert (&dict, "room-bytes", "t", plan->room_bytes);
   g_variant_dict_insert (&dict, "seconds", "d", plan->seconds);
   g_variant_dict_insert (&dict, "recipe", "s", recipe);
+  g_variant_dict_insert (&dict, "size-step", "i", plan->size_step);
+  g_variant_dict_insert (&dict, "native-side", "i", plan->native_side);
   return g_variant_dict_end (&dict);
 }
 

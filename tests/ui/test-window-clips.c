@@ -11,6 +11,7 @@
 #include "app/gesso-parameter-row.h"
 #include "media/clip.h"
 #include "media/frames.h"
+#include "media/png.h"
 #include "window-fixture.h"
 
 enum
@@ -515,6 +516,75 @@ test_animates_the_picture_on_the_canvas (Fixture *f, gconstpointer unused)
   g_free (model);
 }
 
+/* 3:2, and larger than a frame must be. */
+static void
+load_picture (Fixture *f)
+{
+  enum
+  {
+    PICTURE_WIDTH = 900,
+    PICTURE_HEIGHT = 600
+  };
+  Status status = { 0 };
+  g_autofree guint8 *rgb = g_malloc0 (PICTURE_WIDTH * PICTURE_HEIGHT * 3);
+  const Image image = { PICTURE_WIDTH, PICTURE_HEIGHT, rgb };
+  const PngOptions options = { .overwrite = true };
+  g_autofree char *path = g_build_filename (f->dir, "wide.png", NULL);
+  g_assert_true (png_write_file (path, &image, &options, &status));
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  gesso_create_page_load_picture (f->page, file);
+  WAIT (f, has_picture);
+}
+
+static gboolean
+has_size (Fixture *f, int width, int height)
+{
+  const Recipe *recipe = gesso_form_peek (f->form);
+  return recipe->width == width && recipe->height == height;
+}
+
+/* 3:2 at the model's 256 x 256, in steps of 16. */
+static gboolean
+has_shape_of_picture (Fixture *f)
+{
+  return has_size (f, 320, 208);
+}
+
+/* The clip is as large as the model makes them and has the picture's shape, whatever came first: it
+ * was as large as the picture, and 900 x 600 is no size of any video model. */
+static void
+test_size_follows_the_picture (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  load_picture (f);
+  choose_video_model (f, "wan-tiny-i2v");
+  WAIT (f, has_shape_of_picture);
+  gesso_document_clear (gesso_create_page_get_document (f->page));
+  WAIT (f, has_no_picture);
+  gesso_form_reset (f->form, "width");
+  gesso_form_reset (f->form, "height");
+  load_picture (f);
+  WAIT (f, has_shape_of_picture);
+  WAIT (f, allowed);
+  g_free (model);
+}
+
+/* Of the picture as much is shown as has its shape. */
+static void
+test_size_by_hand_is_kept (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  choose_video_model (f, "wan-tiny-i2v");
+  set (f, "width", "64");
+  set (f, "height", "64");
+  load_picture (f);
+  WAIT (f, allowed);
+  g_assert_true (has_size (f, 64, 64));
+  GessoRect frame = gesso_document_get_frame (gesso_create_page_get_document (f->page));
+  g_assert_cmpint (frame.width, ==, frame.height);
+  g_free (model);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -531,5 +601,7 @@ main (int argc, char **argv)
   ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
   ADD ("clips/preview-moves", test_preview_moves);
   ADD ("clips/animates-the-picture-on-the-canvas", test_animates_the_picture_on_the_canvas);
+  ADD ("clips/size-follows-the-picture", test_size_follows_the_picture);
+  ADD ("clips/size-by-hand-is-kept", test_size_by_hand_is_kept);
   return g_test_run ();
 }

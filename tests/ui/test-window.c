@@ -272,18 +272,18 @@ static void
 test_shape_fits_the_models_own_area (void)
 {
   int w, h;
-  gesso_shape_fit (1.5, 1024, &w, &h);
+  gesso_shape_fit (1.5, 1024, 8, &w, &h);
   g_assert_cmpint (w, ==, 1216);
   g_assert_cmpint (h, ==, 832);
-  gesso_shape_fit (2.0 / 3, 1024, &w, &h);
+  gesso_shape_fit (2.0 / 3, 1024, 0, &w, &h);
   g_assert_cmpint (w, ==, 832);
   guint n;
   const GessoRatio *ratios = gesso_shape_ratios (&n);
   for (guint i = 0; i < n; i++)
     {
-      gesso_shape_fit (ratios[i].ratio, 128, &w, &h);
+      gesso_shape_fit (ratios[i].ratio, 128, 8, &w, &h);
       g_assert_cmpint (w % 8 + h % 8, ==, 0);
-      g_assert_cmpstr (gesso_shape_find (w, h, 128), ==, ratios[i].label);
+      g_assert_cmpstr (gesso_shape_find (w, h, 128, 8), ==, ratios[i].label);
     }
 }
 
