@@ -19,8 +19,18 @@ typedef enum
 {
   COMPUTE_F32,
   COMPUTE_BF16, /* both factors rounded to bf16 (nearest even) first */
-  COMPUTE_F16   /* of such devices only */
+  COMPUTE_F16,  /* of such devices only */
+  /* Of devices whose Backend.has_fp8 says so: layers that the file stores in e4m3 multiply e4m3, x
+   * rounded with a scale for each row; all else as COMPUTE_BF16, or as COMPUTE_F16. */
+  COMPUTE_FP8,
+  COMPUTE_FP8_F16
 } Compute;
+
+static inline bool
+compute_is_fp8 (Compute compute)
+{
+  return compute == COMPUTE_FP8 || compute == COMPUTE_FP8_F16;
+}
 
 /* What a quantised parameter needs besides its bytes.  Arrays may be unaligned.  Element e, counted
  * from data, has the value: (decoded number or code_book[code]) * scale, rounded once. */

@@ -75,7 +75,7 @@ conv_wgmma (const GK_CONST Frames frames, const GK_CONST GkTensorMap w_map, cons
   PixelsLoader loader = { frames, &w_map, a, (int) (row / per_picture), y, x, column, 0, 0, 0, 0 };
   int n_pieces = (int) (a.u.c_in + GK_WGMMA_K - 1) / GK_WGMMA_K;
   int n_steps = a.n_frames * a.u.kernel * a.u.kernel * n_pieces;
-  wgmma_block<T> (a.epilogue, loader, n_steps, row, column);
+  wgmma_block<T, Wide<T>> (a.epilogue, loader, n_steps, row, column);
 #endif
 }
 

@@ -190,6 +190,7 @@ launch_format (const Gemm &a, GkStream stream)
     case GK_WEIGHT_NF4:
       return launch<T, Nf4> (a, stream);
     case GK_WEIGHT_16:
+    case GK_WEIGHT_E4M3:
       break;
     }
   return GK_INVALID;

@@ -175,6 +175,10 @@ typedef struct
   const void *scale, *shift;  /* (n, dim), rows modulation_stride apart; both or none */
   int64_t modulation_stride;
   void *y; /* may equal x */
+  /* y again, as gk_quantise makes it; NULL, or both, with dim a multiple of 16, 16-bit types, and
+   * from sm_89 on */
+  uint8_t *y8;   /* (n * n_rows, dim) */
+  float *scale8; /* (n * n_rows) */
 } GkNormRow;
 int gk_norm_row (const GkNormRow *a, void *stream);
 
@@ -226,7 +230,8 @@ typedef struct
 } GkGroupApply;
 int gk_group_apply (const GkGroupApply *a, void *stream);
 
-/* --- products: product-f32.cu, gemm.cu, gemm-fp8.cu, gemm-quant.cu, gemm-wgmma.cu, conv.cu --- */
+/* --- products: product-f32.cu, gemm.cu, gemm-fp8.cu, gemm-quant.cu, gemm-wgmma.cu, conv.cu, and
+ * quantise.cu --- */
 
 typedef enum
 {
@@ -258,7 +263,8 @@ typedef enum
   GK_WEIGHT_16,   /* (n_out, n_in) of the activations' type */
   GK_WEIGHT_Q8_0, /* GGUF blocks of 32 and 256 values, rows in a run */
   GK_WEIGHT_Q4_K,
-  GK_WEIGHT_NF4 /* two codes in a byte, high half first; an f32 scale for every 64 */
+  GK_WEIGHT_NF4, /* two codes in a byte, high half first; an f32 scale for every 64 */
+  GK_WEIGHT_E4M3 /* bytes, as x then has them; epilogue.row_scale and column_scale */
 } GkWeightFormat;
 
 /* y = epilogue (x w^T). */
@@ -279,7 +285,7 @@ int gk_gemm (const GkGemm *a, void *stream);
 /* Weights in blocks; n_in a multiple of the block. */
 int gk_gemm_quant (const GkGemm *a, void *stream);
 
-/* x, w e4m3 with epilogue.row_scale and column_scale; type is y's; n_in a multiple of 16. */
+/* GK_WEIGHT_E4M3: type is y's; n_in a multiple of 16.  Not on sm_90. */
 int gk_gemm_fp8 (const GkGemm *a, void *stream);
 
 /* As gk_gemm and gk_conv, all of it f32; without affine and GEGLU. */
@@ -289,11 +295,13 @@ enum
 {
   GK_WGMMA_M = 128, /* rows of x, rows of w, and values along n_in that a block takes at once */
   GK_WGMMA_N = 128,
-  GK_WGMMA_K = 64
+  GK_WGMMA_K = 64,
+  GK_WGMMA_K8 = 128 /* of 8 bits */
 };
 
-/* As gk_gemm by wgmma and TMA, on sm_90a; n_in and x_stride multiples of 8.  Maps of 16-bit
- * elements with a swizzle of 128 bytes, in host memory:
+/* As gk_gemm by wgmma and TMA, on sm_90a; n_in and x_stride multiples of 8.  With GK_WEIGHT_E4M3 as
+ * gk_gemm_fp8: both multiples of 16, elements of 8 bits, GK_WGMMA_K8 in the place of GK_WGMMA_K.
+ * Maps with a swizzle of 128 bytes, in host memory:
  * x_map    (n_in, n_rows), boxes of (GK_WGMMA_K, GK_WGMMA_M)
  * w_map    (n_in, n_out), boxes of (GK_WGMMA_K, GK_WGMMA_N); for GEGLU with half = n_out / 2:
  *          (n_in, 8, 2, half / 8), strides n_in, half * n_in and 8 n_in, boxes of (GK_WGMMA_K, 8,
@@ -305,7 +313,7 @@ typedef struct
 } GkGemmWgmma;
 int gk_gemm_wgmma (const GkGemmWgmma *a, void *stream);
 
-/* Rows of e4m3 with a scale each: y = round (x / scale), scale = max |x| / 448. */
+/* Rows of e4m3 with a scale each: y = round (x / scale), scale = max |x| / 448.  From sm_89 on. */
 typedef struct
 {
   GkType type;

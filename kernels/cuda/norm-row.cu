@@ -4,9 +4,9 @@
 //
 // Shapes   x, y (n, n_rows, dim) 16-bit; weight, bias (dim) f32; scale, shift (n, dim) 16-bit.
 // Numbers  mean, then variance about it, both f32 (no E[x^2] - E[x]^2); rounded once at the end.
-// Limit    memory: 4 bytes an element; the second and third walk over a row hit the first cache.
-// Aliases  y may equal x: a thread writes only what it alone reads in the last walk.
-#include "common/gk.cuh"
+// Limit    memory: 4 bytes an element, 5 with y8; further walks over a row hit the first cache.
+// Aliases  y may equal x: a thread writes only what it alone reads in the last walks.
+#include "common/quantise.cuh"
 
 enum
 {
@@ -61,6 +61,18 @@ apply_parameters (const NormRow &a, float (&v)[8], int64_t entry, int64_t i)
     }
 }
 
+// @largest: of the values before they were rounded.
+template <class T>
+GK_DEV void
+quantise_normed (const NormRow &a, const uint16_t *y, int64_t row, float largest, float *cells)
+{
+#if GK_HAS_FP8
+  largest = T::low (T::pack (largest, 0));
+  gk_sync (); // the cells are free
+  quantise_row<T, N_THREADS> (y, a.u.dim, largest, cells, a.u.y8 + row * a.u.dim, a.u.scale8 + row);
+#endif
+}
+
 template <class T> GK_KERNEL (N_THREADS, 1) norm_row (const GK_CONST NormRow a)
 {
   GK_SHARED (float, cells, HEADS_PER_BLOCK);
@@ -71,7 +83,7 @@ template <class T> GK_KERNEL (N_THREADS, 1) norm_row (const GK_CONST NormRow a)
   if (!a.u.rms)
     mean = row_sum<T> (a, x, cells, [] (float f) { return f; }) / dim;
   float squares = row_sum<T> (a, x, cells, [mean] (float f) { return (f - mean) * (f - mean); });
-  float inverse = gk_rsqrt (squares / dim + a.u.eps);
+  float inverse = gk_rsqrt (squares / dim + a.u.eps), largest = 0;
   for (int64_t i = gk_thread () * 8; i < a.u.dim; i += STEP)
     {
       gk_read8<T> (v, x + i, a.u.dim - i, a.wide);
@@ -80,7 +92,13 @@ template <class T> GK_KERNEL (N_THREADS, 1) norm_row (const GK_CONST NormRow a)
         v[k] = (v[k] - mean) * inverse;
       apply_parameters<T> (a, v, row / a.u.n_rows, i);
       gk_write8<T> (y + i, v, a.u.dim - i, a.wide);
+      GK_UNROLL
+      for (int k = 0; k < 8; k++)
+        largest = fmaxf (largest, fabsf (v[k]));
     }
+  if constexpr (!T::is_f32)
+    if (a.u.y8)
+      quantise_normed<T> (a, y, row, largest, cells);
 }
 
 extern "C" int
@@ -90,6 +108,8 @@ gk_norm_row (const GkNormRow *u, void *stream)
                 gk_is_wide (u->scale, u->modulation_stride) &&
                     gk_is_wide (u->shift, u->modulation_stride) };
   dim3 grid ((uint32_t) (u->n * u->n_rows));
+  if (u->y8 && (u->type == GK_TYPE_F32 || u->dim % 16 || !a.wide || !u->scale8))
+    return GK_INVALID;
   if (u->n * u->n_rows <= 0)
     return GK_OK;
   auto kernel = GK_INSTANCE (u->type, norm_row);

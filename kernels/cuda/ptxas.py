@@ -15,7 +15,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "ptxas.txt"
 ARCHS = ["80", "89", "90a", "120f"]
-ONLY = {"gemm-fp8": ["89", "120f"], "gemm-wgmma": ["90a"], "attention-wgmma": ["90a"],
+ONLY = {"gemm-fp8": ["89", "120f"], "quantise": ["89", "90a", "120f"], "gemm-wgmma": ["90a"], "attention-wgmma": ["90a"],
         "conv-wgmma": ["90a"]}
 ENTRY = re.compile(r"Compiling entry function '(\S+)' for 'sm_(\w+)'")
 FRAME = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")

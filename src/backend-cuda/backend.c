@@ -53,6 +53,8 @@ static void
 begin (Device *d, DType type, void *memory)
 {
   CudaBackend *b = enter (d);
+  b->is_fp8 = false; /* until a product says so */
+  cuda_narrow_forget (b);
   b->type = type == DTYPE_F32 ? GK_TYPE_F32 : type == DTYPE_F16 ? GK_TYPE_F16 : GK_TYPE_BF16;
   cuda_graph_begin (b, memory);
 }
@@ -61,6 +63,7 @@ static void *
 take (Device *d, size_t size_bytes, Status *status)
 {
   CudaBackend *b = enter (d);
+  cuda_narrow_close (b); /* another network will have other needs */
   for (int i = 0; i < MAX_ARENAS; i++)
     if (!b->arenas[i].address)
       return cuda_map (b, &b->arenas[i], size_bytes, status)
@@ -88,6 +91,7 @@ clear (Device *d, void *memory, size_t size_bytes)
 {
   CudaBackend *b = enter (d);
   cuda_graph_break (b);
+  cuda_narrow_forget (b);
   if (!cuda_failed (b))
     cuda_works (b, b->driver->fill ((uintptr_t) memory, 0, size_bytes, b->compute),
                 STATUS_MARK ("memory was cleared"));
@@ -217,6 +221,13 @@ start (CudaBackend *b, Status *status)
   return true;
 }
 
+/* What gemm-fp8.cu and gemm-wgmma.cu are built for. */
+static bool
+has_fp8 (int capability)
+{
+  return capability == 89 || capability == 90 || capability / 10 == 12;
+}
+
 Backend *
 cuda_backend_new (const Driver *driver,
                   int number,
@@ -239,6 +250,7 @@ cuda_backend_new (const Driver *driver,
                        .level = b->level,
                        .device_name = b->name,
                        .fastest = COMPUTE_BF16,
+                       .has_fp8 = has_fp8 (device->capability),
                        .fuses = true,
                        .compared = cuda_compared,
                        .graph_times = cuda_graph_times,

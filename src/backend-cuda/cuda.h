@@ -50,6 +50,15 @@ typedef struct
   double seconds, stretch, rate; /* queued since the last mark; most of that; operations a second */
 } CudaPace;
 
+/* A copy of activations in 8 bits, for the products that read them next. */
+typedef struct
+{
+  CudaBlock block;
+  size_t size_bytes;
+  const void *x; /* whose rows it has; NULL: nobody's */
+  int64_t n_rows, dim;
+} CudaNarrow;
+
 typedef struct CudaWeights CudaWeights;
 typedef struct CudaChoices CudaChoices;
 typedef struct CudaScales CudaScales;
@@ -81,6 +90,8 @@ typedef struct
   CudaBlock arenas[MAX_ARENAS];
   CudaBlock scratch;
   size_t scratch_bytes;
+  CudaNarrow narrow;
+  bool is_fp8; /* a product was of 8 bits since DeviceMemory.begin */
 
   CudaStaging staging[STAGING_BUFFERS];
   int next_staging;
@@ -123,6 +134,28 @@ bool cuda_has_room (const CudaBackend *b, size_t size_bytes);
 /* Memory for the length of one operator; NULL after failure. */
 void *cuda_scratch (CudaBackend *b, size_t size_bytes);
 
+/* --- narrow.c --- */
+
+/* Whether a product is of 8 bits. */
+bool cuda_narrow_takes (const CudaBackend *b, const LinearArgs *a);
+/* Whether x has to be rounded first, and how. */
+bool cuda_narrow_begin (CudaBackend *b, const LinearArgs *a, GkQuantise *q);
+/* The factors of such a product, once that is queued. */
+void cuda_narrow_factors (CudaBackend *b, const LinearArgs *a, GkGemm *g);
+/* Lets a norm round its result, too, where products of 8 bits may follow. */
+void cuda_narrow_norm (const CudaBackend *b, GkNormRow *g);
+/* The norm, or a product of 8 bits or not, has been queued. */
+void cuda_narrow_normed (CudaBackend *b, const GkNormRow *g);
+void cuda_narrow_multiplied (CudaBackend *b, const CudaNarrow *before, const GkGemm *g);
+/* Activations have changed. */
+static inline void
+cuda_narrow_forget (CudaBackend *b)
+{
+  b->narrow.x = NULL;
+}
+/* Gives its memory back; nothing that reads it is queued. */
+void cuda_narrow_close (CudaBackend *b);
+
 /* --- staging.c --- */
 
 bool cuda_staging_open (CudaBackend *b, Status *status);
@@ -143,11 +176,11 @@ bool cuda_copy_out (CudaBackend *b, void *to, DriverPointer from, size_t size_by
 
 typedef enum
 {
-  CUDA_ROWS,     /* elements in order, in the type that activations have at that time */
-  CUDA_F32,      /* elements in order, f32 */
-  CUDA_CONV,     /* (c_out, taps, ceil8 (c_in)), in that type */
-  CUDA_BLOCKS,   /* as the file has them */
-  CUDA_SCALES_64 /* a scale for each 64 elements, f32 */
+  CUDA_ROWS,   /* elements in order, in the type that activations have at that time */
+  CUDA_F32,    /* elements in order, f32 */
+  CUDA_CONV,   /* (c_out, taps, ceil8 (c_in)), in that type */
+  CUDA_BLOCKS, /* as the file has them */
+  CUDA_SCALES  /* a scale for each c_in elements, f32 */
 } CudaLayout;
 
 typedef struct
@@ -155,7 +188,7 @@ typedef struct
   CudaLayout layout;
   GkType type;               /* cuda_weight fills it in */
   int64_t n;                 /* elements */
-  int64_t c_out, c_in, taps; /* CUDA_CONV */
+  int64_t c_out, c_in, taps; /* CUDA_CONV, and see CUDA_SCALES */
 } CudaShape;
 
 bool cuda_weights_open (CudaBackend *b, Status *status);

@@ -14,6 +14,7 @@ enum
   MAP_BYTES = 128,
   MAX_RANK = 4,
   /* Of the CUDA driver API (cuda.h of CUDA 13). */
+  MAP_U8 = 0,
   MAP_F16 = 6,
   MAP_BF16 = 9,
   MAP_SWIZZLE_128B = 3,
@@ -28,7 +29,7 @@ typedef struct
 /* Dimensions from the contiguous one on; strides of all but that, in elements. */
 typedef struct
 {
-  int rank;
+  int element_bytes, rank;
   int64_t dims[MAX_RANK], strides[MAX_RANK - 1];
   uint32_t box[MAX_RANK];
 } Tiles;
@@ -47,31 +48,47 @@ encode (const CudaBackend *b, Map *map, const void *base, const Tiles *t)
   for (int i = 0; i < t->rank; i++)
     dims[i] = (uint64_t) t->dims[i];
   for (int i = 0; i + 1 < t->rank; i++)
-    stride_bytes[i] = (uint64_t) t->strides[i] * sizeof (uint16_t);
-  return b->driver->tensor_map (map, map_type (b), (uint32_t) t->rank, (void *) (uintptr_t) base,
-                                dims, stride_bytes, t->box, ones, 0, MAP_SWIZZLE_128B, MAP_L2_256B,
-                                0);
+    stride_bytes[i] = (uint64_t) (t->strides[i] * t->element_bytes);
+  return b->driver->tensor_map (map, t->element_bytes == 1 ? MAP_U8 : map_type (b),
+                                (uint32_t) t->rank, (void *) (uintptr_t) base, dims, stride_bytes,
+                                t->box, ones, 0, MAP_SWIZZLE_128B, MAP_L2_256B, 0);
+}
+
+/* Of a product's factors. */
+static int
+factor_bytes (const GkGemm *g)
+{
+  return g->format == GK_WEIGHT_E4M3 ? 1 : sizeof (uint16_t);
+}
+
+/* Values in a line of 128 bytes, which is what a load brings of each row. */
+static uint32_t
+line_of (int element_bytes)
+{
+  return element_bytes == 1 ? GK_WGMMA_K8 : GK_WGMMA_K;
 }
 
 static Tiles
-rows_of (int64_t n_rows, int64_t n_in, int64_t stride, uint32_t box)
+rows_of (int element_bytes, int64_t n_rows, int64_t n_in, int64_t stride, uint32_t box)
 {
-  return (Tiles){ 2, { n_in, n_rows }, { stride }, { GK_WGMMA_K, box } };
+  return (
+      Tiles){ element_bytes, 2, { n_in, n_rows }, { stride }, { line_of (element_bytes), box } };
 }
 
 /* Eight rows of a, then the same eight of g: see launch.h. */
 static Tiles
-halves_of (int64_t n_out, int64_t n_in)
+halves_of (const GkGemm *g)
 {
   enum
   {
     TOGETHER = 8
   };
-  int64_t half = n_out / 2;
-  return (Tiles){ 4,
+  int64_t half = g->n_out / 2, n_in = g->n_in;
+  return (Tiles){ factor_bytes (g),
+                  4,
                   { n_in, TOGETHER, 2, half / TOGETHER },
                   { n_in, half * n_in, TOGETHER * n_in },
-                  { GK_WGMMA_K, TOGETHER, 2, GK_WGMMA_N / 2 / TOGETHER } };
+                  { line_of (factor_bytes (g)), TOGETHER, 2, GK_WGMMA_N / 2 / TOGETHER } };
 }
 
 static bool
@@ -83,6 +100,8 @@ is_aligned (const void *p, int64_t stride)
 bool
 cuda_hopper_takes (const CudaBackend *b, const GkGemm *g)
 {
+  if (g->format == GK_WEIGHT_E4M3)
+    return b->capability == HOPPER; /* by nothing else there */
   /* With fewer rows a product waits for its weights, whatever multiplies them. */
   bool is_large = g->n_rows >= GK_WGMMA_M && g->n_out >= GK_WGMMA_N && g->n_in >= GK_WGMMA_K;
   return b->capability == HOPPER && g->format == GK_WEIGHT_16 && g->type != GK_TYPE_F32 &&
@@ -94,9 +113,9 @@ cuda_hopper_gemm (const CudaBackend *b, const GkGemm *g)
 {
   Map x_map, w_map;
   bool geglu = g->epilogue.activation == GK_ACT_GEGLU;
-  const Tiles x = rows_of (g->n_rows, g->n_in, g->x_stride, GK_WGMMA_M),
-              w = geglu ? halves_of (g->n_out, g->n_in)
-                        : rows_of (g->n_out, g->n_in, g->n_in, GK_WGMMA_N);
+  int bytes = factor_bytes (g);
+  const Tiles x = rows_of (bytes, g->n_rows, g->n_in, g->x_stride, GK_WGMMA_M),
+              w = geglu ? halves_of (g) : rows_of (bytes, g->n_out, g->n_in, g->n_in, GK_WGMMA_N);
   int error = encode (b, &x_map, g->x, &x);
   error = error ? error : encode (b, &w_map, g->w, &w);
   GkGemmWgmma product = { *g, &x_map, &w_map };
@@ -144,7 +163,7 @@ cuda_hopper_conv (const CudaBackend *b, const GkConv *c)
   const void *frames[] = { c->older[0], c->older[1], c->x };
   GkConvWgmma conv = { .conv = *c, .w_map = &w_map };
   int64_t n_k = c->c_in * c->kernel * c->kernel * (c->over_time ? 3 : 1);
-  const Tiles w = rows_of (c->c_out, n_k, n_k, GK_WGMMA_N);
+  const Tiles w = rows_of (sizeof (uint16_t), c->c_out, n_k, n_k, GK_WGMMA_N);
   int error = encode (b, &w_map, c->w, &w);
   for (int i = 0; i < 3 && !error; i++)
     if (frames[i])
@@ -159,7 +178,8 @@ cuda_hopper_conv (const CudaBackend *b, const GkConv *c)
 static Tiles
 heads_of (const GkAttention *a, int64_t len, int64_t stride)
 {
-  return (Tiles){ 4,
+  return (Tiles){ sizeof (uint16_t),
+                  4,
                   { a->head_dim, len, a->n_heads, a->n },
                   { stride, a->head_dim, len * stride },
                   { GK_ATTENTION_BOX, GK_ATTENTION_BOX, 1, 1 } };

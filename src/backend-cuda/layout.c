@@ -13,8 +13,7 @@
 enum
 {
   BYTES_16 = 2,
-  PIECE = 1024, /* values decoded at once */
-  SCALE_RUN = 64
+  PIECE = 1024 /* values decoded at once */
 };
 
 static int64_t
@@ -49,8 +48,8 @@ layout_bytes (const Param *p, const CudaShape *s)
       return (size_t) s->c_out * conv_row_bytes (s);
     case CUDA_BLOCKS:
       return (size_t) dtype_bytes ((DType) p->dtype, s->n);
-    case CUDA_SCALES_64:
-      return (size_t) (s->n / SCALE_RUN) * sizeof (float);
+    case CUDA_SCALES:
+      return (size_t) (s->n / s->c_in) * sizeof (float);
     }
   return 0;
 }
@@ -155,9 +154,10 @@ layout_fill (void *data, void *out, size_t offset_bytes, size_t n_bytes)
     case CUDA_BLOCKS:
       memcpy (out, param_at (&s->param, 0) + offset_bytes, n_bytes);
       break;
-    case CUDA_SCALES_64:
+    case CUDA_SCALES:
       for (int64_t i = 0; i < n; i++)
-        ((float *) out)[i] = quant_scale (s->param.quant, s->param.first + (first + i) * SCALE_RUN);
+        ((float *) out)[i] =
+            quant_scale (s->param.quant, s->param.first + (first + i) * s->shape.c_in);
       break;
     }
 }

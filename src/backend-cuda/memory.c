@@ -65,6 +65,7 @@ cuda_memory_close (CudaBackend *b)
   for (int i = 0; i < MAX_ARENAS; i++)
     cuda_unmap (b, &b->arenas[i]);
   cuda_unmap (b, &b->scratch);
+  cuda_narrow_close (b);
   while (b->n_free)
     free_page (b, b->free_pages[--b->n_free]);
   mem_free (b->free_pages);

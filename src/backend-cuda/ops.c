@@ -10,10 +10,12 @@
 #include "core/mem.h"
 #include "cuda.h"
 
-/* Queues a launch of so many operations (0: few): what it reads may be replaced behind it. */
+/* Queues a launch of so many operations (0: few): what it reads may be replaced behind it, and it
+ * may write anywhere. */
 static void
 queue (CudaBackend *b, CudaRun run, const void *args, size_t size, double operations)
 {
+  cuda_narrow_forget (b);
   if (cuda_failed (b))
     return;
   if (!cuda_graph_takes (b, run, args, size) &&
@@ -30,7 +32,7 @@ queue (CudaBackend *b, CudaRun run, const void *args, size_t size, double operat
 /* clang-format off */
 KERNEL (unary) KERNEL (add) KERNEL (scale) KERNEL (add_gated) KERNEL (gated) KERNEL (copy)
 KERNEL (embed) KERNEL (resize) KERNEL (sinusoid) KERNEL (norm_row) KERNEL (rope) KERNEL (avg_down)
-KERNEL (dup_up) KERNEL (group_statistics) KERNEL (group_apply)
+KERNEL (dup_up) KERNEL (group_statistics) KERNEL (group_apply) KERNEL (quantise)
     /* clang-format on */
 
     static int run_call (CudaBackend *b, const void *args)
@@ -82,14 +84,15 @@ rows_copy (const CudaBackend *b,
 
 /* ---- products ---- */
 
+enum
+{
+  SCALE_RUN = 64 /* of NF4, as bitsandbytes writes it */
+};
+
 /* Whether a kernel decodes rows of @p on the fly; else they are kept as activations are. */
 static GkWeightFormat
 format_of (const CudaBackend *b, const Param *p, int64_t n_in)
 {
-  enum
-  {
-    SCALE_RUN = 64
-  };
   int64_t block = dtype_block_elements ((DType) p->dtype);
   bool whole = n_in % block == 0 && p->first % block == 0;
   const ParamQuant *q = p->quant;
@@ -103,17 +106,34 @@ format_of (const CudaBackend *b, const Param *p, int64_t n_in)
   return codes && n_in % SCALE_RUN == 0 && p->first % SCALE_RUN == 0 ? GK_WEIGHT_NF4 : GK_WEIGHT_16;
 }
 
+/* Rounding ends an operator, so it comes before parameters are asked for. */
+static void
+take_narrow (CudaBackend *b, const LinearArgs *a, GkGemm *g)
+{
+  GkQuantise q;
+  memset (&q, 0, sizeof q);
+  if (cuda_narrow_begin (b, a, &q))
+    queue (b, run_quantise, &q, sizeof q, 0);
+  cuda_narrow_factors (b, a, g);
+}
+
 static void
 take_factors (CudaBackend *b, const LinearArgs *a, GkGemm *g)
 {
   int64_t n = a->n_out * a->n_in;
+  if (cuda_narrow_takes (b, a))
+    {
+      take_narrow (b, a, g);
+      return;
+    }
   g->format = format_of (b, &a->w, a->n_in);
   CudaLayout layout = g->format == GK_WEIGHT_16 ? CUDA_ROWS : CUDA_BLOCKS;
   g->w = cuda_weight (b, &a->w, (CudaShape){ .layout = layout, .n = n });
   if (g->format != GK_WEIGHT_NF4)
     return;
   Param book = { .data = a->w.quant->code_book, .dtype = DTYPE_F32 };
-  g->w_scales = cuda_weight (b, &a->w, (CudaShape){ .layout = CUDA_SCALES_64, .n = n });
+  CudaShape scales = { .layout = CUDA_SCALES, .n = n, .c_in = SCALE_RUN };
+  g->w_scales = cuda_weight (b, &a->w, scales);
   g->w_book = floats_of (b, &book, 1 << 4);
 }
 
@@ -172,6 +192,8 @@ cuda_own_gemm (const CudaBackend *b, const GkGemm *g)
 {
   if (cuda_hopper_takes (b, g))
     return cuda_hopper_gemm (b, g);
+  if (g->format == GK_WEIGHT_E4M3)
+    return gk_gemm_fp8 (g, b->compute);
   if (g->format != GK_WEIGHT_16)
     return gk_gemm_quant (g, b->compute);
   return g->type == GK_TYPE_F32 ? gk_gemm_f32 (g, b->compute) : gk_gemm (g, b->compute);
@@ -216,11 +238,14 @@ cuda_linear (Backend *base, const LinearArgs *a)
     }
   take_factors (b, a, &g);
   Scaling scaling = scaling_of (b, a->scale, a->n_out);
-  g.epilogue.column_scale = scaling.fused;
+  if (scaling.fused)
+    g.epilogue.column_scale = scaling.fused; /* of an adapter; then there are no others */
   g.epilogue.bias = floats_of (b, &a->bias, a->n_out);
   CudaCall call = call_of (CUDA_CALL_GEMM, &a->bias);
   call.gemm = g;
+  CudaNarrow before = b->narrow;
   queue (b, run_call, &call, sizeof call, 2.0 * (double) (g.n_rows * g.n_out) * (double) g.n_in);
+  cuda_narrow_multiplied (b, &before, &g);
   scale_rows (b, &scaling, a->n_rows, a->n_out, a->y);
 }
 
@@ -427,7 +452,9 @@ norm_rows (CudaBackend *b, GkNormRow g, const Param *weight, const Param *bias)
   g.type = b->type;
   g.weight = weight ? floats_of (b, weight, g.dim) : NULL;
   g.bias = bias ? floats_of (b, bias, g.dim) : NULL;
+  cuda_narrow_norm (b, &g);
   queue (b, run_norm_row, &g, sizeof g, 0);
+  cuda_narrow_normed (b, &g);
 }
 
 static void

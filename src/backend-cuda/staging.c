@@ -61,7 +61,10 @@ cuda_copy_in (CudaBackend *b,
 {
   size_t piece = STAGING_BYTES / unit_bytes * unit_bytes;
   if (stream == b->compute)
-    cuda_graph_break (b);
+    {
+      cuda_graph_break (b);
+      cuda_narrow_forget (b);
+    }
   for (size_t at = 0; at < size_bytes && !cuda_failed (b); at += piece)
     {
       size_t n = size_bytes - at < piece ? size_bytes - at : piece;

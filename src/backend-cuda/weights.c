@@ -265,7 +265,7 @@ is_entry (const Entry *e, const Param *p, const CudaShape *s)
   const CudaShape *t = &e->shape;
   return e->param.data == p->data && e->param.dtype == p->dtype && e->param.first == p->first &&
          e->param.quant == p->quant && t->layout == s->layout && t->type == s->type &&
-         t->n == s->n && t->c_out == s->c_out && t->taps == s->taps;
+         t->n == s->n && t->c_out == s->c_out && t->c_in == s->c_in && t->taps == s->taps;
 }
 
 /* Where @p stands in the table, or the free place for it. */

@@ -16,7 +16,10 @@ print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate
     snprintf (frames, sizeof frames, "%d frames, ", e->job.n_frames);
   printf ("%s, %s, %d x %d, %s%d steps, %s on %s\n\n", e->model_path,
           family_name (pipeline_checkpoint (e->pipeline)->config.family), e->job.width,
-          e->job.height, frames, e->job.steps, e->job.compute == COMPUTE_BF16 ? "bf16" : "f32",
+          e->job.height, frames, e->job.steps,
+          e->job.compute == COMPUTE_FP8    ? "fp8"
+          : e->job.compute == COMPUTE_BF16 ? "bf16"
+                                           : "f32",
           e->backend->level);
   printf ("%-8s %8s %10s %12s %10s %8s %9s\n", "phase", "passes", "operators", "activations",
           "weights", "TFLOP", "seconds");

@@ -119,7 +119,8 @@ typedef enum
 {
   RECIPE_PRECISION_AUTO,
   RECIPE_PRECISION_F32,
-  RECIPE_PRECISION_BF16
+  RECIPE_PRECISION_BF16,
+  RECIPE_PRECISION_FP8
 } RecipePrecision;
 
 /* Field names are the table's keys; what each means stands in the table (recipe-table.c).  A string

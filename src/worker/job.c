@@ -109,6 +109,8 @@ take_precision (const Recipe *recipe, const Backend *backend)
       return COMPUTE_F32;
     case RECIPE_PRECISION_BF16:
       return COMPUTE_BF16;
+    case RECIPE_PRECISION_FP8:
+      return COMPUTE_FP8;
     case RECIPE_PRECISION_AUTO:
       break;
     }
@@ -245,7 +247,9 @@ job_from_recipe (Recipe *recipe,
   take_numbers (recipe, job);
   take_model_marks (recipe, job);
   job->compute = take_precision (recipe, backend);
-  recipe->precision = job->compute == COMPUTE_BF16 ? RECIPE_PRECISION_BF16 : RECIPE_PRECISION_F32;
+  recipe->precision = job->compute == COMPUTE_FP8    ? RECIPE_PRECISION_FP8
+                      : job->compute == COMPUTE_BF16 ? RECIPE_PRECISION_BF16
+                                                     : RECIPE_PRECISION_F32;
   if (!take_sampler (recipe, job, status))
     return false;
   settle_flow_sampler (recipe, job);

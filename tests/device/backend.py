@@ -6,6 +6,7 @@ Usage: backend.py GESSO_CLI GESSO_WORKER SOURCE.  GESSO_CUDA_MODULE and LD_LIBRA
 (meson.build).  GESSO_WORKER may be "".  Prints TAP.
 """
 import json
+import math
 import os
 import pathlib
 import struct
@@ -191,6 +192,39 @@ def test_f32_is_the_cpus_picture():
     cpu = run("--backend", "cpu", "--precision", "f32")[2]
     # a value that lies between two may be rounded to either
     assert len(card) == len(cpu) and max(abs(a - b) for a, b in zip(card, cpu)) <= 1
+
+
+FLUX = pathlib.Path(SOURCE) / "tests/golden/fixtures/flux-tiny"
+
+
+def fox(model):
+    return ["--model", str(model), "--prompt", "a red fox in the snow", "--seed", "2003", "--width", "24", "--height", "16",
+            "--steps", "4", "--max-tokens", "64"]
+
+
+def decibels(a, b):
+    return 10 * math.log10(255 ** 2 * len(a) / max(sum((x - y) ** 2 for x, y in zip(a, b)), 1))
+
+
+def test_fp8_is_the_cpus_picture_nearly():
+    """Its layers in fp8 multiply 8 bits on all three kinds of cards; decoded, they make the same picture but for noise."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = pathlib.Path(folder) / "flux-fp8"
+        done = subprocess.run([CLI, "convert", "--format", "fp8", str(FLUX), str(model)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        exact = run("--backend", "cpu", "--precision", "f32", model=fox(model))[2]
+        wide = run("--backend", "cuda", model=fox(model))[2]
+        narrow = [run("--backend", "cuda", "--precision", "fp8", model=fox(model), FAKE_CUDA_CARDS=card)[2]
+                  for card in ("8.9", "9.0", "12.0")]
+        print("# " + ", ".join(f"{decibels(p, exact):.1f} dB" for p in (wide, *narrow)))
+        assert wide != narrow[0], "nothing was computed in 8 bits"
+        # as for 16 bits: see golden.c
+        assert min(decibels(p, exact) for p in (wide, *narrow)) > 35
+        for card, backend in (("8.6", "cuda"), ("8.9", "cpu")):
+            status, text, _ = run("--backend", backend, "--precision", "fp8", model=fox(model), FAKE_CUDA_CARDS=card)
+            assert status == 1 and "compute capability 8.9, 9.0 or 12" in text, text
+    status, text, _ = run("--backend", "cuda", "--precision", "fp8", model=fox(FLUX))
+    assert status == 1 and "has no layers in fp8" in text, text
 
 
 def test_card_fails_in_the_middle():

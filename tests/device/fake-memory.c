@@ -59,6 +59,7 @@ __attribute__ ((weak)) void emu_host_wrote (void *p, size_t size_bytes);
 __attribute__ ((weak)) void emu_set_around (int (*around) (int begins));
 __attribute__ ((weak)) void emu_check (void);
 __attribute__ ((weak)) bool emu_tensor_map (void *map,
+                                            int element_bytes,
                                             const void *base,
                                             int rank,
                                             const int64_t *dims,
@@ -634,17 +635,19 @@ is_tiled (const void *address, uint32_t rank, const uint64_t *stride_bytes, cons
   return ok;
 }
 
+enum
+{
+  MAP_U8 = 0,
+  MAP_F16 = 6,
+  MAP_BF16 = 9,
+  MAP_SWIZZLE_128B = 3
+};
+
 /* Of what the driver takes. */
 static bool
 is_emulated (int type, int swizzle)
 {
-  enum
-  {
-    F16 = 6,
-    BF16 = 9,
-    SWIZZLE_128B = 3
-  };
-  return (type == F16 || type == BF16) && swizzle == SWIZZLE_128B;
+  return (type == MAP_F16 || type == MAP_BF16) && swizzle == MAP_SWIZZLE_128B;
 }
 
 EXPORT int
@@ -661,21 +664,23 @@ cuTensorMapEncodeTiled (void *map,
                         int l2_promotion,
                         int fill)
 {
+  size_t element_bytes = type == MAP_U8 ? 1 : sizeof (uint16_t);
   int64_t sizes[5], strides[5];
   int boxes[5], error = call ();
   if (error)
     return error;
-  if (!is_tiled (address, rank, stride_bytes, box) || !is_emulated (type, swizzle) || interleave ||
-      fill)
+  if (!is_tiled (address, rank, stride_bytes, box) ||
+      !is_emulated (type == MAP_U8 ? MAP_F16 : type, swizzle) || interleave || fill)
     return misuse ();
   for (uint32_t i = 0; i < rank; i++)
     {
       sizes[i] = (int64_t) dims[i];
       boxes[i] = (int) box[i];
-      strides[i] = i + 1 < rank ? (int64_t) (stride_bytes[i] / sizeof (uint16_t)) : 0;
+      strides[i] = i + 1 < rank ? (int64_t) (stride_bytes[i] / element_bytes) : 0;
     }
   fake.n_tensor_maps++;
-  return emu_tensor_map && emu_tensor_map (map, address, (int) rank, sizes, strides, boxes)
+  return emu_tensor_map && emu_tensor_map (map, (int) element_bytes, address, (int) rank, sizes,
+                                           strides, boxes)
              ? OK
              : INVALID_VALUE;
 }

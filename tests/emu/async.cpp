@@ -193,6 +193,7 @@ emu_tma_load_pixels (uint32_t dst,
 
 extern "C" bool
 emu_tensor_map (void *map,
+                int element_bytes,
                 const void *base,
                 int rank,
                 const int64_t *dims,
@@ -202,12 +203,12 @@ emu_tensor_map (void *map,
   GkTensorMap m = {};
   m.base = (const unsigned char *) base;
   m.rank = (int8_t) rank;
-  m.element_bytes = 2;
+  m.element_bytes = (int8_t) element_bytes;
   m.swizzle = 1;
   for (int d = 0; d < rank; d++)
     {
       m.dim[d] = dims[d];
-      m.stride_bytes[d] = 2 * (d ? strides[d - 1] : 1);
+      m.stride_bytes[d] = element_bytes * (d ? strides[d - 1] : 1);
       m.box[d] = box[d];
     }
   memcpy (map, &m, sizeof m);
@@ -227,7 +228,7 @@ emu_pixel_map (void *map,
   const int64_t strides[] = { dims[0], dims[0] * dims[1], dims[0] * dims[1] * dims[2] };
   const int box[] = { n_channels, 1, 1, 1 };
   GkTensorMap m = {};
-  emu_tensor_map (&m, base, 4, dims, strides, box);
+  emu_tensor_map (&m, 2, base, 4, dims, strides, box);
   m.n_pixels = (int16_t) n_pixels;
   for (int d = 0; d < 2; d++)
     {

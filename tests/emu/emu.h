@@ -98,9 +98,10 @@ EmuRecord *emu_record_end (void);
 int emu_record_run (const EmuRecord *record);
 void emu_record_free (EmuRecord *record);
 
-/* Fills a GkTensorMap (wrappers.h; less than 256 bytes) of 16-bit elements with a swizzle of 128
- * bytes.  Strides in elements, of dimensions 1 and up. */
+/* Fills a GkTensorMap (wrappers.h; less than 256 bytes) with a swizzle of 128 bytes.  Strides in
+ * elements, of dimensions 1 and up. */
 bool emu_tensor_map (void *map,
+                     int element_bytes,
                      const void *base,
                      int rank,
                      const int64_t *dims,

@@ -149,7 +149,7 @@ test_choices_match_their_enums (void)
                 { "convention", "diffusers", RECIPE_CONVENTION_DIFFUSERS },
                 { "prediction", "v", RECIPE_PREDICTION_V },
                 { "zero_terminal_snr", "off", RECIPE_SNR_OFF },
-                { "precision", "bf16", RECIPE_PRECISION_BF16 } };
+                { "precision", "fp8", RECIPE_PRECISION_FP8 } };
   for (size_t i = 0; i < G_N_ELEMENTS (lists); i++)
     {
       const RecipeParam *p = recipe_find_param (lists[i].key);

@@ -24,6 +24,14 @@
 #  define GK_HAS_WGMMA 0
 #endif
 
+// Of the family of sm_120, when it is compiled for as such.
+#if defined(__CUDA_ARCH__) && GK_ARCH >= 120 &&                                                    \
+    (defined(__CUDA_ARCH_FAMILY_SPECIFIC__) || defined(__CUDA_ARCH_SPECIFIC__))
+#  define GK_HAS_BLOCK_SCALE 1
+#else
+#  define GK_HAS_BLOCK_SCALE 0
+#endif
+
 #define GK_DEV static __device__ __forceinline__
 #define GK_DEV_MEMBER __device__ __forceinline__
 #define GK_BOTH static __host__ __device__ __forceinline__
@@ -211,13 +219,25 @@ gk_mma_f16 (float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 #if GK_HAS_FP8
+// On sm_120 by the block-scaled instruction, whose scales (ue8m0, 127: one) change nothing.
 GK_DEV void
 gk_mma_e4m3 (float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
 {
+#  if GK_HAS_BLOCK_SCALE
+  const uint32_t ones = 0x7f7f7f7f;
+  const uint16_t first = 0;
+  asm volatile("mma.sync.aligned.kind::mxf8f6f4.block_scale.scale_vec::1X.m16n8k32.row.col.f32.e4m3"
+               ".e4m3.f32.ue8m0 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3}, "
+               "{%10}, {%11, %11}, {%10}, {%11, %11};"
+               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(ones),
+                 "h"(first));
+#  else
   asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 "
                "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#  endif
 }
 GK_DEV uint32_t
 gk_pack_e4m3 (float low, float high)

@@ -57,6 +57,7 @@ struct Backend
   const char *level; /* "ref", "sse2", "avx2", "avx512", "avx512bf16", "amx"; a card's "sm89" */
   const char *device_name;   /* a card's; NULL: the processor */
   Compute fastest;           /* what --precision auto picks on this device */
+  bool has_fp8;              /* forms products as COMPUTE_FP8 says */
   bool fuses;                /* its products do what LinearNext says, too, and scale and add what an
                               * adapter gives: fewer passes over memory */
   const atomic_bool *cancel; /* set by the Ctx for the length of a run; may be NULL */

@@ -13,7 +13,7 @@
 
 enum
 {
-  CUDA_MODULE_ABI = 10, /* grows when anything here or in backend.h changes */
+  CUDA_MODULE_ABI = 11, /* grows when anything here or in backend.h changes */
   CUDA_NAME_SIZE = 128
 };
 

@@ -26,6 +26,21 @@ param_at (const Param *p, int64_t i)
          (p->first + i) / dtype_block_elements (dtype) * dtype_block_bytes (dtype);
 }
 
+/* Whether products of 8 bits take @p, rows of @n_in: e4m3, a scale for each row or for more. */
+static inline bool
+param_is_e4m3 (const Param *p, int64_t n_in)
+{
+  enum
+  {
+    TOGETHER = 16 /* bytes that kernels read at once */
+  };
+  const ParamQuant *q = p->quant;
+  if (p->dtype != DTYPE_F8_E4M3 || n_in < 1 || n_in % TOGETHER)
+    return false;
+  return !q ||
+         (!q->code_book && !q->nested_book && q->scale_run % n_in == 0 && p->first % n_in == 0);
+}
+
 /* The part of @p that begins at its element @i. */
 static inline Param
 param_from (Param p, int64_t i)

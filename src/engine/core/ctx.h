@@ -85,6 +85,7 @@ typedef struct
   const Tensor *source[OP_MAX_SOURCES];
   const char *weight_name; /* NULL: none */
   int64_t weight_bytes;
+  int64_t beside_bytes;        /* that a device needs besides, for its length */
   double flops;                /* 2 a multiply-add */
   int inplace;                 /* index of the source that the output may overwrite, -1: none */
   int64_t duration_ns, n_runs; /* of the runs so far */

@@ -52,5 +52,5 @@ device_activation (const Device *d, Compute compute)
 {
   if (!d || !d->memory || compute == COMPUTE_F32)
     return DTYPE_F32;
-  return compute == COMPUTE_F16 ? DTYPE_F16 : DTYPE_BF16;
+  return compute == COMPUTE_F16 || compute == COMPUTE_FP8_F16 ? DTYPE_F16 : DTYPE_BF16;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "backend/backend.h"
+#include "core/blocks.h"
 #include "ops/ops.h"
 #include "ops/private.h"
 
@@ -41,6 +42,15 @@ linear_args (const Ctx *ctx, const Tensor *x, Layer layer, const Beside *b, cons
                        .before = b->before ? b->before->data : NULL };
 }
 
+/* A device's copy of @x in 8 bits, with a scale for each row. */
+static int64_t
+narrow_bytes (const Ctx *ctx, const Tensor *x, const Weight *w)
+{
+  Param p = weight_param (w);
+  bool is_narrow = compute_is_fp8 (ctx_compute (ctx)) && param_is_e4m3 (&p, tensor_last (x));
+  return is_narrow ? tensor_rows (x) * (tensor_last (x) + (int64_t) sizeof (float)) : 0;
+}
+
 static Tensor *
 base_linear (Ctx *ctx, const Tensor *x, Layer layer, Beside beside)
 {
@@ -63,6 +73,7 @@ base_linear (Ctx *ctx, const Tensor *x, Layer layer, Beside beside)
                       .inplace = add                                            ? 1
                                  : beside.before && beside.next != LINEAR_GEGLU ? 3
                                                                                 : -1,
+                      .beside_bytes = narrow_bytes (ctx, x, w),
                       .flops = 2.0 * (double) n_rows * (double) n_out * (double) n_in +
                                op_fold_flops (beside.fold, n_in) };
   op_record_weight (&record, w);

@@ -431,6 +431,8 @@ typedef enum
 
 /* What ctx_new is to be told for a network of the job. */
 Compute pipeline_compute (const Pipeline *pipeline, const PipelineJob *job, NetworkRole role);
+/* Whether the device and the model have what the job's precision asks for. */
+bool pipeline_compute_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
 
 /* Whether there is no infinity and no NaN among them. */
 bool pipeline_are_numbers (const float *values, int64_t n);

@@ -31,13 +31,17 @@ plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes)
                        .activation_bytes = ctx_peak_bytes (ctx),
                        .bound_bytes = ctx_bound_bytes (ctx),
                        .n_passes = n_passes };
+  int64_t beside_bytes = 0;
   for (int i = 0; i < plan->n_ops; i++)
     {
-      int64_t n = ctx_op (ctx, i)->weight_bytes;
+      int64_t n = ctx_op (ctx, i)->weight_bytes, beside = ctx_op (ctx, i)->beside_bytes;
+      beside_bytes = beside > beside_bytes ? beside : beside_bytes;
       plan->weight_bytes += n;
       plan->largest_weight_bytes = n > plan->largest_weight_bytes ? n : plan->largest_weight_bytes;
       plan->flops += ctx_op (ctx, i)->flops;
     }
+  plan->activation_bytes += (size_t) beside_bytes;
+  plan->bound_bytes += (size_t) beside_bytes;
 }
 
 void

@@ -37,10 +37,9 @@ run_attention_wgmma (const void *args, void *stream)
 static const void *
 map_heads (void *map, const GkAttention *a, const void *base, int64_t len, int64_t stride)
 {
-  bool made =
-      device_tensor_map (map, a->type, base, 4, (int64_t[]){ a->head_dim, len, a->n_heads, a->n },
-                         (int64_t[]){ stride, a->head_dim, len * stride },
-                         (int[]){ GK_ATTENTION_BOX, GK_ATTENTION_BOX, 1, 1 });
+  bool made = device_tensor_map (map, 2, base, 4, (int64_t[]){ a->head_dim, len, a->n_heads, a->n },
+                                 (int64_t[]){ stride, a->head_dim, len * stride },
+                                 (int[]){ GK_ATTENTION_BOX, GK_ATTENTION_BOX, 1, 1 });
   return made ? map : NULL;
 }
 

@@ -93,6 +93,8 @@ void *check_conv_weights (
 
 /* @wgmma: by conv-wgmma.cu rather than conv.cu or product-f32.cu. */
 void check_conv_end (Check *c, bool wgmma, const GkConv *args, const Output *y);
+/* check_end for gk_gemm_wgmma, with the maps that launch.h asks for. */
+void check_end_wgmma (Check *c, const GkGemm *g, const Output *o);
 
 void check_pointwise (Check *c);
 void check_rows_kernels (Check *c);
@@ -116,14 +118,14 @@ void device_free (void *p);
 /* @initial NULL: 0xff everywhere, nothing written yet. */
 void device_write (void *p, const void *initial, size_t size_bytes);
 void device_read (void *host, const void *p, size_t size_bytes);
-/* A TMA map of 16-bit elements, swizzled by 128 bytes: @map has DEVICE_MAP_BYTES, aligned to 64.
- * Strides in elements, of dimensions 1 and up.  False where there is no TMA. */
+/* A TMA map of elements of 2 bytes or 1, swizzled by 128 bytes: @map has DEVICE_MAP_BYTES, aligned
+ * to 64. Strides in elements, of dimensions 1 and up.  False where there is no TMA. */
 enum
 {
   DEVICE_MAP_BYTES = 256
 };
 bool device_tensor_map (void *map,
-                        GkType type,
+                        int element_bytes,
                         const void *base,
                         int rank,
                         const int64_t *dims,

@@ -72,7 +72,7 @@ end_wgmma (Check *c, const GkConv *g, const Output *y)
     if (frames[i] && device_pixel_map (frame_maps[i], g->type, frames[i],
                                        (int64_t[]){ g->c_in, g->w_in, g->h_in, g->n }, &pixels))
       args.frame_maps[i] = frame_maps[i];
-  if (device_tensor_map (w_map, g->type, g->w, 2, (int64_t[]){ n_k, g->c_out }, (int64_t[]){ n_k },
+  if (device_tensor_map (w_map, 2, g->w, 2, (int64_t[]){ n_k, g->c_out }, (int64_t[]){ n_k },
                          (int[]){ GK_WGMMA_K, GK_WGMMA_N }))
     args.w_map = w_map;
   check_end (c, run_conv_wgmma, &args, y);

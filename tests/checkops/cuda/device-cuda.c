@@ -140,7 +140,7 @@ map_type (GkType type)
 
 bool
 device_tensor_map (void *map,
-                   GkType type,
+                   int element_bytes,
                    const void *base,
                    int rank,
                    const int64_t *dims,
@@ -160,11 +160,14 @@ device_tensor_map (void *map,
       boxes[d] = (cuuint32_t) box[d];
       ones[d] = 1;
       if (d > 0)
-        stride_bytes[d - 1] = (cuuint64_t) strides[d - 1] * 2;
+        stride_bytes[d - 1] = (cuuint64_t) (strides[d - 1] * element_bytes);
     }
+  /* Which 16 bits they are matters to filling with NaN only. */
+  CUtensorMapDataType kind =
+      element_bytes == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8 : map_type (GK_TYPE_BF16);
   return function &&
-         ((Encode) function) (map, map_type (type), (cuuint32_t) rank, (void *) (uintptr_t) base,
-                              sizes, stride_bytes, boxes, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
+         ((Encode) function) (map, kind, (cuuint32_t) rank, (void *) (uintptr_t) base, sizes,
+                              stride_bytes, boxes, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
                               CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }

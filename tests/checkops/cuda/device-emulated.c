@@ -53,14 +53,14 @@ device_read (void *host, const void *p, size_t size_bytes)
 
 bool
 device_tensor_map (void *map,
-                   GkType type,
+                   int element_bytes,
                    const void *base,
                    int rank,
                    const int64_t *dims,
                    const int64_t *strides,
                    const int *box)
 {
-  return emu_tensor_map (map, base, rank, dims, strides, box);
+  return emu_tensor_map (map, element_bytes, base, rank, dims, strides, box);
 }
 
 bool

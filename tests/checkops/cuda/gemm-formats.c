@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gemm-formats.c - cases of kernels/cuda/gemm-fp8.cu and gemm-quant.cu.
+ * gemm-formats.c - cases of kernels/cuda/gemm-fp8.cu, gemm-wgmma.cu of 8 bits, gemm-quant.cu and
+ * quantise.cu.
  *
  * Blocks are random bytes with small scales; the engine's decoder (core/blocks.h) says their
  * values.
@@ -79,10 +80,11 @@ make_e4m3 (Check *c, int64_t n)
 }
 
 static void
-check_fp8 (Check *c, GkType type, int64_t n_rows, int64_t n_out, int64_t n_in)
+check_fp8 (Check *c, bool hopper, GkType type, int64_t n_rows, int64_t n_out, int64_t n_in)
 {
-  if (!check_begin (c, "gemm-fp8/%s/%lldx%lldx%lld", check_type_name (type), (long long) n_rows,
-                    (long long) n_out, (long long) n_in))
+  if (!check_begin (c, "gemm-fp8%s/%s/%lldx%lldx%lld", hopper ? "-wgmma" : "",
+                    check_type_name (type), (long long) n_rows, (long long) n_out,
+                    (long long) n_in))
     return;
   int64_t y_stride = (n_out + 7) / 8 * 8;
   Values x = make_e4m3 (c, n_rows * n_in), w = make_e4m3 (c, n_out * n_in);
@@ -95,6 +97,7 @@ check_fp8 (Check *c, GkType type, int64_t n_rows, int64_t n_out, int64_t n_in)
                   .n_in = n_in,
                   .x = x.device,
                   .x_stride = n_in,
+                  .format = GK_WEIGHT_E4M3,
                   .w = w.device,
                   .epilogue = { .row_scale = row_scale.device,
                                 .column_scale = column_scale.device,
@@ -105,7 +108,10 @@ check_fp8 (Check *c, GkType type, int64_t n_rows, int64_t n_out, int64_t n_in)
   for (int64_t i = 0; i < y.n; i++)
     y.exact[i] = GAP;
   expect_product (&y, &args, x.host, w.host, row_scale.host, column_scale.host, bias.host);
-  check_end (c, run_fp8, &args, &y);
+  if (hopper)
+    check_end_wgmma (c, &args, &y);
+  else
+    check_end (c, run_fp8, &args, &y);
 }
 
 /* The bytes are compared as what they stand for: a neighbouring e4m3 is up to 1/8 away. */
@@ -133,6 +139,32 @@ check_quantise (Check *c, GkType type, int64_t n_rows, int64_t dim)
     }
   GkQuantise args = { type, n_rows, dim, x.device, dim + 8, y.device, scale };
   check_end (c, run_quantise, &args, &y);
+}
+
+/* And the scales; one row is all zeros. */
+static void
+check_scales (Check *c, GkType type, int64_t n_rows, int64_t dim)
+{
+  if (!check_begin (c, "quantise-scales/%s/%lldx%lld", check_type_name (type), (long long) n_rows,
+                    (long long) dim))
+    return;
+  Values x = check_values (c, type, n_rows * dim, 1, 0);
+  Output scale = check_output (c, OUT_F32, n_rows, NULL);
+  uint16_t *bits = calloc ((size_t) (n_rows * dim), sizeof *bits);
+  for (int64_t i = dim; i < n_rows * dim; i++)
+    {
+      bits[i] = type == GK_TYPE_F16 ? f32_to_f16 (x.host[i]) : f32_to_bf16 (x.host[i]);
+      scale.exact[i / dim] = fmaxf (scale.exact[i / dim], fabsf (x.host[i]) / 448);
+    }
+  GkQuantise args = { .type = type,
+                      .n_rows = n_rows,
+                      .dim = dim,
+                      .x = check_upload (c, bits, (size_t) (n_rows * dim) * sizeof *bits, "rows"),
+                      .x_stride = dim,
+                      .y = check_scratch (c, (size_t) (n_rows * dim)),
+                      .scale = scale.device };
+  free (bits);
+  check_end (c, run_quantise, &args, &scale);
 }
 
 /* --- blocks --- */
@@ -216,8 +248,11 @@ check_gemm_formats (Check *c)
 {
   for (int type = 0; type <= GK_TYPE_F16; type++)
     {
-      check_fp8 (c, (GkType) type, 37, 24, 80);
-      check_fp8 (c, (GkType) type, 70, 67, 208);
+      check_fp8 (c, false, (GkType) type, 37, 24, 80);
+      check_fp8 (c, false, (GkType) type, 70, 67, 208);
+      if (device_has_capability (90))
+        check_fp8 (c, true, (GkType) type, 140, 131, 656); /* all slots twice */
+      check_scales (c, (GkType) type, 3, 48);
       check_quantise (c, (GkType) type, 3, 32);
       check_quantise (c, (GkType) type, 2, 1088);
       for (int i = 0; i < COUNT (formats); i++)

@@ -79,23 +79,23 @@ run_wgmma (const void *args, void *stream)
   return gk_gemm_wgmma (args, stream);
 }
 
-/* With the maps that launch.h asks for. */
-static void
-end_hopper (Check *c, const GkGemm *g, const Output *y)
+void
+check_end_wgmma (Check *c, const GkGemm *g, const Output *o)
 {
   static _Alignas(64) unsigned char x_map[DEVICE_MAP_BYTES], w_map[DEVICE_MAP_BYTES];
   int64_t half = g->n_out / 2;
-  bool made = device_tensor_map (x_map, g->type, g->x, 2, (int64_t[]){ g->n_in, g->n_rows },
-                                 (int64_t[]){ g->x_stride }, (int[]){ GK_WGMMA_K, GK_WGMMA_M });
+  int bytes = g->format == GK_WEIGHT_E4M3 ? 1 : 2, line = bytes == 1 ? GK_WGMMA_K8 : GK_WGMMA_K;
+  bool made = device_tensor_map (x_map, bytes, g->x, 2, (int64_t[]){ g->n_in, g->n_rows },
+                                 (int64_t[]){ g->x_stride }, (int[]){ line, GK_WGMMA_M });
   if (g->epilogue.activation == GK_ACT_GEGLU)
-    made &= device_tensor_map (w_map, g->type, g->w, 4, (int64_t[]){ g->n_in, 8, 2, half / 8 },
+    made &= device_tensor_map (w_map, bytes, g->w, 4, (int64_t[]){ g->n_in, 8, 2, half / 8 },
                                (int64_t[]){ g->n_in, half * g->n_in, 8 * g->n_in },
-                               (int[]){ GK_WGMMA_K, 8, 2, GK_WGMMA_N / 16 });
+                               (int[]){ line, 8, 2, GK_WGMMA_N / 16 });
   else
-    made &= device_tensor_map (w_map, g->type, g->w, 2, (int64_t[]){ g->n_in, g->n_out },
-                               (int64_t[]){ g->n_in }, (int[]){ GK_WGMMA_K, GK_WGMMA_N });
+    made &= device_tensor_map (w_map, bytes, g->w, 2, (int64_t[]){ g->n_in, g->n_out },
+                               (int64_t[]){ g->n_in }, (int[]){ line, GK_WGMMA_N });
   GkGemmWgmma args = { *g, made ? x_map : NULL, made ? w_map : NULL };
-  check_end (c, run_wgmma, &args, y);
+  check_end (c, run_wgmma, &args, o);
 }
 
 typedef struct
@@ -189,7 +189,7 @@ check_case (Check *c,
     for (int64_t column = 0; column < width; column++)
       finish_element (&args, k, &b, product, absolute, row, column, &y);
   if (hopper)
-    end_hopper (c, &args, &y);
+    check_end_wgmma (c, &args, &y);
   else
     check_end (c, type == GK_TYPE_F32 ? run_gemm_f32 : run_gemm, &args, &y);
 }

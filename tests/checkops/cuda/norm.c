@@ -56,12 +56,30 @@ norm_row_exactly (const RowKind *k, int64_t dim, float eps, const float *x, floa
     y[i] = (float) ((x[i] - mean) / sqrt (squares + eps));
 }
 
+/* What @y is as e4m3 with a scale for each row.  An error is relative to half a step of three bits,
+ * of a normal number or of the smallest (2^-9), and to what rounding @y to 16 bits first costs. */
+static Output
+as_e4m3 (Check *c, const Output *y, int64_t dim)
+{
+  Output o = check_output (c, OUT_E4M3, y->n, NULL);
+  for (int64_t i = 0; i < y->n; i++)
+    {
+      float largest = 0, *row = y->exact + i / dim * dim;
+      for (int64_t k = 0; k < dim; k++)
+        largest = fmaxf (largest, fabsf (row[k]));
+      o.exact[i] = y->exact[i] / (largest / 448);
+      o.magnitude[i] = fmaxf (fabsf (o.exact[i]) / 16, 0x1p-10f) + fabsf (o.exact[i]) / 128;
+    }
+  return o;
+}
+
 static void
-check_norm_row (Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_rows, int64_t dim)
+check_norm_row (
+    Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_rows, int64_t dim, bool narrow)
 {
   int64_t stride = 2 * dim;
-  if (!check_begin (c, "norm-row/%s/%s/%lldx%lldx%lld", check_type_name (type), k->name,
-                    (long long) n, (long long) n_rows, (long long) dim))
+  if (!check_begin (c, "norm-row/%s/%s/%lldx%lldx%lld%s", check_type_name (type), k->name,
+                    (long long) n, (long long) n_rows, (long long) dim, narrow ? "/e4m3" : ""))
     return;
   Values x = check_values (c, type, n * n_rows * dim, 1, k->offset);
   Values weight = check_floats (c, dim, 0.3f, 1), bias = check_floats (c, dim, 0.3f, 0);
@@ -96,7 +114,13 @@ check_norm_row (Check *c, GkType type, const RowKind *k, int64_t n, int64_t n_ro
                      .shift = k->modulated ? check_at (type, scale, dim) : NULL,
                      .modulation_stride = stride,
                      .y = y.device };
-  check_end (c, run_norm_row, &args, &y);
+  Output y8 = narrow ? as_e4m3 (c, &y, dim) : y;
+  if (narrow)
+    {
+      args.y8 = y8.device;
+      args.scale8 = check_scratch (c, (size_t) (n * n_rows) * sizeof (float));
+    }
+  check_end (c, run_norm_row, &args, &y8);
 }
 
 static void
@@ -216,7 +240,12 @@ check_norms (Check *c)
     {
       for (int k = 0; k < COUNT (row_kinds); k++)
         for (int i = 0; i < COUNT (dims); i++)
-          check_norm_row (c, (GkType) type, &row_kinds[k], 2, 3, dims[i]);
+          check_norm_row (c, (GkType) type, &row_kinds[k], 2, 3, dims[i], false);
+      if (type != GK_TYPE_F32)
+        {
+          check_norm_row (c, (GkType) type, &row_kinds[2], 2, 3, 1040, true);
+          check_norm_row (c, (GkType) type, &row_kinds[1], 1, 2, 48, true);
+        }
       check_rope (c, (GkType) type, 5, 64, true, true);
       check_rope (c, (GkType) type, 3, 128, true, true);
       check_rope (c, (GkType) type, 7, 40, false, true);
