@@ -10,17 +10,11 @@
 // Numbers  a decoded weight is rounded to 16 bits once; f32 sums.
 // Limit    above some 100 rows the tensor cores, below reading w: 0.53 to 1.06 bytes a weight.
 // Source   block layouts: ggml's block_q8_0 and block_q4_K.
-#include "common/epilogue.cuh"
+#include "common/gemm.cuh"
 
 enum
 {
   BOOK_VALUES = 16
-};
-
-struct Gemm
-{
-  GkGemm u;
-  Epilogue epilogue;
 };
 
 GK_DEV float
@@ -149,20 +143,17 @@ gemm_quant (const GK_CONST Gemm a)
 {
   GK_DYNAMIC_SHARED (memory);
   GK_SHARED (float, book, BOOK_VALUES);
-  bool geglu = a.epilogue.u.activation == GK_ACT_GEGLU;
-  int64_t row = (int64_t) gk_block_x () * S::m;
-  int64_t column = (int64_t) gk_block_y () * (geglu ? S::n / 2 : S::n);
+  GemmPlace<S> place (a);
   RowLoader<S::pieces_a, S::n_threads, 2> load_x;
-  BlockLoader<T, Format, S> load_w (a, book, column);
+  BlockLoader<T, Format, S> load_w (a, book, place.column);
   Sums<S> sums;
-  load_x.init (a.u.x, a.u.x_stride, a.u.n_in,
-               [&] (int r) { return row + r < a.u.n_rows ? row + r : -1; });
+  place.begin_x (load_x, a);
   int n_steps = (int) ((a.u.n_in * 2 + TILE_ROW_BYTES - 1) / TILE_ROW_BYTES);
   if (a.u.w_book && gk_thread () < BOOK_VALUES)
     book[gk_thread ()] = a.u.w_book[gk_thread ()];
   gk_sync ();
   multiply<T> (sums, load_x, load_w, n_steps, gk_shared_address (memory));
-  epilogue_finish<T> (a.epilogue, sums, row, column, memory);
+  epilogue_finish<T> (a.epilogue, sums, place.row, place.column, memory);
 }
 
 template <class T, class Format>
@@ -170,11 +161,11 @@ static int
 launch (const Gemm &a, GkStream stream)
 {
   typedef SmallShape S; // many blocks decode at once
-  dim3 grid ((uint32_t) gk_ceil_div (a.u.n_rows, S::m), (uint32_t) gk_ceil_div (a.u.n_out, S::n));
   auto kernel = gemm_quant<T, Format, S>;
   if (a.u.n_in % Format::block)
     return GK_INVALID;
-  return GK_LAUNCH (kernel, grid, dim3 (S::n_threads), S::stages * S::stage_bytes, stream, a);
+  return GK_LAUNCH (kernel, gemm_grid<S> (a), dim3 (S::n_threads), S::stages * S::stage_bytes,
+                    stream, a);
 }
 
 template <class T>
@@ -199,8 +190,8 @@ launch_format (const Gemm &a, GkStream stream)
 extern "C" int
 gk_gemm_quant (const GkGemm *u, void *stream)
 {
-  Gemm a = { *u, epilogue_new (u->epilogue, u->n_rows, u->n_out) };
-  if (u->epilogue.activation == GK_ACT_GEGLU && u->n_out % 16)
+  Gemm a = gemm_new (u);
+  if (!gemm_has_columns (u))
     return GK_INVALID;
   if (u->n_rows <= 0 || u->n_out <= 0)
     return GK_OK;

@@ -8,13 +8,8 @@
 // Limit    L2 before the tensor cores: 128 x 128 x 64 takes 512 cycles of them and 32 KB of L2, 64
 //          bytes a cycle, which is the most that an SM gets from there.
 // Aliases  epilogue.add may equal y.
+#include "common/gemm.cuh"
 #include "common/wgmma.cuh"
-
-struct Gemm
-{
-  GkGemm u;
-  Epilogue epilogue;
-};
 
 #if GK_HAS_WGMMA
 template <class F> struct RowsLoader
@@ -44,10 +39,10 @@ gemm_wgmma (const GK_CONST GkTensorMap x_map,
 {
 #if GK_HAS_WGMMA
   bool geglu = a.epilogue.u.activation == GK_ACT_GEGLU;
-  int row = gk_block_x () * GK_WGMMA_M, column = gk_block_y () * GK_WGMMA_N;
-  RowsLoader<F> loader = { &x_map, &w_map, row, column, geglu };
+  GemmPlace<WgmmaShape> place (a);
+  RowsLoader<F> loader = { &x_map, &w_map, (int) place.row, gk_block_y () * GK_WGMMA_N, geglu };
   int n_steps = (int) ((a.u.n_in + F::line - 1) / F::line);
-  wgmma_block<T, F> (a.epilogue, loader, n_steps, row, geglu ? column / 2 : column);
+  wgmma_block<T, F> (a.epilogue, loader, n_steps, place.row, place.column);
 #endif
 }
 
@@ -55,16 +50,11 @@ extern "C" int
 gk_gemm_wgmma (const GkGemmWgmma *u, void *stream)
 {
   const GkGemm *g = &u->gemm;
-  Gemm a = { *g, epilogue_new (g->epilogue, g->n_rows, g->n_out) };
-  dim3 grid ((uint32_t) gk_ceil_div (g->n_rows, GK_WGMMA_M),
-             (uint32_t) gk_ceil_div (g->n_out, GK_WGMMA_N));
-  bool geglu = g->epilogue.activation == GK_ACT_GEGLU;
+  Gemm a = gemm_new (g);
   bool is_narrow = g->format == GK_WEIGHT_E4M3, is_bf16 = g->type == GK_TYPE_BF16;
   int together = is_narrow ? 16 : 8;
   if ((g->format != GK_WEIGHT_16 && !is_narrow) || g->n_in % together || g->x_stride % together ||
-      (geglu && g->n_out % 16))
-    return GK_INVALID;
-  if (!u->x_map || !u->w_map)
+      !gemm_has_columns (g) || !u->x_map || !u->w_map)
     return GK_INVALID;
   if (g->n_rows <= 0 || g->n_out <= 0)
     return GK_OK;
@@ -72,6 +62,6 @@ gk_gemm_wgmma (const GkGemmWgmma *u, void *stream)
   auto wide = is_bf16 ? gemm_wgmma<Bf16, Wide<Bf16>> : gemm_wgmma<F16, Wide<F16>>;
   auto narrow = is_bf16 ? gemm_wgmma<Bf16, E4m3> : gemm_wgmma<F16, E4m3>;
   auto kernel = is_narrow ? narrow : wide;
-  return GK_LAUNCH (kernel, grid, dim3 (N_THREADS), SHARED_BYTES, (GkStream) stream, x_map, w_map,
-                    a);
+  return GK_LAUNCH (kernel, gemm_grid<WgmmaShape> (a), dim3 (N_THREADS), SHARED_BYTES,
+                    (GkStream) stream, x_map, w_map, a);
 }
