@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "ptxas.txt"
-ARCHS = ["80", "89", "90a", "120f"]
+ARCHS = ["80", "86", "89", "90a", "120f"]
 ONLY = {"gemm-fp8": ["89", "120f"], "quantise": ["89", "90a", "120f"], "gemm-wgmma": ["90a"], "attention-wgmma": ["90a"],
         "conv-wgmma": ["90a"]}
 ENTRY = re.compile(r"Compiling entry function '(\S+)' for 'sm_(\w+)'")
