@@ -4,8 +4,7 @@
 //
 // Shapes     as attention.cuh, D one of 40, 64, 80, 128, 160; no causality, no biases.
 // Numbers    as attention.cuh.
-// Limit      the tensor cores: 128 queries and 128 keys take 16 D cycles of them, and 1024 cycles
-// of
+// Limit      the tensor cores: 128 queries and 128 keys take 16 D cycles of them, and 1024 of
 //            exponentials: as many at D 64, half at D 128.
 // Registers  D 128: 64 of scores, 64 of sums, 32 of weights, of 240 that a thread may have.
 // Source     Shah et al., FlashAttention-3, 2024, sections 3.1 and 3.2: while one warpgroup softens

@@ -262,7 +262,15 @@ typedef enum
 {
   GK_WEIGHT_16,   /* (n_out, n_in) of the activations' type */
   GK_WEIGHT_Q8_0, /* GGUF blocks of 32 and 256 values, rows in a run */
+  GK_WEIGHT_Q6_K,
+  GK_WEIGHT_Q5_K,
+  GK_WEIGHT_Q5_1,
+  GK_WEIGHT_Q5_0,
   GK_WEIGHT_Q4_K,
+  GK_WEIGHT_Q4_1,
+  GK_WEIGHT_Q4_0,
+  GK_WEIGHT_Q3_K,
+  GK_WEIGHT_Q2_K,
   GK_WEIGHT_NF4, /* two codes in a byte, high half first; an f32 scale for every 64 */
   GK_WEIGHT_E4M3 /* bytes, as x then has them; epilogue.row_scale and column_scale */
 } GkWeightFormat;

@@ -89,6 +89,14 @@ enum
   SCALE_RUN = 64 /* of NF4, as bitsandbytes writes it */
 };
 
+/* Of DTYPE_Q8_0 to DTYPE_Q2_K. */
+static const GkWeightFormat block_formats[] = { GK_WEIGHT_Q8_0, GK_WEIGHT_Q6_K, GK_WEIGHT_Q5_K,
+                                                GK_WEIGHT_Q5_1, GK_WEIGHT_Q5_0, GK_WEIGHT_Q4_K,
+                                                GK_WEIGHT_Q4_1, GK_WEIGHT_Q4_0, GK_WEIGHT_Q3_K,
+                                                GK_WEIGHT_Q2_K };
+_Static_assert(sizeof block_formats / sizeof *block_formats == DTYPE_Q2_K - DTYPE_Q8_0 + 1,
+               "a kernel for each block format");
+
 /* Whether a kernel decodes rows of @p on the fly; else they are kept as activations are. */
 static GkWeightFormat
 format_of (const CudaBackend *b, const Param *p, int64_t n_in)
@@ -98,10 +106,8 @@ format_of (const CudaBackend *b, const Param *p, int64_t n_in)
   const ParamQuant *q = p->quant;
   if (b->type == GK_TYPE_F32)
     return GK_WEIGHT_16;
-  if (p->dtype == DTYPE_Q8_0 && whole && !q)
-    return GK_WEIGHT_Q8_0;
-  if (p->dtype == DTYPE_Q4_K && whole && !q)
-    return GK_WEIGHT_Q4_K;
+  if (whole && !q && p->dtype >= DTYPE_Q8_0 && p->dtype <= DTYPE_Q2_K)
+    return block_formats[p->dtype - DTYPE_Q8_0];
   bool codes = q && q->code_book && q->scales && q->scale_run == SCALE_RUN;
   return codes && n_in % SCALE_RUN == 0 && p->first % SCALE_RUN == 0 ? GK_WEIGHT_NF4 : GK_WEIGHT_16;
 }

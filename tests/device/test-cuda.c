@@ -78,6 +78,20 @@ fill_codes (Net *net, Weight *w, uint8_t *data, int64_t n, float scale)
   w->quant = &net->quant;
 }
 
+/* Random blocks of q4_0 or q5_0, which begin with their scale. */
+static void
+fill_blocks (Net *net, DType dtype, uint8_t *data, int64_t n, float scale)
+{
+  int block_bytes = dtype_block_bytes (dtype);
+  uint16_t d = f32_to_f16 (scale / (dtype == DTYPE_Q4_0 ? 8 : 16));
+  for (int64_t at = 0; at < dtype_bytes (dtype, n); at += block_bytes)
+    {
+      for (int i = 0; i < block_bytes; i++)
+        data[at + i] = (uint8_t) g_rand_int_range (net->random, 0, 256);
+      memcpy (data + at, &d, sizeof d);
+    }
+}
+
 static const Weight *
 add_weight (Net *net, DType dtype, int rank, const int64_t *ne, float scale, float offset)
 {
@@ -94,6 +108,8 @@ add_weight (Net *net, DType dtype, int rank, const int64_t *ne, float scale, flo
   *w = (Weight){ .name = "layer", .dtype = dtype, .rank = rank, .data = data };
   if (dtype == DTYPE_NF4)
     fill_codes (net, w, data, n, scale);
+  if (dtype == DTYPE_Q4_0 || dtype == DTYPE_Q5_0)
+    fill_blocks (net, dtype, data, n, scale);
   memcpy (w->ne, ne, (size_t) rank * sizeof *ne);
   net->memory[net->n++] = data;
   return w;
@@ -325,8 +341,8 @@ assert_near (const float *have, const float *want)
 static void
 test_cuda_equals_cpu (void)
 {
-  static const DType formats[] = { DTYPE_F32,     DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
-                                   DTYPE_F8_E4M3, DTYPE_Q4_K, DTYPE_NF4 };
+  static const DType formats[] = { DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_F8_E4M3, DTYPE_Q8_0,
+                                   DTYPE_Q5_0, DTYPE_Q4_K, DTYPE_Q4_0, DTYPE_NF4 };
   for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
     {
       Status status = { 0 };

@@ -174,12 +174,16 @@ typedef struct
   const char *name;
   GkWeightFormat format;
   DType dtype;
+  int scale_at, n_scales; /* f16, in a block */
 } Format;
 
 static const Format formats[] = {
-  { "q8_0", GK_WEIGHT_Q8_0, DTYPE_Q8_0 },
-  { "q4_k", GK_WEIGHT_Q4_K, DTYPE_Q4_K },
-  { "nf4", GK_WEIGHT_NF4, DTYPE_NF4 },
+  { "q8_0", GK_WEIGHT_Q8_0, DTYPE_Q8_0, 0, 1 },   { "q6_k", GK_WEIGHT_Q6_K, DTYPE_Q6_K, 208, 1 },
+  { "q5_k", GK_WEIGHT_Q5_K, DTYPE_Q5_K, 0, 2 },   { "q5_1", GK_WEIGHT_Q5_1, DTYPE_Q5_1, 0, 2 },
+  { "q5_0", GK_WEIGHT_Q5_0, DTYPE_Q5_0, 0, 1 },   { "q4_k", GK_WEIGHT_Q4_K, DTYPE_Q4_K, 0, 2 },
+  { "q4_1", GK_WEIGHT_Q4_1, DTYPE_Q4_1, 0, 2 },   { "q4_0", GK_WEIGHT_Q4_0, DTYPE_Q4_0, 0, 1 },
+  { "q3_k", GK_WEIGHT_Q3_K, DTYPE_Q3_K, 108, 1 }, { "q2_k", GK_WEIGHT_Q2_K, DTYPE_Q2_K, 80, 2 },
+  { "nf4", GK_WEIGHT_NF4, DTYPE_NF4, 0, 0 },
 };
 
 /* Quantiles of the normal distribution: Dettmers et al., QLoRA, 2023, appendix E. */
@@ -196,11 +200,11 @@ make_blocks (Check *c, const Format *f, int64_t n)
   uint8_t *bytes = malloc (size_bytes);
   for (size_t i = 0; i < size_bytes; i++)
     bytes[i] = random_byte (c);
-  for (size_t i = 0; i < size_bytes && f->dtype != DTYPE_NF4; i += (size_t) block_bytes)
-    for (int half = 0; half < (f->dtype == DTYPE_Q4_K ? 2 : 1); half++)
+  for (size_t i = 0; i < size_bytes && f->n_scales; i += (size_t) block_bytes)
+    for (int k = 0; k < f->n_scales; k++)
       {
         uint16_t scale = f32_to_f16 ((float) (0.001 + 0.001 * check_uniform (c)));
-        memcpy (bytes + i + 2 * half, &scale, sizeof scale);
+        memcpy (bytes + i + f->scale_at + 2 * k, &scale, sizeof scale);
       }
   return bytes;
 }
@@ -258,9 +262,9 @@ check_gemm_formats (Check *c)
       for (int i = 0; i < COUNT (formats); i++)
         {
           check_quant (c, (GkType) type, &formats[i], 21, 40, 256);
-          check_quant (c, (GkType) type, &formats[i], 66, 70, 512);
+          if (dtype_block_elements (formats[i].dtype) < 256)
+            check_quant (c, (GkType) type, &formats[i], 5, 8, formats[i].n_scales ? 96 : 64);
         }
-      check_quant (c, (GkType) type, &formats[0], 5, 8, 96);
-      check_quant (c, (GkType) type, &formats[2], 5, 8, 64);
+      check_quant (c, (GkType) type, &formats[0], 66, 70, 512);
     }
 }
