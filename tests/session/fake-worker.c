@@ -377,9 +377,7 @@ main (int argc, char **argv)
 {
   if (argc > 1 && strcmp (argv[1], "--devices") == 0)
     return print_devices ();
-  Fake f = { .loop = g_main_loop_new (NULL, FALSE),
-             .skip = g_array_new (FALSE, FALSE, sizeof (guint32)),
-             .next = step_cb };
+  Fake f = { .next = step_cb };
   for (int i = 1; i + 1 < argc; i++)
     if (strcmp (argv[i], "--backend") == 0)
       f.backend = argv[i + 1];
@@ -390,6 +388,8 @@ main (int argc, char **argv)
       g_warning ("There is no such card.");
       return 1;
     }
+  f.loop = g_main_loop_new (NULL, FALSE);
+  f.skip = g_array_new (FALSE, FALSE, sizeof (guint32));
   signal (SIGPIPE, SIG_IGN);
   recipe_init (&f.recipe);
   g_printerr ("fake worker\n");
