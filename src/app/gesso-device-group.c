@@ -77,7 +77,7 @@ has_card (Devices *d)
   return FALSE;
 }
 
-/* Without a choice: all cards, or the processor where there is none. */
+/* With an empty setting: all cards, or the processor where there is none. */
 static gboolean
 is_default (Devices *d, const GessoDevice *device)
 {

@@ -65,6 +65,7 @@ reset_settings (void)
   };
   for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
     g_settings_reset (settings, keys[i]);
+  g_settings_set_string (settings, "devices", ""); /* all cards that the tests' worker has */
 }
 
 void
