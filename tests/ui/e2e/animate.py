@@ -27,10 +27,10 @@ def extend(studio, first):
     studio.can_generate()
     studio.set_text("Prompt", "a red heart growing")
     studio.can_generate()
-    xdotool("key", "ctrl+Return")
-    # a busy machine may look again only when the second that this takes is over
-    wait("a preview that moves", lambda: studio.has("Stop", "push button") or any(c != first for c in clips()))
-    screenshot("extending")
+    with studio.worker_stands_still():
+        xdotool("key", "ctrl+Return")
+        ok(studio.find("Stop", "push button"), "the extension that runs can be stopped")
+        screenshot("extending")
     longer = wait("the longer clip", lambda: next((c for c in clips() if c != first), None), LONGEST_S)
     n = len(frames_of(longer))
     ok(n == 29, f"the longer clip has old and new frames: {n}")

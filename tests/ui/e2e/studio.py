@@ -6,6 +6,7 @@ and role), org.gtk.Actions (the window's commands), XTEST (xdotool: pointer and 
 time to be right: every wait is for something that shows.
 """
 import atexit
+import contextlib
 import json
 import os
 import pathlib
@@ -444,6 +445,16 @@ class Studio:
             return pid if b"gesso-worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() else None
         except (OSError, ValueError):
             return None
+
+    @contextlib.contextmanager
+    def worker_stands_still(self):
+        """A job that is queued within goes no further, however fast it is, until what shows of it was seen."""
+        pid = wait("a worker", self.worker_pid)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     # ---- the end
 
