@@ -35,7 +35,7 @@ gesso_job_text_get_section (GessoJob *job)
 char *
 gesso_job_text_dup_clock (double seconds)
 {
-  int s = (int) (seconds + 0.5);
+  int s = MAX (1, (int) (seconds + 0.5)); /* what runs is not over */
   if (s >= 3600)
     return g_strdup_printf ("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
   return g_strdup_printf ("%d:%02d", s / 60, s % 60);
@@ -53,6 +53,15 @@ phase_text (const char *phase)
   if (g_str_equal (phase, "decode"))
     return _ ("Developing the picture");
   return _ ("Starting");
+}
+
+/* How long a model takes to be loaded no estimate says, nor whether it has to be. */
+static gboolean
+is_time_left_known (GessoJob *job)
+{
+  const char *phase = gesso_job_get_phase (job);
+  gboolean computes = phase && *phase && !g_str_equal (phase, "loading");
+  return computes && gesso_job_get_eta (job) >= 0;
 }
 
 char *
@@ -73,7 +82,7 @@ gesso_job_text_dup_progress (GessoJob *job)
       g_string_append_printf (text, _ ("picture %d of %d"), MIN (gesso_job_get_n_done (job) + 1, n),
                               n);
     }
-  if (gesso_job_get_eta (job) >= 0)
+  if (is_time_left_known (job))
     {
       g_autofree char *clock = gesso_job_text_dup_clock (gesso_job_get_eta (job));
       g_string_append (text, " · ");

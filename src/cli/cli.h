@@ -95,6 +95,7 @@ typedef struct
   bool json, terminal;
   double started, phase_started;
   int phase, picture, n_pictures;
+  int done_before; /* of the phase, by a run before this one */
 } Progress;
 
 void progress_init (Progress *p, bool json, int n_pictures);

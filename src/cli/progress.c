@@ -38,6 +38,7 @@ static void
 format_seconds (char out[32], double seconds)
 {
   int s = (int) (seconds + 0.5);
+  s = s > 1 ? s : 1; /* what runs is not over */
   if (s >= SECONDS_AN_HOUR)
     snprintf (out, 32, "%d h %02d min", s / SECONDS_AN_HOUR,
               s % SECONDS_AN_HOUR / SECONDS_A_MINUTE);
@@ -47,6 +48,7 @@ format_seconds (char out[32], double seconds)
     snprintf (out, 32, "%d s", s);
 }
 
+/* The time left is of what the label names; at its end nothing is left to be waited for. */
 static void
 draw_bar (const Progress *p, const char *label, int done, int total, double eta)
 {
@@ -56,16 +58,19 @@ draw_bar (const Progress *p, const char *label, int done, int total, double eta)
   memset (bar + filled, '-', (size_t) (BAR_WIDTH - filled));
   bar[BAR_WIDTH] = '\0';
   format_seconds (left, eta);
-  fprintf (stderr, "\r\033[K%s [%s] %d/%d, %s left", label, bar, done, total, left);
+  fprintf (stderr, "\r\033[K%s [%s] %d/%d", label, bar, done, total);
+  if (done < total)
+    fprintf (stderr, ", %s left", left);
   if (p->n_pictures > 1)
     fprintf (stderr, " (picture %d of %d)", p->picture + 1, p->n_pictures);
   fflush (stderr);
 }
 
+/* What a run that goes on has behind it took no time here. */
 static double
-seconds_left (const Progress *p, int done, int total)
+seconds_left (const Progress *p, double now, int done, int total)
 {
-  return (progress_now () - p->phase_started) / (done > 0 ? done : 1) * (total - done);
+  return (now - p->phase_started) / (done - p->done_before) * (total - done);
 }
 
 void
@@ -76,7 +81,7 @@ progress_named (Progress *p, const char *label, int done, int total)
       p->phase = 0;
       p->phase_started = p->started;
     }
-  double eta = seconds_left (p, done, total);
+  double eta = seconds_left (p, progress_now (), done, total);
   if (p->json)
     {
       printf ("{\"event\": \"progress\", \"phase\": \"%s\", \"done\": %d, \"total\": %d, "
@@ -98,8 +103,11 @@ progress_step (void *data, int phase, int done, int total)
       /* the first report of a phase arrives after its first step */
       p->phase_started = p->phase < 0 ? p->started : p->phase_started;
       p->phase = phase;
+      p->done_before = done - 1;
     }
-  double eta = (now - p->phase_started) / done * (total - done);
+  else if (done <= p->done_before) /* the next one of a batch */
+    p->done_before = done - 1;
+  double eta = seconds_left (p, now, done, total);
   const char *label = phase_name ((PipelinePhase) phase);
   if (p->json)
     {

@@ -7,6 +7,8 @@ Usage: cli.py GESSO_CLI SOURCE_ROOT.  Prints TAP; needs nothing but Python.
 import json
 import os
 import pathlib
+import pty
+import re
 import resource
 import shutil
 import signal
@@ -308,6 +310,31 @@ def test_json_progress_increases():
     results = [line for line in lines if line["event"] == "result"]
     assert [r["seed"] - results[0]["seed"] for r in results] == [0, 1]
     assert sorted(pathlib.Path(r["file"]).name for r in results) == names(out)
+
+
+def on_a_terminal(*args):
+    """What the command draws where its standard error is a terminal: one text for each time the line is drawn."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen([CLI, *args], env=environment(HOME), stdout=subprocess.DEVNULL, stderr=its)
+    os.close(its)
+    drawn = b""
+    try:
+        while data := os.read(ours, 65536):
+            drawn += data
+    except OSError:  # the last one who had it open is gone
+        pass
+    os.close(ours)
+    assert process.wait(timeout=60) == DONE, drawn
+    return [line for line in drawn.decode().split("\r\x1b[K") if line]
+
+
+def test_time_left_ends_with_its_phase():
+    lines = on_a_terminal("generate", *SMALL, "--steps", "4", "--output", str(HOME / "bar.png"), "a cat")
+    denoise = [line for line in lines if line.startswith("denoise")]
+    assert [re.search(r"(\d)/4", line)[1] for line in denoise] == ["1", "2", "3", "4"], lines
+    assert all(re.search(r", [1-9]\d* s left$", line) for line in denoise[:-1]), denoise
+    ends = [line for line in lines if re.search(r" (\d+)/\1\b", line)]
+    assert len(ends) == 3 and not any("left" in line for line in ends), lines
 
 
 def test_batch_is_its_pictures_alone():
