@@ -11,6 +11,7 @@
 
 #include "app/gesso-model-picker.h"
 #include "app/gesso-name.h"
+#include "app/gesso-wheel.h"
 #include "library/gesso-trigger-words.h"
 #include "recipe/adapters.h"
 
@@ -352,6 +353,8 @@ new_weight (double value, const char *label, const char *spoken, GtkAdjustment *
   gtk_scale_add_mark (GTK_SCALE (scale), 1, GTK_POS_BOTTOM, NULL);
   gtk_widget_set_hexpand (scale, TRUE);
   gtk_editable_set_width_chars (GTK_EDITABLE (spin), 5);
+  gesso_wheel_leave_to_page (scale);
+  gesso_wheel_leave_to_page (spin);
   gesso_name (scale, spoken);
   gesso_name (spin, spoken);
   GtkWidget *caption = gtk_label_new (label);

@@ -11,6 +11,7 @@
 
 #include "app/gesso-application.h"
 #include "app/gesso-name.h"
+#include "app/gesso-wheel.h"
 
 #define KEY "devices"
 #define LIMIT_KEY "vram-limit-mib"
@@ -220,6 +221,7 @@ add_limit (Devices *d)
   GtkWidget *row = new_row (_ ("Memory limit of each card, GiB"),
                             _ ("Leaves the rest to other programs. From the next job on."));
   gtk_widget_set_valign (spin, GTK_ALIGN_CENTER);
+  gesso_wheel_leave_to_page (spin);
   gtk_editable_set_width_chars (GTK_EDITABLE (spin), (int) g_utf8_strlen (_ ("No limit"), -1));
   g_signal_connect (spin, "output", G_CALLBACK (show_limit_cb), NULL);
   g_signal_connect (spin, "input", G_CALLBACK (read_limit_cb), NULL);

@@ -14,6 +14,7 @@
 #include "app/gesso-compat.h"
 #include "app/gesso-model-picker.h"
 #include "app/gesso-seed-editor.h"
+#include "app/gesso-wheel.h"
 #include "session/gesso-choice.h"
 
 enum
@@ -170,6 +171,7 @@ new_spin (Editor *e)
   gtk_spin_button_set_snap_to_ticks (GTK_SPIN_BUTTON (spin), FALSE);
   gtk_editable_set_width_chars (GTK_EDITABLE (spin), 9);
   gtk_editable_set_max_width_chars (GTK_EDITABLE (spin), 9);
+  gesso_wheel_leave_to_page (spin);
   g_signal_connect (spin, "output", G_CALLBACK (spin_output_cb), e);
   g_signal_connect (spin, "input", G_CALLBACK (spin_input_cb), e);
   g_signal_connect (spin, "value-changed", G_CALLBACK (spin_changed_cb), e);
@@ -211,6 +213,7 @@ new_share (Editor *e)
   gtk_scale_set_value_pos (GTK_SCALE (scale), GTK_POS_RIGHT);
   gtk_scale_set_draw_value (GTK_SCALE (scale), TRUE);
   gtk_scale_set_format_value_func (GTK_SCALE (scale), share_text, NULL, NULL);
+  gesso_wheel_leave_to_page (scale);
   g_signal_connect (scale, "value-changed", G_CALLBACK (share_changed_cb), e);
   e->update = share_update;
   return scale;

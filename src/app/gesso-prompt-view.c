@@ -192,6 +192,14 @@ later_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
   return TRUE;
 }
 
+/* While nothing can be generated the window leaves its key to the text, which would take a line. */
+static gboolean
+generate_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
+{
+  gtk_widget_activate_action (widget, "win.generate", NULL);
+  return TRUE;
+}
+
 /* Before the text view, which moves by paragraphs with Ctrl+Up. */
 static void
 add_keys (GessoPromptView *self, GtkWidget *view)
@@ -203,6 +211,8 @@ add_keys (GessoPromptView *self, GtkWidget *view)
   add_key (c, GDK_KEY_Down, GDK_CONTROL_MASK, lighter_cb, self);
   add_key (c, GDK_KEY_Up, GDK_ALT_MASK, earlier_cb, self);
   add_key (c, GDK_KEY_Down, GDK_ALT_MASK, later_cb, self);
+  add_key (c, GDK_KEY_Return, GDK_CONTROL_MASK, generate_cb, self);
+  add_key (c, GDK_KEY_KP_Enter, GDK_CONTROL_MASK, generate_cb, self);
   gtk_widget_add_controller (view, keys);
 }
 
@@ -272,9 +282,23 @@ gesso_prompt_view_get_text_view (GessoPromptView *self, gboolean negative)
   return view_of (self, negative);
 }
 
+/* GTK shows what the focus comes to; the text may have it and be scrolled away. */
+static void
+scroll_to (GtkWidget *widget)
+{
+  graphene_rect_t at;
+  GtkWidget *page = gtk_widget_get_ancestor (widget, GTK_TYPE_VIEWPORT);
+  if (!page ||
+      !gtk_widget_compute_bounds (widget, gtk_viewport_get_child (GTK_VIEWPORT (page)), &at))
+    return;
+  gtk_adjustment_clamp_page (gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (page)), at.origin.y,
+                             at.origin.y + at.size.height);
+}
+
 void
 gesso_prompt_view_focus (GessoPromptView *self)
 {
   g_return_if_fail (GESSO_IS_PROMPT_VIEW (self));
   gtk_widget_grab_focus (self->text);
+  scroll_to (GTK_WIDGET (self));
 }

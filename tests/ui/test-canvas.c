@@ -434,6 +434,55 @@ test_canvas_preview_and_result (Fixture *f, gconstpointer data)
   g_assert_cmphex (pixel_at_document (f, 100, 400), ==, 0x1f1f21);
 }
 
+/* The mask's stripes lay over what inpainting had made, and over clips that played. */
+static void
+test_canvas_result_comes_without_the_mask (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) red = flat_rgb (640, 512, 0xd02020), blue = flat_rgb (640, 512, 0x2040ff);
+  put (f, red, 640, 512);
+  gesso_document_invert_mask (f->document);
+  g_assert_cmphex (pixel_at_document (f, 320, 256), !=, 0xd02020);
+  gesso_canvas_set_tool (f->canvas, GESSO_TOOL_MASK);
+  g_autoptr (GdkTexture) texture =
+      gdk_memory_texture_new (640, 512, GDK_MEMORY_R8G8B8, blue, 640 * 3);
+  gesso_canvas_set_result (f->canvas, texture, NULL);
+  g_assert_cmphex (pixel_at_document (f, 320, 256), ==, 0x2040ff);
+  /* The brush over the canvas wants to see what it paints on. */
+  input ("xdotool mousemove 300 250 sleep 0.05 mousemove 310 250 sleep 0.1");
+  g_assert_cmphex (pixel_at_document (f, 320, 256), !=, 0x2040ff);
+  gesso_canvas_set_result (f->canvas, NULL, NULL);
+  g_assert_cmphex (pixel_at_document (f, 320, 256), !=, 0xd02020);
+}
+
+static gboolean
+menu_is_open (gpointer canvas)
+{
+  return gtk_widget_get_visible (((GessoCanvas *) canvas)->menu);
+}
+
+static gboolean
+menu_is_closed (gpointer canvas)
+{
+  return !menu_is_open (canvas);
+}
+
+/* Who had kept a result could make pictures from words alone only in a new project. */
+static void
+test_canvas_is_cleared_by_hand (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) red = flat_rgb (640, 512, 0xd02020);
+  put (f, red, 640, 512);
+  input ("xdotool mousemove 500 300 click 3 sleep 0.1");
+  wait_until (menu_is_open, f->canvas);
+  input ("xdotool key Escape sleep 0.1");
+  wait_until (menu_is_closed, f->canvas);
+  gtk_widget_grab_focus (GTK_WIDGET (f->canvas));
+  input ("xdotool key ctrl+Delete sleep 0.1");
+  g_assert_false (gesso_document_has_picture (f->document));
+  input ("xdotool key ctrl+z sleep 0.1");
+  g_assert_true (gesso_document_has_picture (f->document));
+}
+
 static void
 test_canvas_compares (Fixture *f, gconstpointer data)
 {
@@ -826,6 +875,8 @@ main (int argc, char **argv)
   TEST ("keyboard/alone", by_keyboard_alone);
   TEST ("frame/by-mouse", frame_by_mouse);
   TEST ("preview/and-result", preview_and_result);
+  TEST ("result/comes-without-the-mask", result_comes_without_the_mask);
+  TEST ("clear/by-hand", is_cleared_by_hand);
   TEST ("compare/before-and-after", compares);
   TEST ("drop/from-another-process", takes_a_drop);
   TEST ("paste/texture", pastes);

@@ -195,7 +195,7 @@ append_compared (GessoCanvas *self, GtkSnapshot *snapshot)
 static gboolean
 append_mask (GessoCanvas *self, GtkSnapshot *snapshot)
 {
-  if (!self->show_mask || self->peeking || self->tool == GESSO_TOOL_COMPARE)
+  if (!gesso_canvas_shows_mask (self))
     return TRUE;
   const GessoState *state = gesso_document_peek_state (self->document);
   GessoRect bounds = gesso_document_get_bounds (self->document);

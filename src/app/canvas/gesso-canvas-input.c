@@ -30,6 +30,8 @@ set_pointer (GessoCanvas *self, double x, double y)
   self->pointer_y = y;
   self->has_pointer = TRUE;
   self->key_cursor = FALSE;
+  if (tool_paints (self))
+    gesso_canvas_wake_mask (self);
   if (tool_paints (self) || self->drag != GESSO_DRAG_NONE)
     gtk_widget_queue_draw (GTK_WIDGET (self));
 }

@@ -21,6 +21,7 @@ static const GessoCanvasKey keys[] = {
   { "m", "canvas.show-mask", NULL, N_ ("Show or hide the mask") },
   { "i", "canvas.invert-mask", NULL, N_ ("Invert the mask") },
   { "<Shift>Delete", "canvas.clear-mask", NULL, N_ ("Clear the mask") },
+  { "<Control>Delete", "canvas.clear", NULL, N_ ("Take the picture off the canvas") },
   { "bracketright", "canvas.brush-larger", NULL, N_ ("Larger brush") },
   { "bracketleft", "canvas.brush-smaller", NULL, N_ ("Smaller brush") },
   { "braceright", "canvas.brush-softer", NULL, N_ ("Softer brush") },
@@ -274,11 +275,12 @@ focus_left_cb (GtkEventControllerFocus *controller, GessoCanvas *self)
   gesso_canvas_set_peeking (self, FALSE);
 }
 
+/* The first last: menus show the one that was added last. */
 static void
 add_shortcuts (GtkEventController *controller, const GessoCanvasKey *key)
 {
   g_auto (GStrv) accels = g_strsplit (key->accel, " ", -1);
-  for (int i = 0; accels[i]; i++)
+  for (int i = (int) g_strv_length (accels) - 1; i >= 0; i--)
     {
       guint keyval;
       GdkModifierType modifiers;

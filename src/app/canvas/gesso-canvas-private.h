@@ -56,6 +56,7 @@ struct _GessoCanvas
   GessoTool tool;
   GessoBrushShape brush;
   gboolean show_mask, finger_paints;
+  gboolean mask_rests; /* while a result shows, until the brush comes back */
   gboolean peeking; /* X is held: the picture of before */
   double divider;   /* of the compare tool, 0..1 of the width */
 
@@ -74,6 +75,7 @@ struct _GessoCanvas
   gint64 pen_seen_us; /* monotonic; 0: never */
 
   GSimpleActionGroup *actions;
+  GtkWidget *menu;
   GCancellable *loading; /* the latest picture wins */
   gboolean drop_hover;
   GessoDropZone drop_zone;
@@ -98,6 +100,10 @@ void gesso_canvas_init_input (GessoCanvas *self);
 void gesso_canvas_init_actions (GessoCanvas *self);
 void gesso_canvas_init_keys (GessoCanvas *self);
 void gesso_canvas_init_drop (GessoCanvas *self);
+void gesso_canvas_init_menu (GessoCanvas *self);
+/* A brush is at work again: the mask lies over the result, too. */
+void gesso_canvas_wake_mask (GessoCanvas *self);
+gboolean gesso_canvas_shows_mask (GessoCanvas *self);
 void gesso_canvas_update_actions (GessoCanvas *self);
 /* Emits "picture-dropped" and loads when nobody takes it. */
 void gesso_canvas_offer (GessoCanvas *self, GFile *file, GdkTexture *texture, GessoDropZone zone);

@@ -178,6 +178,7 @@ set_show_mask (GessoCanvas *self, gboolean show)
   if (show == self->show_mask)
     return;
   self->show_mask = show;
+  self->mask_rests = FALSE;
   gesso_canvas_update_actions (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SHOW_MASK]);
@@ -277,6 +278,21 @@ set_overlay (GessoCanvas *self, GessoOverlay *overlay, GdkTexture *texture, cons
 }
 
 void
+gesso_canvas_wake_mask (GessoCanvas *self)
+{
+  if (self->mask_rests)
+    gtk_widget_queue_draw (GTK_WIDGET (self));
+  self->mask_rests = FALSE;
+}
+
+gboolean
+gesso_canvas_shows_mask (GessoCanvas *self)
+{
+  gboolean covers = self->mask_rests && (self->result.texture || self->preview.texture);
+  return self->show_mask && !covers && !self->peeking && self->tool != GESSO_TOOL_COMPARE;
+}
+
+void
 gesso_canvas_set_preview (
     GessoCanvas *self, GBytes *rgb, int width, int height, const GessoRect *where)
 {
@@ -285,6 +301,7 @@ gesso_canvas_set_preview (
   g_return_if_fail (g_bytes_get_size (rgb) >= (gsize) width * (gsize) height * 3);
   g_autoptr (GdkTexture) texture =
       gdk_memory_texture_new (width, height, GDK_MEMORY_R8G8B8, rgb, (gsize) width * 3);
+  self->mask_rests |= !self->preview.texture;
   set_overlay (self, &self->preview, texture, where);
 }
 
@@ -300,6 +317,7 @@ gesso_canvas_set_result (GessoCanvas *self, GdkTexture *result, const GessoRect 
 {
   g_return_if_fail (GESSO_IS_CANVAS (self));
   g_return_if_fail (!result || GDK_IS_TEXTURE (result));
+  self->mask_rests |= result != self->result.texture;
   set_overlay (self, &self->result, result, where);
   gesso_canvas_update_actions (self);
 }
@@ -308,6 +326,7 @@ void
 gesso_canvas_stroke_begin (GessoCanvas *self, double x, double y, double pressure, gboolean eraser)
 {
   g_return_if_fail (GESSO_IS_CANVAS (self));
+  gesso_canvas_wake_mask (self);
   gesso_document_stroke_begin (self->document, &self->brush, eraser, x, y, pressure);
 }
 
@@ -417,6 +436,7 @@ gesso_canvas_size_allocate (GtkWidget *widget, int width, int height, int baseli
   /* Who shows the zoom may not ask for another size while sizes are given out. */
   if (self->view.zoom != zoom)
     gesso_refresh_queue (widget, tell_view);
+  gtk_popover_present (GTK_POPOVER (self->menu));
 }
 
 static void
@@ -516,6 +536,7 @@ gesso_canvas_dispose (GObject *object)
     gesso_document_stroke_end (self->document);
   g_clear_object (&self->preview.texture);
   g_clear_object (&self->result.texture);
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
   G_OBJECT_CLASS (gesso_canvas_parent_class)->dispose (object);
 }
 
@@ -613,6 +634,7 @@ gesso_canvas_init (GessoCanvas *self)
   gesso_canvas_init_actions (self);
   gesso_canvas_init_keys (self);
   gesso_canvas_init_drop (self);
+  gesso_canvas_init_menu (self);
 }
 
 GtkWidget *

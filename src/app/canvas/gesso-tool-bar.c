@@ -56,6 +56,19 @@ new_tool (const Tool *tool)
   return button;
 }
 
+/* Back to making pictures from words alone; the button has no place while there is no picture. */
+static GtkWidget *
+new_clear_button (void)
+{
+  GtkWidget *button = gtk_button_new_from_icon_name ("gesso-canvas-clear-symbolic");
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "canvas.clear");
+  gtk_widget_set_tooltip_text (button, _ ("Take the picture off the canvas (Ctrl+Delete)"));
+  gtk_widget_add_css_class (button, "flat");
+  set_label (button, _ ("Clear Canvas"));
+  g_object_bind_property (button, "sensitive", button, "visible", G_BINDING_SYNC_CREATE);
+  return button;
+}
+
 static gboolean
 radius_to_steps (GBinding *binding, const GValue *from, GValue *to, gpointer user_data)
 {
@@ -157,6 +170,7 @@ build (GessoToolBar *self)
   self->size = g_object_ref_sink (gtk_adjustment_new (10, 0, RADIUS_STEPS_MAX, 0.5, 2, 0));
   self->softness = g_object_ref_sink (gtk_adjustment_new (0.3, 0, 1, 0.05, 0.2, 0));
   gtk_box_append (GTK_BOX (self->column), new_brush_button (self));
+  gtk_box_append (GTK_BOX (self->column), new_clear_button ());
   gtk_widget_set_parent (self->column, GTK_WIDGET (self));
   g_object_bind_property_full (self->canvas, "brush-radius", self->size, "value",
                                G_BINDING_SYNC_CREATE | G_BINDING_BIDIRECTIONAL, radius_to_steps,

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * test-window-habits.c - what hands do without thinking: the wheel over the parameters, keys
+ * pressed twice, long prompts, the way back to the prompt.
+ *
+ * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-habits, with GESSO_DATA and GESSO_TEST_WORKER
+ * set.
+ */
+#include <string.h>
+
+#include "app/gesso-adapter-list.h"
+#include "recipe/adapters.h"
+#include "window-fixture.h"
+
+enum
+{
+  LONG_PROMPT_PX = 120, /* more than an empty prompt has */
+  SMALL_HEIGHT_PX = 600
+};
+
+static GtkWidget *
+find_nth (GtkWidget *widget, GType type, int *n)
+{
+  if (g_type_is_a (G_OBJECT_TYPE (widget), type) && (*n)-- == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_nth (child, type, n);
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static GtkWidget *
+nth (GtkWidget *widget, GType type, int n)
+{
+  return find_nth (widget, type, &n);
+}
+
+static GtkAdjustment *
+scrolled (Fixture *f)
+{
+  GtkWidget *prompt = GTK_WIDGET (gesso_create_page_get_prompt_view (f->page));
+  GtkWidget *page = gtk_widget_get_ancestor (prompt, GTK_TYPE_VIEWPORT);
+  return gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (page));
+}
+
+static gboolean
+has_input (void)
+{
+  g_autofree char *xdotool = g_find_program_in_path ("xdotool");
+  if (!xdotool)
+    g_test_skip ("xdotool is not installed");
+  return xdotool != NULL;
+}
+
+static gboolean
+is_active (Fixture *f)
+{
+  return gtk_window_is_active (GTK_WINDOW (f->window));
+}
+
+static gboolean
+is_small (Fixture *f)
+{
+  return gtk_widget_get_height (GTK_WIDGET (f->window)) <= SMALL_HEIGHT_PX &&
+         gtk_adjustment_get_upper (scrolled (f)) > gtk_adjustment_get_page_size (scrolled (f));
+}
+
+static gboolean
+is_at_the_top (Fixture *f)
+{
+  return gtk_adjustment_get_value (scrolled (f)) == 0;
+}
+
+static gboolean
+is_scrolled (Fixture *f)
+{
+  return !is_at_the_top (f);
+}
+
+/* So small that the parameters scroll. */
+static void
+make_small (Fixture *f)
+{
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 1100, SMALL_HEIGHT_PX);
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowmove 0 0 windowfocus --sync");
+  WAIT (f, is_active);
+  WAIT (f, is_small);
+}
+
+static void
+turn_wheel_over (Fixture *f, GtkWidget *widget)
+{
+  graphene_point_t at;
+  double shadow_x, shadow_y;
+  int width = gtk_widget_get_width (widget), height = gtk_widget_get_height (widget);
+  g_assert_true (
+      gtk_widget_compute_point (widget, GTK_WIDGET (f->window),
+                                &GRAPHENE_POINT_INIT ((float) width / 2, (float) height / 2), &at));
+  gtk_native_get_surface_transform (GTK_NATIVE (f->window), &shadow_x, &shadow_y);
+  g_autofree char *line = g_strdup_printf (
+      "xdotool mousemove %.0f %.0f sleep 0.1 click 5 sleep 0.1", at.x + shadow_x, at.y + shadow_y);
+  press (f, line);
+}
+
+static double
+weight_of_first (Fixture *f)
+{
+  Status status = { 0 };
+  RecipeAdapters list = { 0 };
+  recipe_adapters_read (&list, gesso_form_peek (f->form), &status);
+  g_assert_cmpuint (list.n, ==, 1);
+  double weight = list.items[0].weight;
+  recipe_adapters_clear (&list);
+  return weight;
+}
+
+/* Scrolling down to the LoRAs set the weight under the pointer to -0.4. */
+static void
+test_wheel_scrolls_and_changes_nothing (Fixture *f, gconstpointer unused)
+{
+  if (!has_input ())
+    return;
+  WAIT (f, planned);
+  make_small (f);
+  GtkWidget *steps = nth (GTK_WIDGET (f->page), GTK_TYPE_SPIN_BUTTON, 0);
+  turn_wheel_over (f, steps);
+  WAIT (f, is_scrolled);
+  g_assert_true (gesso_form_is_default (f->form, "steps"));
+  GtkWidget *list = nth (GTK_WIDGET (f->window), GESSO_TYPE_ADAPTER_LIST, 0);
+  gesso_adapter_list_add (GESSO_ADAPTER_LIST (list), "/loras/ink.safetensors");
+  GtkWidget *slider = nth (list, GTK_TYPE_SCALE, 0);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 1100, 2 * SMALL_HEIGHT_PX);
+  while (gtk_widget_get_height (slider) == 0)
+    g_main_context_iteration (NULL, TRUE);
+  make_small (f);
+  gtk_adjustment_set_value (scrolled (f), gtk_adjustment_get_upper (scrolled (f)));
+  press (f, "xdotool sleep 0.2");
+  turn_wheel_over (f, slider);
+  turn_wheel_over (f, nth (list, GTK_TYPE_SPIN_BUTTON, 0));
+  g_assert_cmpfloat (weight_of_first (f), ==, 1);
+}
+
+static gboolean
+prompt_is_sharp (Fixture *f)
+{
+  return g_str_has_suffix (recipe_str (gesso_form_peek (f->form)->prompt), "#");
+}
+
+/* Pressed while the job before was still being written down, it broke the prompt into lines. */
+static void
+test_generate_key_takes_no_line (Fixture *f, gconstpointer unused)
+{
+  if (!has_input ())
+    return;
+  gesso_form_set_text (f->form, "model", "/models/gone.safetensors", NULL);
+  WAIT (f, refused);
+  g_assert_false (action_enabled (f, "generate"));
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
+  WAIT (f, is_active);
+  act (f, "win.focus-prompt");
+  press (f, "xdotool key ctrl+End key ctrl+Return key ctrl+KP_Enter key numbersign");
+  WAIT (f, prompt_is_sharp);
+  g_assert_null (strchr (recipe_str (gesso_form_peek (f->form)->prompt), '\n'));
+}
+
+static gboolean
+prompt_is_tall (Fixture *f)
+{
+  GtkTextView *text =
+      gesso_prompt_view_get_text_view (gesso_create_page_get_prompt_view (f->page), FALSE);
+  return gtk_widget_get_height (GTK_WIDGET (text)) > LONG_PROMPT_PX;
+}
+
+static void
+test_prompt_grows_with_its_text (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  g_assert_false (prompt_is_tall (f));
+  gesso_form_set_text (f->form, "prompt", "a\nb\nc\nd\ne\nf\ng\nh\ni", NULL);
+  WAIT (f, prompt_is_tall);
+}
+
+/* The text had the focus already, so that nothing showed it to who had scrolled on. */
+static void
+test_prompt_key_shows_the_prompt (Fixture *f, gconstpointer unused)
+{
+  if (!has_input ())
+    return;
+  WAIT (f, planned);
+  make_small (f);
+  act (f, "win.focus-prompt");
+  gtk_adjustment_set_value (scrolled (f), gtk_adjustment_get_upper (scrolled (f)));
+  WAIT (f, is_scrolled);
+  act (f, "win.focus-prompt");
+  GtkWidget *prompt = GTK_WIDGET (gesso_create_page_get_prompt_view (f->page));
+  GtkWidget *page = gtk_widget_get_ancestor (prompt, GTK_TYPE_VIEWPORT);
+  graphene_rect_t at;
+  press (f, "xdotool sleep 0.1");
+  g_assert_true (gtk_widget_compute_bounds (prompt, page, &at));
+  g_assert_cmpfloat (at.origin.y, >=, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  gtk_init ();
+  ADD ("habits/wheel-scrolls-and-changes-nothing", test_wheel_scrolls_and_changes_nothing);
+  ADD ("habits/generate-key-takes-no-line", test_generate_key_takes_no_line);
+  ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
+  ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
+  return g_test_run ();
+}
