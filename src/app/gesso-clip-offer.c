@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-dialog.h"
+#include "app/gesso-recipe-offer.h"
 #include "app/gesso-texture.h"
 #include "core/mem.h"
 #include "media/clip.h"
@@ -31,6 +32,8 @@ typedef struct
   GessoWindow *window;
   char *path;
   char *recipe;                /* NULL: it has none */
+  char *program;               /* that wrote the recipe */
+  char **notes;                /* about it; may be NULL */
   gboolean kept;               /* its latents were, in it or in the clip beside it */
   Answer answers[MAX_ANSWERS]; /* of the buttons */
 } Clip;
@@ -42,6 +45,8 @@ clip_free (gpointer data)
   g_object_unref (clip->window);
   g_free (clip->path);
   g_free (clip->recipe);
+  g_free (clip->program);
+  g_strfreev (clip->notes);
   g_free (clip);
 }
 
@@ -182,6 +187,28 @@ answered_cb (int button, gpointer user_data)
     }
 }
 
+static char *
+describe (const Clip *clip)
+{
+  GString *text = g_string_new (NULL);
+  g_autofree char *name = g_filename_display_basename (clip->path);
+  g_string_printf (
+      text,
+      clip->kept
+          ? _ ("A video model can go on where “%s” ends, without a seam: what it was made of "
+               "was kept. Or a frame of it becomes the picture.")
+          : _ ("A video model can go on where “%s” ends, from its last frames. Or a frame of "
+               "it becomes the picture."),
+      name);
+  if (clip->recipe)
+    {
+      g_string_append (text, "\n\n");
+      g_string_append_printf (text, _ ("%s says how it was made (%s)."), name, clip->program);
+      gesso_recipe_offer_append_notes (text, clip->notes);
+    }
+  return g_string_free (text, FALSE);
+}
+
 static void
 ask (Clip *clip)
 {
@@ -201,14 +228,7 @@ ask (Clip *clip)
         buttons[n] = all[i].label;
         clip->answers[n++] = all[i].answer;
       }
-  g_autofree char *name = g_filename_display_basename (clip->path);
-  g_autofree char *body = g_strdup_printf (
-      clip->kept
-          ? _ ("A video model can go on where “%s” ends, without a seam: what it was made of "
-               "was kept. Or a frame of it becomes the picture.")
-          : _ ("A video model can go on where “%s” ends, from its last frames. Or a frame of "
-               "it becomes the picture."),
-      name);
+  g_autofree char *body = describe (clip);
   gesso_ask (GTK_WINDOW (clip->window), _ ("Go On From This Clip?"), body, buttons,
              GESSO_ASK_SUGGESTED, answered_cb, clip, clip_free);
 }
@@ -241,10 +261,21 @@ look_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
       return_status (task, &status);
       return;
     }
-  clip->recipe = g_strdup (media_texts_find (&frames->texts, "gesso"));
   clip->kept = has_latents (clip->path);
   frames_close (frames);
   g_task_return_boolean (task, TRUE);
+}
+
+/* What has no settings that can be read is asked about without them. */
+static void
+recipe_cb (GObject *library, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (Clip) clip = user_data;
+  if (!gesso_window_get_library (clip->window)) /* closed meanwhile */
+    return;
+  clip->recipe = gesso_library_read_recipe_finish (GESSO_LIBRARY (library), result, &clip->program,
+                                                   &clip->notes, NULL);
+  ask (g_steal_pointer (&clip));
 }
 
 static void
@@ -254,10 +285,14 @@ looked_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   if (!gesso_window_get_library (clip->window)) /* closed meanwhile */
     return;
-  if (g_task_propagate_boolean (G_TASK (result), &error))
-    ask (g_steal_pointer (&clip));
-  else
-    gesso_window_say (clip->window, error->message);
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      gesso_window_say (clip->window, error->message);
+      return;
+    }
+  GessoLibrary *library = gesso_window_get_library (clip->window);
+  const char *path = clip->path;
+  gesso_library_read_recipe_async (library, path, NULL, recipe_cb, g_steal_pointer (&clip));
 }
 
 void

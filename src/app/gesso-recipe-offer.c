@@ -50,6 +50,20 @@ answered_cb (int answer, gpointer user_data)
     gesso_window_use_recipe (offer->window, offer->recipe, 0);
 }
 
+void
+gesso_recipe_offer_append_notes (GString *text, char **notes)
+{
+  guint n = notes ? g_strv_length (notes) : 0;
+  for (guint i = 0; i < n && i < SHOWN_NOTES; i++)
+    g_string_append_printf (text, "%s• %s", i ? "\n" : "\n\n", notes[i]);
+  if (n > SHOWN_NOTES)
+    {
+      guint more = n - SHOWN_NOTES;
+      g_string_append_c (text, '\n');
+      g_string_append_printf (text, ngettext ("• and %u more", "• and %u more", more), more);
+    }
+}
+
 static char *
 describe (Offer *offer, const char *source, char **notes)
 {
@@ -64,8 +78,7 @@ describe (Offer *offer, const char *source, char **notes)
       g_string_append_printf (text, _ ("“%s”"),
                               text_excerpt (excerpt, gesso_form_peek (form)->prompt));
     }
-  for (int i = 0; notes && notes[i] && i < SHOWN_NOTES; i++)
-    g_string_append_printf (text, "%s• %s", i ? "\n" : "\n\n", notes[i]);
+  gesso_recipe_offer_append_notes (text, notes);
   return g_string_free (text, FALSE);
 }
 

@@ -10,4 +10,7 @@ G_BEGIN_DECLS
 /* Reads the recipe on a thread.  A picture without one becomes the start picture at once. */
 void gesso_recipe_offer (GessoWindow *window, GFile *file);
 
+/* The first of @notes, which may be NULL, one on a line, and how many more there are. */
+void gesso_recipe_offer_append_notes (GString *text, char **notes);
+
 G_END_DECLS

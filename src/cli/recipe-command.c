@@ -32,7 +32,7 @@ command_recipe (Options *o)
   Status status = { 0 };
   if (o->n_operands != 1)
     {
-      status_fail (&status, STATUS_ARGUMENT, "recipe needs exactly one picture.");
+      status_fail (&status, STATUS_ARGUMENT, "recipe needs exactly one file.");
       return cli_usage_error (&status);
     }
   Recipe recipe;

@@ -223,10 +223,12 @@ static char *
 finish_recipe (GessoLibrary *self, Reading *r, GStrvBuilder *notes, Status *status)
 {
   g_autofree char *model = g_strdup (r->recipe.model), *hash = g_strdup (r->recipe.model_hash);
+  g_autofree char *expert = g_strdup (r->recipe.model_2);
   g_autofree char *vae = g_strdup (r->recipe.vae), *tiny = g_strdup (r->recipe.tiny_vae);
   for (size_t i = 0; i < r->notes.n; i++)
     add_note (notes, r->notes.items[i]);
   if (!resolve (self, r, GESSO_FILE_CHECKPOINT, "model", model, hash, notes, status) ||
+      !resolve (self, r, GESSO_FILE_CHECKPOINT, "model_2", expert, NULL, notes, status) ||
       !resolve (self, r, GESSO_FILE_VAE, "vae", vae, NULL, notes, status) ||
       !resolve (self, r, GESSO_FILE_TINY_VAE, "tiny_vae", tiny, NULL, notes, status))
     return NULL;

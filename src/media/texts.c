@@ -312,6 +312,21 @@ read_webp (MediaTexts *texts, const MediaSource *source, Status *status)
 }
 
 static bool
+add_json (MediaTexts *texts, const uint8_t *data, size_t n_bytes, Status *status)
+{
+  return media_texts_add (texts, "json", data, n_bytes, status);
+}
+
+static bool
+is_json (const uint8_t *begin, size_t n_bytes)
+{
+  size_t i = 0;
+  while (i < n_bytes && memchr (" \t\r\n", begin[i], 4))
+    i++;
+  return i < n_bytes && begin[i] == '{';
+}
+
+static bool
 read_source (MediaTexts *texts, const MediaSource *source, Status *status)
 {
   uint8_t begin[CLIP_HEAD_BYTES] = { 0 };
@@ -326,6 +341,8 @@ read_source (MediaTexts *texts, const MediaSource *source, Status *status)
     return read_webp (texts, source, status);
   if (clip_is (begin, n_bytes))
     return clip_read_texts (texts, source, status);
+  if (is_json (begin, n_bytes))
+    return read_part (texts, source, add_json, 0, (size_t) source->size_bytes, status);
   FilmFileKind kind = film_file_kind (source);
   return kind != FILM_FILE_OTHER ? film_file_read_texts (texts, source, kind, status)
                                  : status_fail (status, STATUS_UNSUPPORTED,

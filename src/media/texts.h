@@ -34,7 +34,7 @@ typedef struct
  * ("prompt:{...}") or we the recipe ("gesso:{...}") in these, under that name.  Text that is not
  * valid UTF-8 is taken as Latin-1.
  *
- * Films: as film_file_read_texts().
+ * Films: as film_file_read_texts().  A file of JSON, as ComfyUI's window saves a workflow: "json".
  *
  * A damaged file gives what could be read, and @texts->damaged.
  * Fails: IO, UNSUPPORTED for another format, NO_MEMORY; @texts is empty then

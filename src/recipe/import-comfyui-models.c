@@ -98,12 +98,26 @@ model_name (Comfy *w, GraphNode *node)
   return name;
 }
 
+/* UNETLoader can change the type of the weights, which a recipe leaves as they are stored. */
+static bool
+note_weight_type (Comfy *w, GraphNode *node)
+{
+  const char *type = graph_text (&w->graph, node, "weight_dtype");
+  char excerpt[TEXT_EXCERPT_SIZE];
+  return !type || strcmp (type, "default") == 0 ||
+         notes_add (w->im->notes, w->im->status,
+                    "The graph turned the model's weights into %s; here they are used as they are "
+                    "stored.",
+                    text_excerpt (excerpt, type));
+}
+
 static bool
 read_loader (Comfy *w, GraphNode *node, const char *name)
 {
   bool found;
-  return import_set (w->im, "model", name) && comfy_set_vae (w, node) &&
-         set_clip_skip (w, node, "clip_skip") && take_loras (w, node, &found);
+  return import_set (w->im, "model", name) && note_weight_type (w, node) &&
+         comfy_set_vae (w, node) && set_clip_skip (w, node, "clip_skip") &&
+         take_loras (w, node, &found);
 }
 
 static double
@@ -136,6 +150,8 @@ read_model_node (Comfy *w, GraphNode *node)
     return read_model_sampling (w, node);
   if (strcmp (node->class_type, "ModelSamplingFlux") == 0)
     return read_flux_sampling (w, node);
+  if (strcmp (node->class_type, "ModelSamplingSD3") == 0 && w->is_clip)
+    return comfy_set (w, node, "shift", "shift");
   if (strcmp (node->class_type, "RescaleCFG") == 0)
     return comfy_set (w, node, "multiplier", "guidance_rescale");
   if (comfy_class_has (node, "Reroute"))
@@ -145,11 +161,25 @@ read_model_node (Comfy *w, GraphNode *node)
   return is_lora || import_left_out (w->im, node->class_type);
 }
 
+static const char *const model_keys[] = { "model", "unet", "base_model", "", NULL };
+
+const char *
+comfy_peek_model (Comfy *w, const GraphNode *from)
+{
+  GraphNode *node = graph_follow_any (&w->graph, from, model_keys);
+  const char *name = NULL;
+  for (int i = 0; node && !name && i < GRAPH_MAX_WALK; i++)
+    {
+      name = model_name (w, node);
+      node = graph_follow_any (&w->graph, node, model_keys);
+    }
+  return name;
+}
+
 bool
 comfy_read_models (Comfy *w, const GraphNode *from)
 {
-  static const char *const keys[] = { "model", "unet", "base_model", "", NULL };
-  GraphNode *node = graph_follow_any (&w->graph, from, keys);
+  GraphNode *node = graph_follow_any (&w->graph, from, model_keys);
   for (int i = 0; node && i < GRAPH_MAX_WALK; i++)
     {
       const char *name = model_name (w, node);
@@ -161,7 +191,7 @@ comfy_read_models (Comfy *w, const GraphNode *from)
       if (!node->understood && !read_model_node (w, node))
         return false;
       node->understood = true;
-      node = graph_follow_any (&w->graph, node, keys);
+      node = graph_follow_any (&w->graph, node, model_keys);
     }
   return notes_add (w->im->notes, w->im->status, "No model was found in the graph: choose one.");
 }
@@ -216,8 +246,8 @@ note_conditioning (Comfy *w, GraphNode *node)
   GraphNode *net = graph_follow (&w->graph, node, "control_net");
   const char *name = net ? graph_text (&w->graph, net, "control_net_name") : NULL;
   char excerpt[TEXT_EXCERPT_SIZE];
-  if (!name || node->understood)
-    return comfy_class_has (node, "Reroute") || note_node (w, node);
+  if (!name || node->understood) /* what makes a clip's latents is read with its size */
+    return comfy_class_has (node, "Reroute") || comfy_has_frames (node) || note_node (w, node);
   struct json_object *strength = graph_value (&w->graph, node, "strength");
   return notes_add (w->im->notes, w->im->status,
                     "The ControlNet \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",

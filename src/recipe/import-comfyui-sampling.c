@@ -125,19 +125,30 @@ read_sigmas_node (Comfy *w, GraphNode *node)
   return ok && import_unknown_name (w->im, "schedule", node->class_type);
 }
 
+/* "enable" or "disable" */
 static bool
-note_partial_steps (Comfy *w, GraphNode *sampler)
+is_disabled (Comfy *w, GraphNode *sampler, const char *input)
+{
+  const char *text = graph_text (&w->graph, sampler, input);
+  return text && strcmp (text, "disable") == 0;
+}
+
+bool
+comfy_note_partial_steps (Comfy *w, GraphNode *sampler, GraphNode *last)
 {
   struct json_object *start = graph_value (&w->graph, sampler, "start_at_step");
-  struct json_object *end = graph_value (&w->graph, sampler, "end_at_step");
+  struct json_object *end = graph_value (&w->graph, last, "end_at_step");
   bool partial = (start && json_object_get_int64 (start) > 0) ||
                  (end && json_object_get_int64 (end) < w->im->recipe->steps);
-  return !partial ||
+  if (partial && !notes_add (w->im->notes, w->im->status,
+                             "Only a part of the steps was drawn by this pass (%s to %s): the "
+                             "recipe draws all of them.",
+                             start ? json_object_get_string (start) : "0",
+                             end ? json_object_get_string (end) : status_text ("the end")))
+    return false;
+  return !is_disabled (w, sampler, "add_noise") ||
          notes_add (w->im->notes, w->im->status,
-                    "Only a part of the steps was drawn by this pass (%s to %s): the recipe draws "
-                    "all of them.",
-                    start ? json_object_get_string (start) : "0",
-                    end ? json_object_get_string (end) : "the end");
+                    "The graph adds no noise to what it starts from; the recipe does.");
 }
 
 bool
@@ -151,7 +162,7 @@ comfy_read_sampler (Comfy *w, GraphNode *s)
          (!name || import_comfyui_sampler (w->im, name)) &&
          (!scheduler || import_comfyui_scheduler (w->im, scheduler)) &&
          read_sampler_node (w, graph_follow (&w->graph, s, "sampler")) &&
-         read_sigmas_node (w, graph_follow (&w->graph, s, "sigmas")) && note_partial_steps (w, s);
+         read_sigmas_node (w, graph_follow (&w->graph, s, "sigmas"));
 }
 
 /* SamplerCustomAdvanced: noise and guidance are nodes of their own.  Returns: the node that holds

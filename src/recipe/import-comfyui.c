@@ -13,8 +13,6 @@
 #include "recipe/import-programs.h"
 #include "recipe/json.h"
 
-typedef bool (*NodeTest) (const GraphNode *node);
-
 bool
 import_is_comfyui (struct json_object *root)
 {
@@ -42,14 +40,8 @@ static bool
 is_sized_latent (const GraphNode *node)
 {
   return (graph_has (node, "width") && graph_has (node, "height") &&
-          comfy_class_has (node, "Latent")) ||
+          (comfy_class_has (node, "Latent") || comfy_has_frames (node))) ||
          (graph_has (node, "empty_latent_width") && graph_has (node, "empty_latent_height"));
-}
-
-static bool
-is_loaded_image (const GraphNode *node)
-{
-  return comfy_class_has (node, "Load") && json_member_text (node->inputs, "image");
 }
 
 /* Pictures and latents come through these links' opposites. */
@@ -81,9 +73,9 @@ queue_links (Graph *graph, const GraphNode *node, bool *seen, GraphNode **queue,
   return n;
 }
 
-/* Breadth first from @start (included) along pictures and latents.  Every node is visited once. */
-static GraphNode *
-find_upstream (Comfy *w, GraphNode *start, NodeTest test)
+/* Every node is visited once. */
+GraphNode *
+comfy_find_upstream (Comfy *w, GraphNode *start, ComfyTest test)
 {
   bool *seen = mem_calloc (w->graph.n, sizeof *seen);
   GraphNode **queue = mem_calloc (w->graph.n, sizeof (GraphNode *));
@@ -109,7 +101,7 @@ find_upstream (Comfy *w, GraphNode *start, NodeTest test)
 static GraphNode *
 find_last_sampler (Comfy *w)
 {
-  static const char *const outputs[] = { "SaveImage", "Save", "Preview", "" };
+  static const char *const outputs[] = { "SaveImage", "Save", "VideoCombine", "Preview", "" };
   GraphNode *found = NULL;
   for (size_t k = 0; k < sizeof outputs / sizeof outputs[0]; k++)
     for (size_t i = 0; i < w->graph.n && !found && status_ok (w->im->status); i++)
@@ -118,13 +110,13 @@ find_last_sampler (Comfy *w)
         if (!*outputs[k])
           found = is_sampler (node) ? node : NULL; /* no output leads to one: take any */
         else if (comfy_class_has (node, outputs[k]))
-          found = find_upstream (w, node, is_sampler);
+          found = comfy_find_upstream (w, node, is_sampler);
       }
   return found;
 }
 
-static GraphNode *
-latent_of (Comfy *w, const GraphNode *sampler)
+GraphNode *
+comfy_latent_of (Comfy *w, const GraphNode *sampler)
 {
   static const char *const keys[] = { "latent_image",    "latent",     "samples",
                                       "optional_latent", "latent_opt", NULL };
@@ -143,18 +135,25 @@ note_second_pass (Comfy *w, GraphNode *sampler)
   return import_left_out (w->im, what);
 }
 
-/* The recipe is the first pass; passes after it are noted. */
+/* The recipe is the first pass; passes after it are noted, but for one that goes on in the same run
+ * with the other of two experts.
+ * @expert: receives that one, or NULL */
 static GraphNode *
-find_first_sampler (Comfy *w)
+find_first_sampler (Comfy *w, GraphNode **expert)
 {
   GraphNode *sampler = find_last_sampler (w);
+  *expert = NULL;
+  w->is_clip =
+      sampler && comfy_find_upstream (w, comfy_latent_of (w, sampler), comfy_has_frames) != NULL;
   for (int i = 0; sampler && i < GRAPH_MAX_WALK; i++)
     {
       sampler->understood = true;
-      GraphNode *earlier = find_upstream (w, latent_of (w, sampler), is_sampler);
+      GraphNode *earlier = comfy_find_upstream (w, comfy_latent_of (w, sampler), is_sampler);
       if (!earlier || earlier->understood)
         break;
-      if (!note_second_pass (w, sampler))
+      if (!*expert && comfy_is_second_expert (w, sampler, earlier))
+        *expert = sampler;
+      else if (!note_second_pass (w, sampler))
         return NULL;
       sampler = earlier;
     }
@@ -164,9 +163,9 @@ find_first_sampler (Comfy *w)
 static bool
 read_size (Comfy *w, GraphNode *sampler)
 {
-  GraphNode *latent = latent_of (w, sampler);
-  GraphNode *sized = find_upstream (w, latent, is_sized_latent);
-  GraphNode *loaded = sized ? NULL : find_upstream (w, latent, is_loaded_image);
+  GraphNode *latent = comfy_latent_of (w, sampler);
+  GraphNode *sized = comfy_find_upstream (w, latent, is_sized_latent);
+  GraphNode *loaded = sized ? NULL : comfy_find_upstream (w, latent, comfy_is_loaded_image);
   char excerpt[TEXT_EXCERPT_SIZE];
   if (!status_ok (w->im->status))
     return false;
@@ -182,7 +181,8 @@ read_size (Comfy *w, GraphNode *sampler)
   bool plain = graph_has (sized, "width");
   return comfy_set (w, sized, plain ? "width" : "empty_latent_width", "width") &&
          comfy_set (w, sized, plain ? "height" : "empty_latent_height", "height") &&
-         comfy_set (w, sized, "batch_size", "batch_size");
+         comfy_set (w, sized, "batch_size", "batch_size") &&
+         (!comfy_has_frames (sized) || comfy_read_frames (w, sized));
 }
 
 static bool
@@ -206,9 +206,10 @@ read_vae (Comfy *w)
 static bool
 does_not_matter (const GraphNode *node)
 {
-  static const char *const parts[] = { "SaveImage",  "PreviewImage", "VAEDecode",
-                                       "Note",       "Reroute",      "Primitive",
-                                       "CLIPLoader", "PreviewAny",   "ShowText" };
+  static const char *const parts[] = { "SaveImage",  "PreviewImage", "VAEDecode",  "Note",
+                                       "Reroute",    "Primitive",    "CLIPLoader", "PreviewAny",
+                                       "ShowText",   "SaveVideo",    "SaveWEBM",   "SaveAnimated",
+                                       "CreateVideo" };
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
     if (comfy_class_has (node, parts[i]))
       return true;
@@ -237,7 +238,7 @@ note_rest (Comfy *w)
 static bool
 read_all (Comfy *w)
 {
-  GraphNode *sampler = find_first_sampler (w);
+  GraphNode *expert, *sampler = find_first_sampler (w, &expert);
   if (!sampler)
     return status_fail (
         w->im->status, STATUS_FORMAT,
@@ -251,9 +252,12 @@ read_all (Comfy *w)
   if (!guider)
     return false;
   const char *positive = graph_has (guider, "positive") ? "positive" : "conditioning";
-  return comfy_read_models (w, guider) && comfy_read_prompt (w, guider, positive, "prompt") &&
+  return comfy_read_models (w, guider) && comfy_settle_shift (w) &&
+         comfy_read_prompt (w, guider, positive, "prompt") &&
          comfy_read_prompt (w, guider, "negative", "negative_prompt") && read_size (w, sampler) &&
-         read_vae (w) && note_rest (w) && import_note_extra_networks (w->im);
+         comfy_note_partial_steps (w, sampler, expert ? expert : sampler) &&
+         (!expert || comfy_read_second_expert (w, expert)) && comfy_read_rate (w) && read_vae (w) &&
+         note_rest (w) && import_note_extra_networks (w->im);
 }
 
 bool

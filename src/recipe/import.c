@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "recipe/import-programs.h"
+#include "recipe/import-workflow.h"
 #include "recipe/infotext.h"
 #include "recipe/json.h"
 
@@ -87,27 +88,63 @@ unknown_json (Import *im)
                       "The picture's settings are JSON of a program that Gesso cannot read.");
 }
 
-/* JSON in a field meant for A1111's text: SwarmUI, or ComfyUI's graph in a JPEG or WebP. */
+static bool
+read_workflow (Import *im, struct json_object *root)
+{
+  struct json_object *graph = import_workflow_graph (im, root);
+  bool ok = graph && import_comfyui (im, graph);
+  json_object_put (graph);
+  return ok;
+}
+
+/* Either form of a graph, or an object that holds one, as JSON or as a text of JSON: some savers
+ * wrap them.
+ * @found: receives whether there was one */
+static bool
+read_any_graph (Import *im, struct json_object *root, bool *found)
+{
+  static const char *const keys[] = { "prompt", "workflow" };
+  *found = true;
+  if (import_is_comfyui (root))
+    return import_comfyui (im, root);
+  if (import_is_workflow (root))
+    return read_workflow (im, root);
+  *found = false;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !*found; i++)
+    {
+      const char *text = json_member_text (root, keys[i]);
+      struct json_object *inner = text && looks_like_json (text)
+                                      ? parse (im, text, STATUS_MARK ("The ComfyUI graph"))
+                                      : json_object_get (json_member (root, keys[i]));
+      bool ok = status_ok (im->status);
+      *found = !ok || import_is_comfyui (inner) || import_is_workflow (inner);
+      if (ok && *found)
+        ok = import_is_comfyui (inner) ? import_comfyui (im, inner) : read_workflow (im, inner);
+      json_object_put (inner);
+      if (!ok)
+        return false;
+    }
+  return true;
+}
+
+/* JSON in a field meant for A1111's text: SwarmUI, or ComfyUI's graph in a JPEG, WebP or film. */
 static bool
 read_json_parameters (Import *im, const char *text, ImportSource *source)
 {
   struct json_object *root = parse (im, text, STATUS_MARK ("The picture's settings"));
-  bool ok = false;
+  bool ok = false, found = false;
   if (!root)
     return false;
-  struct json_object *inner = json_member (root, "prompt"); /* some savers wrap the graph */
   if (json_member (root, "sui_image_params"))
     {
       *source = IMPORT_SWARMUI;
       ok = import_swarmui (im, root);
     }
-  else if (import_is_comfyui (root) || import_is_comfyui (inner))
+  else
     {
       *source = IMPORT_COMFYUI;
-      ok = import_comfyui (im, import_is_comfyui (root) ? root : inner);
+      ok = read_any_graph (im, root, &found) && (found || unknown_json (im));
     }
-  else
-    unknown_json (im);
   json_object_put (root);
   return ok;
 }
@@ -158,10 +195,16 @@ read_best (Import *im, const Texts *texts, ImportSource *source)
   *source = IMPORT_COMFYUI;
   if (graph)
     return read_json (im, graph, STATUS_MARK ("The ComfyUI graph"), import_comfyui);
+  if ((text = find_text (texts, "workflow")))
+    return read_json (im, text, STATUS_MARK ("The ComfyUI graph"), read_workflow);
   *source = IMPORT_NOVELAI;
   const char *software = find_text (texts, "Software");
   if (software && text_starts_with (software, "NovelAI") && find_text (texts, "Comment"))
     return read_novelai (im, texts);
+  /* of a film by VideoHelperSuite, or a workflow that was saved by itself */
+  if (((text = find_text (texts, "comment")) || (text = find_text (texts, "json"))) &&
+      looks_like_json (text))
+    return read_json_parameters (im, text, source);
   return status_fail (im->status, STATUS_NOT_FOUND,
                       "The picture carries no settings of a program that Gesso can read.");
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0
  * import.h - a recipe from the metadata that a picture carries, whoever made it.
  *
- * Read: Gesso, A1111 and Forge, ComfyUI, InvokeAI (three generations), SwarmUI, NovelAI.
+ * Read: Gesso, A1111 and Forge, ComfyUI (both forms of a graph), InvokeAI (three generations),
+ * SwarmUI, NovelAI.
  */
 #pragma once
 
 #include "recipe/recipe.h"
 
-/* One text chunk of a picture: PNG keyword or "UserComment".  Borrowed. */
+/* One text of a picture or film, as media_texts_read() names it.  Borrowed. */
 typedef struct
 {
   const char *key, *value;

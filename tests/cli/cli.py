@@ -456,6 +456,16 @@ def test_masks():
     assert b"no init_image" in alone.err
 
 
+def test_recipe_of_a_workflow():
+    """Of what ComfyUI's window saves, and of the comment that VideoHelperSuite gives its films."""
+    graphs = FIXTURES.parent.parent / "unit" / "graphs"
+    wanted = recipe_of(graphs / "wan22-t2v.prompt.json")
+    assert wanted["frames"] == 49 and wanted["guidance_scale_2"] == 3 and "low_noise" in wanted["model_2"], wanted
+    assert recipe_of(graphs / "wan22-t2v.workflow.json") == wanted
+    said = run("recipe", str(graphs / "wan21-flf.prompt.json")).err
+    assert b"ComfyUI" in said and b"dawn.png" in said, said
+
+
 def test_failures_name_the_cause():
     assert b"nonesuch" in run("generate", *SMALL, "--model", "nonesuch", "x", expect=FAILED).err
     assert b"multiple" in run("generate", *SMALL, "--width", "63", "x", expect=FAILED).err

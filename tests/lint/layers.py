@@ -24,7 +24,7 @@ LAYERS = {
     "src/engine/samplers": {"src/engine/core"},
     "src/engine/pipelines": {"src/engine/core", "src/engine/backend", "src/engine/weights", "src/engine/ops",
                              "src/engine/text", "src/engine/models", "src/engine/samplers", "kernels"},
-    "src/recipe": {"src/engine/core"},
+    "src/recipe": {"src/engine/core", "src/engine/samplers"},
     "src/media": {"src/engine/core"},
     "src/media/video": {"src/engine/core", "src/media"},
     "src/ipc": set(),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/gesso-export-dialog.h"
+#include "app/gesso-open.h"
 #include "media/clip.h"
 #include "media/video/video.h"
 #include "window-fixture.h"
@@ -272,6 +273,81 @@ test_cancel (Fixture *f, gconstpointer unused)
   WAIT (f, left_nothing);
 }
 
+/* ---- films of other programs ---- */
+
+/* A film, and behind it tags of Matroska as ComfyUI's nodes write them. */
+static char *
+make_foreign_film (Fixture *f, const char *graph)
+{
+  char *path = g_build_filename (f->dir, "foreign.mkv", NULL);
+  Status status = { 0 };
+  FilmOptions options = { .format = FILM_FFV1 };
+  const FilmInfo info = { .width = SIDE, .height = SIDE, .rate = { 16, 1 }, .n_frames = 2 };
+  g_autofree guint8 *rgb = g_malloc0 (SIDE * SIDE * 3);
+  FilmWriter *writer = film_writer_open (path, &info, &options, &status);
+  g_assert_true (writer && film_writer_add (writer, rgb, &status) &&
+                 film_writer_add (writer, rgb, &status) && film_writer_finish (writer, &status));
+  film_writer_close (writer);
+  g_autofree char *film = NULL;
+  gsize n_film;
+  g_assert_true (g_file_get_contents (path, &film, &n_film, NULL));
+  g_autoptr (GByteArray) all = g_byte_array_new ();
+  g_byte_array_append (all, (const guint8 *) film, (guint) n_film);
+  guint n = (guint) strlen (graph), n_tag = n + 15, n_set = n_tag + 6, n_all = n_set + 6;
+  const guint8 tags[] = { 0x12,       0x54,  0xc3,
+                          0x67,       0x10,  n_all >> 16 & 0xff,
+                          n_all >> 8, n_all, 0x73,
+                          0x73,       0x10,  n_set >> 16 & 0xff,
+                          n_set >> 8, n_set, 0x67,
+                          0xc8,       0x10,  n_tag >> 16 & 0xff,
+                          n_tag >> 8, n_tag, 0x45,
+                          0xa3,       0x86,  'P',
+                          'R',        'O',   'M',
+                          'P',        'T',   0x44,
+                          0x87,       0x10,  n >> 16 & 0xff,
+                          n >> 8,     n };
+  g_byte_array_append (all, tags, sizeof tags);
+  g_byte_array_append (all, (const guint8 *) graph, n);
+  g_assert_true (g_file_set_contents (path, (const char *) all->data, all->len, NULL));
+  return path;
+}
+
+static gboolean
+offers_settings (Fixture *f)
+{
+  return find_button_anywhere ("_Use Settings") != NULL;
+}
+
+static gboolean
+has_frames_of_graph (Fixture *f)
+{
+  g_autofree char *frames = gesso_form_dup_text (f->form, "frames");
+  return g_str_equal (frames, "49");
+}
+
+static void
+test_settings_of_a_comfyui_film (Fixture *f, gconstpointer unused)
+{
+  if (!film_can_write (FILM_FFV1, NULL))
+    {
+      g_test_skip ("GStreamer's encoder for FFV1 is not installed");
+      return;
+    }
+  g_autofree char *from =
+      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/unit/graphs/wan22-t2v.prompt.json", NULL);
+  g_autofree char *graph = NULL;
+  g_assert_true (g_file_get_contents (from, &graph, NULL, NULL));
+  g_autofree char *path = make_foreign_film (f, graph);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GSList) files = g_slist_prepend (NULL, file);
+  gesso_open_files (f->window, files);
+  WAIT (f, offers_settings);
+  g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
+  WAIT (f, has_frames_of_graph);
+  g_autofree char *prompt = gesso_form_dup_text (f->form, "prompt");
+  g_assert_cmpstr (prompt, ==, "a paper boat on a canal");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -283,5 +359,6 @@ main (int argc, char **argv)
   ADD ("export/not-a-film", test_not_a_film);
   ADD ("export/in-the-way", test_in_the_way);
   ADD ("export/cancel", test_cancel);
+  ADD ("export/settings-of-a-comfyui-film", test_settings_of_a_comfyui_film);
   return g_test_run ();
 }

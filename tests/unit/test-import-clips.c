@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <glib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "recipe/import.h"
+
+typedef struct
+{
+  Recipe recipe;
+  Notes notes;
+  ImportSource source;
+} Imported;
+
+static char *
+read_graph (const char *name)
+{
+  g_autofree char *path =
+      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/unit/graphs", name, NULL);
+  g_autoptr (GError) error = NULL;
+  char *text = NULL;
+  if (!g_file_get_contents (path, &text, NULL, &error))
+    g_error ("%s", error->message);
+  return text;
+}
+
+static Imported
+import_as (const char *key, const char *text)
+{
+  Imported im = { .notes = { 0 } };
+  Status status = { 0 };
+  recipe_init (&im.recipe);
+  if (!import_recipe (&im.recipe, &(ImportText){ key, text }, 1, &im.source, &im.notes, &status))
+    g_error ("%s", status.message);
+  return im;
+}
+
+static Imported
+import_file (const char *key, const char *name)
+{
+  g_autofree char *text = read_graph (name);
+  return import_as (key, text);
+}
+
+static void
+done (Imported *im)
+{
+  recipe_clear (&im->recipe);
+  notes_clear (&im->notes);
+}
+
+static void
+assert_note (const Imported *im, const char *part)
+{
+  for (size_t i = 0; i < im->notes.n; i++)
+    if (strstr (im->notes.items[i], part))
+      return;
+  for (size_t i = 0; i < im->notes.n; i++)
+    g_test_message ("%s", im->notes.items[i]);
+  g_error ("no note says \"%s\"", part);
+}
+
+static void
+assert_n_notes (const Imported *im, size_t n)
+{
+  for (size_t i = 0; im->notes.n != n && i < im->notes.n; i++)
+    g_test_message ("%s", im->notes.items[i]);
+  g_assert_cmpint (im->notes.n, ==, n);
+}
+
+/* A level of ComfyUI's shifted list of 1000. */
+static double
+level (int i, double shift)
+{
+  double t = i / 1000.0;
+  return shift * t / (1 + (shift - 1) * t);
+}
+
+static void
+assert_two_passes (const Imported *im)
+{
+  const Recipe *r = &im->recipe;
+  g_assert_cmpint (im->source, ==, IMPORT_COMFYUI);
+  g_assert_cmpstr (r->model, ==, "wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors");
+  g_assert_cmpstr (r->model_2, ==, "wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors");
+  g_assert_cmpstr (r->vae, ==, "wan_2.1_vae.safetensors");
+  g_assert_cmpstr (r->prompt, ==, "a paper boat on a canal");
+  g_assert_cmpstr (r->negative_prompt, ==, "still, grey");
+  g_assert_cmpuint (r->seed, ==, 774388746670969);
+  g_assert_cmpint (r->steps, ==, 20);
+  g_assert_cmpint (r->width, ==, 832);
+  g_assert_cmpint (r->height, ==, 480);
+  g_assert_cmpint (r->frames, ==, 49);
+  g_assert_cmpfloat (r->fps, ==, 16);
+  g_assert_cmpfloat (r->shift, ==, 8);
+  g_assert_cmpfloat (r->guidance_scale, ==, 3.5);
+  g_assert_cmpfloat (r->guidance_scale_2, ==, 3);
+  g_assert_cmpint (r->sampler, ==, RECIPE_SAMPLER_EULER);
+  g_assert_cmpint (r->schedule, ==, RECIPE_SCHEDULE_SIMPLE);
+  /* the ten steps of the first model begin at 1000, 950, ... 550, the second one's at 500 */
+  g_assert_cmpfloat (r->boundary, <, level (550, 8));
+  g_assert_cmpfloat (r->boundary, >, level (500, 8));
+  g_assert_cmpstr (r->adapters, ==,
+                   "[{\"name\":\"paper\",\"weight\":0.8,\"text_weight\":0.8},"
+                   "{\"name\":\"style/grain_low_noise\",\"weight\":0.5,\"text_weight\":0.5}]");
+  assert_n_notes (im, 0);
+}
+
+static void
+test_two_passes_are_two_experts (void)
+{
+  Imported im = import_file ("prompt", "wan22-t2v.prompt.json");
+  assert_two_passes (&im);
+  done (&im);
+}
+
+static void
+test_workflow_says_the_same (void)
+{
+  Imported im = import_file ("workflow", "wan22-t2v.workflow.json");
+  assert_two_passes (&im);
+  done (&im);
+}
+
+/* VideoHelperSuite puts both forms as one JSON into the comment, a graph as JSON or as its text. */
+static void
+test_film_comment (void)
+{
+  g_autofree char *graph = read_graph ("wan22-t2v.prompt.json");
+  g_autofree char *workflow = read_graph ("wan22-t2v.workflow.json");
+  g_autofree char *both = g_strdup_printf (
+      "{\"prompt\": %s, \"workflow\": %s, \"CreationTime\": \"x\"}", graph, workflow);
+  Imported im = import_as ("comment", both);
+  assert_two_passes (&im);
+  done (&im);
+  g_auto (GStrv) lines = g_strsplit (graph, "\n", -1);
+  g_autofree char *line = g_strjoinv (" ", lines);
+  g_autofree char *quoted = g_strescape (line, NULL);
+  g_autofree char *text = g_strdup_printf ("{\"prompt\": \"%s\"}", quoted);
+  im = import_as ("comment", text);
+  assert_two_passes (&im);
+  done (&im);
+}
+
+static void
+test_saved_files (void)
+{
+  static const char *const names[] = { "wan22-t2v.prompt.json", "wan22-t2v.workflow.json" };
+  for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      Imported im = import_file ("json", names[i]);
+      assert_two_passes (&im);
+      done (&im);
+    }
+}
+
+static void
+test_adapters_of_one_expert_keep_to_its_steps (void)
+{
+  Imported im = import_file ("prompt", "wan22-i2v-fast.prompt.json");
+  g_assert_cmpstr (im.recipe.model, ==, "Wan2.2-I2V-A14B-HighNoise-Q4_K_M.gguf");
+  g_assert_cmpstr (im.recipe.model_2, ==, "Wan2.2-I2V-A14B-LowNoise-Q4_K_M.gguf");
+  g_assert_cmpint (im.recipe.steps, ==, 4);
+  g_assert_cmpint (im.recipe.frames, ==, 81);
+  g_assert_cmpint (im.recipe.height, ==, 832);
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
+  g_assert_cmpfloat (im.recipe.guidance_scale_2, ==, 1);
+  g_assert_cmpfloat (im.recipe.fps, ==, 16); /* 32, every second one made between others */
+  g_assert_cmpfloat (im.recipe.shift, ==, 8);
+  g_assert_cmpfloat (im.recipe.boundary, <, level (750, 8));
+  g_assert_cmpfloat (im.recipe.boundary, >, level (500, 8));
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"camera\",\"steps\":\"1-2\",\"weight\":0.7,\"text_weight\":0.7},"
+                   "{\"name\":\"few_steps\",\"steps\":\"1-2\",\"weight\":3,\"text_weight\":3},"
+                   "{\"name\":\"few_steps\",\"steps\":\"3-\",\"weight\":1,\"text_weight\":1}]");
+  assert_note (&im,
+               "The LoRA \"camera\" was on one of the two models only: it acts on the steps 1-2");
+  assert_note (&im, "\"few_steps\" had a weight for each model: it acts with 3 on the steps 1-2");
+  assert_note (&im, "\"few_steps\" had a weight for each model: it acts with 1 on the steps 3-");
+  assert_note (&im, "It begins with the picture \"portrait.png\"");
+  assert_note (&im, "RIFE VFI is left out");
+  assert_note (&im, "pingpong is left out");
+  assert_n_notes (&im, 6);
+  done (&im);
+}
+
+static void
+test_first_and_last_frame (void)
+{
+  Imported im = import_file ("prompt", "wan21-flf.prompt.json");
+  g_assert_cmpstr (im.recipe.prompt, ==, "dawn to dusk");
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "flicker");
+  g_assert_null (im.recipe.model_2);
+  g_assert_cmpint (im.recipe.frames, ==, 33);
+  g_assert_cmpfloat (im.recipe.fps, ==, 24);
+  g_assert_cmpfloat (im.recipe.shift, ==, 16);
+  g_assert_cmpfloat (im.recipe.boundary, ==, -1);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_UNIPC);
+  assert_note (&im, "It begins with the picture \"dawn.png\"");
+  assert_note (&im, "It ends with the picture \"dusk.png\"");
+  assert_note (&im, "turned the model's weights into fp8_e4m3fn");
+  assert_n_notes (&im, 3);
+  done (&im);
+}
+
+static void
+test_five_billion (void)
+{
+  Imported im = import_file ("prompt", "wan22-5b.prompt.json");
+  g_assert_cmpint (im.recipe.frames, ==, 121);
+  g_assert_cmpint (im.recipe.width, ==, 1280);
+  g_assert_cmpfloat (im.recipe.fps, ==, 24);
+  g_assert_cmpfloat (im.recipe.shift, ==, 8); /* what ComfyUI does where no node says it */
+  assert_note (&im, "It begins with the picture \"fox.png\"");
+  assert_n_notes (&im, 1);
+  done (&im);
+}
+
+static void
+test_split_noise_levels (void)
+{
+  Imported im = import_file ("prompt", "wan22-split.prompt.json");
+  g_assert_cmpstr (im.recipe.model_2, ==, "wan_low.safetensors");
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 3.5);
+  g_assert_cmpfloat (im.recipe.guidance_scale_2, ==, 1);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_BETA);
+  g_assert_cmpuint (im.recipe.seed, ==, 11);
+  g_assert_cmpfloat (im.recipe.fps, ==, 16);
+  /* beta quantiles 6/8 and 5/8 of 0.6, 0.6: levels 0.8436 and 0.6799 of the list (scipy) */
+  g_assert_cmpfloat (im.recipe.boundary, <, level (844, 8));
+  g_assert_cmpfloat (im.recipe.boundary, >, level (679, 8));
+  assert_note (&im, "The second model had another prompt, which is left out: \"heavy rain\"");
+  assert_n_notes (&im, 1);
+  done (&im);
+}
+
+/* Passes of one model, or of pictures, are no experts. */
+static void
+test_other_second_passes_stay_notes (void)
+{
+  g_autofree char *graph = read_graph ("wan22-t2v.prompt.json");
+  g_auto (GStrv) parts = g_strsplit (graph, "t2v_low_noise", -1);
+  g_autofree char *same = g_strjoinv ("t2v_high_noise", parts);
+  Imported im = import_as ("prompt", same);
+  g_assert_null (im.recipe.model_2);
+  assert_note (&im, "A second pass (KSamplerAdvanced");
+  assert_note (&im, "Only a part of the steps was drawn by this pass (0 to 10)");
+  done (&im);
+}
+
+static void
+test_subgraphs_are_opened (void)
+{
+  Imported im = import_file ("workflow", "subgraph.workflow.json");
+  g_assert_cmpstr (im.recipe.model, ==, "xl.safetensors");
+  g_assert_cmpstr (im.recipe.prompt, ==, "a lighthouse");
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "fog");
+  g_assert_cmpuint (im.recipe.seed, ==, 17);
+  g_assert_cmpint (im.recipe.steps, ==, 24);
+  g_assert_cmpint (im.recipe.width, ==, 1216);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
+  assert_note (&im, "The settings of MysteryNode have no names");
+  assert_note (&im, "MysteryNode is left out");
+  assert_n_notes (&im, 2);
+  done (&im);
+}
+
+static void
+assert_refused (const char *text, const char *part)
+{
+  Recipe recipe;
+  Notes notes = { 0 };
+  Status status = { 0 };
+  ImportSource source;
+  recipe_init (&recipe);
+  g_assert_false (
+      import_recipe (&recipe, &(ImportText){ "workflow", text }, 1, &source, &notes, &status));
+  if (!strstr (status.message, part))
+    g_error ("\"%s\"", status.message);
+  notes_clear (&notes);
+  recipe_clear (&recipe);
+}
+
+static void
+test_damaged_workflows_are_refused (void)
+{
+  assert_refused ("{\"nodes\": []}", "no sampler");
+  assert_refused ("{\"nodes\": [null, 3, {\"id\": 1}, {\"type\": 2}], \"links\": 7}", "no sampler");
+  assert_refused ("{\"nodes\": [{\"id\": 1, \"type\": \"a\"}], \"definitions\": {\"subgraphs\": "
+                  "[{\"id\": \"a\", \"nodes\": [{\"id\": 1, \"type\": \"a\"}]}]}}",
+                  "more than 16 deep");
+  /* a link that goes round, and a bypassed node that hands on what it makes */
+  assert_refused ("{\"nodes\": [{\"id\": 1, \"type\": \"Reroute\", \"inputs\": [{\"link\": 1}]}, "
+                  "{\"id\": 2, \"type\": \"b\", \"inputs\": [{\"name\": \"x\", \"link\": 1}]}], "
+                  "\"links\": [[1, 1, 0, 1, 0, \"*\"]]}",
+                  "no sampler");
+}
+
+static bool
+import_all (Status *status)
+{
+  static const char *const names[][2] = { { "prompt", "wan22-i2v-fast.prompt.json" },
+                                          { "workflow", "subgraph.workflow.json" } };
+  bool ok = true;
+  for (size_t i = 0; ok && i < G_N_ELEMENTS (names); i++)
+    {
+      Recipe recipe;
+      Notes notes = { 0 };
+      ImportSource source;
+      g_autofree char *text = read_graph (names[i][1]);
+      recipe_init (&recipe);
+      ok = import_recipe (&recipe, &(ImportText){ names[i][0], text }, 1, &source, &notes, status);
+      notes_clear (&notes);
+      recipe_clear (&recipe);
+    }
+  return ok;
+}
+
+static void
+test_every_allocation_may_fail (void)
+{
+  Status status = { 0 };
+  mem_fail_at (0);
+  g_assert_true (import_all (&status));
+  int64_t n = mem_count ();
+  g_assert_cmpint (n, >, 30);
+  for (int64_t i = 1; i <= n; i++)
+    {
+      status = (Status){ 0 };
+      mem_fail_at (i);
+      g_assert_false (import_all (&status));
+      g_assert_cmpint (status.code, ==, STATUS_NO_MEMORY);
+    }
+  mem_fail_at (0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/import/clips/two-experts", test_two_passes_are_two_experts);
+  g_test_add_func ("/recipe/import/clips/workflow", test_workflow_says_the_same);
+  g_test_add_func ("/recipe/import/clips/film-comment", test_film_comment);
+  g_test_add_func ("/recipe/import/clips/saved-files", test_saved_files);
+  g_test_add_func ("/recipe/import/clips/adapters", test_adapters_of_one_expert_keep_to_its_steps);
+  g_test_add_func ("/recipe/import/clips/first-and-last", test_first_and_last_frame);
+  g_test_add_func ("/recipe/import/clips/5b", test_five_billion);
+  g_test_add_func ("/recipe/import/clips/split", test_split_noise_levels);
+  g_test_add_func ("/recipe/import/clips/other-passes", test_other_second_passes_stay_notes);
+  g_test_add_func ("/recipe/import/workflow/subgraphs", test_subgraphs_are_opened);
+  g_test_add_func ("/recipe/import/workflow/damaged", test_damaged_workflows_are_refused);
+  g_test_add_func ("/recipe/import/clips/memory", test_every_allocation_may_fail);
+  return g_test_run ();
+}
