@@ -85,6 +85,7 @@ add_known (GHashTable *known, sqlite3_stmt *s)
   k->kind = gesso_file_kind_from_nick (kind);
   k->state = sqlite3_column_int (s, 6);
   k->thumbnail = dup_column (s, 7);
+  k->recognised = sqlite3_column_int (s, 8);
   g_hash_table_insert (known, dup_column (s, 0), k);
 }
 
@@ -94,7 +95,8 @@ gesso_index_known (sqlite3 *db, const char *dir, GError **error)
   gboolean row = FALSE;
   sqlite3_stmt *s = gesso_sql_prepare (
       db,
-      "SELECT path, files.id, size, mtime_ns, inode, kind, state, thumbnail FROM files"
+      "SELECT path, files.id, size, mtime_ns, inode, kind, state, thumbnail, recognised"
+      " FROM files"
       " LEFT JOIN models ON models.id = files.id"
       " WHERE state <> 2 AND (?1 IS NULL OR path = ?1 OR (path >= ?2 AND path < ?3))",
       error);
@@ -208,10 +210,11 @@ put_model (sqlite3 *db, const GessoEntry *entry, GError **error)
 {
   sqlite3_stmt *s = gesso_sql_prepare (
       db,
-      "INSERT INTO models (id, name, alias, family, format, problem, thumbnail)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+      "INSERT INTO models (id, name, alias, family, format, problem, thumbnail, recognised)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
       " alias = excluded.alias, family = excluded.family, format = excluded.format,"
-      " problem = excluded.problem, thumbnail = excluded.thumbnail",
+      " problem = excluded.problem, thumbnail = excluded.thumbnail,"
+      " recognised = excluded.recognised",
       error);
   if (!s)
     return FALSE;
@@ -222,6 +225,7 @@ put_model (sqlite3 *db, const GessoEntry *entry, GError **error)
   bind_text (s, 5, entry->recognised.format);
   bind_text (s, 6, entry->recognised.problem);
   bind_text (s, 7, entry->thumbnail);
+  sqlite3_bind_int (s, 8, GESSO_RECOGNISE_VERSION);
   return run (s, error);
 }
 

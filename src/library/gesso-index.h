@@ -26,7 +26,8 @@ typedef struct
   GessoIdentity identity;
   GessoFileKind kind;
   int state;
-  gboolean seen; /* for the scanner */
+  int recognised; /* by which GESSO_RECOGNISE_VERSION; 0 for pictures */
+  gboolean seen;  /* for the scanner */
   char *thumbnail;
 } GessoKnown;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-recognise.c - kinds and families by decisive keys.
+ * gesso-recognise.c - kinds by decisive keys; models and their parts by the engine.
  *
  * Order matters: an adapter's keys contain its base model's, and an all-in-one file holds encoders
  * and a VAE.  What can be run is asked of the engine's own recognition.
@@ -9,7 +9,9 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "library/gesso-family.h"
 #include "library/gesso-header.h"
+#include "weights/adapter.h"
 #include "weights/checkpoint.h"
 #include "weights/parts.h"
 #include "weights/recognise.h"
@@ -17,12 +19,7 @@
 
 enum
 {
-  WIDTH_SD15 = 768, /* of text embeddings */
-  WIDTH_SD2 = 1024,
-  WIDTH_BIG_G = 1280,
-  WIDTH_SDXL = 2048,
-  WIDTH_T5 = 4096,
-  EMBEDDING_MAX_TENSORS = 4,
+  FLUX_VAE_CHANNELS = 16,
   ALIAS_MAX_BYTES = 200
 };
 
@@ -78,13 +75,16 @@ static const KeyRow decisive[] = {
   { TAIL, "body.0.rdb1.conv1.weight", GESSO_FILE_UPSCALER },
   { WHOLE, "model.1.sub.0.RDB1.conv1.0.weight", GESSO_FILE_UPSCALER },
   { TAIL, "layers.0.residual_group.blocks.0.attn.qkv.weight", GESSO_FILE_UPSCALER },
-  { PART, "double_blocks.0.img_attn.", GESSO_FILE_CHECKPOINT },
+};
+
+/* Of what the engine cannot run: where people look for it. */
+static const KeyRow transformers[] = {
+  { PART, "double_blocks.0.", GESSO_FILE_CHECKPOINT },
   { PART, "transformer_blocks.0.attn.norm_q", GESSO_FILE_CHECKPOINT },
   { PART, "joint_blocks.0.", GESSO_FILE_CHECKPOINT },
   { TAIL, "head.modulation", GESSO_FILE_CHECKPOINT },
   { PART, "condition_embedder.time_embedder.", GESSO_FILE_CHECKPOINT },
-  { TAIL, "decoder.middle.0.residual.0.gamma", GESSO_FILE_VAE },
-  { PART, "encoder.block.0.layer.0.SelfAttention", GESSO_FILE_TEXT_ENCODER },
+  { PART, "clf.1.weight", GESSO_FILE_CHECKPOINT },
 };
 
 static gboolean
@@ -105,144 +105,13 @@ matches (const KeyRow *row, const char *name)
 }
 
 static const KeyRow *
-find_decisive (const TensorTable *table)
+find_row (const KeyRow *rows, guint n_rows, const TensorTable *table)
 {
-  for (guint r = 0; r < G_N_ELEMENTS (decisive); r++)
+  for (guint r = 0; r < n_rows; r++)
     for (size_t i = 0; i < table->n_items; i++)
-      if (matches (&decisive[r], table->items[i].name))
-        return &decisive[r];
+      if (matches (&rows[r], table->items[i].name))
+        return &rows[r];
   return NULL;
-}
-
-/* The last dimension of the first tensor whose name holds @part; 0: none */
-static int64_t
-width_of (const TensorTable *table, const char *part, const char *tail)
-{
-  for (size_t i = 0; i < table->n_items; i++)
-    {
-      const FileTensor *t = &table->items[i];
-      if (t->rank >= 2 && strstr (t->name, part) && g_str_has_suffix (t->name, tail))
-        return t->ne[1];
-    }
-  return 0;
-}
-
-static gboolean
-has_part (const TensorTable *table, const char *part)
-{
-  for (size_t i = 0; i < table->n_items; i++)
-    if (strstr (table->items[i].name, part))
-      return TRUE;
-  return FALSE;
-}
-
-static const char *
-family_of_width (int64_t width)
-{
-  switch (width)
-    {
-    case WIDTH_SD15:
-      return "SD 1.5";
-    case WIDTH_SD2:
-      return "SD 2";
-    case WIDTH_BIG_G:
-    case WIDTH_SDXL:
-      return "SDXL";
-    default:
-      return "";
-    }
-}
-
-static const char *
-family_of_metadata (const TensorTable *table)
-{
-  static const char *const keys[] = { "modelspec.architecture", "ss_base_model_version",
-                                      "ss_base_model" };
-  static const char *const names[][2] = {
-    { "stable-diffusion-xl", "SDXL" },
-    { "sdxl", "SDXL" },
-    { "stable-diffusion-v1", "SD 1.5" },
-    { "sd_v1", "SD 1.5" },
-    { "sd_1.5", "SD 1.5" },
-    { "stable-diffusion-v2", "SD 2" },
-    { "sd_v2", "SD 2" },
-    { "sd_2", "SD 2" },
-    { "flux", "FLUX.1" },
-    { "wan", "Wan" },
-  };
-  for (guint k = 0; k < G_N_ELEMENTS (keys); k++)
-    {
-      const char *value = table_metadata (table, keys[k]);
-      for (guint n = 0; value && n < G_N_ELEMENTS (names); n++)
-        if (strstr (value, names[n][0]))
-          return names[n][1];
-    }
-  return "";
-}
-
-static const char *
-family_of_other_keys (const TensorTable *table)
-{
-  if (has_part (table, "double_blocks") || has_part (table, "single_transformer_blocks"))
-    return "FLUX.1";
-  if (has_part (table, "joint_blocks."))
-    return "SD 3";
-  if ((has_part (table, "blocks.0.self_attn") || has_part (table, "blocks_0_self_attn")) &&
-      (has_part (table, ".ffn") || has_part (table, "_ffn")))
-    return "Wan";
-  return has_part (table, "head.modulation") ? "Wan" : "";
-}
-
-/* What a LoRA or ControlNet was trained for: by its own word, then by the widths of the text that
- * its cross attention reads, then by names. */
-static const char *
-family_of_adapter (const TensorTable *table)
-{
-  static const char *const downs[] = { "lora_down.weight", "lora_A.weight", "lora.down.weight",
-                                       "hada_w1_b", "attn2.to_k.weight" };
-  const char *family = family_of_metadata (table);
-  if (!*family)
-    family = family_of_other_keys (table);
-  for (guint i = 0; i < G_N_ELEMENTS (downs) && !*family; i++)
-    {
-      family = family_of_width (width_of (table, "attn2_to_k", downs[i]));
-      if (!*family)
-        family = family_of_width (width_of (table, "attn2.to_k", downs[i]));
-    }
-  if (!*family && (has_part (table, "lora_te2_") || has_part (table, "transformer_blocks_2_") ||
-                   has_part (table, "transformer_blocks.2.")))
-    family = "SDXL";
-  return *family || !has_part (table, "lora_te_text_model") ? family : "SD 1.5";
-}
-
-/* Vectors are (n, width), or one vector (width). */
-static int64_t
-embedding_width (const TensorTable *table)
-{
-  int64_t width = 0;
-  for (size_t i = 0; i < table->n_items; i++)
-    {
-      const FileTensor *t = &table->items[i];
-      if (t->rank < 1 || t->rank > 2)
-        return 0;
-      int64_t w = t->ne[t->rank - 1];
-      if (w != WIDTH_SD15 && w != WIDTH_SD2 && w != WIDTH_BIG_G && w != WIDTH_T5)
-        return 0;
-      width = MAX (width, w);
-    }
-  return table->n_items <= EMBEDDING_MAX_TENSORS ? width : 0;
-}
-
-static const char *
-family_of_embedding (const TensorTable *table)
-{
-  if (table_find (table, "clip_g"))
-    return "SDXL";
-  int64_t width = 0;
-  for (size_t i = 0; i < table->n_items; i++)
-    if (table->items[i].rank > 0)
-      width = MAX (width, table->items[i].ne[table->items[i].rank - 1]);
-  return family_of_width (width);
 }
 
 /* The number format that holds most bytes. */
@@ -304,53 +173,83 @@ note_missing_parts (GessoRecognised *out, const ModelConfig *config)
                                 "with everything in one file."));
 }
 
-static void
-recognise_checkpoint (GessoRecognised *out, GessoHeader *h, const PartList *list, const char *label)
+/* What the engine would say to the file, were it opened.  Returns: FALSE and @out's problem */
+static gboolean
+ask_engine (GessoRecognised *out,
+            GessoHeader *h,
+            const PartList *list,
+            const char *label,
+            ModelConfig *config)
 {
   Status status = { 0 };
-  ModelConfig config = { 0 };
   UnknownList unknown = { 0 };
-  out->kind = GESSO_FILE_CHECKPOINT;
-  if (!refuse_known (&h->source.table, label, &status) ||
-      !parts_load (h->set, list, &h->source.table, true, &unknown, label, &status) ||
-      !recognise_config (&config, h->set, label, &status))
-    {
-      set_text (&out->problem, status.message);
-      set_text (&out->family,
-                family_of_width (width_of (&h->source.table, "attn2.to_k", "weight")));
-      return;
-    }
-  set_text (&out->family, config.family == FAMILY_UNKNOWN ? "" : family_name (config.family));
-  note_missing_parts (out, &config);
+  const TensorTable *table = &h->source.table;
+  gboolean ok = refuse_known (table, label, &status) &&
+                (list->n_parts > 0 || refuse_rest (table, label, &status)) &&
+                parts_load (h->set, list, table, true, &unknown, label, &status) &&
+                recognise_config (config, h->set, label, &status);
+  set_text (&out->problem, ok ? "" : status.message);
+  return ok;
+}
+
+static GessoFileKind
+kind_of_parts (const PartList *list, const TensorTable *table, GessoFileKind hint)
+{
+  if (has_parts (list, PART_UNET) || has_parts (list, PART_FLUX) || has_parts (list, PART_WAN) ||
+      find_row (transformers, G_N_ELEMENTS (transformers), table))
+    return GESSO_FILE_CHECKPOINT;
+  if (has_parts (list, PART_VAE))
+    return GESSO_FILE_VAE;
+  if (has_parts (list, PART_TINY))
+    return GESSO_FILE_TINY_VAE;
+  if (has_clip (list) || has_parts (list, PART_T5) || has_parts (list, PART_VISION))
+    return GESSO_FILE_TEXT_ENCODER;
+  return hint;
+}
+
+/* A part alone belongs where it can be told apart: an SD 1.5 VAE has the shapes of SDXL's. */
+static const char *
+family_of_config (const ModelConfig *config)
+{
+  if (config->family != FAMILY_UNKNOWN)
+    return family_name (config->family);
+  if (config->has_wan_vae || config->has_vision || config->t5.has_layer_bias)
+    return family_name (FAMILY_WAN);
+  if (config->has_t5 || (config->has_vae && config->vae.latent_channels == FLUX_VAE_CHANNELS))
+    return family_name (FAMILY_FLUX);
+  return "";
 }
 
 static void
-recognise_parts (GessoRecognised *out, GessoHeader *h, const char *label, GessoFileKind hint)
+recognise_networks (GessoRecognised *out, GessoHeader *h, const char *label, GessoFileKind hint)
 {
-  Status status = { 0 };
   PartList list;
+  ModelConfig config = { 0 };
   const TensorTable *table = &h->source.table;
   parts_find (&list, table, PART_COUNT);
-  if (has_parts (&list, PART_UNET) || has_parts (&list, PART_FLUX))
-    recognise_checkpoint (out, h, &list, label);
-  else if (has_parts (&list, PART_VAE))
-    out->kind = GESSO_FILE_VAE;
-  else if (has_parts (&list, PART_TINY))
-    out->kind = GESSO_FILE_TINY_VAE;
-  else if (has_clip (&list) || has_parts (&list, PART_T5) || has_parts (&list, PART_VISION))
-    out->kind = GESSO_FILE_TEXT_ENCODER;
-  else if (embedding_width (table))
+  out->kind = kind_of_parts (&list, table, hint);
+  if (list.n_parts == 0 && out->kind == hint && gesso_family_is_embedding (table))
     {
       out->kind = GESSO_FILE_EMBEDDING;
-      set_text (&out->family, family_of_embedding (table));
+      set_text (&out->family, gesso_family_of_embedding (table));
     }
+  else if (!ask_engine (out, h, &list, label, &config))
+    set_text (&out->family, gesso_family_of_keys (table));
   else
     {
-      out->kind = hint;
-      refuse_known (table, label, &status);
-      refuse_rest (table, label, &status);
-      set_text (&out->problem, status.message);
+      set_text (&out->family, family_of_config (&config));
+      if (out->kind == GESSO_FILE_CHECKPOINT)
+        note_missing_parts (out, &config);
     }
+}
+
+static void
+recognise_lora (GessoRecognised *out, const TensorTable *table, const char *label)
+{
+  Status status = { 0 };
+  const char *family = adapter_made_for (table, label, &status);
+  set_text (&out->family, family && *family ? family : gesso_family_of_adapter (table));
+  set_text (&out->problem, status.message);
 }
 
 /* A kind that only the window's lists know: usable or not is decided by who uses it. */
@@ -360,14 +259,13 @@ recognise_decisive (GessoRecognised *out, const KeyRow *row, GessoHeader *h, con
   Status status = { 0 };
   const TensorTable *table = &h->source.table;
   out->kind = row->kind;
-  if (row->kind == GESSO_FILE_EMBEDDING)
-    set_text (&out->family, family_of_embedding (table));
-  else if (row->kind == GESSO_FILE_CHECKPOINT)
-    set_text (&out->family, family_of_other_keys (table));
+  if (row->kind == GESSO_FILE_LORA)
+    recognise_lora (out, table, label);
+  else if (row->kind == GESSO_FILE_EMBEDDING)
+    set_text (&out->family, gesso_family_of_embedding (table));
   else
-    set_text (&out->family, family_of_adapter (table));
-  if (row->kind != GESSO_FILE_CHECKPOINT && row->kind != GESSO_FILE_VAE &&
-      row->kind != GESSO_FILE_UNKNOWN)
+    set_text (&out->family, gesso_family_of_adapter (table));
+  if (row->kind != GESSO_FILE_UNKNOWN)
     return;
   refuse_known (table, label, &status);
   refuse_rest (table, label, &status);
@@ -408,7 +306,7 @@ recognise_file (GessoRecognised *out, const char *path, GessoFileKind hint)
     }
   else
     {
-      const KeyRow *row = find_decisive (&h.source.table);
+      const KeyRow *row = find_row (decisive, G_N_ELEMENTS (decisive), &h.source.table);
       g_autofree char *type = g_ascii_strdown (main_type (&h.source.table), -1);
       g_free (out->format);
       out->format = g_strdup_printf ("%s, %s", h.source.container, type);
@@ -416,7 +314,7 @@ recognise_file (GessoRecognised *out, const char *path, GessoFileKind hint)
       if (row)
         recognise_decisive (out, row, &h, label);
       else
-        recognise_parts (out, &h, label, hint);
+        recognise_networks (out, &h, label, hint);
     }
   gesso_header_clear (&h);
 }

@@ -7,6 +7,13 @@
 
 G_BEGIN_DECLS
 
+enum
+{
+  /* Counted up whenever files may be seen as something else than before: what an older version of
+   * the program has noted in the index is looked at again. */
+  GESSO_RECOGNISE_VERSION = 1
+};
+
 typedef struct
 {
   GessoFileKind kind;

@@ -115,6 +115,14 @@ remove_later (GessoScan *scan, const GessoKnown *known, const char *path)
 /* -- walking ------------------------------------------------------------------------------------
  */
 
+/* A model's row says what would be seen today. */
+static gboolean
+is_as_noted (const GessoKnown *known, const GessoFound *found)
+{
+  return known->recognised == GESSO_RECOGNISE_VERSION &&
+         g_str_equal (known->thumbnail, found->thumbnail);
+}
+
 static void
 found_cb (const GessoFound *found, gpointer data)
 {
@@ -123,7 +131,7 @@ found_cb (const GessoFound *found, gpointer data)
   if (known)
     known->seen = TRUE;
   if (known && gesso_identity_equal (&known->identity, &found->identity) &&
-      (found->is_picture || g_str_equal (known->thumbnail, found->thumbnail)))
+      (found->is_picture || is_as_noted (known, found)))
     {
       if (known->state != GESSO_STATE_PRESENT)
         g_array_append_val (scan->shown, known->id);

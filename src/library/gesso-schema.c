@@ -84,6 +84,9 @@ const char *const gesso_schema_migrations[] = {
   "  path TEXT NOT NULL,"
   "  trashed TEXT NOT NULL,"
   "  PRIMARY KEY (id, trashed)) WITHOUT ROWID;",
+
+  /* 4: with which GESSO_RECOGNISE_VERSION a model was looked at */
+  "ALTER TABLE models ADD COLUMN recognised INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int gesso_schema_version = G_N_ELEMENTS (gesso_schema_migrations);

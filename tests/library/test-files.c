@@ -64,7 +64,6 @@ test_library_recognises_kinds (Fixture *f, gconstpointer data)
                                    "model.1.sub.0.RDB1.conv1.0.weight:F32:32,64,3,3", NULL };
   const char *const tiny[] = { "decoder.layers.0.weight:F16:64,4,3,3",
                                "encoder.layers.0.weight:F16:64,3,3,3", NULL };
-  const char *const clip[] = { "text_model.embeddings.token_embedding.weight:F16:49408,768", NULL };
   const char *const xl_embedding[] = { "clip_l:F32:2,768", "clip_g:F32:2,1280", NULL };
   const char *const one_vector[] = { "<cat>:F32:768", NULL };
   check (tree_checkpoint (f->dir, "model.safetensors"), GESSO_FILE_CHECKPOINT, "SD 1.5",
@@ -84,7 +83,7 @@ test_library_recognises_kinds (Fixture *f, gconstpointer data)
          "safetensors, f32");
   check (tree_safetensors (f->dir, "t.safetensors", tiny), GESSO_FILE_TINY_VAE, "",
          "safetensors, f16");
-  check (tree_safetensors (f->dir, "te.safetensors", clip), GESSO_FILE_TEXT_ENCODER, "",
+  check (tree_clip_l (f->dir, "te.safetensors"), GESSO_FILE_TEXT_ENCODER, "",
          "safetensors, f16");
 }
 
@@ -116,6 +115,8 @@ static void
 test_library_says_what_is_wrong (Fixture *f, gconstpointer data)
 {
   const char *const flux[] = { "double_blocks.0.img_attn.norm.key_norm.scale:F16:128", NULL };
+  const char *const vae[] = { "decoder.conv_in.weight:F16:512,4,3,3",
+                              "decoder.mid.block_1.norm1.weight:F16:512", NULL };
   const char *const odd[] = { "something.weight:F16:3,3,3", NULL };
   char *cut = tree_checkpoint (f->dir, "cut.safetensors");
   tree_cut (cut, 1000);
@@ -132,7 +133,9 @@ test_library_says_what_is_wrong (Fixture *f, gconstpointer data)
   check_problem (tree_write (f->dir, "q.gguf", "GGUF and more"), GESSO_FILE_UNKNOWN,
                  GESSO_FILE_CHECKPOINT, "GGUF");
   check_problem (tree_safetensors (f->dir, "flux.safetensors", flux), GESSO_FILE_UNKNOWN,
-                 GESSO_FILE_CHECKPOINT, "FLUX");
+                 GESSO_FILE_CHECKPOINT, "a part of a FLUX.1 transformer");
+  check_problem (tree_safetensors (f->dir, "vae.safetensors", vae), GESSO_FILE_UNKNOWN,
+                 GESSO_FILE_VAE, "lacks layers");
   check_problem (tree_safetensors (f->dir, "odd.safetensors", odd), GESSO_FILE_UNKNOWN,
                  GESSO_FILE_UNKNOWN, "kind");
   check_problem (g_build_filename (f->dir, "nowhere.safetensors", NULL), GESSO_FILE_LORA,

@@ -219,6 +219,34 @@ test_library_scan_twice_changes_nothing (Fixture *f, gconstpointer data)
   g_assert_cmpstr (folders[0], ==, f->files);
 }
 
+static gboolean
+is_usable (gpointer data)
+{
+  GessoModelFile *model = tree_find (data, GESSO_FILE_CHECKPOINT, "photo");
+  return model && !*gesso_model_file_get_problem (model);
+}
+
+/* What an older version of the program wrote on a file would stay for ever otherwise. */
+static void
+test_library_looks_again_after_an_update (Fixture *f, gconstpointer data)
+{
+  sqlite3 *db = NULL;
+  g_free (tree_checkpoint (f->files, "photo.safetensors"));
+  gesso_library_add_folder (f->library, f->files);
+  wait_models (f, GESSO_FILE_CHECKPOINT, 1);
+  tree_settle (f->library);
+  close_library (&f->library);
+  g_assert_cmpint (sqlite3_open (f->db, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, "UPDATE models SET problem = 'not the whole', recognised = 0",
+                                 NULL, NULL, NULL),
+                   ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_close (db), ==, SQLITE_OK);
+  f->library = open_library (f);
+  g_assert_false (is_usable (f->library));
+  gesso_library_rescan (f->library);
+  tree_wait (is_usable, f->library);
+}
+
 static void
 test_library_hashes_and_finds (Fixture *f, gconstpointer data)
 {
@@ -933,6 +961,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   add ("/library/models/finds", test_library_finds_models);
   add ("/library/models/scan-twice", test_library_scan_twice_changes_nothing);
+  add ("/library/scan/after-an-update", test_library_looks_again_after_an_update);
   add ("/library/models/hash-and-find", test_library_hashes_and_finds);
   add ("/library/models/damaged", test_library_lists_what_is_damaged);
   add ("/library/models/odd-trees", test_library_walks_odd_trees);

@@ -149,17 +149,9 @@ tree_embedding (const char *dir, const char *name)
   return tree_safetensors (dir, name, tensors);
 }
 
-char *
-tree_vae (const char *dir, const char *name)
-{
-  const char *const tensors[] = { "decoder.conv_in.weight:F16:512,4,3,3",
-                                  "decoder.mid.block_1.norm1.weight:F16:512",
-                                  "encoder.conv_in.weight:F16:128,3,3,3", NULL };
-  return tree_safetensors (dir, name, tensors);
-}
-
-char *
-tree_checkpoint (const char *dir, const char *name)
+/* What SD 1.5's file holds below @prefix, without it. */
+static char *
+write_part (const char *dir, const char *name, const char *prefix)
 {
   Status status = { 0 };
   const FullSize *model = full_size_find ("sd15");
@@ -171,10 +163,10 @@ tree_checkpoint (const char *dir, const char *name)
     {
       StoredTensor t;
       gint64 n = 2;
-      if (!ldm_tensor (model, set, weights_at (set, i), &t))
+      if (!ldm_tensor (model, set, weights_at (set, i), &t) || !g_str_has_prefix (t.name, prefix))
         continue;
       g_string_append_printf (header, "%s\"%s\":{\"dtype\":\"F16\",\"shape\":[",
-                              header->len > 1 ? "," : "", t.name);
+                              header->len > 1 ? "," : "", t.name + strlen (prefix));
       for (int d = 0; d < t.rank; d++)
         {
           g_string_append_printf (header, "%s%" G_GINT64_FORMAT, d ? "," : "", t.ne[d]);
@@ -188,6 +180,24 @@ tree_checkpoint (const char *dir, const char *name)
   weights_free (set);
   g_string_append (header, "}");
   return write_header (dir, name, header->str, offset);
+}
+
+char *
+tree_checkpoint (const char *dir, const char *name)
+{
+  return write_part (dir, name, "");
+}
+
+char *
+tree_vae (const char *dir, const char *name)
+{
+  return write_part (dir, name, "first_stage_model.");
+}
+
+char *
+tree_clip_l (const char *dir, const char *name)
+{
+  return write_part (dir, name, "cond_stage_model.transformer.");
 }
 
 void

@@ -25,10 +25,11 @@ char *tree_safetensors_with_metadata (const char *dir,
                                       const char *name,
                                       const char *metadata,
                                       const char *const *tensors);
-/* A LoRA for text embeddings of @width, an embedding, a VAE. */
+/* A LoRA for text embeddings of @width, an embedding; SD 1.5's VAE and text encoder. */
 char *tree_lora (const char *dir, const char *name, int width);
 char *tree_embedding (const char *dir, const char *name);
 char *tree_vae (const char *dir, const char *name);
+char *tree_clip_l (const char *dir, const char *name);
 /* A whole SD 1.5 checkpoint in LDM layout, 4 GB of hole. */
 char *tree_checkpoint (const char *dir, const char *name);
 /* Drops the last @n_bytes. */

@@ -42,7 +42,7 @@ module_of (AdapterFile *a, NameIndex *index, const char *layer, Status *status)
   int32_t i = name_index_find (index, layer);
   if (i >= 0)
     return &a->modules[i];
-  const char *name = pool_strdup (&a->set->pool, layer, status);
+  const char *name = pool_strdup (a->source.table.pool, layer, status);
   if (!name ||
       !mem_grow (&a->modules, &a->module_capacity, a->n_modules + 1, sizeof *a->modules, status) ||
       !name_index_set (index, name, (int32_t) a->n_modules, status))
@@ -305,6 +305,21 @@ read_adapter (AdapterFile *a, Status *status)
     summarise (a, &a->modules[i]);
   adapter_recognise (a);
   return true;
+}
+
+const char *
+adapter_made_for (const TensorTable *table, const char *label, Status *status)
+{
+  AdapterFile a = { .label = label, .source.table = *table }; /* borrowed */
+  const char *name = NULL;
+  if (sort_tensors (&a, status) && classify_all (&a, status))
+    {
+      adapter_recognise (&a);
+      name = a.base == BASE_UNKNOWN ? "" : a.base_name;
+    }
+  mem_free (a.modules);
+  mem_free (a.strange);
+  return name;
 }
 
 /* PEFT saves folders. */

@@ -120,6 +120,15 @@ typedef struct
 AdapterFile *adapter_open (const char *path, Status *status);
 void adapter_close (AdapterFile *adapter);
 
+/* adapter_made_for:
+ * @table: of an adapter's header; values may be absent
+ * @label: the file's name, for messages
+ *
+ * Returns: the model's name, "SDXL", "Qwen-Image", static; "" where neither tensors nor metadata
+ * tell; NULL and @status for what adapter_open would refuse by its names
+ */
+const char *adapter_made_for (const TensorTable *table, const char *label, Status *status);
+
 /* adapter_role:
  * @key: a tensor's name
  * @layer: receives the part that names the layer
