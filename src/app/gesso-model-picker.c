@@ -52,11 +52,18 @@ find_by_path (GessoModelPicker *self, const char *path)
   return NULL;
 }
 
+/* What the recipe draws with: all else may come with it. */
+static gboolean
+is_model (GessoModelPicker *self)
+{
+  return self->param && g_str_equal (self->param->key, "model");
+}
+
 static char *
 dup_shown_name (GessoModelPicker *self, const char *path)
 {
   if (!path[0])
-    return g_strdup (self->kind == GESSO_FILE_CHECKPOINT ? _ ("None") : _ ("Model’s own"));
+    return g_strdup (is_model (self) ? _ ("None") : _ ("Model’s own"));
   g_autoptr (GessoModelFile) file = find_by_path (self, path);
   if (file)
     return g_strdup (gesso_model_file_get_name (file));
@@ -271,7 +278,7 @@ new_popover (GessoModelPicker *self)
   gtk_stack_add_named (GTK_STACK (self->stack), new_list (self), "list");
   gtk_stack_add_named (GTK_STACK (self->stack), new_empty (), "empty");
   gtk_box_append (GTK_BOX (box), self->stack);
-  if (self->param && self->kind != GESSO_FILE_CHECKPOINT)
+  if (self->param && !is_model (self))
     {
       GtkWidget *own = new_flat_button (_ ("_Model’s own"), NULL);
       g_signal_connect (own, "clicked", G_CALLBACK (own_clicked_cb), self);

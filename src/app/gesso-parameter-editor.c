@@ -376,9 +376,11 @@ new_picker (Editor *e, GessoLibrary *library)
     const char *key;
     GessoFileKind kind;
   } kinds[] = { { "model", GESSO_FILE_CHECKPOINT },
+                { "model_2", GESSO_FILE_CHECKPOINT },
                 { "vae", GESSO_FILE_VAE },
                 { "text_encoder", GESSO_FILE_TEXT_ENCODER },
                 { "text_encoder_2", GESSO_FILE_TEXT_ENCODER },
+                { "image_encoder", GESSO_FILE_IMAGE_ENCODER },
                 { "tiny_vae", GESSO_FILE_TINY_VAE } };
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (g_str_equal (kinds[i].key, e->param->key))

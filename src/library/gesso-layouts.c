@@ -13,7 +13,9 @@ typedef struct
   GessoFileKind kind;
 } FolderRow;
 
-/* Below models/, and the keys of extra_model_paths.yaml. */
+/* Below models/, and the keys of extra_model_paths.yaml.  What no model of ours uses is left out:
+ * audio_encoders, classifiers, configs, gligen, hypernetworks, latent_upscale_models,
+ * model_patches, photomaker, style_models. */
 static const FolderRow comfyui[] = {
   { "checkpoints", GESSO_FILE_CHECKPOINT },
   { "diffusion_models", GESSO_FILE_CHECKPOINT },
@@ -27,13 +29,16 @@ static const FolderRow comfyui[] = {
   { "t2i_adapter", GESSO_FILE_CONTROLNET },
   { "text_encoders", GESSO_FILE_TEXT_ENCODER },
   { "clip", GESSO_FILE_TEXT_ENCODER },
+  { "clip_vision", GESSO_FILE_IMAGE_ENCODER },
   { "upscale_models", GESSO_FILE_UPSCALER },
 };
 
-/* Below the root. */
+/* Below the root; SD.Next's capitals are its own. */
 static const FolderRow webui[] = {
   { "models/Stable-diffusion", GESSO_FILE_CHECKPOINT },
   { "models/diffusers", GESSO_FILE_CHECKPOINT },
+  { "models/Diffusers", GESSO_FILE_CHECKPOINT },
+  { "models/UNET", GESSO_FILE_CHECKPOINT },
   { "models/Lora", GESSO_FILE_LORA },
   { "models/LyCORIS", GESSO_FILE_LORA },
   { "embeddings", GESSO_FILE_EMBEDDING },
@@ -42,10 +47,13 @@ static const FolderRow webui[] = {
   { "models/VAE-approx", GESSO_FILE_TINY_VAE },
   { "models/VAE-taesd", GESSO_FILE_TINY_VAE },
   { "models/ControlNet", GESSO_FILE_CONTROLNET },
+  { "extensions/sd-webui-controlnet/models", GESSO_FILE_CONTROLNET },
   { "models/text_encoder", GESSO_FILE_TEXT_ENCODER },
+  { "models/Text-encoder", GESSO_FILE_TEXT_ENCODER },
   { "models/ESRGAN", GESSO_FILE_UPSCALER },
   { "models/RealESRGAN", GESSO_FILE_UPSCALER },
   { "models/SwinIR", GESSO_FILE_UPSCALER },
+  { "models/DAT", GESSO_FILE_UPSCALER },
 };
 
 /* Below Models/. */
@@ -56,9 +64,11 @@ static const FolderRow swarmui[] = {
   { "Lora", GESSO_FILE_LORA },
   { "Embeddings", GESSO_FILE_EMBEDDING },
   { "VAE", GESSO_FILE_VAE },
+  { "vae_approx", GESSO_FILE_TINY_VAE },
   { "controlnet", GESSO_FILE_CONTROLNET },
   { "clip", GESSO_FILE_TEXT_ENCODER },
   { "text_encoders", GESSO_FILE_TEXT_ENCODER },
+  { "clip_vision", GESSO_FILE_IMAGE_ENCODER },
   { "upscale_models", GESSO_FILE_UPSCALER },
 };
 

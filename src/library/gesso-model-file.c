@@ -41,6 +41,7 @@ static const GEnumValue kinds[] = {
   { GESSO_FILE_TINY_VAE, "GESSO_FILE_TINY_VAE", "tiny-vae" },
   { GESSO_FILE_CONTROLNET, "GESSO_FILE_CONTROLNET", "controlnet" },
   { GESSO_FILE_TEXT_ENCODER, "GESSO_FILE_TEXT_ENCODER", "text-encoder" },
+  { GESSO_FILE_IMAGE_ENCODER, "GESSO_FILE_IMAGE_ENCODER", "image-encoder" },
   { GESSO_FILE_UPSCALER, "GESSO_FILE_UPSCALER", "upscaler" },
   { GESSO_FILE_PICTURE, "GESSO_FILE_PICTURE", "picture" },
   { GESSO_FILE_UNKNOWN, "GESSO_FILE_UNKNOWN", "unknown" },

@@ -202,8 +202,10 @@ kind_of_parts (const PartList *list, const TensorTable *table, GessoFileKind hin
     return GESSO_FILE_VAE;
   if (has_parts (list, PART_TINY))
     return GESSO_FILE_TINY_VAE;
-  if (has_clip (list) || has_parts (list, PART_T5) || has_parts (list, PART_VISION))
+  if (has_clip (list) || has_parts (list, PART_T5))
     return GESSO_FILE_TEXT_ENCODER;
+  if (has_parts (list, PART_VISION))
+    return GESSO_FILE_IMAGE_ENCODER;
   return hint;
 }
 

@@ -83,8 +83,7 @@ test_library_recognises_kinds (Fixture *f, gconstpointer data)
          "safetensors, f32");
   check (tree_safetensors (f->dir, "t.safetensors", tiny), GESSO_FILE_TINY_VAE, "",
          "safetensors, f16");
-  check (tree_clip_l (f->dir, "te.safetensors"), GESSO_FILE_TEXT_ENCODER, "",
-         "safetensors, f16");
+  check (tree_clip_l (f->dir, "te.safetensors"), GESSO_FILE_TEXT_ENCODER, "", "safetensors, f16");
 }
 
 /* The video model that ships stood in the list as damaged: it has no CLIP, and needs none. */
@@ -279,18 +278,40 @@ mkdirs (const char *dir, const char *const *names)
 static void
 test_library_knows_layouts (Fixture *f, gconstpointer data)
 {
-  const char *const comfy[] = { "models/checkpoints", "models/loras", "models/custom", "output",
+  const char *const comfy[] = { "models/checkpoints",
+                                "models/loras",
+                                "models/clip_vision",
+                                "models/style_models",
+                                "models/vae_approx",
+                                "models/custom",
+                                "output",
                                 NULL };
-  const char *const comfy_found[] = { "checkpoint models/checkpoints", "lora models/loras", NULL };
-  const char *const forge[] = { "models/Stable-diffusion", "models/Lora", "embeddings",
-                                "models/ESRGAN",           "outputs",     NULL };
-  const char *const forge_found[] = { "checkpoint models/Stable-diffusion", "lora models/Lora",
-                                      "embedding embeddings", "upscaler models/ESRGAN", NULL };
-  const char *const swarm[] = { "Models/Stable-Diffusion", "Models/Lora", "Models/VAE",
-                                "dlbackend/ComfyUI/models/checkpoints", NULL };
-  const char *const swarm_found[] = { "checkpoint Models/Stable-Diffusion", "lora Models/Lora",
+  const char *const comfy_found[] = { "checkpoint models/checkpoints", "lora models/loras",
+                                      "image-encoder models/clip_vision",
+                                      "tiny-vae models/vae_approx", NULL };
+  const char *const forge[] = {
+    "models/Stable-diffusion", "models/Lora", "embeddings", "models/ESRGAN",
+    "models/text_encoder",     "models/DAT",  "outputs",    NULL
+  };
+  const char *const forge_found[] = { "checkpoint models/Stable-diffusion",
+                                      "lora models/Lora",
+                                      "embedding embeddings",
+                                      "upscaler models/ESRGAN",
+                                      "text-encoder models/text_encoder",
+                                      "upscaler models/DAT",
+                                      NULL };
+  const char *const swarm[] = { "Models/Stable-Diffusion",
+                                "Models/Lora",
+                                "Models/VAE",
+                                "Models/clip_vision",
+                                "dlbackend/ComfyUI/models/checkpoints",
+                                NULL };
+  const char *const swarm_found[] = { "checkpoint Models/Stable-Diffusion",
+                                      "lora Models/Lora",
                                       "vae Models/VAE",
-                                      "checkpoint dlbackend/ComfyUI/models/checkpoints", NULL };
+                                      "image-encoder Models/clip_vision",
+                                      "checkpoint dlbackend/ComfyUI/models/checkpoints",
+                                      NULL };
   const char *const plain_found[] = { "unknown .", NULL };
   g_autofree char *c = tree_mkdir (f->dir, "ComfyUI"), *w = tree_mkdir (f->dir, "forge"),
                   *s = tree_mkdir (f->dir, "SwarmUI"), *p = tree_mkdir (f->dir, "plain");
@@ -308,7 +329,7 @@ test_library_knows_layouts (Fixture *f, gconstpointer data)
   g_autofree char *models = g_build_filename (c, "models", NULL);
   g_autofree char *loras = g_build_filename (models, "loras", NULL);
   g_autoptr (GPtrArray) inside = gesso_layouts_resolve (models);
-  g_assert_cmpint (inside->len, ==, 2);
+  g_assert_cmpint (inside->len, ==, 4);
   g_autoptr (GPtrArray) one = gesso_layouts_resolve (loras);
   g_assert_cmpint (one->len, ==, 1);
   g_assert_cmpint (((GessoScanFolder *) one->pdata[0])->hint, ==, GESSO_FILE_LORA);

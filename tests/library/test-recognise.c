@@ -167,6 +167,7 @@ test_library_lists_storage_formats (void)
     { "transformers/flux-schnell-q8.gguf", GESSO_FILE_CHECKPOINT, "FLUX.1" },
     { "transformers/flux-fill-bfl.safetensors", GESSO_FILE_CHECKPOINT, "FLUX.1" },
     { "transformers/umt5-wan.safetensors", GESSO_FILE_TEXT_ENCODER, "Wan" },
+    { "vision/hf/model.safetensors", GESSO_FILE_IMAGE_ENCODER, "Wan" },
     { "transformers/ae.safetensors", GESSO_FILE_VAE, "FLUX.1" },
     { "wan/flf.safetensors", GESSO_FILE_CHECKPOINT, "Wan" },
     { "wan/plain-fp8.safetensors", GESSO_FILE_CHECKPOINT, "Wan" },
