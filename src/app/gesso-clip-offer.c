@@ -66,6 +66,17 @@ gesso_clip_offer_is_for (const char *path)
   return FALSE;
 }
 
+gboolean
+gesso_clip_offer_moves (const char *path)
+{
+  g_return_val_if_fail (path != NULL, FALSE);
+  Status ignored = { 0 };
+  FrameSource *frames = frames_open (path, NULL, &ignored);
+  gboolean moves = frames && frames->info.n_frames != 1;
+  frames_close (frames);
+  return moves;
+}
+
 static FrameSource *
 open_frames (const char *path, Status *status)
 {

@@ -12,6 +12,7 @@
 #include "app/gesso-project-actions.h"
 #include "app/gesso-recipe-offer.h"
 #include "library/gesso-recognise.h"
+#include "media/frames.h"
 #include "session/gesso-project-file.h"
 
 typedef enum
@@ -20,7 +21,7 @@ typedef enum
   KIND_FOLDER,
   KIND_MODEL,
   KIND_ADAPTER,
-  KIND_CLIP,    /* or a film */
+  KIND_CLIP,    /* or a film, or a picture that moves */
   KIND_PICTURE, /* or something that reading it as one will name */
   N_KINDS
 } Kind;
@@ -297,11 +298,11 @@ take_pictures (GessoWindow *window, GPtrArray *pictures)
 /* ---- clips ---- */
 
 static void
-take_clip (GessoWindow *window, const GPtrArray *clips)
+take_clip (GessoWindow *window, const GPtrArray *clips, guint n_files)
 {
   GFile *file = g_ptr_array_index (clips, 0);
   gesso_clip_offer (window, file);
-  if (clips->len > 1)
+  if (n_files > 1)
     say_of_file (window, _ ("Only the clip “%s” is opened: one at a time"), file);
 }
 
@@ -333,10 +334,12 @@ act (const Errand *errand)
     take_models (errand->window, errand->kinds[KIND_MODEL]);
   if (errand->kinds[KIND_ADAPTER]->len > 0)
     use_adapters (errand->window, errand->kinds[KIND_ADAPTER]);
-  if (errand->kinds[KIND_CLIP]->len > 0)
-    take_clip (errand->window, errand->kinds[KIND_CLIP]);
-  else if (errand->kinds[KIND_PICTURE]->len > 0)
-    take_pictures (errand->window, errand->kinds[KIND_PICTURE]);
+  const GPtrArray *clips = errand->kinds[KIND_CLIP];
+  GPtrArray *pictures = errand->kinds[KIND_PICTURE];
+  if (clips->len > 0)
+    take_clip (errand->window, clips, clips->len + pictures->len);
+  else if (pictures->len > 0)
+    take_pictures (errand->window, pictures);
 }
 
 /* One more file was looked at; with the last one @errand ends. */
@@ -383,13 +386,24 @@ typedef struct
   guint i;
 } Look;
 
+static Kind
+recognise_model (const char *path)
+{
+  GessoRecognised found = { 0 };
+  gesso_recognise (&found, path, GESSO_FILE_CHECKPOINT);
+  Kind kind = found.kind == GESSO_FILE_LORA ? KIND_ADAPTER : KIND_MODEL;
+  gesso_recognised_clear (&found);
+  return kind;
+}
+
 static void
 recognise_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  GessoRecognised found = { 0 };
-  gesso_recognise (&found, g_file_peek_path (source), GESSO_FILE_CHECKPOINT);
-  g_task_return_int (task, found.kind == GESSO_FILE_LORA ? KIND_ADAPTER : KIND_MODEL);
-  gesso_recognised_clear (&found);
+  const char *path = g_file_peek_path (source);
+  if (is_model (path))
+    g_task_return_int (task, recognise_model (path));
+  else
+    g_task_return_int (task, gesso_clip_offer_moves (path) ? KIND_CLIP : KIND_PICTURE);
 }
 
 static void
@@ -398,6 +412,13 @@ recognised_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autofree Look *look = user_data;
   look->errand->kind_of[look->i] = (Kind) g_task_propagate_int (G_TASK (result), NULL);
   look_done (look->errand);
+}
+
+/* Which kind of model its header says, and whether a picture moves: files of one ending differ. */
+static gboolean
+has_to_be_read (GFile *file, Kind kind)
+{
+  return kind == KIND_MODEL || (kind == KIND_PICTURE && frames_may_move (g_file_peek_path (file)));
 }
 
 static void
@@ -411,7 +432,7 @@ type_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     look->errand->kind_of[look->i] = find_kind (file, g_file_info_get_file_type (info));
   else
     fail (look->errand, look->i, error->message);
-  if (look->errand->kind_of[look->i] == KIND_MODEL) /* which kind of model its header says */
+  if (has_to_be_read (file, look->errand->kind_of[look->i]))
     {
       g_autoptr (GTask) task = g_task_new (file, NULL, recognised_cb, g_steal_pointer (&look));
       g_task_run_in_thread (task, recognise_in_thread);

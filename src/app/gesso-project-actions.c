@@ -344,6 +344,7 @@ open_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   gtk_file_filter_add_mime_type (filter, "image/png");
   gtk_file_filter_add_mime_type (filter, "image/jpeg");
   gtk_file_filter_add_mime_type (filter, "image/webp");
+  gtk_file_filter_add_mime_type (filter, "image/gif");
   gtk_file_filter_add_mime_type (filter, "video/*");
   gtk_file_filter_add_pattern (filter, "*.gclip");
   gtk_file_filter_set_name (filter, _ ("Projects, pictures and clips"));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "media/frames.h"
 #include "media/resize.h"
 #include "worker/reference.h"
 
@@ -66,12 +67,25 @@ load_mask (JobInputs *inputs, const Recipe *recipe, Status *status)
   return true;
 }
 
+/* One that moves, too: what is taken of it is said. */
+static bool
+read_picture (JobInputs *inputs, Image *image, const char *path, Status *status)
+{
+  FilmInfo info = { 0 };
+  if (!frames_read_picture (image, path, &info, status))
+    return false;
+  if (info.n_frames != 1)
+    snprintf (inputs->note, sizeof inputs->note,
+              status_text ("\"%.300s\" moves: its first frame is taken."), path);
+  return true;
+}
+
 static bool
 load_start (JobInputs *inputs, Recipe *recipe, Status *status)
 {
   if (!recipe->init_image)
     return true;
-  bool ok = image_read (&inputs->source, recipe->init_image, status) &&
+  bool ok = read_picture (inputs, &inputs->source, recipe->init_image, status) &&
             (!recipe->mask_image || load_mask (inputs, recipe, status));
   if (ok && !draws_masked_part (recipe))
     take_size (recipe, &inputs->source);
@@ -88,7 +102,8 @@ load_references (JobInputs *inputs, const Recipe *recipe, Status *status)
     {
       const RecipeParam *p = recipe_find_param (recipe_reference_keys[i]);
       const char *path = param_peek_string (p, recipe);
-      if (*path && !image_read (&inputs->references[inputs->n_references++], path, status))
+      if (*path &&
+          !read_picture (inputs, &inputs->references[inputs->n_references++], path, status))
         return false;
     }
   return true;
@@ -116,7 +131,7 @@ load_guides (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status 
       return true;
     }
   if (!load_references (inputs, recipe, status) ||
-      (control && !image_read (&inputs->control, control, status)))
+      (control && !read_picture (inputs, &inputs->control, control, status)))
     return false;
   if (inputs->n_references > 0 && recipe->width == 0 && recipe->height == 0)
     reference_size (first->width, first->height, &recipe->width, &recipe->height);
@@ -163,8 +178,8 @@ load_ends (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *s
       return true;
     }
   if (!extend_load (&inputs->extend, recipe, model, inputs->note, status) ||
-      (first && !image_read (&inputs->first, first, status)) ||
-      (last && !image_read (&inputs->last, last, status)))
+      (first && !read_picture (inputs, &inputs->first, first, status)) ||
+      (last && !read_picture (inputs, &inputs->last, last, status)))
     return false;
   if (first || last)
     take_shape (recipe, first ? &inputs->first : &inputs->last, model);

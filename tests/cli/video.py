@@ -86,6 +86,18 @@ def test_first_frame():
     assert cli.recipe_of(out / "a.gclip")["first_frame"].endswith("init-48x32.png")
 
 
+def test_first_frame_of_what_moves():
+    """Its first frame is taken, which is said; a GIF was refused, and of a WebP nothing was said."""
+    out = folder("first-moving")
+    args = ["--model", str(FIXTURES / "wan-tiny-ti2v"), *SMALL, "--width", "64", "--height", "64", "--seed", "1"]
+    for name in ("a.gif", "a.webp"):
+        video(out / name, "--seed", "1", "x")
+        told = run("video", *args, "--first-frame", str(out / name), "--output", f"{out}/b{name}", "x").err
+        assert told.count(b"its first frame is taken") == 1, told
+    still = run("video", *args, "--first-frame", str(FIXTURES / "init-48x32.png"), "--output", f"{out}/c.gif", "x").err
+    assert b"is taken" not in still, still
+
+
 def test_first_frame_seen_through_clip():
     """Wan 2.1: the picture counts twice, as a latent and as what CLIP makes of it."""
     out = folder("clip")

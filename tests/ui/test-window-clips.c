@@ -9,39 +9,9 @@
 
 #include "app/gesso-parameter-list.h"
 #include "app/gesso-parameter-row.h"
-#include "media/clip.h"
+#include "clips-fixture.h"
 #include "media/frames.h"
 #include "media/png.h"
-#include "window-fixture.h"
-
-enum
-{
-  N_FRAMES = 9,
-  FIRST_GREY = 50,
-  LAST_GREY = 200
-};
-
-static char *model; /* of the test that runs */
-
-static void
-set (Fixture *f, const char *key, const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  gesso_form_set_text (f->form, key, text, &error);
-  g_assert_no_error (error);
-}
-
-static const char *
-label (Fixture *f)
-{
-  return gesso_generate_bar_get_label (gesso_create_page_get_generate_bar (f->page));
-}
-
-static gboolean
-animates (Fixture *f)
-{
-  return g_str_equal (label (f), "Animate");
-}
 
 static gboolean
 generates (Fixture *f)
@@ -49,47 +19,11 @@ generates (Fixture *f)
   return g_str_equal (label (f), "Generate");
 }
 
-static GtkWidget *
-find (GtkWidget *widget, GType type)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type))
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find (child, type);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
 static gboolean
 row_is_shown (Fixture *f, const char *key)
 {
   GtkWidget *list = find (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST);
   return gtk_widget_get_visible (gesso_parameter_list_get_row (GESSO_PARAMETER_LIST (list), key));
-}
-
-/* The small Wan of the golden tests, in a folder of models that the user named. */
-static void
-choose_video_model (Fixture *f, const char *name)
-{
-  const char *source = g_getenv ("GESSO_SOURCE");
-  g_autofree char *from =
-      g_build_filename (source ? source : ".", "tests/golden/fixtures", name, NULL);
-  g_autofree char *folder = g_build_filename (f->dir, "models", NULL);
-  g_autofree char *line =
-      g_strdup_printf ("mkdir -p '%s' && cp -rL '%s' '%s/'", folder, from, folder);
-  const char *argv[] = { "sh", "-c", line, NULL };
-  int status;
-  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
-                               NULL, &status, NULL));
-  g_assert_cmpint (status, ==, 0);
-  model = g_build_filename (folder, name, NULL);
-  gesso_library_add_folder (gesso_window_get_library (f->window), folder);
-  set (f, "model", model);
-  WAIT (f, animates);
 }
 
 static void
@@ -107,16 +41,6 @@ test_button_and_rows (Fixture *f, gconstpointer unused)
   set (f, "model", shipped);
   WAIT (f, generates);
   g_assert_false (row_is_shown (f, "frames"));
-  g_free (model);
-}
-
-static char *
-result_path (Fixture *f)
-{
-  GessoStage *stage = gesso_create_page_get_stage (f->page);
-  GessoFilmstrip *strip = gesso_stage_get_filmstrip (stage);
-  GessoResult *result = gesso_filmstrip_get_selected (strip);
-  return result ? g_strdup (gesso_result_get_path (result)) : NULL;
 }
 
 static GessoPictureList *listed; /* what the gallery shows */
@@ -157,7 +81,6 @@ test_makes_a_clip (Fixture *f, gconstpointer unused)
   listed = gesso_picture_list_new (gesso_window_get_library (f->window));
   WAIT (f, is_listed_as_clip);
   g_clear_object (&listed);
-  g_free (model);
 }
 
 /* ---- going on from a clip ---- */
@@ -170,56 +93,17 @@ row_of (Fixture *f, const char *key)
 }
 
 static char *
-value (Fixture *f, const char *key)
+newest_path (Fixture *f)
 {
-  return gesso_form_dup_text (f->form, key);
+  g_autoptr (GessoResult) newest =
+      g_list_model_get_item (gesso_filmstrip_get_model (strip_of (f)), 0);
+  return g_strdup (gesso_result_get_path (newest));
 }
 
-static gboolean
-extends (Fixture *f)
-{
-  return g_str_equal (label (f), "Extend");
-}
-
-static int
-n_frames_of (const char *path)
-{
-  FilmInfo info;
-  Image first = { 0 };
-  Status status = { 0 };
-  g_assert_true (frames_read_picture (&first, path, &info, &status));
-  image_clear (&first);
-  return info.n_frames;
-}
-
-static void
-make_clip (Fixture *f)
-{
-  choose_video_model (f, "wan-tiny");
-  set (f, "frames", "9");
-  set (f, "fps", "12");
-  set (f, "width", "32");
-  set (f, "height", "32");
-  set (f, "steps", "3");
-  WAIT (f, allowed);
-  act (f, "win.generate");
-  WAIT (f, has_one_picture);
-  WAIT (f, has_result);
-}
-
-static GessoFilmstrip *
-strip_of (Fixture *f)
-{
-  return gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
-}
-
-/* The live tile, which has no file, is gone. */
 static gboolean
 has_two_results (Fixture *f)
 {
-  GListModel *results = gesso_filmstrip_get_model (strip_of (f));
-  g_autoptr (GessoResult) newest = g_list_model_get_item (results, 0);
-  return g_list_model_get_n_items (results) == 2 && gesso_result_get_path (newest);
+  return has_results (f, 2);
 }
 
 /* Of the filmstrip's button: the clip is what comes before, and the result has its frames, too. */
@@ -240,12 +124,10 @@ test_extends_a_clip (Fixture *f, gconstpointer unused)
   WAIT (f, allowed);
   act (f, "win.generate");
   WAIT (f, has_two_results);
-  g_autoptr (GessoResult) newest =
-      g_list_model_get_item (gesso_filmstrip_get_model (strip_of (f)), 0);
-  g_assert_cmpint (n_frames_of (gesso_result_get_path (newest)), ==, 2 * N_FRAMES - 1);
+  g_autofree char *longer = newest_path (f);
+  g_assert_cmpint (n_frames_of (longer), ==, 2 * N_FRAMES - 1);
   gesso_parameter_row_reset (GESSO_PARAMETER_ROW (row_of (f, "extend")));
   WAIT (f, animates);
-  g_free (model);
 }
 
 static gboolean
@@ -263,7 +145,6 @@ test_extended_clip_is_gone (Fixture *f, gconstpointer unused)
   WAIT (f, refuses);
   g_assert_nonnull (
       strstr (gesso_planner_get_problem (gesso_create_page_get_planner (f->page)), "is not there"));
-  g_free (model);
 }
 
 /* A model that was not chosen yet is the one that made the clip. */
@@ -280,126 +161,6 @@ test_extend_chooses_the_model (Fixture *f, gconstpointer unused)
   WAIT (f, extends);
   g_autofree char *now = value (f, "model");
   g_assert_cmpstr (now, ==, was);
-  g_free (model);
-}
-
-/* ---- a clip from outside ---- */
-
-static void
-open_from_outside (Fixture *f, const char *path)
-{
-  g_autofree char *uri = g_filename_to_uri (path, NULL, NULL);
-  const char *uris[] = { uri };
-  gtk_widget_activate_action_variant (GTK_WIDGET (f->window), "win.open-uris",
-                                      g_variant_new_strv (uris, 1));
-}
-
-static gboolean
-asks (Fixture *f)
-{
-  return find_button_anywhere ("_Extend") != NULL;
-}
-
-static gboolean
-asks_no_more (Fixture *f)
-{
-  return !asks (f);
-}
-
-static void
-answer (Fixture *f, const char *button)
-{
-  WAIT (f, asks);
-  g_signal_emit_by_name (find_button_anywhere (button), "clicked");
-  WAIT (f, asks_no_more);
-}
-
-static gboolean
-has_picture (Fixture *f)
-{
-  return gesso_document_has_picture (gesso_create_page_get_document (f->page));
-}
-
-static gboolean
-has_no_picture (Fixture *f)
-{
-  return !has_picture (f);
-}
-
-/* Of what a job would be given. */
-static int
-grey_on_canvas (Fixture *f)
-{
-  g_autoptr (GError) error = NULL;
-  GessoDocument *document = gesso_create_page_get_document (f->page);
-  g_autoptr (GessoFramePixels) pixels = gesso_document_extract_frame (document, 32, 32, &error);
-  g_assert_no_error (error);
-  return *(const guint8 *) g_bytes_get_data (pixels->rgb, NULL);
-}
-
-static gboolean
-prompt_is_another (Fixture *f)
-{
-  g_autofree char *prompt = value (f, "prompt");
-  return !g_str_equal (prompt, "something else");
-}
-
-/* Dropped or opened: Extend goes on from it, or its settings are taken. */
-static void
-test_clip_from_outside (Fixture *f, gconstpointer unused)
-{
-  make_clip (f);
-  g_autofree char *clip = result_path (f);
-  open_from_outside (f, clip);
-  answer (f, "_Extend");
-  WAIT (f, extends);
-  g_autofree char *set_to = value (f, "extend");
-  g_assert_cmpstr (set_to, ==, clip);
-  gesso_form_reset (f->form, "extend");
-  set (f, "prompt", "something else");
-  open_from_outside (f, clip);
-  answer (f, "_Use Settings");
-  WAIT (f, prompt_is_another);
-  g_free (model);
-}
-
-/* Two frames, without latents or recipe. */
-static char *
-write_foreign_clip (Fixture *f)
-{
-  Status status = { 0 };
-  ClipWriter clip = { 0 };
-  const FilmInfo info = { 32, 32, { 8, 1 }, 2 };
-  guint8 rgb[32 * 32 * 3];
-  char *path = g_build_filename (f->dir, "foreign.gclip", NULL);
-  g_assert_true (clip_writer_open (&clip, path, &info, &status));
-  for (int n = 0; n < 2; n++)
-    {
-      memset (rgb, n ? LAST_GREY : FIRST_GREY, sizeof rgb);
-      g_assert_true (clip_writer_add (&clip, rgb, &status));
-    }
-  g_assert_true (clip_writer_commit (&clip, true, &status));
-  return path;
-}
-
-/* With no video model chosen, too. */
-static void
-test_frames_of_a_clip (Fixture *f, gconstpointer unused)
-{
-  WAIT (f, planned);
-  g_autofree char *clip = write_foreign_clip (f);
-  open_from_outside (f, clip);
-  WAIT (f, asks);
-  g_assert_null (find_button_anywhere ("_Use Settings"));
-  answer (f, "_First Frame");
-  WAIT (f, has_picture);
-  g_assert_cmpint (grey_on_canvas (f), ==, FIRST_GREY);
-  gesso_document_clear (gesso_create_page_get_document (f->page));
-  WAIT (f, has_no_picture);
-  open_from_outside (f, clip);
-  answer (f, "_Last Frame");
-  WAIT (f, has_picture);
-  g_assert_cmpint (grey_on_canvas (f), ==, LAST_GREY);
 }
 
 /* What the model's makers sample with is filled in where nothing was chosen. */
@@ -417,7 +178,6 @@ test_sampler_is_the_models (Fixture *f, gconstpointer unused)
   WAIT (f, sampler_is_filled);
   g_autofree char *chosen = value (f, "sampler");
   g_assert_cmpstr (chosen, ==, "auto");
-  g_free (model);
 }
 
 /* ---- the film beside it ---- */
@@ -439,7 +199,6 @@ test_film_beside_the_clip (Fixture *f, gconstpointer unused)
   film = g_strconcat (stem, ".mp4", NULL);
   WAIT (f, film_is_there);
   g_clear_pointer (&film, g_free);
-  g_free (model);
 }
 
 /* ---- the moving preview ---- */
@@ -478,7 +237,6 @@ test_preview_moves (Fixture *f, gconstpointer unused)
   g_assert_cmpint (most_frames, ==, 3);
   act (f, "win.stop");
   WAIT (f, has_ended);
-  g_free (model);
 }
 
 /* ---- a picture on the canvas ---- */
@@ -513,27 +271,28 @@ test_animates_the_picture_on_the_canvas (Fixture *f, gconstpointer unused)
   WAIT (f, has_result);
   g_autofree char *clip = result_path (f);
   g_assert_true (g_str_has_suffix (clip, ".gclip"));
-  g_free (model);
+}
+
+static void
+load_grey_picture (Fixture *f, int width, int height, int grey)
+{
+  Status status = { 0 };
+  gsize n = (gsize) width * height * IMAGE_CHANNELS;
+  g_autofree guint8 *rgb = g_malloc (n);
+  const Image image = { width, height, memset (rgb, grey, n) };
+  const PngOptions options = { .overwrite = true };
+  g_autofree char *path = g_build_filename (f->dir, "grey.png", NULL);
+  g_assert_true (png_write_file (path, &image, &options, &status));
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  gesso_create_page_load_picture (f->page, file);
+  WAIT (f, has_picture);
 }
 
 /* 3:2, and larger than a frame must be. */
 static void
 load_picture (Fixture *f)
 {
-  enum
-  {
-    PICTURE_WIDTH = 900,
-    PICTURE_HEIGHT = 600
-  };
-  Status status = { 0 };
-  g_autofree guint8 *rgb = g_malloc0 (PICTURE_WIDTH * PICTURE_HEIGHT * 3);
-  const Image image = { PICTURE_WIDTH, PICTURE_HEIGHT, rgb };
-  const PngOptions options = { .overwrite = true };
-  g_autofree char *path = g_build_filename (f->dir, "wide.png", NULL);
-  g_assert_true (png_write_file (path, &image, &options, &status));
-  g_autoptr (GFile) file = g_file_new_for_path (path);
-  gesso_create_page_load_picture (f->page, file);
-  WAIT (f, has_picture);
+  load_grey_picture (f, 900, 600, 0);
 }
 
 static gboolean
@@ -566,7 +325,6 @@ test_size_follows_the_picture (Fixture *f, gconstpointer unused)
   load_picture (f);
   WAIT (f, has_shape_of_picture);
   WAIT (f, allowed);
-  g_free (model);
 }
 
 /* Of the picture as much is shown as has its shape. */
@@ -582,7 +340,6 @@ test_size_by_hand_is_kept (Fixture *f, gconstpointer unused)
   g_assert_true (has_size (f, 64, 64));
   GessoRect frame = gesso_document_get_frame (gesso_create_page_get_document (f->page));
   g_assert_cmpint (frame.width, ==, frame.height);
-  g_free (model);
 }
 
 int
@@ -595,8 +352,6 @@ main (int argc, char **argv)
   ADD ("clips/extends-a-clip", test_extends_a_clip);
   ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
   ADD ("clips/extend-chooses-the-model", test_extend_chooses_the_model);
-  ADD ("clips/from-outside", test_clip_from_outside);
-  ADD ("clips/frames-from-outside", test_frames_of_a_clip);
   ADD ("clips/sampler-is-the-model-s", test_sampler_is_the_models);
   ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
   ADD ("clips/preview-moves", test_preview_moves);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "media/frames.h"
 #include "media/resize.h"
 
 void
@@ -36,7 +37,7 @@ static gboolean
 read_source (Image *image, const GessoPatchSource *source, Status *status)
 {
   if (source->path)
-    return image_read (image, source->path, status);
+    return frames_read_picture (image, source->path, NULL, status);
   if (source->width > 0)
     return copy_pixels (image, source, status);
   gsize n_bytes;
