@@ -93,8 +93,6 @@ add_inputs (Work *work, GError **error)
       !store_input (work, form, work->animate ? "first_frame" : "init_image", work->pixels->rgb,
                     FALSE, error))
     return FALSE;
-  if (work->animate)
-    gesso_form_reset (form, "denoise"); /* a clip begins with the picture as it is */
   if (mask_key && !work->animate && work->pixels->mask &&
       !store_input (work, form, mask_key, work->pixels->mask, TRUE, error))
     return FALSE;
@@ -240,6 +238,20 @@ copy_options (Work *work, const GessoGenerateOptions *options)
     take_pictures (work, options->pictures);
 }
 
+/* A clip begins with a picture, or a clip, as it is, whatever the strength for the picture on the
+ * canvas. */
+static char *
+dup_recipe (GessoForm *form, gboolean animate)
+{
+  char *json = gesso_form_to_json (form);
+  g_autoptr (GessoForm) copy = gesso_form_new ();
+  if (!animate || !gesso_form_load (copy, json, NULL))
+    return json;
+  g_free (json);
+  gesso_form_reset (copy, "denoise");
+  return gesso_form_to_json (copy);
+}
+
 void
 gesso_generate_async (GessoSession *session,
                       GessoForm *form,
@@ -253,7 +265,7 @@ gesso_generate_async (GessoSession *session,
   g_return_if_fail (!options->pictures || options->n_axes == 0);
   Work *work = g_new0 (Work, 1);
   work->session = g_object_ref (session);
-  work->recipe = gesso_form_to_json (form);
+  work->recipe = dup_recipe (form, options->animate);
   work->inputs_dir = g_build_filename (gesso_session_get_data_dir (session), "inputs", NULL);
   work->wildcards_dir = gesso_paths_dup_wildcards_dir ();
   work->where = gesso_document_get_frame (document);

@@ -101,9 +101,21 @@ newest_path (Fixture *f)
 }
 
 static gboolean
+has_one_result (Fixture *f)
+{
+  return has_results (f, 1);
+}
+
+static gboolean
 has_two_results (Fixture *f)
 {
   return has_results (f, 2);
+}
+
+static gboolean
+has_three_results (Fixture *f)
+{
+  return has_results (f, 3);
 }
 
 /* Of the filmstrip's button: the clip is what comes before, and the result has its frames, too. */
@@ -342,6 +354,82 @@ test_size_by_hand_is_kept (Fixture *f, gconstpointer unused)
   g_assert_cmpint (frame.width, ==, frame.height);
 }
 
+/* ---- Wan 2.1, which sees the first frame through CLIP, too ---- */
+
+static void
+set_up_on_cpu (Fixture *f, gconstpointer unused)
+{
+  g_setenv ("GESSO_TEST_BACKENDS", "cpu", TRUE);
+  setup (f, unused);
+  g_unsetenv ("GESSO_TEST_BACKENDS");
+}
+
+static const char *
+problem (Fixture *f)
+{
+  const char *text = gesso_planner_get_problem (gesso_create_page_get_planner (f->page));
+  return text ? text : "";
+}
+
+static gboolean
+wants_a_first_frame (Fixture *f)
+{
+  return strstr (problem (f), "give it a first frame") != NULL;
+}
+
+static void
+generate (Fixture *f, Condition done)
+{
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  wait_until (f, done, "a clip");
+}
+
+/* Of the last frame, which no picture was given for. */
+static char *
+checksum_of_end (const char *clip)
+{
+  Status status = { 0 };
+  bool end = false;
+  FrameSource *frames = frames_open (clip, NULL, &status);
+  g_assert_nonnull (frames);
+  gsize n = frames_size_bytes (&frames->info);
+  g_autofree guint8 *rgb = g_malloc (n);
+  g_assert_true (frames_get (frames, frames->info.n_frames - 1, rgb, &end, &status) && !end);
+  frames_close (frames);
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, rgb, n);
+}
+
+/* Computed, since what is shown to it has to change what it makes.  With a picture on the canvas no
+ * clip could be gone on from: the picture's strength was in the way. */
+static void
+test_sees_the_first_frame (Fixture *f, gconstpointer unused)
+{
+  g_settings_set_boolean (gesso_window_get_settings (f->window), "seed-locked", TRUE);
+  choose_video_model (f, "wan-tiny-i2v21");
+  set (f, "frames", "5");
+  set (f, "width", "32");
+  set (f, "height", "32");
+  set (f, "steps", "2");
+  WAIT (f, wants_a_first_frame);
+  load_grey_picture (f, 32, 32, 30);
+  generate (f, has_one_result);
+  g_autofree char *dark = newest_path (f);
+  g_assert_cmpint (n_frames_of (dark), ==, 5);
+  gesso_document_clear (gesso_create_page_get_document (f->page));
+  WAIT (f, has_no_picture);
+  load_grey_picture (f, 32, 32, 220);
+  generate (f, has_two_results);
+  g_autofree char *light = newest_path (f);
+  g_autofree char *dark_end = checksum_of_end (dark), *light_end = checksum_of_end (light);
+  g_assert_cmpstr (dark_end, !=, light_end);
+  gtk_widget_activate_action (GTK_WIDGET (strip_of (f)), "filmstrip.extend", NULL);
+  WAIT (f, extends);
+  generate (f, has_three_results);
+  g_autofree char *longer = newest_path (f);
+  g_assert_cmpint (n_frames_of (longer), ==, 9);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -358,5 +446,7 @@ main (int argc, char **argv)
   ADD ("clips/animates-the-picture-on-the-canvas", test_animates_the_picture_on_the_canvas);
   ADD ("clips/size-follows-the-picture", test_size_follows_the_picture);
   ADD ("clips/size-by-hand-is-kept", test_size_by_hand_is_kept);
+  g_test_add ("/ui/clips/wan-2.1-sees-the-first-frame", Fixture, NULL, set_up_on_cpu,
+              test_sees_the_first_frame, teardown);
   return g_test_run ();
 }
