@@ -8,6 +8,9 @@
 #include "app/gesso-paths.h"
 #include "core/guard.h"
 #include "core/status.h"
+#if GESSO_VIDEO
+#  include "media/video/video.h"
+#endif
 
 /* What the engine's own sentences come out as, in this process. */
 static const char *
@@ -20,6 +23,9 @@ int
 main (int argc, char **argv)
 {
   guard_install (); /* the library's scanner maps the headers of files that others may change */
+#if GESSO_VIDEO
+  video_hush ();
+#endif
   setlocale (LC_ALL, "");
   g_autofree char *locale_dir = gesso_paths_dup_locale_dir (GESSO_LOCALE_DIR);
   bindtextdomain (GETTEXT_PACKAGE, locale_dir);

@@ -9,6 +9,9 @@
 #include "cli/cli.h"
 #include "config.h"
 #include "core/guard.h"
+#if GESSO_VIDEO
+#  include "media/video/video.h"
+#endif
 
 atomic_bool cli_cancel, cli_told_to_end;
 
@@ -149,6 +152,9 @@ main (int argc, char **argv)
   setlocale (LC_CTYPE, "");
   catch_signals ();
   guard_install ();
+#if GESSO_VIDEO
+  video_hush ();
+#endif
   if (argc < 2 || !strcmp (argv[1], "help") || !strcmp (argv[1], "--help") ||
       !strcmp (argv[1], "-h"))
     {

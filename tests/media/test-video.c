@@ -163,6 +163,38 @@ test_fallback_writes_the_film (void)
   g_assert_cmpint (leave (), ==, 1);
 }
 
+/* SVT-AV1 2.3 took no side below 64 px, failed at the first frame, and nothing was tried instead.
+ */
+static void
+test_small_frames_go_to_another_encoder (void)
+{
+  static const EncoderChoice choices[] = {
+    { "identity",
+      false,
+      true,
+      YUV_I420,
+      YUV_NONE,
+      { "error-after=1", "error-after=1", "error-after=1" },
+      HEIGHT + 1 },
+    { "x264enc", false, false, YUV_I420, YUV_Y444, { "", "", "" }, 0 },
+    { NULL },
+  };
+  const EncoderChoice alone[] = { choices[0], { NULL } };
+  const EncoderSet set = { alone, NULL, NULL, "matroskamux", "", "package", "Test" };
+  const FilmOptions options = { .format = FILM_FFV1 };
+  Status status = { 0 };
+  if (!can_write (FILM_H264))
+    return;
+  g_assert_cmpstr (encoder_choose (choices, false, WIDTH, HEIGHT)->factory, ==, "x264enc");
+  g_assert_cmpstr (encoder_choose (choices, false, WIDTH, HEIGHT + 1)->factory, ==, "identity");
+  enter ();
+  g_autofree char *path = in_folder ("a.mkv");
+  g_assert_null (film_encode_new_with (&set, path, &info, &options, &status));
+  g_assert_cmpstr (status.message, ==,
+                   "Test cannot be written here with 64 x 48 px: choose another format.");
+  g_assert_cmpint (leave (), ==, 0);
+}
+
 static void
 test_failing_encoder_is_said (void)
 {
@@ -502,6 +534,8 @@ main (int argc, char **argv)
   g_test_add_func ("/video/encoders/hardware-only-when-it-works",
                    test_hardware_is_taken_only_when_it_works);
   g_test_add_func ("/video/encoders/fallback-writes-the-film", test_fallback_writes_the_film);
+  g_test_add_func ("/video/encoders/small-frames-go-to-another",
+                   test_small_frames_go_to_another_encoder);
   g_test_add_func ("/video/encoders/failing-is-said", test_failing_encoder_is_said);
   for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
     {

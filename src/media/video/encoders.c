@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * encoders.c - the table of encoders, and trying those of graphics cards.
+ * encoders.c - the table of encoders, and trying those that may not work.
  *
  * Hardware encoders are in the registry when a driver is there, which says little about whether
  * they work for this size and layout: too old a card, too small a picture, all sessions in use.
@@ -14,7 +14,8 @@ enum
 {
   N_PROBE_FRAMES = 3,
   PROBE_SECONDS = 10,
-  N_REMEMBERED = 64
+  N_REMEMBERED = 64,
+  SVT_SURE_PX = 64 /* SVT-AV1 2.3 takes no shorter side */
 };
 
 #define COMMON_X264 "key-int-max=48 bframes=2 "
@@ -127,7 +128,8 @@ static const EncoderChoice av1[] = {
     YUV_I420,
     YUV_NONE,
     { "preset=10 crf=38 intra-period-length=48", "preset=7 crf=25 intra-period-length=48",
-      "preset=5 crf=16 intra-period-length=48" } },
+      "preset=5 crf=16 intra-period-length=48" },
+    SVT_SURE_PX },
   { "av1enc",
     false,
     true,
@@ -354,6 +356,12 @@ encoder_rule_out (const EncoderChoice *choice, bool full_chroma, int width, int 
 }
 
 static bool
+is_sure (const EncoderChoice *choice, int width, int height)
+{
+  return !choice->hardware && MIN (width, height) >= choice->sure_px;
+}
+
+static bool
 is_installed (const char *name)
 {
   g_autoptr (GstElementFactory) factory = gst_element_factory_find (name);
@@ -370,7 +378,7 @@ encoder_choose (const EncoderChoice *choices, bool full_chroma, int width, int h
       int w = halved && !c->odd_sizes ? (width + 1) & ~1 : width;
       int h = halved && !c->odd_sizes ? (height + 1) & ~1 : height;
       if (layout != YUV_NONE && is_installed (c->factory) &&
-          (!c->hardware || works (c, layout, w, h)))
+          (is_sure (c, w, h) || works (c, layout, w, h)))
         return c;
     }
   return NULL;

@@ -15,6 +15,7 @@ typedef struct
   bool odd_sizes;       /* takes them; else both sides have to be even where chroma is halved */
   YuvLayout half, full; /* planes for 4:2:0 (ProRes: 4:2:2) and for 4:4:4; YUV_NONE: cannot */
   const char *properties[FILM_N_QUALITIES]; /* "name=value ..."; what an element lacks is passed */
+  int sure_px; /* with a shorter side believed as little as hardware; 0: always sure */
 } EncoderChoice;
 
 typedef struct
@@ -33,7 +34,7 @@ const EncoderSet *encoder_set (FilmFormat format);
 /* encoder_choose:
  * @width, @height: of the planes to come
  *
- * The first of @choices that is installed, has the layout and, if it is hardware, encodes a few
+ * The first of @choices that is installed, has the layout and, if that is not sure, encodes a few
  * frames of this size now; that is remembered as long as the program runs.
  *
  * Returns: NULL when there is none

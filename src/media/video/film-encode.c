@@ -31,7 +31,8 @@ enum
   WAIT_MS = 50,
   REASON_MS = 1000, /* the message that says why may come after the failure itself */
   MAX_QUEUED = 4,   /* frames between the caller and the encoder */
-  STUCK_SECONDS = 120
+  STUCK_SECONDS = 120,
+  USUAL_SIDE = 512 /* px, which every encoder takes */
 };
 
 typedef struct
@@ -462,6 +463,21 @@ note_changes (FilmWriter *writer, EncodeFilm *e)
                 e->set->title, e->info.width, e->info.height, width, height);
 }
 
+/* Why none of @set's encoders can be taken. */
+static void
+fail_of_choices (const EncoderSet *set, const FilmInfo *info, bool full, Status *status)
+{
+  if (full && encoder_choose (set->choices, false, info->width, info->height))
+    status_fail (status, STATUS_UNSUPPORTED,
+                 "%s with full colour (4:4:4) cannot be written here: choose 4:2:0.", set->title);
+  else if (encoder_choose (set->choices, false, USUAL_SIDE, USUAL_SIDE))
+    status_fail (status, STATUS_UNSUPPORTED,
+                 "%s cannot be written here with %d x %d px: choose another format.", set->title,
+                 info->width, info->height);
+  else
+    not_installed (set, status);
+}
+
 FilmWriter *
 film_encode_new_with (const EncoderSet *set,
                       const char *path,
@@ -474,11 +490,7 @@ film_encode_new_with (const EncoderSet *set,
   const EncoderChoice *choice = encoder_choose (set->choices, full, info->width, info->height);
   if (!choice)
     {
-      if (full && encoder_choose (set->choices, false, info->width, info->height))
-        status_fail (status, STATUS_UNSUPPORTED,
-                     "%s with full colour (4:4:4) cannot be written here: choose 4:2:0.",
-                     set->title);
-      not_installed (set, status);
+      fail_of_choices (set, info, full, status);
       return NULL;
     }
   EncodeFilm *e = mem_calloc (1, sizeof *e);
@@ -526,10 +538,6 @@ film_encode_new (const char *path, const FilmInfo *info, const FilmOptions *opti
 bool
 film_can_write (FilmFormat format, const char **package)
 {
-  enum
-  {
-    USUAL_SIDE = 512
-  };
   Status status = { 0 };
   const EncoderSet *set = encoder_set (format);
   if (!set)

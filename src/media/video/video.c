@@ -29,6 +29,12 @@ video_start (Status *status)
          status_fail (status, STATUS_UNSUPPORTED, "GStreamer does not start: %.300s.", message);
 }
 
+void
+video_hush (void)
+{
+  g_setenv ("SVT_LOG", "0", FALSE);
+}
+
 FilmWriter *
 film_writer_open (const char *path,
                   const FilmInfo *info,

@@ -17,6 +17,13 @@
  */
 bool video_start (Status *status);
 
+/* video_hush:
+ *
+ * SVT-AV1 writes its settings to stderr, and only the environment can tell it not to.  For programs
+ * to call before any thread begins.
+ */
+void video_hush (void);
+
 /* film_writer_open:
  * @path: where the film appears; the folder must exist
  * @info: size and rate; n_frames is how many are expected, -1 when that is not known
