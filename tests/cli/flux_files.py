@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 CLI = sys.argv[1]
+DATA = pathlib.Path(__file__).resolve().parents[2] / "data"  # found by itself only beside the build
 DIM, MLP, HEAD, N_DOUBLE, N_SINGLE = 3072, 12288, 128, 19, 38
 SIZES = {"F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1}
 DEV, SCHNELL, T5_XXL, CLIP_L, AE = 11901408320, 11891178560, 4762310656, 123060480, 83819683
@@ -175,7 +176,8 @@ def write(path, tensors, dtype="BF16", missing=0):
 
 
 def run(*arguments):
-    done = subprocess.run([CLI, *arguments, "--json"], capture_output=True, text=True, env=dict(os.environ, LC_ALL="C"))
+    done = subprocess.run([CLI, *arguments, "--json"], capture_output=True, text=True,
+                          env=dict(os.environ, LC_ALL="C", GESSO_DATA=str(DATA)))
     try:
         return done.returncode, json.loads(done.stdout or done.stderr), done.stderr
     except ValueError:

@@ -17,6 +17,7 @@ import zipfile
 import zlib
 
 CLI, WORKER, SOURCE = sys.argv[1:4]
+os.environ["GESSO_DATA"] = str(pathlib.Path(SOURCE) / "data")  # the programs find it by themselves only beside the build
 MODEL = pathlib.Path(SOURCE) / "tests/golden/fixtures/sd15-tiny"
 FLAGS = ["--model", str(MODEL), "--prompt", "a red apple", "--steps", "2", "--width", "16", "--height", "16", "--seed", "5",
          "--guidance", "1"]

@@ -77,6 +77,21 @@ tab_through (Fixture *f)
   return g_hash_table_size (wanted);
 }
 
+/* Where nothing has a place yet, Tab has no order. */
+static gboolean
+gallery_is_laid_out (Fixture *f)
+{
+  g_autoptr (GHashTable) controls = g_hash_table_new (NULL, NULL);
+  collect (GTK_WIDGET (f->window), controls);
+  GHashTableIter iter;
+  gpointer control;
+  g_hash_table_iter_init (&iter, controls);
+  while (g_hash_table_iter_next (&iter, &control, NULL))
+    if (gtk_widget_get_width (control) == 0)
+      return FALSE;
+  return TRUE;
+}
+
 static void
 test_tab_comes_to_every_control (Fixture *f, gconstpointer unused)
 {
@@ -88,6 +103,7 @@ test_tab_comes_to_every_control (Fixture *f, gconstpointer unused)
   WAIT (f, has_result);
   g_assert_cmpuint (tab_through (f), ==, 0);
   gesso_window_show_page (f->window, "gallery");
+  WAIT (f, gallery_is_laid_out);
   g_assert_cmpuint (tab_through (f), ==, 0);
 }
 

@@ -56,6 +56,13 @@ export DISPLAY=:$number
 export GDK_BACKEND=x11 GSK_RENDERER=${GSK_RENDERER:-cairo} GSETTINGS_BACKEND=${GSETTINGS_BACKEND:-memory}
 export ADW_DISABLE_PORTAL=1 GTK_USE_PORTAL=0 LANG=${GESSO_TEST_LANG:-C.UTF-8} NO_AT_BRIDGE=0
 unset WAYLAND_DISPLAY DBUS_SESSION_BUS_ADDRESS
+# In C.UTF-8 glibc 2.41 does not ask for LANGUAGE (2.36 does): here that locale has the language's name.
+plain=/usr/lib/locale/C.utf8
+if [ -n "$LANGUAGE" ] && [ "$LANG" = C.UTF-8 ] && [ -d $plain ]; then
+  export LOCPATH=$scratch/locale LANG=${LANGUAGE%%:*}.UTF-8
+  mkdir "$LOCPATH"
+  ln -s $plain "$LOCPATH/$LANG"
+fi
 
 # Set-up noise of the bus daemon and of what it starts is no output of the test: COMMAND's output goes past it.
 dbus-run-session -- bash -c 'exec "$@" >&4 4>&-' bash "$@" 4>&1 >/dev/null \

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import german
+
 CASES = [
     ("a model that is not there", {"model": "/nowhere/my model.safetensors"},
      r"There is no (file|model) .*my model", r"Es gibt kein(e Datei|) .*my model"),
@@ -24,11 +27,11 @@ CASES = [
 ]
 
 
-def say(worker, folder, recipe, language):
+def say(worker, folder, recipe, in_german):
     path = folder / "recipe.json"
     path.write_text(json.dumps({"version": 1, "prompt": "a", **recipe}), encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
-    env |= {"LC_ALL": "C.UTF-8", "LANGUAGE": language} if language else {"LC_ALL": "C"}
+    env |= german.environment(folder) if in_german else {"LC_ALL": "C"}
     done = subprocess.run([worker, "--backend", "null", "--batch", path, "--output", folder / "out"], env=env, cwd=folder,
                           capture_output=True, text=True, encoding="utf-8", errors="replace")
     return done.returncode, done.stderr
@@ -40,15 +43,15 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder, n = pathlib.Path(scratch), 0
         (folder / "cut.safetensors").write_bytes(b"\xff\0\0\0\0\0\0\0{}")
-        for what, recipe, english, german in CASES:
+        for what, recipe, *sentences in CASES:
             if recipe["model"].startswith("cut"):
                 recipe = {"model": str(folder / recipe["model"])}
-            for language, wanted in ((None, english), ("de", german)):
+            for language, wanted in zip(("English", "German"), sentences):
                 n += 1
-                code, said = say(worker, folder, recipe, language)
+                code, said = say(worker, folder, recipe, language == "German")
                 good = code == 1 and re.search(wanted, said)
                 failed |= not good
-                print(f"{'ok' if good else 'not ok'} {n} - {what}, in {language or 'English'}")
+                print(f"{'ok' if good else 'not ok'} {n} - {what}, in {language}")
                 if not good:
                     print("\n".join(f"# {line}" for line in [f"ended with {code}", *said.splitlines()]))
     return failed

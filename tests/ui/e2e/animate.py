@@ -7,7 +7,7 @@ Usage: ../xvfb.sh animate.py GESSO
 import sys
 import zipfile
 
-from studio import LONGEST_S, PICTURES, Studio, main, note, ok, screenshot, wait, xdotool
+from studio import LONGEST_S, PICTURES, Studio, main, note, ok, role_of, screenshot, wait, xdotool
 
 
 def clips():
@@ -20,7 +20,7 @@ def frames_of(clip):
 
 def extend(studio, first):
     """From the button beside the filmstrip: the result has the frames of the first clip, too."""
-    studio.click(studio.find("Extend", "push button"))
+    studio.press("Extend")
     wait("the button to extend", lambda: len(studio.all("Extend", "push button")) > 1)
     studio.find(f"Clip to extend.*")
     screenshot("extend")
@@ -40,10 +40,20 @@ def extend(studio, first):
     screenshot("extended")
 
 
+def choose_model(studio):
+    """By keys, from the search on."""
+    studio.press("Model: gesso-mini")
+    wait("the focus in the search", lambda: (f := studio.focus()) and role_of(f) in ("text", "entry")
+         and any(n.get_name().startswith("Search") for n in (f, f.get_parent())))
+    xdotool("type", "--delay", 20, "mini-video")
+    wait("what was searched for alone", lambda: not studio.has("gesso-mini, .*", "list item"))
+    studio.find("gesso-mini-video, .*", "list item")
+    xdotool("key", "Return")
+
+
 def scenario():
     studio = Studio(sys.argv[1]).open()
-    studio.press("Model: gesso-mini")
-    studio.click(studio.find("gesso-mini-video, .*", "list item"))
+    choose_model(studio)
     studio.find("Model: gesso-mini-video", "push button")
     ok(True, "the video model is chosen from the list")
     button = studio.find("Animate", "push button")

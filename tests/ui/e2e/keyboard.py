@@ -8,15 +8,8 @@ import re
 import sqlite3
 import sys
 
-from studio import (DATA, Studio, has_state, main, note, ok, pictures, recipe, role_of, screenshot, search, settle, text_of,
-                    wait, walk, xdotool)
-
-
-def focus(studio):
-    studio.app.clear_cache()
-    settle()
-    found = [n for top in studio.app_children() for n in search(top, lambda node: has_state(node, "FOCUSED"))]
-    return found[-1] if found else None
+from studio import (DATA, Studio, has_state, main, note, ok, pictures, recipe, role_of, screenshot, text_of, wait,
+                    walk, xdotool)
 
 
 def key(*keys):
@@ -34,7 +27,7 @@ def starred():
 
 def make(studio):
     key("ctrl+l")
-    wait("the focus in the prompt", lambda: (f := focus(studio)) and f.get_name() == "Prompt")
+    wait("the focus in the prompt", lambda: (f := studio.focus()) and f.get_name() == "Prompt")
     key("ctrl+a")
     xdotool("type", "--delay", 20, "a rocket")
     wait("the typed prompt", lambda: text_of(studio.find("Prompt", "text")) == "a rocket")
@@ -48,20 +41,20 @@ def make(studio):
 
 def star_in_filmstrip(studio):
     def on_the_strip():
-        f = focus(studio)
+        f = studio.focus()
         return f and any(re.match("a rocket", n.get_name() or "") for n in walk(f))
 
     def elsewhere(before):
-        f = focus(studio)
+        f = studio.focus()
         return f and f != before
     for _ in range(4):
-        before = focus(studio)
+        before = studio.focus()
         key("F6")
         wait("the next part of the window", lambda: elsewhere(before))
         if on_the_strip():
             break
     else:
-        note(f"the focus is on {role_of(focus(studio))} {focus(studio).get_name()!r}")
+        note(f"the focus is on {role_of(studio.focus())} {studio.focus().get_name()!r}")
     ok(on_the_strip(), "F6 leads to the filmstrip")
     key("s")
     wait("a star", starred)

@@ -359,6 +359,13 @@ class Studio:
         """The first of them, as soon as there is one."""
         return wait(f"{role or 'a widget'} named {name!r}", lambda: next(self.search(name, role, visible, within), None))
 
+    def focus(self):
+        """The widget that has it."""
+        self.app.clear_cache()
+        settle()
+        found = [n for top in self.app_children() for n in search(top, lambda node: has_state(node, "FOCUSED"))]
+        return found[-1] if found else None
+
     def press(self, name, role="push button"):
         """The innermost match: GtkMenuButton and AdwSplitButton show as two nested buttons."""
         def pressed():
@@ -369,7 +376,10 @@ class Studio:
         wait(f"a {role} {name!r} that can be pressed", pressed)
 
     def extents(self, node):
-        """x, y, width, height on the screen.  AT-SPI counts from inside the border that GTK draws."""
+        """x, y, width, height on the screen.  AT-SPI counts from inside the border that GTK draws.
+
+        GTK 4.18 leaves out padding, up to 30 pixels: what is small or lies in a popover is not for click().
+        """
         e = Atspi.Component.get_extents(node, Atspi.CoordType.WINDOW)
         f = Atspi.Component.get_extents(self.frame, Atspi.CoordType.WINDOW)
         out = subprocess.run(["xdotool", "getwindowgeometry", "--shell", self.x_window], capture_output=True, text=True).stdout
