@@ -268,7 +268,7 @@ about_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
     return;
   const char *device = gesso_session_get_device (self->session);
   g_autofree char *comments =
-      g_strdup_printf (_ ("Make pictures from words on your own machine.\n\nDevice: %s"),
+      g_strdup_printf (_ ("Make pictures and clips from words on your own machine.\n\nDevice: %s"),
                        device && *device ? device : _ ("starting"));
   g_autofree char *debug = g_strdup_printf (
       "Gesso %s\nGTK %u.%u.%u, libadwaita %u.%u.%u\nDevice: %s\nData: %s\n", GESSO_VERSION,

@@ -40,8 +40,8 @@ find_module (char path[PATH_MAX], Status *status)
     if (find_beside (path, places[i]))
       return true;
   return status_fail (status, STATUS_UNSUPPORTED,
-                      "This build of Gesso has no CUDA module (%s): install a build with CUDA to "
-                      "use an NVIDIA card.",
+                      "This build of Gesso has no CUDA module (%s): \"./run cuda\" in its source "
+                      "folder builds it for the NVIDIA card that is here.",
                       CUDA_MODULE_FILE);
 }
 
