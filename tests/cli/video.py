@@ -14,7 +14,7 @@ import time
 import zipfile
 
 import cli
-from cli import CLI, FAILED, FIXTURES, HOME, environment, folder, names, run
+from cli import CLI, FAILED, FIXTURES, HOME, ROOT, environment, folder, names, run
 
 WAN = str(FIXTURES / "wan-tiny")
 FRAMES, WIDTH, HEIGHT = 5, 64, 32
@@ -129,6 +129,35 @@ def test_folders_of_wan_ai():
     assert set(run("inspect", "--json", str(root)).lines()[0]["parts"]) >= {"transformer", "second expert", "VAE"}
     (root / "Wan2.1_VAE.safetensors").unlink()
     assert b"lacks the VAE" in run("video", "--model", str(root), *SMALL, "x", expect=FAILED).err
+
+
+def test_tokenizer_of_an_encoder_without_one():
+    """As ComfyUI keeps kijai's files: the tokenizer is found where he, Wan-AI or a person put it; T5's own is not taken for umT5's."""
+    comfy = folder("wan-kijai")
+    models = comfy / "models"
+    weights, tiny = "diffusion_pytorch_model.safetensors", FIXTURES / "wan-tiny"
+    for name, source in (("diffusion_models/wan_high_noise.safetensors", f"transformer/{weights}"),
+                         ("diffusion_models/wan_low_noise.safetensors", f"transformer_2/{weights}"),
+                         ("text_encoders/umt5-xxl-enc-bf16.safetensors", "text_encoder/model.safetensors"),
+                         ("vae/wan_2.1_vae.safetensors", f"vae/{weights}")):
+        (models / name).parent.mkdir(parents=True, exist_ok=True)
+        (models / name).symlink_to(tiny / source)
+    model = str(models / "diffusion_models/wan_high_noise.safetensors")
+    args = ["--model", model, *SMALL, "--seed", "3"]
+    t5 = models / "text_encoders/t5/spiece.model"
+    t5.parent.mkdir()
+    t5.symlink_to(ROOT / "data/tokenizers/t5/spiece.model")
+    told = run("video", *args, "--output", str(comfy / "a.gclip"), "x", expect=FAILED).err
+    assert b"without its tokenizer: put spiece.model" in told, told
+    made = []
+    for place in ("models/text_encoders/umt5-xxl", "models/google/umt5-xxl", "custom_nodes/ComfyUI-WanVideoWrapper/configs/T5_tokenizer"):
+        (comfy / place).mkdir(parents=True)
+        tokenizer = comfy / place / "tokenizer.json"
+        tokenizer.symlink_to(tiny / "tokenizer/tokenizer.json")
+        run("video", *args, "--output", str(comfy / f"{len(made)}.gclip"), "a red fox")
+        made.append(latents_of(comfy / f"{len(made)}.gclip"))
+        tokenizer.unlink()
+    assert made[0] == made[1] == made[2]
 
 
 def test_image_encoder_by_name():

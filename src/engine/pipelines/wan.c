@@ -125,19 +125,28 @@ bind (Pipeline *pipeline, const Binder *b, Status *status)
          (wan->vae = wan_vae_bind (b, &c->wan_vae, parts));
 }
 
+/* kijai's and Wan's own encoders, and some GGUF files, have no tokenizer inside. */
+static Unigram *
+find_vocabulary (const Checkpoint *c, const PipelineSource *source, Status *status)
+{
+  Unigram *u = source->text_encoder_path ? t5_vocabulary_find (c, source->text_encoder_path) : NULL;
+  u = u ? u : t5_vocabulary_find (c, source->model_path);
+  if (!u)
+    status_fail (status, STATUS_NOT_FOUND,
+                 "The umT5 text encoder of %s comes without its tokenizer: put spiece.model or "
+                 "tokenizer.json of umt5-xxl beside it, or use umt5_xxl_fp16.safetensors or "
+                 "umt5_xxl_fp8_e4m3fn_scaled.safetensors, which hold it, or a diffusers folder.",
+                 c->path);
+  return u;
+}
+
 static bool
 load_vocabularies (Pipeline *pipeline, const PipelineSource *source, Status *status)
 {
   WanNetworks *wan = wan_networks (pipeline);
   const Checkpoint *c = pipeline->checkpoint;
-  if (!t5_vocabulary_is_known (c))
-    return status_fail (
-        status, STATUS_NOT_FOUND,
-        "The umT5 text encoder of %s comes without its tokenizer: use "
-        "umt5_xxl_fp16.safetensors or umt5_xxl_fp8_e4m3fn_scaled.safetensors, which "
-        "hold it, or a diffusers folder.",
-        c->path);
-  wan->unigram = t5_vocabulary_load (c, source->tokenizers_dir, status);
+  wan->unigram = t5_vocabulary_is_known (c) ? t5_vocabulary_load (c, source->tokenizers_dir, status)
+                                            : find_vocabulary (c, source, status);
   return wan->unigram && t5_vocabulary_fits (wan->unigram, c, "umT5", status);
 }
 

@@ -21,11 +21,17 @@ enum
 static const char *const encoder_folders[] = { "text_encoders", "clip", "text_encoder", NULL };
 static const char *const vision_folders[] = { "clip_vision", "clip_visions", "image_encoder",
                                               NULL };
+static const char *const tokenizer_folders[] = {
+  "google", "text_encoders", "clip", "text_encoder", "custom_nodes/ComfyUI-WanVideoWrapper/configs",
+  NULL
+};
 static const char *const vae_folders[] = { "vae", "VAE", NULL };
 
 typedef struct
 {
   CompanionKind kind;
+  CompanionServes serves; /* NULL: any */
+  void *data;
   int rank; /* of what @path names; 0: nothing yet */
   char path[PATH_SIZE];
 } Search;
@@ -41,6 +47,7 @@ companion_label (CompanionKind kind)
     [COMPANION_WAN21_VAE] = "the VAE (wan_2.1_vae.safetensors)",
     [COMPANION_WAN22_VAE] = "the VAE (wan2.2_vae.safetensors)",
     [COMPANION_CLIP_VISION] = "CLIP-H (clip_vision_h.safetensors)",
+    [COMPANION_TOKENIZER] = "the tokenizer (spiece.model or tokenizer.json)",
   };
   return labels[kind];
 }
@@ -86,6 +93,8 @@ is_kind (CompanionKind kind, const char *name)
     case COMPANION_CLIP_VISION:
       return strstr (name, "clip_vision_h") || strstr (name, "vit_huge_14") ||
              strstr (name, "vit_h_14");
+    case COMPANION_TOKENIZER:
+      return !strcmp (name, "spiece_model") || !strcmp (name, "tokenizer_json");
     case COMPANION_COUNT:
       break;
     }
@@ -109,6 +118,8 @@ rank_of (CompanionKind kind, const char *file_name)
   bool weights = end && (!strcasecmp (end, ".safetensors") || !strcasecmp (end, ".sft"));
   /* Wan's own repositories have pickles */
   weights |= end && kind >= COMPANION_UMT5 && !strcasecmp (end, ".pth");
+  if (kind == COMPANION_TOKENIZER)
+    return is_kind (kind, name);
   if (!is_kind (kind, name) || (!weights && !(gguf && !is_vae (kind))))
     return 0;
   if (gguf || (end && !strcasecmp (end, ".pth")))
@@ -125,7 +136,8 @@ consider (Search *s, const char *folder, const char *name)
   int rank = rank_of (s->kind, name);
   if (rank == 0 || snprintf (path, sizeof path, "%s/%s", folder, name) >= (int) sizeof path)
     return;
-  if (rank > s->rank || (rank == s->rank && strcmp (path, s->path) < 0))
+  bool better = rank > s->rank || (rank == s->rank && strcmp (path, s->path) < 0);
+  if (better && (!s->serves || s->serves (path, s->data)))
     {
       s->rank = rank;
       memcpy (s->path, path, sizeof path);
@@ -169,14 +181,33 @@ go_up (char *path)
   return true;
 }
 
+static const char *const *
+folders_of (CompanionKind kind)
+{
+  if (kind == COMPANION_CLIP_VISION)
+    return vision_folders;
+  if (kind == COMPANION_TOKENIZER)
+    return tokenizer_folders;
+  return is_vae (kind) ? vae_folders : encoder_folders;
+}
+
 bool
 companion_find (const char *model_path, CompanionKind kind, char *out, size_t size)
 {
-  Search s = { .kind = kind };
+  return companion_find_that (model_path, kind, NULL, NULL, out, size);
+}
+
+bool
+companion_find_that (const char *model_path,
+                     CompanionKind kind,
+                     CompanionServes serves,
+                     void *data,
+                     char *out,
+                     size_t size)
+{
+  Search s = { .kind = kind, .serves = serves, .data = data };
   char folder[PATH_SIZE], below[PATH_SIZE];
-  const char *const *names = is_vae (kind)                   ? vae_folders
-                             : kind == COMPANION_CLIP_VISION ? vision_folders
-                                                             : encoder_folders;
+  const char *const *names = folders_of (kind);
   if (snprintf (folder, sizeof folder, "%s", model_path) >= (int) sizeof folder || !go_up (folder))
     return false;
   search_folder (&s, folder, 0);

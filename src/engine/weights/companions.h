@@ -19,6 +19,7 @@ typedef enum
   COMPANION_WAN21_VAE,
   COMPANION_WAN22_VAE,
   COMPANION_CLIP_VISION, /* CLIP-H, of Wan 2.1's image-to-video models */
+  COMPANION_TOKENIZER,   /* spiece.model or tokenizer.json */
   COMPANION_COUNT
 } CompanionKind;
 
@@ -27,12 +28,22 @@ typedef enum
  * @out: receives the path
  *
  * Looks in the model's own folder, and in text_encoders, clip and text_encoder (vae and VAE for a
- * VAE, clip_vision for an image encoder) of the folders above it, one level of folders deep.  Of
+ * VAE, clip_vision for an image encoder; for a tokenizer also where Wan-AI and kijai's nodes keep
+ * it) of the folders above it, one level of folders deep.  Of
  * several the most exact: 16 bits before scaled fp8 before fp8 before GGUF, then by name.
  *
  * Returns: false when there is none, or its path is too long
  */
 bool companion_find (const char *model_path, CompanionKind kind, char *out, size_t size);
+
+/* The same of those that @serves says true of; it is not asked about all. */
+typedef bool (*CompanionServes) (const char *path, void *data);
+bool companion_find_that (const char *model_path,
+                          CompanionKind kind,
+                          CompanionServes serves,
+                          void *data,
+                          char *out,
+                          size_t size);
 
 /* The same in @folder itself only. */
 bool companion_in_folder (const char *folder, CompanionKind kind, char *out, size_t size);
