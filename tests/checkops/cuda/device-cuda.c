@@ -123,11 +123,11 @@ device_has_capability (int capability)
 
 /* NULL where the driver is too old. */
 static void *
-entry_point (const char *name)
+entry_point (const char *symbol)
 {
   enum cudaDriverEntryPointQueryResult found;
   void *function = NULL;
-  return cudaGetDriverEntryPointByVersion (name, &function, 12000, cudaEnableDefault, &found)
+  return cudaGetDriverEntryPointByVersion (symbol, &function, 12000, cudaEnableDefault, &found)
              ? NULL
              : function;
 }
