@@ -28,6 +28,7 @@ static const GessoCommand commands[] = {
   { N_ ("General"), "win.open", N_ ("Open a project or a picture"), { "<Control>o" } },
   { N_ ("General"), "win.save", N_ ("Save the project"), { "<Control>s" } },
   { N_ ("General"), "win.save-as", N_ ("Save the project as"), { "<Control><Shift>s" } },
+  { N_ ("General"), "win.save-picture", N_ ("Save the canvas as a picture"), { "<Control>e" } },
   { N_ ("General"), "win.new", N_ ("New project"), { "<Control>n" } },
   { N_ ("General"), "app.preferences", N_ ("Preferences"), { "<Control>comma" } },
   { N_ ("General"), "app.shortcuts", N_ ("Keyboard shortcuts"), { "<Control>question" } },

@@ -11,6 +11,7 @@
 #include "app/gesso-grid-dialog.h"
 #include "app/gesso-job-actions.h"
 #include "app/gesso-paths.h"
+#include "app/gesso-picture-actions.h"
 #include "app/gesso-seed-editor.h"
 
 static GessoQueue *
@@ -339,6 +340,7 @@ gesso_window_actions_add (GessoWindow *window)
   add_setting_actions (window);
   gesso_job_actions_add (G_ACTION_MAP (window), queue_of (window));
   gesso_extend_action_add (window);
+  gesso_picture_actions_add (window);
 #if GESSO_VIDEO
   gesso_export_actions_add (window);
 #endif

@@ -331,6 +331,68 @@ test_save_that_fails_says_so (Fixture *f, gconstpointer unused)
   g_assert_null (gesso_project_get_path (project_of (f)));
 }
 
+/* ---- the canvas as a picture ---- */
+
+static void
+save_picture_to (Fixture *f, const char *path)
+{
+  g_assert_true (gtk_widget_activate_action_variant (GTK_WIDGET (f->window), "win.save-picture-to",
+                                                     g_variant_new_bytestring (path)));
+}
+
+static gboolean
+picture_is_there (Fixture *f)
+{
+  g_autofree char *path = path_in (f, "whole.png");
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* Blue, green, red, opacity; premultiplied. */
+static void
+assert_pixel (GdkTexture *texture, int x, int y, const guint8 expected[4])
+{
+  gsize stride = (gsize) gdk_texture_get_width (texture) * 4;
+  g_autofree guint8 *pixels = g_malloc (stride * (gsize) gdk_texture_get_height (texture));
+  gdk_texture_download (texture, pixels, stride);
+  g_assert_cmpmem (pixels + (gsize) y * stride + x * 4, 4, expected, 4);
+}
+
+/* More than the frame, and nothing where nothing was painted. */
+static void
+test_canvas_becomes_a_picture (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = path_in (f, "whole.png");
+  WAIT (f, planned);
+  g_assert_false (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "save-picture"));
+  paint (f, 50);
+  GessoRect frame = gesso_document_get_frame (document_of (f));
+  frame.x += 2 * SIDE;
+  gesso_document_set_frame (document_of (f), &frame);
+  paint (f, 200);
+  g_assert_true (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "save-picture"));
+  save_picture_to (f, path);
+  WAIT (f, picture_is_there);
+  g_autoptr (GdkTexture) texture = gdk_texture_new_from_filename (path, NULL);
+  g_assert_nonnull (texture);
+  g_assert_cmpint (gdk_texture_get_width (texture), ==, 3 * SIDE);
+  g_assert_cmpint (gdk_texture_get_height (texture), ==, SIDE);
+  assert_pixel (texture, 0, 0, (guint8[4]){ 50, 50, 50, 255 });
+  assert_pixel (texture, SIDE + SIDE / 2, 1, (guint8[4]){ 0 });
+  assert_pixel (texture, 3 * SIDE - 1, SIDE - 1, (guint8[4]){ 200, 200, 200, 255 });
+}
+
+static void
+test_picture_that_fails_says_so (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = path_in (f, "missing-folder/whole.png");
+  WAIT (f, planned);
+  paint (f, 50);
+  save_picture_to (f, path);
+  WAIT (f, says_cannot_open);
+  answer ("_Close");
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+}
+
 /* ---- recent ---- */
 
 static gboolean
@@ -486,6 +548,8 @@ main (int argc, char **argv)
   ADD ("project/nameless-canvas-is-asked-about", test_nameless_canvas_is_asked_about);
   ADD ("project/damaged-changes-nothing", test_damaged_changes_nothing);
   ADD ("project/save-that-fails-says-so", test_save_that_fails_says_so);
+  ADD ("project/canvas-becomes-a-picture", test_canvas_becomes_a_picture);
+  ADD ("project/picture-that-fails-says-so", test_picture_that_fails_says_so);
   ADD ("project/recent-lists-it", test_recent_lists_it);
   ADD ("several/pictures-become-jobs", test_several_pictures_become_jobs);
   ADD ("several/models-offer-their-folder", test_several_models_offer_their_folder);

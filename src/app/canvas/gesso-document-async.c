@@ -122,6 +122,49 @@ gesso_document_extract_frame (GessoDocument *self, int width, int height, GError
   return gesso_state_extract (gesso_document_peek_state (self), width, height, error);
 }
 
+static void
+state_free (gpointer data)
+{
+  gesso_state_free (data);
+}
+
+static void
+free_picture_pixels (gpointer data)
+{
+  gesso_picture_pixels_free (data);
+}
+
+static void
+picture_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  GError *error = NULL;
+  GessoPicturePixels *pixels = gesso_state_extract_picture (data, &error);
+  if (pixels)
+    g_task_return_pointer (task, pixels, free_picture_pixels);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+gesso_document_extract_picture_async (GessoDocument *self,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data)
+{
+  g_return_if_fail (GESSO_IS_DOCUMENT (self));
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, gesso_document_extract_picture_async);
+  g_task_set_task_data (task, gesso_state_copy (gesso_document_peek_state (self)), state_free);
+  run_on_thread (task, picture_thread, free_picture_pixels);
+}
+
+GessoPicturePixels *
+gesso_document_extract_picture_finish (GessoDocument *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
 static GessoPatch *
 make_patch (const PatchWork *work, GCancellable *cancellable, GError **error)
 {

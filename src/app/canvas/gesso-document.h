@@ -86,6 +86,24 @@ gesso_document_extract_frame_finish (GessoDocument *self, GAsyncResult *result, 
 GessoFramePixels *
 gesso_document_extract_frame (GessoDocument *self, int width, int height, GError **error);
 
+/* The whole picture.  Free with gesso_picture_pixels_free. */
+typedef struct
+{
+  int width, height; /* of the bounds */
+  GBytes *bgra;      /* (height, width, 4), premultiplied; transparent where nothing was painted */
+} GessoPicturePixels;
+
+void gesso_picture_pixels_free (GessoPicturePixels *pixels);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoPicturePixels, gesso_picture_pixels_free)
+
+/* On a thread, from the state at the time of the call.  Fails when there is no picture. */
+void gesso_document_extract_picture_async (GessoDocument *self,
+                                           GCancellable *cancellable,
+                                           GAsyncReadyCallback callback,
+                                           gpointer user_data);
+GessoPicturePixels *
+gesso_document_extract_picture_finish (GessoDocument *self, GAsyncResult *result, GError **error);
+
 /* gesso_document_put_async:
  * @rgb: (height, width, 3) sRGB
  * @where: document rectangle to fill, mostly GessoFramePixels.frame; another size is resampled

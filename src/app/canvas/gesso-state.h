@@ -50,6 +50,9 @@ gboolean gesso_bounds_are_allowed (const GessoRect *bounds);
 GessoFramePixels *
 gesso_state_extract (const GessoState *self, int width, int height, GError **error);
 
+/* From any thread; see gesso_document_extract_picture_async. */
+GessoPicturePixels *gesso_state_extract_picture (const GessoState *self, GError **error);
+
 /* Pixels that were made ready on a thread to be laid over a layer. */
 typedef struct
 {
