@@ -162,7 +162,7 @@ forward_unet (const Bench *b, Ctx *ctx)
   Tensor *x = zeros (b, ctx, 4, (int64_t[]){ n, side, side, 4 }), *t = zeros (b, ctx, 1, &n);
   Tensor *vector = zeros (b, ctx, 2, (int64_t[]){ n, bench_sdxl.adm_dim });
   if (b->keys)
-    unet_forward_with_keys (ctx, b->unet, x, t, b->keys, vector);
+    unet_forward_with_keys (ctx, b->unet, x, t, b->keys, vector, NULL);
   else
     unet_forward (ctx, b->unet, x, t, context (b, ctx), vector);
 }

@@ -152,7 +152,7 @@ plan_unet_with_keys (
           ctx_input (step.ctx, DTYPE_F32, 4, (int64_t[]){ n, side, side, c->in_channels }, NULL);
       Tensor *t = ctx_input (step.ctx, DTYPE_F32, 1, &n, NULL);
       Tensor *vector = ctx_input (step.ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, NULL);
-      unet_forward_with_keys (step.ctx, v, x, t, keys, vector);
+      unet_forward_with_keys (step.ctx, v, x, t, keys, vector, NULL);
       free (keys);
     }
   end (&step, name_of ("%s-step", name).text, out);

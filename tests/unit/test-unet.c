@@ -84,7 +84,7 @@ forward (Ctx *ctx, Net *n, const PromptKeys *keys)
   if (c->adm_dim > 0)
     vector = ctx_input (ctx, DTYPE_F32, 2, (int64_t[]){ rows, c->adm_dim }, n->vector);
   if (keys)
-    return unet_forward_with_keys (ctx, n->unet, x, t, keys, vector);
+    return unet_forward_with_keys (ctx, n->unet, x, t, keys, vector, NULL);
   return unet_forward (ctx, n->unet, x, t, context_input (ctx, n), vector);
 }
 

@@ -8,6 +8,19 @@
 
 typedef struct Unet Unet;
 
+enum
+{
+  UNET_MAX_SKIPS = MAX_LEVELS * 9 + 1 /* a level's blocks, at most 8, and its downsampler */
+};
+
+/* What ControlNets add to the results that the way down leaves for the way up, each shaped like
+ * one, and to the middle's; mid NULL: nothing. */
+typedef struct
+{
+  Tensor *skips[UNET_MAX_SKIPS];
+  Tensor *mid;
+} UnetControl;
+
 /* Returns: owned by the binder's arena; NULL when out of memory or when the configuration is
  * outside what a U-Net of this kind can be.  Missing weights are listed by the set. */
 Unet *unet_bind (const Binder *b, const UnetConfig *config);
@@ -39,13 +52,15 @@ int unet_n_keys (const Unet *unet);
  */
 void unet_keys (Ctx *ctx, const Unet *unet, const Tensor *context, PromptKeys *out);
 
-/* unet_forward with the @keys of its context, made by unet_keys in another Ctx. */
+/* unet_forward with the @keys of its context, made by unet_keys in another Ctx.
+ * @control: NULL, or what ControlNets add */
 Tensor *unet_forward_with_keys (Ctx *ctx,
                                 const Unet *unet,
                                 const Tensor *x,
                                 const Tensor *t,
                                 const PromptKeys *keys,
-                                const Tensor *vector);
+                                const Tensor *vector,
+                                const UnetControl *control);
 
 /* Whether only unet_keys reads the weight. */
 bool unet_is_key_weight (const char *name);

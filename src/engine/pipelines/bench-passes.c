@@ -280,7 +280,7 @@ forward_unet (Ctx *ctx, const BenchPass *b)
                 vector[] = { p->n, p->unet.adm_dim };
   return unet_forward_with_keys (ctx, b->unet, ctx_input (ctx, type, 4, x, b->input[0]),
                                  ctx_input (ctx, DTYPE_F32, 1, &p->n, b->input[1]), b->keys,
-                                 ctx_input (ctx, type, 2, vector, b->input[2]));
+                                 ctx_input (ctx, type, 2, vector, b->input[2]), NULL);
 }
 
 static void

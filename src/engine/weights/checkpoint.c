@@ -32,7 +32,8 @@ is_diffusers_scheme (NameScheme scheme)
   return scheme == NAMES_UNET_DIFFUSERS || scheme == NAMES_VAE_DIFFUSERS ||
          scheme == NAMES_CLIP_HF || scheme == NAMES_TINY_DIFFUSERS ||
          scheme == NAMES_WAN_VAE_DIFFUSERS || scheme == NAMES_WAN_DIFFUSERS ||
-         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_VISION_HF || scheme == NAMES_T5_HF;
+         scheme == NAMES_FLUX_DIFFUSERS || scheme == NAMES_VISION_HF || scheme == NAMES_T5_HF ||
+         scheme == NAMES_CONTROL_DIFFUSERS;
 }
 
 static bool
@@ -514,6 +515,10 @@ merge_config (ModelConfig *to, const ModelConfig *from, PartKind kind)
     case PART_T5:
       to->t5 = from->t5;
       to->has_t5 = from->has_t5;
+      break;
+    case PART_CONTROL:
+      to->control = from->control;
+      to->has_control = from->has_control;
       break;
     case PART_COUNT:
       break;

@@ -42,6 +42,20 @@ typedef struct
   bool linear_projection;   /* proj_in and proj_out are Linear, not 1x1 convolutions */
 } UnetConfig;
 
+enum
+{
+  CONTROL_MAX_HINTS = 8
+};
+
+/* A ControlNet: a copy of a U-Net's way down and middle, and layers that its picture enters by. */
+typedef struct
+{
+  UnetConfig unet;              /* nothing of the way up */
+  int hint_in;                  /* 3: the picture's channels */
+  int n_hints;                  /* one more than there are halvings: 4 */
+  int hints[CONTROL_MAX_HINTS]; /* channels: 16 32 96 256 */
+} ControlConfig;
+
 typedef struct
 {
   int in_channels, latent_channels; /* 3, 4 */
@@ -207,6 +221,8 @@ typedef struct
   bool has_wan, has_expert;
   ClipVisionConfig vision; /* under "image_encoder." */
   bool has_vision;
+  ControlConfig control; /* under "control.": a file of its own */
+  bool has_control;
   WanExpert wan_expert; /* which of two the first is, as far as its name tells */
   double boundary;      /* a folder's boundary_ratio; 0: not said */
   Prediction prediction;

@@ -216,6 +216,19 @@ apply_unet (Config *c, UnetConfig *u)
 }
 
 static bool
+apply_control (Config *c, ControlConfig *control)
+{
+  const char *order = json_member_string (c->object, "controlnet_conditioning_channel_order");
+  bool pools = false;
+  if (order && strcmp (order, "rgb") != 0)
+    return unsupported (c, "controlnet_conditioning_channel_order", order);
+  json_member_bool (c->object, "global_pool_conditions", &pools);
+  if (pools)
+    return unsupported (c, "global_pool_conditions", "true");
+  return apply_unet (c, &control->unet);
+}
+
+static bool
 apply_vae (Config *c, VaeConfig *v)
 {
   double factor;
@@ -382,6 +395,9 @@ folder_apply_config (
       break;
     case PART_T5:
       ok = apply_t5 (&c, &config->t5);
+      break;
+    case PART_CONTROL:
+      ok = apply_control (&c, &config->control);
       break;
     case PART_EXPERT: /* as the first */
     case PART_TINY:

@@ -132,6 +132,7 @@ static const char *const part_folders[PART_COUNT] = {
   [PART_EXPERT] = "transformer_2",
   [PART_VISION] = "image_encoder",
   [PART_T5] = "text_encoder_2", /* FLUX.1's; see folder_part_in */
+  [PART_CONTROL] = "controlnet",
 };
 
 const char *
@@ -161,6 +162,8 @@ kind_of_class (const char *class)
     { "CLIPVisionModelWithProjection", PART_VISION },
     { "T5EncoderModel", PART_T5 },
     { "UMT5EncoderModel", PART_T5 },
+    { "ControlNetModel", PART_CONTROL },
+    { "ControlNetUnionModel", PART_CONTROL },
   };
   for (size_t i = 0; class && i < sizeof classes / sizeof *classes; i++)
     if (strcmp (classes[i].name, class) == 0)

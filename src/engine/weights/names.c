@@ -73,6 +73,30 @@ static const NameRule unet_diffusers_rules[] = {
   { 0 },
 };
 
+/* ---- ControlNet: what it has besides ---- */
+
+static const NameRule control_ldm_rules[] = {
+  { "input_hint_block.0.*", "controlnet_cond_embedding.conv_in." },
+  { "input_hint_block.2.*", "controlnet_cond_embedding.blocks.0." },
+  { "input_hint_block.4.*", "controlnet_cond_embedding.blocks.1." },
+  { "input_hint_block.6.*", "controlnet_cond_embedding.blocks.2." },
+  { "input_hint_block.8.*", "controlnet_cond_embedding.blocks.3." },
+  { "input_hint_block.10.*", "controlnet_cond_embedding.blocks.4." },
+  { "input_hint_block.12.*", "controlnet_cond_embedding.blocks.5." },
+  { "input_hint_block.14.*", "controlnet_cond_embedding.conv_out." },
+  { "zero_convs.#.0.*", "controlnet_down_blocks.{1}." },
+  { "middle_block_out.0.*", "controlnet_mid_block." },
+  { 0 },
+};
+
+static const NameRule control_diffusers_rules[] = {
+  { "controlnet_cond_embedding.*", "controlnet_cond_embedding." },
+  { "controlnet_down_blocks.*", "controlnet_down_blocks." },
+  { "controlnet_mid_block.*", "controlnet_mid_block." },
+  { "control_add_embedding.*", "control_add_embedding." },
+  { 0 },
+};
+
 /* ---- VAE ---- */
 
 static const NameRule vae_resnet_rules[] = {
@@ -347,7 +371,18 @@ static const NameRule *const schemes[] = {
   [NAMES_T5_HF] = names_t5_hf,
   [NAMES_T5_WAN] = names_t5_wan,
   [NAMES_T5_GGUF] = names_t5_gguf,
+  [NAMES_CONTROL_LDM] = control_ldm_rules,
+  [NAMES_CONTROL_DIFFUSERS] = control_diffusers_rules,
 };
+
+/* The rest is named as in a U-Net. */
+static NameScheme
+inner_scheme (NameScheme scheme)
+{
+  return scheme == NAMES_CONTROL_LDM         ? NAMES_UNET_LDM
+         : scheme == NAMES_CONTROL_DIFFUSERS ? NAMES_UNET_DIFFUSERS
+                                             : scheme;
+}
 
 bool
 names_map (NameScheme scheme, const BlockMap *map, const char *key, NameMatch *match)
@@ -356,6 +391,8 @@ names_map (NameScheme scheme, const BlockMap *map, const char *key, NameMatch *m
   if (apply_rules (schemes[scheme], key, scheme == NAMES_WAN_VAE ? &map->out : NULL,
                    map->n_vae_levels, match))
     return true;
+  if (inner_scheme (scheme) != scheme)
+    return names_map (inner_scheme (scheme), map, key, match);
   if (scheme != NAMES_UNET_LDM)
     return false;
   *match = (NameMatch){ 0 };

@@ -28,7 +28,9 @@ typedef enum
   NAMES_VISION_WAN, /* "transformer.0.attn.to_qkv.weight", under "visual." */
   NAMES_T5_HF,
   NAMES_T5_WAN,
-  NAMES_T5_GGUF
+  NAMES_T5_GGUF,
+  NAMES_CONTROL_LDM, /* those of a U-Net, and a ControlNet's own */
+  NAMES_CONTROL_DIFFUSERS
 } NameScheme;
 
 typedef enum

@@ -15,8 +15,11 @@ typedef struct
   const char *prefix;
 } PrefixRow;
 
-/* Tried in this order; the empty prefix last: component files. */
+/* Tried in this order; the empty prefix last: component files.  A ControlNet looks like the U-Net
+ * that it is a copy of, and the first of them came with one: it goes first. */
 static const PrefixRow prefixes[] = {
+  { PART_CONTROL, "control_model." },
+  { PART_CONTROL, "" },
   { PART_UNET, "model.diffusion_model." },
   { PART_UNET, "model.model." },
   { PART_UNET, "net." },
@@ -119,6 +122,11 @@ static const Signature t5_signatures[] = {
   { NAMES_T5_WAN, "token_embedding.weight", "blocks.0.pos_embedding.embedding.weight" },
   { NAMES_T5_GGUF, "token_embd.weight", "enc.blk.0.attn_q.weight" },
 };
+static const Signature control_signatures[] = {
+  { NAMES_CONTROL_LDM, "input_hint_block.0.weight", "zero_convs.0.0.weight" },
+  { NAMES_CONTROL_DIFFUSERS, "controlnet_cond_embedding.conv_in.weight",
+    "controlnet_down_blocks.0.weight" },
+};
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
@@ -138,6 +146,7 @@ static const struct
   [PART_EXPERT] = { wan_signatures, COUNT (wan_signatures), "expert." },
   [PART_VISION] = { vision_signatures, COUNT (vision_signatures), "image_encoder." },
   [PART_T5] = { t5_signatures, COUNT (t5_signatures), "t5." },
+  [PART_CONTROL] = { control_signatures, COUNT (control_signatures), "control." },
 };
 
 const char *
@@ -187,6 +196,8 @@ parts_find (PartList *list, const TensorTable *table, PartKind kind)
       bool wanted = kind == row->kind || (kind == PART_COUNT && row->kind != PART_EXPERT);
       if (!found[row->kind] && wanted)
         found[row->kind] = find_under (list, table, row->kind, row->prefix);
+      if (found[PART_CONTROL])
+        return;
     }
   bool has_others = list->n_parts > (found[PART_VISION] ? 1 : 0);
   if (kind == PART_COUNT && !has_others) /* both halves of a CLIP may be in one file */

@@ -18,6 +18,7 @@ typedef enum
   PART_EXPERT, /* Wan's low-noise transformer: never found in a file by itself */
   PART_VISION,
   PART_T5,
+  PART_CONTROL, /* a ControlNet: all that is read of its file */
   PART_COUNT
 } PartKind;
 
@@ -66,5 +67,5 @@ bool parts_load (WeightSet *set,
                  Status *status);
 
 /* "unet.", "vae.", "text_encoder.", "text_encoder_2.", "tiny.", "transformer.", "expert.",
- * "image_encoder.", "t5." */
+ * "image_encoder.", "t5.", "control." */
 const char *part_prefix (PartKind kind);

@@ -10,15 +10,7 @@
 
 enum
 {
-  SD15_CONTEXT = 768,
-  SD15_HEADS = 8,
-  SD2_CONTEXT = 1024,
-  HEAD_WIDTH = 64, /* of SD 2, SDXL and the CLIPs */
-  SDXL_ADM = 2816,
-  REFINER_ADM = 2560,
-  N_SIZE_EMBEDDINGS = 6, /* original size, crop, target size */
-  ADM_TIME_DIM = 256,
-  PIX2PIX_CHANNELS = 8,
+  HEAD_WIDTH = 64, /* of the CLIPs */
   FLUX_LATENT_CHANNELS = 16,
   NORM_GROUPS = 32,
   CLIP_VOCAB = 49408
@@ -41,174 +33,13 @@ weight_dim (const Weight *w, int i)
   return w && i < w->rank && w->ne[i] <= 1 << 24 ? (int) w->ne[i] : 0;
 }
 
-/* Normalisation groups: 32 everywhere but in toy models, which need a count that divides. */
-static int
+int
 norm_groups (int channels)
 {
   int groups = NORM_GROUPS;
   while (groups > 1 && channels % groups)
     groups /= 2;
   return groups;
-}
-
-/* ---- UNet ---- */
-
-static int
-count_transformers (const WeightSet *set, const char *attention)
-{
-  int n = 0;
-  while (n < DEPTH_LIMIT &&
-         find_weight (set, "%s.transformer_blocks.%d.norm1.weight", attention, n))
-    n++;
-  return n;
-}
-
-/* Depth common to all @n_blocks of a level; -1 when they differ. */
-static int
-level_depth (const WeightSet *set, const char *way, int level, int n_blocks)
-{
-  int depth = 0;
-  for (int j = 0; j < n_blocks; j++)
-    {
-      char name[64];
-      snprintf (name, sizeof name, "unet.%s.%d.attentions.%d", way, level, j);
-      int d = count_transformers (set, name);
-      if (j && d != depth)
-        return -1;
-      depth = d;
-    }
-  return depth;
-}
-
-static int
-count_resnets (const WeightSet *set, const char *way, int level)
-{
-  int n = 0;
-  while (n < DEPTH_LIMIT && find_weight (set, "%s.%d.resnets.%d.conv1.weight", way, level, n))
-    n++;
-  return n;
-}
-
-static bool
-read_unet_levels (UnetConfig *u, const WeightSet *set, const char *label, Status *status)
-{
-  for (int i = 0; (u->res_blocks[i] = count_resnets (set, "unet.down_blocks", i)); i++)
-    {
-      u->channels[i] =
-          weight_dim (find_weight (set, "unet.down_blocks.%d.resnets.0.conv1.weight", i), 0);
-      u->depth_down[i] = level_depth (set, "down_blocks", i, u->res_blocks[i]);
-      u->n_levels = i + 1;
-      if (!u->channels[i])
-        return damaged (status, label, "level %d of its UNet has no channels", i);
-      if (i + 1 == MAX_LEVELS)
-        break;
-    }
-  if (!u->n_levels)
-    return damaged (status, label, "its UNet has no blocks");
-  for (int i = 0; i < u->n_levels; i++)
-    {
-      int n = count_resnets (set, "unet.up_blocks", i);
-      u->depth_up[i] = level_depth (set, "up_blocks", i, n);
-      if (n != u->res_blocks[u->n_levels - 1 - i] + 1)
-        return damaged (status, label, "level %d of its UNet's way up has %d blocks", i, n);
-      if (u->depth_up[i] < 0 || u->depth_down[i] < 0)
-        return status_fail (
-            status, STATUS_UNSUPPORTED,
-            "\"%.100s\" is a pruned SDXL relative (SSD-1B kind) whose blocks differ "
-            "within a level; this version cannot run it.",
-            label);
-    }
-  return true;
-}
-
-static int
-middle_depth (const WeightSet *set)
-{
-  if (!find_weight (set, "unet.mid_block.resnets.0.conv1.weight"))
-    return -2;
-  int depth = count_transformers (set, "unet.mid_block.attentions.0");
-  return depth ? depth : -1;
-}
-
-static const Weight *
-find_context (const WeightSet *set, const UnetConfig *u)
-{
-  static const char tail[] = "attentions.0.transformer_blocks.0.attn2.to_k.weight";
-  const Weight *w = find_weight (set, "unet.mid_block.%s", tail);
-  for (int i = 0; !w && i < u->n_levels; i++)
-    w = find_weight (set, "unet.down_blocks.%d.%s", i, tail);
-  return w;
-}
-
-static bool
-has_linear_projection (const WeightSet *set, const UnetConfig *u)
-{
-  const Weight *w = find_weight (set, "unet.mid_block.attentions.0.proj_in.weight");
-  for (int i = 0; !w && i < u->n_levels; i++)
-    w = find_weight (set, "unet.down_blocks.%d.attentions.0.proj_in.weight", i);
-  /* Some converters flatten SD 1.5's convolutions; the two are the same operation. */
-  return w && w->rank == 2;
-}
-
-static void
-guess_heads (UnetConfig *u)
-{
-  for (int i = 0; i < u->n_levels; i++)
-    if (u->context_dim == SD15_CONTEXT && !u->adm_dim)
-      u->heads[i] = SD15_HEADS;
-    else
-      u->heads[i] = u->channels[i] >= HEAD_WIDTH ? u->channels[i] / HEAD_WIDTH : 1;
-}
-
-static bool
-read_unet (
-    UnetConfig *u, const WeightSet *set, int projection_dim, const char *label, Status *status)
-{
-  const Weight *conv_in = find_weight (set, "unet.conv_in.weight");
-  u->in_channels = weight_dim (conv_in, 1);
-  u->out_channels = weight_dim (find_weight (set, "unet.conv_out.weight"), 0);
-  u->time_dim = weight_dim (find_weight (set, "unet.time_embedding.linear_1.weight"), 0);
-  if (!u->in_channels || !u->out_channels || !u->time_dim)
-    return damaged (status, label, "its UNet lacks its first or last layer");
-  if (!read_unet_levels (u, set, label, status))
-    return false;
-  u->depth_mid = middle_depth (set);
-  u->context_dim = weight_dim (find_context (set, u), 1);
-  u->linear_projection = has_linear_projection (set, u);
-  u->norm_groups = norm_groups (u->channels[0]);
-  u->adm_dim = weight_dim (find_weight (set, "unet.add_embedding.linear_1.weight"), 1);
-  int rest = u->adm_dim - projection_dim;
-  if (u->adm_dim)
-    u->adm_time_dim = projection_dim && rest > 0 && rest % N_SIZE_EMBEDDINGS == 0
-                          ? rest / N_SIZE_EMBEDDINGS
-                          : ADM_TIME_DIM;
-  guess_heads (u);
-  return true;
-}
-
-static bool
-refuse_relative (const char *label, const char *what, Status *status)
-{
-  return status_fail (status, STATUS_UNSUPPORTED,
-                      "\"%.100s\" is %s, which this version cannot run; choose an SD 1.5, SDXL "
-                      "or FLUX.1 checkpoint.",
-                      label, what);
-}
-
-static bool
-refuse_unet_relatives (const UnetConfig *u, const WeightSet *set, const char *label, Status *status)
-{
-  if (u->adm_dim == REFINER_ADM)
-    return refuse_relative (label, "the SDXL refiner", status);
-  if (find_weight (set, "unet.class_embedding.linear_1.weight"))
-    return refuse_relative (label, "an SD 2 unCLIP model", status);
-  if (!u->adm_dim && u->context_dim == SD2_CONTEXT)
-    return refuse_relative (label, "an SD 2 model", status);
-  if (u->in_channels == PIX2PIX_CHANNELS)
-    return refuse_relative (label, "an InstructPix2Pix model", status);
-  if (find_weight (set, "unet.time_embedding.cond_proj.weight"))
-    return refuse_relative (label, "a latent consistency model with embedded guidance", status);
-  return true;
 }
 
 /* ---- VAE ---- */
@@ -343,6 +174,8 @@ find_family (const ModelConfig *config)
     return FAMILY_WAN;
   if (config->has_unet)
     return config->unet.adm_dim ? FAMILY_SDXL : FAMILY_SD15;
+  if (config->has_control)
+    return config->control.unet.adm_dim ? FAMILY_SDXL : FAMILY_SD15;
   return config->clip[1].vocab ? FAMILY_SDXL : FAMILY_UNKNOWN;
 }
 
@@ -371,13 +204,15 @@ recognise_config (ModelConfig *config, const WeightSet *set, const char *label, 
   config->has_expert = find_weight (set, "expert.patch_embedding.weight") != NULL;
   config->has_flux = find_weight (set, "transformer.x_embedder.weight") != NULL;
   config->has_t5 = find_weight (set, "t5.encoder.block.0.layer.0.SelfAttention.q.weight") != NULL;
+  config->has_control = find_weight (set, "control.conv_in.weight") != NULL;
   config->has_vision =
       find_weight (set, "image_encoder.vision_model.embeddings.class_embedding") != NULL;
   if (!read_clips (config, set, label, status))
     return false;
   if (config->has_unet &&
-      (!read_unet (&config->unet, set, config->clip[1].projection_dim, label, status) ||
-       !refuse_unet_relatives (&config->unet, set, label, status)))
+      !recognise_unet (&config->unet, set, config->clip[1].projection_dim, label, status))
+    return false;
+  if (config->has_control && !recognise_control (&config->control, set, label, status))
     return false;
   if (config->has_vae && !read_vae (&config->vae, set, label, status))
     return false;

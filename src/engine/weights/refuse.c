@@ -25,9 +25,18 @@ typedef struct
 static const char lora[] =
     STATUS_MARK ("a LoRA or another adapter; it changes a model but is none itself: open a "
                  "checkpoint first");
-static const char controlnet[] =
-    STATUS_MARK ("a ControlNet or T2I adapter, not a checkpoint; these come in a later "
-                 "version");
+static const char lllite[] =
+    STATUS_MARK ("a ControlNet-LLLite, which comes in a later version; choose a whole ControlNet");
+static const char control_lora[] =
+    STATUS_MARK ("a Control-LoRA, which comes in a later version; choose a whole ControlNet");
+static const char flux_control[] =
+    STATUS_MARK ("a ControlNet for FLUX.1 or another transformer, which comes in a later version; "
+                 "those for SD 1.5 and SDXL can be used, and FLUX.1 Canny and Depth");
+static const char t2i_adapter[] =
+    STATUS_MARK ("a T2I adapter, which comes in a later version; choose a ControlNet");
+static const char difference[] =
+    STATUS_MARK ("a ControlNet stored as a difference to its base model, which comes in a later "
+                 "version; choose a whole ControlNet");
 static const char ip_adapter[] =
     STATUS_MARK ("an IP-Adapter, not a checkpoint; these come in a later version");
 static const char embedding[] =
@@ -86,14 +95,15 @@ static const KeyRow decisive[] = {
   { TAIL, "dora_scale", lora },
   { TAIL, ".diff", lora },
   { TAIL, ".diff_b", lora },
-  { PART, "lllite_", controlnet },
-  { HEAD, "control_model.", controlnet },
-  { PART, "controlnet_", controlnet },
-  { PART, "input_hint_block", controlnet },
-  { PART, "zero_convs.", controlnet },
-  { HEAD, "adapter.body", controlnet },
-  { HEAD, "body.0.resnets", controlnet },
-  { HEAD, "body.0.block1", controlnet },
+  { PART, "lllite_", lllite },
+  { WHOLE, "lora_controlnet", control_lora },
+  { PART, "controlnet_x_embedder.", flux_control },
+  { PART, "controlnet_blocks.", flux_control },
+  { WHOLE, "difference", difference },
+  { HEAD, "adapter.body", t2i_adapter },
+  { HEAD, "body.0.in_conv", t2i_adapter },
+  { HEAD, "body.0.resnets", t2i_adapter },
+  { HEAD, "body.0.block1", t2i_adapter },
   { HEAD, "image_proj.", ip_adapter },
   { HEAD, "ip_adapter.", ip_adapter },
   { PART, "motion_modules.", animate },
@@ -115,7 +125,12 @@ static const KeyRow decisive[] = {
   { HEAD, "edm_vpred.", edm },
 };
 
+static const char control_part[] = STATUS_MARK ("a part of a ControlNet, not the whole");
+
 static const KeyRow rest[] = {
+  { PART, "input_hint_block", control_part },
+  { PART, "zero_convs.", control_part },
+  { PART, "controlnet_", control_part },
   { PART, "double_blocks.",
     STATUS_MARK ("a part of a FLUX.1 transformer or of one like it, not the whole") },
   { PART, "transformer_blocks.",
