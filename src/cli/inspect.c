@@ -27,6 +27,7 @@ static const Part parts[] = {
   { "second expert", "expert." },
   { "image encoder", "image_encoder." },
   { "T5 text encoder", "t5." },
+  { "ControlNet", "control." },
   { "preview decoder", "tiny." },
 };
 
@@ -137,7 +138,7 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
   const ModelConfig *m = &c->config;
   bool has_clip[2] = { m->clip[0].vocab > 0, m->clip[1].vocab > 0 };
   int n = m->has_unet + m->has_vae + m->has_tiny + m->has_flux + m->has_t5 + m->has_wan +
-          m->has_wan_vae + m->has_vision + has_clip[0] + has_clip[1];
+          m->has_wan_vae + m->has_vision + m->has_control + has_clip[0] + has_clip[1];
   if (n != 1)
     return false;
   const ClipConfig *clip = &m->clip[has_clip[1]];
@@ -155,6 +156,8 @@ describe_alone (const Checkpoint *c, char *out, size_t size)
     snprintf (out, size, "video VAE, %d latent channels", m->wan_vae.latent_channels);
   else if (m->has_tiny)
     snprintf (out, size, "preview decoder");
+  else if (m->has_control)
+    snprintf (out, size, "ControlNet for %s", family_name (m->family));
   else
     snprintf (out, size, "%s of %s, without text encoders and VAE",
               m->has_flux || m->has_wan ? "transformer" : "U-Net", family_name (m->family));

@@ -18,6 +18,7 @@ def main():
         "networks": "network_cases",
         "adapters": "adapter_cases",
         "pipelines": "pipeline_cases",
+        "controls": "control_cases",
         "flux": "flux_cases",
         "formats": "format_cases",
         "unigram": "unigram_cases",

@@ -2,10 +2,10 @@
  * golden.c - whole generations with small models against diffusers' own (cases.json).
  *
  * golden [--level NAME | --cuda bf16|f16|f32] [--precision f32|bf16] [--case NAME] [--every N]
- * [--family flux|wan]; GESSO_SOURCE names the source tree.  --every 5 runs each fifth case: the
- * scalar reference is slow.  --case may come several times.  --family flux runs flux-cases.json,
- * wan wan-cases.json.  --cuda computes on the card, or on what GESSO_CUDA_MODULE offers in its
- * place: bf16 is what users get (pipelines/precision.c).
+ * [--family flux|wan|control]; GESSO_SOURCE names the source tree.  --every 5 runs each fifth case:
+ * the scalar reference is slow.  --case may come several times.  --family flux runs
+ * flux-cases.json, wan wan-cases.json, control control-cases.json.  --cuda computes on the card, or
+ * on what GESSO_CUDA_MODULE offers in its place: bf16 is what users get (pipelines/precision.c).
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -487,6 +487,42 @@ take_adapters (const Golden *g, const Case *c, Adapters *a, PipelineJob *job)
   job->n_adapters = n;
 }
 
+/* [folder, picture, weight, start, end] each. */
+typedef struct
+{
+  int n;
+  char paths[PIPELINE_MAX_CONTROLS][2304];
+  Image pictures[PIPELINE_MAX_CONTROLS];
+} Controls;
+
+static bool
+take_controls (const Golden *g, const Case *c, Controls *all, PipelineJob *job, Status *status)
+{
+  json_object *list = get (c, "controls");
+  int n = list ? (int) json_object_array_length (list) : 0;
+  for (int i = 0; i < n && i < PIPELINE_MAX_CONTROLS; i++)
+    {
+      char picture[2304];
+      json_object *item = json_object_array_get_idx (list, (size_t) i);
+      snprintf (all->paths[i], sizeof all->paths[i], "%s/%s", g->fixtures,
+                json_object_get_string (json_object_array_get_idx (item, 0)));
+      snprintf (picture, sizeof picture, "%s/%s", g->fixtures,
+                json_object_get_string (json_object_array_get_idx (item, 1)));
+      if (!image_read (&all->pictures[i], picture, status))
+        return false;
+      all->n = i + 1;
+      job->controls[i] = (PipelineControl){
+        .path = all->paths[i],
+        .rgb = all->pictures[i].rgb,
+        .weight = json_object_get_double (json_object_array_get_idx (item, 2)),
+        .start = json_object_get_double (json_object_array_get_idx (item, 3)),
+        .end = json_object_get_double (json_object_array_get_idx (item, 4)),
+      };
+    }
+  job->n_controls = all->n;
+  return true;
+}
+
 static void
 show_note (void *data, const char *sentence)
 {
@@ -500,6 +536,7 @@ run_case (Golden *g, const Case *c)
   PipelineResult result = { 0 };
   Pictures pictures = { 0 };
   Adapters adapters = { 0 };
+  Controls controls = { 0 };
   PipelineJob job;
   char prompt[4096];
   Pipeline *pipeline = open_model (g, c, &status);
@@ -511,7 +548,8 @@ run_case (Golden *g, const Case *c)
       job.prompt = prompt;
       take_adapters (g, c, &adapters, &job);
       job.note = show_note;
-      ok = read_pictures (g, c, &pictures, &status);
+      ok = read_pictures (g, c, &pictures, &status) &&
+           take_controls (g, c, &controls, &job, &status);
       job.init_rgb = pictures.init.rgb;
       job.mask = pictures.grey;
       give_references (c, &pictures, &job);
@@ -530,6 +568,8 @@ run_case (Golden *g, const Case *c)
   image_clear (&pictures.mask);
   for (int i = 0; i < pictures.n_references; i++)
     image_clear (&pictures.references[i]);
+  for (int i = 0; i < controls.n; i++)
+    image_clear (&controls.pictures[i]);
   image_clear (&pictures.control);
   image_clear (&pictures.first);
   image_clear (&pictures.last);

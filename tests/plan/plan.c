@@ -12,6 +12,7 @@
 #include "core/arena.h"
 #include "models/clip-vision.h"
 #include "models/clip.h"
+#include "models/controlnet.h"
 #include "models/flux.h"
 #include "models/t5.h"
 #include "models/unet.h"
@@ -153,6 +154,77 @@ plan_unet_with_keys (
       Tensor *t = ctx_input (step.ctx, DTYPE_F32, 1, &n, NULL);
       Tensor *vector = ctx_input (step.ctx, DTYPE_F32, 2, (int64_t[]){ n, c->adm_dim }, NULL);
       unet_forward_with_keys (step.ctx, v, x, t, keys, vector, NULL);
+      free (keys);
+    }
+  end (&step, name_of ("%s-step", name).text, out);
+  end (&once, name_of ("%s-keys", name).text, out);
+}
+
+/* The ControlNet that belongs to a U-Net of SD 1.5 or SDXL. */
+static ControlConfig
+control_for (const UnetConfig *unet)
+{
+  return (ControlConfig){ .unet = *unet, .hint_in = 3, .n_hints = 4, .hints = { 16, 32, 96, 256 } };
+}
+
+/* What is made of the picture before the first step. */
+static void
+plan_hint (Backend *null, const char *name, const UnetConfig *unet, int64_t side, FILE *out)
+{
+  Bench b;
+  Binder binder = begin (&b, null);
+  const ControlConfig c = control_for (unet);
+  int64_t pixels = side * controlnet_factor (&c), ne[] = { 1, pixels, pixels, 3 };
+  ControlNet *net = controlnet_bind (&binder, &c);
+  if (net)
+    controlnet_hint (b.ctx, net, ctx_input (b.ctx, DTYPE_F32, 4, ne, NULL));
+  end (&b, name, out);
+}
+
+/* A step of the U-Net with a ControlNet beside it; @keys: of both, already there. */
+static void
+controlled_step (Bench *b,
+                 const Binder *binder,
+                 const ControlConfig *c,
+                 int64_t n,
+                 int64_t side,
+                 PromptKeys *keys)
+{
+  const UnetConfig *u = &c->unet;
+  int64_t width = controlnet_width (c), hint[] = { side, side, u->channels[0] };
+  Unet *unet = unet_bind (binder, u);
+  ControlNet *net = controlnet_bind (binder, c);
+  Tensor *x = ctx_input (b->ctx, DTYPE_F32, 4, (int64_t[]){ n, side, side, u->in_channels }, NULL);
+  Tensor *t = ctx_input (b->ctx, DTYPE_F32, 1, &n, NULL);
+  Tensor *vector = ctx_input (b->ctx, DTYPE_F32, 2, (int64_t[]){ n, u->adm_dim }, NULL);
+  Tensor *features = ctx_input (b->ctx, DTYPE_F32, 3, hint, NULL);
+  Tensor *scales = ctx_input (b->ctx, DTYPE_F32, 1, &width, NULL);
+  UnetControl control = { .mid = NULL };
+  if (!unet || !net)
+    return;
+  controlnet_forward (b->ctx, net, x, t, keys + unet_n_keys (unet), vector, features, scales,
+                      &control);
+  unet_forward_with_keys (b->ctx, unet, x, t, keys, vector, &control);
+}
+
+static void
+plan_controlled (
+    Backend *null, const char *name, const UnetConfig *unet, int64_t n, int64_t side, FILE *out)
+{
+  Bench once, step;
+  Binder binder = begin (&once, null), same = begin (&step, null);
+  const ControlConfig c = control_for (unet);
+  Unet *u = unet_bind (&binder, unet);
+  ControlNet *net = controlnet_bind (&binder, &c);
+  const int64_t ne[3] = { n, 77, unet->context_dim };
+  Tensor *context = ctx_input (once.ctx, DTYPE_F32, 3, ne, NULL);
+  if (u && net)
+    {
+      int n_keys = unet_n_keys (u);
+      PromptKeys *keys = calloc ((size_t) (n_keys + controlnet_n_keys (net)), sizeof *keys);
+      unet_keys (once.ctx, u, context, keys);
+      controlnet_keys (once.ctx, net, context, keys + n_keys);
+      controlled_step (&step, &same, &c, n, side, keys);
       free (keys);
     }
   end (&step, name_of ("%s-step", name).text, out);
@@ -442,6 +514,10 @@ plan_all (Backend *null, FILE *out)
   plan_unet (null, "sdxl-unet-1024-cfg", &sdxl->unet, 2, 128, out);
   plan_unet_with_keys (null, "sdxl-unet-1024-cfg", &sdxl->unet, 2, 128, out);
   plan_unet_with_keys (null, "sd15-unet-512-cfg", &sd15->unet, 2, 64, out);
+  plan_controlled (null, "sd15-control-512-cfg", &sd15->unet, 2, 64, out);
+  plan_hint (null, "sd15-control-512-hint", &sd15->unet, 64, out);
+  plan_controlled (null, "sdxl-control-1024-cfg", &sdxl->unet, 2, 128, out);
+  plan_hint (null, "sdxl-control-1024-hint", &sdxl->unet, 128, out);
   plan_vae (null, "vae-decode-512", &sdxl->vae, VAE_DECODER, 64, out);
   plan_vae (null, "vae-decode-1024", &sdxl->vae, VAE_DECODER, 128, out);
   plan_vae (null, "vae-encode-512", &sdxl->vae, VAE_ENCODER, 512, out);

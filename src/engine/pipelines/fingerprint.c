@@ -22,8 +22,8 @@ sampled_bytes (const Weight *w)
 
 /* Names, types and shapes of all weights, and the first values of some: fine-tuned models differ
  * in those only.  Reading a whole file would take longer than many a picture. */
-static uint64_t
-model_digest (const WeightSet *set)
+uint64_t
+weights_digest (const WeightSet *set)
 {
   uint64_t d = DIGEST_START;
   int n = weights_count (set), every = n / SAMPLED_WEIGHTS + 1;
@@ -95,10 +95,10 @@ uint64_t
 run_fingerprint (Pipeline *pipeline, const PipelineJob *job, const AdapterSet *adapters)
 {
   if (pipeline->model_digest == 0)
-    pipeline->model_digest = model_digest (pipeline->checkpoint->weights);
+    pipeline->model_digest = weights_digest (pipeline->checkpoint->weights);
   uint64_t d = digest_int (DIGEST_START, (int64_t) pipeline->model_digest);
   d = digest_config (d, &pipeline->checkpoint->config);
   d = adapters_digest (d, adapters, job->adapters, job->n_adapters);
-  d = digest_before (d, pipeline, job);
+  d = controls_digest (digest_before (d, pipeline, job), job);
   return digest_pictures (digest_sampling (pipeline->family->job_digest (d, job), job), job);
 }

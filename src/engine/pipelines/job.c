@@ -119,7 +119,7 @@ pipeline_job_check (const Pipeline *pipeline, const PipelineJob *job, Status *st
                         "There is a mask but no start picture that it belongs to: choose one.");
   if (job->n_before > 0 && !pipeline->checkpoint->config.has_wan)
     return pipeline_encode_no_clip (NULL, job, NULL, status);
-  return pipeline_compute_check (pipeline, job, status) &&
+  return controls_check (pipeline, job, status) && pipeline_compute_check (pipeline, job, status) &&
          pipeline->family->job_check (pipeline, job, status);
 }
 

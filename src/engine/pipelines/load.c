@@ -145,6 +145,7 @@ pipeline_free (Pipeline *pipeline)
   backend_forget (pipeline->backend);
   adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, &(Status){ 0 });
   adapter_set_release (pipeline->last_set);
+  control_set_release (pipeline->last_controls);
   for (int i = 0; i < PIPELINE_EXPERTS; i++)
     adapter_map_free (pipeline->adapter_maps[i]);
   encoding_cache_clear (&pipeline->cache);
@@ -170,6 +171,8 @@ pipeline_bind_report (Checkpoint *c)
     t5_bind (&b, &c->config.t5);
   if (c->config.has_vision)
     clip_vision_bind (&b, &c->config.vision);
+  if (c->config.has_control)
+    controlnet_bind (&b, &c->config.control);
   if (c->config.has_vae)
     vae_bind (&b, &c->config.vae, VAE_DECODER | VAE_ENCODER);
   if (c->config.has_wan_vae)

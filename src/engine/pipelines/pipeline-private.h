@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "models/controlnet.h"
 #include "models/vae.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/tiles.h"
@@ -255,6 +256,26 @@ uint64_t adapters_digest (uint64_t digest,
                           int n_adapters);
 int64_t adapter_set_bytes (const AdapterSet *set);
 
+/* ---- ControlNets (controls.c) ---- */
+
+/* control_set_get:
+ *
+ * The networks of the job's controls; files that the last set had are not opened again.
+ *
+ * Returns: release with control_set_release; NULL and @status: as checkpoint_open; UNSUPPORTED or
+ * SHAPE for what does not go with the model
+ */
+ControlSet *control_set_get (Pipeline *pipeline, const PipelineJob *job, Status *status);
+void control_set_release (ControlSet *set); /* may be NULL */
+const ControlNet *control_set_net (const ControlSet *set, int i);
+const ControlConfig *control_set_config (const ControlSet *set, int i);
+
+/* What the job's controls are: files, pictures, weights. */
+uint64_t controls_digest (uint64_t digest, const PipelineJob *job);
+
+/* Whether all of a job's numbers are in range, and its model is one that ControlNets are for. */
+bool controls_check (const Pipeline *pipeline, const PipelineJob *job, Status *status);
+
 enum
 {
   PIPELINE_EXPERTS = 2 /* networks that take turns: Wan's; the others have one */
@@ -265,6 +286,7 @@ struct Pipeline
   bool header_only;
   AdapterMap *adapter_maps[PIPELINE_EXPERTS]; /* NULL until there are adapters, or no such expert */
   AdapterSet *last_set;                       /* of the last job with adapters */
+  ControlSet *last_controls;                  /* of the last job with ControlNets */
   AdapterSet *mounted;                        /* NULL: the weights are the model's own */
   uint64_t text_digest; /* of what adapters do to text encodings now; 0: nothing */
   const PipelineFamily *family;
@@ -450,6 +472,14 @@ bool room_is_enough (const Backend *backend, const PhasePlan *phase);
 bool
 room_check (const Backend *backend, const PhasePlan *phase, PipelinePhase which, Status *status);
 
+/* The noise levels of a job's steps.  @table, @schedule: zeroed; clear the latter with
+ * schedule_clear, also after failure */
+bool pipeline_schedule (const Pipeline *pipeline,
+                        const PipelineJob *job,
+                        NoiseTable *table,
+                        Schedule *schedule,
+                        Status *status);
+
 /* Copies what a measured Ctx knows into @plan. */
 void plan_phase (const Ctx *ctx, PhasePlan *plan, int n_passes);
 /* Adds another network of the same phase, which runs when the one before is done. */
@@ -471,6 +501,8 @@ bool pipeline_run_network (const Pipeline *pipeline,
                            float *out,
                            size_t n,
                            Status *status);
+/* Tells sets of weights apart that differ in more than a few values. */
+uint64_t weights_digest (const WeightSet *set);
 /* Copies a failure; true when there is none. */
 bool copy_ctx_status (const Ctx *ctx, Status *status);
 

@@ -123,6 +123,23 @@ typedef struct
   int width, height;
 } PipelineReference;
 
+enum
+{
+  PIPELINE_MAX_CONTROLS = 8
+};
+
+/* A ControlNet, and what it sees. */
+typedef struct
+{
+  const char *path;
+  const uint8_t *rgb; /* (height, width, 3) of the job's size, as the network reads it */
+  double weight;      /* on what it adds to the U-Net */
+  double start, end;  /* at which parts of the steps it acts, 0 .. 1: see sd-control.c */
+} PipelineControl;
+
+/* The opened networks of a job's controls (controls.c). */
+typedef struct ControlSet ControlSet;
+
 /* Where in the network's space several references lie (ComfyUI's reference_latents_method). */
 typedef enum
 {
@@ -164,6 +181,9 @@ typedef struct
   PipelineReference references[PIPELINE_MAX_REFERENCES]; /* pictures to follow: Kontext */
   int n_references;
   ReferencePlaces reference_places;
+  PipelineControl controls[PIPELINE_MAX_CONTROLS]; /* SD 1.5 and SDXL */
+  int n_controls;
+  const ControlSet *control_set; /* set by a run or plan: their networks */
   const uint8_t
       *control_rgb; /* NULL, or (height, width, 3): edges or depths, as the model reads them */
   MaskedContent masked_content;

@@ -124,14 +124,11 @@ plan_windows (Pipeline *pipeline,
   plan->window_frames = one.n_frames;
 }
 
-bool
-pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
+static bool
+plan_job (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
 {
-  *plan = (PipelinePlan){ .scratch_bytes = pipeline->backend->scratch_bytes };
   const PipelineFamily *family = pipeline->family;
   PipelineText *text = NULL;
-  if (!pipeline_job_check (pipeline, job, status))
-    return false;
   AdapterSet *set = job->n_adapters > 0 ? adapter_set_get (pipeline, job, status) : NULL;
   if (!status_ok (status) ||
       !adapter_set_use (pipeline, set, job->adapters, 0, job->steps, NULL, status))
@@ -156,5 +153,19 @@ pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, S
   plan->peak_bytes += plan->scratch_bytes + (size_t) plan->adapter_bytes;
   adapter_set_use (pipeline, NULL, NULL, 0, 1, NULL, status);
   adapter_set_release (set);
+  return ok;
+}
+
+bool
+pipeline_plan (Pipeline *pipeline, const PipelineJob *job, PipelinePlan *plan, Status *status)
+{
+  PipelineJob own = *job;
+  *plan = (PipelinePlan){ .scratch_bytes = pipeline->backend->scratch_bytes };
+  if (!pipeline_job_check (pipeline, job, status))
+    return false;
+  ControlSet *controls = job->n_controls > 0 ? control_set_get (pipeline, job, status) : NULL;
+  own.control_set = controls;
+  bool ok = status_ok (status) && plan_job (pipeline, &own, plan, status);
+  control_set_release (controls);
   return ok;
 }

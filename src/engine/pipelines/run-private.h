@@ -40,6 +40,8 @@ struct PipelineRun
   Rng *rngs;                 /* one a picture, so that each can be made alone */
   Rng *rngs_before;          /* as they were before the step under way */
   int n_calls;               /* of the network in the step under way */
+  ControlSet *control_set;   /* NULL: none */
+  uint8_t *control_rgb;      /* (n_controls, height, width, 3): the job's own copies */
   AdapterSet *adapter_set;   /* NULL: none */
   PipelineAdapter *adapters; /* the job's own copies, without paths */
   /* taken with a step, given back by pipeline_run_park */

@@ -149,11 +149,14 @@ starts_from_image (const PipelineJob *job)
   return job->init_rgb && !forgets;
 }
 
-static bool
-make_schedule (PipelineRun *r, Status *status)
+bool
+pipeline_schedule (const Pipeline *pipeline,
+                   const PipelineJob *job,
+                   NoiseTable *table,
+                   Schedule *schedule,
+                   Status *status)
 {
-  const ModelConfig *c = &r->pipeline->checkpoint->config;
-  const PipelineJob *job = &r->job;
+  const ModelConfig *c = &pipeline->checkpoint->config;
   NoiseTableParams t = noise_table_params_default (job->convention);
   if (computes_with_zero_alpha (job))
     t.terminal_alpha = NOISE_TERMINAL_NEARLY_ZERO;
@@ -166,9 +169,8 @@ make_schedule (PipelineRun *r, Status *status)
   s.denoise = job->init_rgb ? job->denoise : 1;
   s.from_image = starts_from_image (job);
   s.spacing = job->spacing;
-  r->pipeline->family->schedule_params (r->pipeline, job, &s);
-  return noise_table_init (&r->table, &t, status) &&
-         schedule_init (&r->schedule, &r->table, &s, status);
+  pipeline->family->schedule_params (pipeline, job, &s);
+  return noise_table_init (table, &t, status) && schedule_init (schedule, table, &s, status);
 }
 
 static bool
@@ -293,6 +295,30 @@ forget_inputs (PipelineJob *job)
   job->embeddings = NULL;
 }
 
+/* The networks, and copies of what they see: every denoiser of the run begins with them. */
+static bool
+take_controls (PipelineRun *r, Status *status)
+{
+  PipelineJob *job = &r->job;
+  size_t n = 3 * (size_t) job->width * (size_t) job->height;
+  if (job->n_controls == 0)
+    return true;
+  r->control_set = control_set_get (r->pipeline, job, status);
+  if (!r->control_set)
+    return false;
+  job->control_set = r->whole.control_set = r->control_set;
+  r->control_rgb = mem_calloc ((size_t) job->n_controls, n);
+  if (!r->control_rgb)
+    return no_memory (status);
+  for (int i = 0; i < job->n_controls; i++)
+    {
+      uint8_t *copy = r->control_rgb + (size_t) i * n;
+      job->controls[i].rgb = memcpy (copy, job->controls[i].rgb, n);
+      job->controls[i].path = NULL;
+    }
+  return true;
+}
+
 /* The weights are the adapted ones from here on, for the texts first. */
 static bool
 take_adapters (PipelineRun *r, Status *status)
@@ -360,9 +386,10 @@ pipeline_run_new (Pipeline *pipeline, const PipelineJob *job, Status *status)
   pipeline_latent_kind (pipeline->checkpoint, r->info.latent_kind);
   pipeline->backend->cancel = job->cancel;
   pipeline_start_loading (pipeline);
-  bool ok = take_adapters (r, status) && allocate (r, status) && make_clip (r, status) &&
-            make_schedule (r, status) && make_sampler (r, status) && encode_text (r, status) &&
-            start (r, status);
+  bool ok = take_controls (r, status) && take_adapters (r, status) && allocate (r, status) &&
+            make_clip (r, status) &&
+            pipeline_schedule (pipeline, &r->job, &r->table, &r->schedule, status) &&
+            make_sampler (r, status) && encode_text (r, status) && start (r, status);
   pipeline->backend->cancel = NULL;
   forget_inputs (&r->job);
   forget_inputs (&r->whole);
@@ -384,6 +411,8 @@ pipeline_run_free (PipelineRun *r)
   mem_free (r->clip);
   for (int i = 0; i < EXTRA_COUNT; i++)
     mem_free (r->extras[i]);
+  control_set_release (r->control_set);
+  mem_free (r->control_rgb);
   adapter_set_release (r->adapter_set);
   mem_free (r->adapters);
   r->pipeline->family->text_free (r->text);

@@ -25,6 +25,10 @@ typedef struct
   const SdText *text;
   int64_t n_rows; /* a picture */
   bool guided;
+  SdControls controls;
+  const Sampler *sampler; /* NULL when only planning */
+  int step;               /* from 0 */
+  unsigned active;        /* which controls the Ctx was measured with */
   SdKeys keys;
   float *x, *t, *context, *vector; /* inputs of the network, all rows */
   int *row_text;                   /* which text a row of the last two holds, -1: none yet */
@@ -51,14 +55,18 @@ forward (SdDenoiser *d)
   Tensor *vector = NULL;
   if (c->adm_dim > 0)
     vector = ctx_input (ctx, type, 2, (int64_t[]){ n, c->adm_dim }, d->vector);
-  return unet_forward_with_keys (ctx, sd_networks (d->base.pipeline)->unet, x, t, d->keys.pairs,
-                                 vector);
+  const Unet *unet = sd_networks (d->base.pipeline)->unet;
+  UnetControl control = { .mid = NULL };
+  sd_controls_forward (ctx, &d->controls, d->active, x, t, d->keys.pairs + unet_n_keys (unet),
+                       vector, &control);
+  return unet_forward_with_keys (ctx, unet, x, t, d->keys.pairs, vector, &control);
 }
 
 static SdContext
 context_of (const SdDenoiser *d)
 {
   return (SdContext){ .unet = sd_networks (d->base.pipeline)->unet,
+                      .controls = &d->controls,
                       .n_rows = d->base.n_pictures * d->n_rows,
                       .length = d->text->length,
                       .dim = d->text->context_dim,
@@ -109,6 +117,7 @@ sd_denoiser_set_step (PipelineDenoiser *denoiser, int step)
 {
   SdDenoiser *d = (SdDenoiser *) denoiser;
   const SdPrompts *p = &d->text->prompts;
+  d->step = step - 1;
   for (int64_t i = 0; i < d->base.n_pictures; i++)
     {
       int64_t row = i * d->n_rows;
@@ -183,20 +192,79 @@ allocate (SdDenoiser *d, Status *status)
   return true;
 }
 
-/* Keys first: the pass borrows them. */
+/* A pass with these controls, in place of the one before. */
 static bool
-measure (SdDenoiser *d, Status *status)
+measure (SdDenoiser *d, unsigned active, Status *status)
 {
   const PipelineJob *job = d->base.job;
-  const SdContext context = context_of (d);
-  if (!sd_keys_init (&d->keys, d->base.pipeline, job, &context, status))
-    return false;
   Compute compute = pipeline_compute (d->base.pipeline, job, NETWORK_UNET);
+  trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
+  ctx_free (d->base.ctx);
   d->base.ctx = ctx_new (d->base.pipeline->backend, compute, job->cancel, status);
   if (!d->base.ctx)
     return false;
+  d->active = active;
   forward (d);
   return ctx_plan (d->base.ctx) || copy_ctx_status (d->base.ctx, status);
+}
+
+/* Keys first: the pass borrows them. */
+static bool
+measure_keys (SdDenoiser *d, Status *status)
+{
+  const SdContext context = context_of (d);
+  return sd_keys_init (&d->keys, d->base.pipeline, d->base.job, &context, status);
+}
+
+/* What each step's controls need; steps with the same ones take the same pass. */
+static bool
+plan_steps (
+    SdDenoiser *d, const NoiseTable *table, const Schedule *s, PhasePlan *plan, Status *status)
+{
+  const PipelineJob *job = d->base.job;
+  int n_calls = sampler_info (job->sampler)->calls_per_step;
+  *plan = (PhasePlan){ .n_passes = 0 };
+  for (int i = 0; i < s->n;)
+    {
+      unsigned active = sd_controls_active (job, table, i, s->n, s->sigma[i]);
+      int first = i;
+      while (i < s->n && sd_controls_active (job, table, i, s->n, s->sigma[i]) == active)
+        i++;
+      PhasePlan pass;
+      if (!measure (d, active, status))
+        return false;
+      plan_phase (d->base.ctx, &pass, (i - first) * n_calls);
+      plan_join (plan, &pass);
+    }
+  return true;
+}
+
+static bool
+plan_controlled (SdDenoiser *d, const PhasePlan *hints, PhasePlan *plan, Status *status)
+{
+  NoiseTable table;
+  Schedule schedule = { .n = 0 };
+  bool ok = pipeline_schedule (d->base.pipeline, d->base.job, &table, &schedule, status) &&
+            plan_steps (d, &table, &schedule, plan, status);
+  schedule_clear (&schedule);
+  if (!ok)
+    return false;
+  sd_keys_plan (&d->keys, plan);
+  sd_controls_plan (hints, plan);
+  return true;
+}
+
+static bool
+plan_denoiser (SdDenoiser *d, const PhasePlan *hints, PhasePlan *plan, Status *status)
+{
+  const PipelineJob *job = d->base.job;
+  if (job->n_controls > 0)
+    return plan_controlled (d, hints, plan, status);
+  if (!measure (d, 0, status))
+    return false;
+  plan_phase (d->base.ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
+  sd_keys_plan (&d->keys, plan);
+  return true;
 }
 
 /* The text encoders' width must be the U-Net's, or a wrong pair of files was joined. */
@@ -242,14 +310,14 @@ sd_denoiser_new (Pipeline *pipeline,
                                .h = job->height / f,
                                .w = job->width / f },
                      .text = text,
+                     .sampler = sampler,
                      .guided = text->prompts.negative.n_switches > 0 };
   d->n_rows = text->prompts.n_positive + (d->guided ? 1 : 0);
-  bool ok = check_fit (d, status) && measure (d, status);
-  if (ok && plan)
-    {
-      plan_phase (d->base.ctx, plan, job->steps * sampler_info (job->sampler)->calls_per_step);
-      sd_keys_plan (&d->keys, plan);
-    }
+  PhasePlan hints = { .n_passes = 0 };
+  bool ok = check_fit (d, status) &&
+            sd_controls_init (&d->controls, pipeline, job, plan ? &hints : NULL, status) &&
+            measure_keys (d, status) &&
+            (plan ? plan_denoiser (d, &hints, plan, status) : measure (d, 0, status));
   if (!ok || plan || !allocate (d, status))
     {
       sd_denoiser_free (&d->base);
@@ -268,6 +336,7 @@ sd_denoiser_free (PipelineDenoiser *denoiser)
   trace_write (d->base.ctx, phase_name (PHASE_DENOISE));
   ctx_free (d->base.ctx);
   sd_keys_clear (&d->keys);
+  sd_controls_clear (&d->controls);
   mem_free (d->row_text);
   mem_free (d->x);
   mem_free (d->t);
@@ -330,6 +399,15 @@ guide (const SdDenoiser *d, float *out, const float *rows, const float *x, doubl
   guidance_rescale (out, parts[0], x, sigma, space, job->guidance_rescale, 1, n);
 }
 
+/* Measures anew where a control begins or ends. */
+static bool
+choose_controls (SdDenoiser *d, double sigma, Status *status)
+{
+  const Sampler *s = d->sampler;
+  unsigned active = sd_controls_active (d->base.job, s->table, d->step, s->schedule->n, sigma);
+  return active == d->active || measure (d, active, status);
+}
+
 bool
 sd_denoise (PipelineDenoiser *denoiser,
             const float *x,
@@ -341,7 +419,7 @@ sd_denoise (PipelineDenoiser *denoiser,
   SdDenoiser *d = (SdDenoiser *) denoiser;
   int64_t n = latent_size (d), n_rows = d->base.n_pictures * d->n_rows;
   const SdContext context = context_of (d);
-  if (!sd_keys_make (&d->keys, &context, status))
+  if (!choose_controls (d, sigma, status) || !sd_keys_make (&d->keys, &context, status))
     return false;
   fill_input (d, x, sigma, timestep);
   Tensor *out = ctx_begin_run (d->base.ctx) ? forward (d) : NULL;

@@ -16,7 +16,11 @@ forward (SdKeys *k, const SdContext *c)
 {
   Ctx *ctx = k->ctx;
   const int64_t ne[3] = { c->n_rows, c->length, c->dim };
-  unet_keys (ctx, c->unet, ctx_input (ctx, ctx_activation (ctx), 3, ne, c->values), k->pairs);
+  const Tensor *context = ctx_input (ctx, ctx_activation (ctx), 3, ne, c->values);
+  PromptKeys *of_controls = k->pairs + unet_n_keys (c->unet);
+  unet_keys (ctx, c->unet, context, k->pairs);
+  for (int i = 0; i < c->controls->n; i++)
+    controlnet_keys (ctx, c->controls->nets[i], context, of_controls + c->controls->first_key[i]);
 }
 
 bool
@@ -26,7 +30,8 @@ sd_keys_init (SdKeys *k,
               const SdContext *context,
               Status *status)
 {
-  k->pairs = mem_calloc ((size_t) unet_n_keys (context->unet) + 1, sizeof *k->pairs);
+  int n = unet_n_keys (context->unet) + context->controls->n_keys;
+  k->pairs = mem_calloc ((size_t) n + 1, sizeof *k->pairs);
   if (!k->pairs)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
   Compute compute = pipeline_compute (pipeline, job, NETWORK_UNET);

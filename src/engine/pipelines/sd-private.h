@@ -118,12 +118,58 @@ typedef struct
   size_t n_values; /* of both */
 } SdText;
 
+/* ---- ControlNets (sd-control.c) ---- */
+
+/* A denoiser's. */
+typedef struct
+{
+  int n;
+  const ControlNet *nets[PIPELINE_MAX_CONTROLS];
+  int first_key[PIPELINE_MAX_CONTROLS]; /* behind the U-Net's keys */
+  int n_keys;                           /* of all of them */
+  float *hints[PIPELINE_MAX_CONTROLS];  /* (h, w, channels): what depends on the picture alone */
+  float *scales[PIPELINE_MAX_CONTROLS]; /* (width): the weight, for each channel */
+  int64_t h, w, channels;               /* of the hints */
+  int64_t widths[PIPELINE_MAX_CONTROLS];
+} SdControls;
+
+/* sd_controls_init:
+ * @controls: zeroed; free with sd_controls_clear, also after failure
+ * @plan: NULL, or receives what making the hints takes, and none are made
+ *
+ * Fails: NO_MEMORY, CANCELLED, ...
+ */
+bool sd_controls_init (SdControls *controls,
+                       const Pipeline *pipeline,
+                       const PipelineJob *job,
+                       PhasePlan *plan,
+                       Status *status);
+void sd_controls_clear (SdControls *controls);
+/* Adds what making the hints takes to a denoiser's plan. */
+void sd_controls_plan (const PhasePlan *hints, PhasePlan *plan);
+
+/* Which of the job's controls act: bit i for the i-th.
+ * @step: from 0, of @n_steps; @sigma: what the network is asked at */
+unsigned sd_controls_active (
+    const PipelineJob *job, const NoiseTable *table, int step, int n_steps, double sigma);
+
+/* What the @active ones add to the U-Net; @keys: behind the U-Net's own. */
+void sd_controls_forward (Ctx *ctx,
+                          const SdControls *controls,
+                          unsigned active,
+                          const Tensor *x,
+                          const Tensor *t,
+                          const PromptKeys *keys,
+                          const Tensor *vector,
+                          UnetControl *control);
+
 /* ---- keys and values of the texts (sd-keys.c) ---- */
 
 /* The texts as the U-Net takes them. */
 typedef struct
 {
   const Unet *unet;
+  const SdControls *controls;
   int64_t n_rows, length, dim;
   float *values; /* (n_rows, length, dim), NULL while planning */
 } SdContext;
@@ -132,7 +178,7 @@ typedef struct
 typedef struct
 {
   Ctx *ctx;
-  PromptKeys *pairs; /* unet_n_keys() */
+  PromptKeys *pairs; /* unet_n_keys(), then the ControlNets' */
   bool are_made;     /* from the texts as they are, by the weights as they are */
 } SdKeys;
 
