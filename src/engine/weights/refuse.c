@@ -128,6 +128,7 @@ static const KeyRow decisive[] = {
 static const char control_part[] = STATUS_MARK ("a part of a ControlNet, not the whole");
 
 static const KeyRow rest[] = {
+  { HEAD, "control_model.", control_part },
   { PART, "input_hint_block", control_part },
   { PART, "zero_convs.", control_part },
   { PART, "controlnet_", control_part },
