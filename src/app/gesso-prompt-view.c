@@ -9,6 +9,7 @@
 #include "app/gesso-name.h"
 #include "app/gesso-prompt-lists.h"
 #include "app/gesso-prompt-weight.h"
+#include "library/gesso-library.h"
 
 #define WEIGHT_STEP 0.1
 
@@ -217,6 +218,23 @@ add_keys (GessoPromptView *self, GtkWidget *view)
 }
 
 static void
+pasted_text_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GtkWidget) text = user_data;
+  g_autofree char *pasted = gdk_clipboard_read_text_finish (GDK_CLIPBOARD (source), result, NULL);
+  if (pasted && gesso_library_text_has_settings (pasted))
+    gtk_widget_activate_action (text, "win.offer-settings", "s", pasted);
+}
+
+/* Sites and other programs hand out a picture's settings as one text, prompt and all. */
+static void
+pasted_cb (GtkTextBuffer *buffer, GdkClipboard *clipboard, gpointer user_data)
+{
+  GessoPromptView *self = user_data;
+  gdk_clipboard_read_text_async (clipboard, NULL, pasted_text_cb, g_object_ref (self->text));
+}
+
+static void
 gesso_prompt_view_dispose (GObject *object)
 {
   GessoPromptView *self = GESSO_PROMPT_VIEW (object);
@@ -253,6 +271,8 @@ gesso_prompt_view_init (GessoPromptView *self)
   add_keys (self, self->negative);
   g_signal_connect (gtk_text_view_get_buffer (view_of (self, FALSE)), "changed",
                     G_CALLBACK (text_changed_cb), self);
+  g_signal_connect (gtk_text_view_get_buffer (view_of (self, FALSE)), "paste-done",
+                    G_CALLBACK (pasted_cb), self);
   g_signal_connect (gtk_text_view_get_buffer (view_of (self, TRUE)), "changed",
                     G_CALLBACK (negative_changed_cb), self);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-recipe-offer.c - a picture came from outside: use the settings in it, or start from it?
+ * gesso-recipe-offer.c - a picture or its settings came from outside: use them?
  */
 #include "app/gesso-recipe-offer.h"
 
@@ -17,7 +17,7 @@ enum
 typedef struct
 {
   GessoWindow *window;
-  GFile *file;
+  GFile *file; /* NULL: pasted text, which stands in the prompt by now */
   char *recipe;
 } Offer;
 
@@ -26,7 +26,7 @@ offer_free (gpointer data)
 {
   Offer *offer = data;
   g_object_unref (offer->window);
-  g_object_unref (offer->file);
+  g_clear_object (&offer->file);
   g_free (offer->recipe);
   g_free (offer);
 }
@@ -36,6 +36,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Offer, offer_free)
 static void
 start_from (Offer *offer)
 {
+  if (!offer->file)
+    return;
   gesso_window_show_page (offer->window, "create");
   gesso_create_page_load_picture (gesso_window_get_create_page (offer->window), offer->file);
 }
@@ -68,8 +70,12 @@ static char *
 describe (Offer *offer, const char *source, char **notes)
 {
   GString *text = g_string_new (NULL);
-  g_autofree char *name = g_filename_display_basename (g_file_peek_path (offer->file));
-  g_string_append_printf (text, _ ("%s says how it was made (%s)."), name, source);
+  g_autofree char *name =
+      offer->file ? g_filename_display_basename (g_file_peek_path (offer->file)) : NULL;
+  if (name)
+    g_string_append_printf (text, _ ("%s says how it was made (%s)."), name, source);
+  else
+    g_string_append_printf (text, _ ("The text says how a picture was made (%s)."), source);
   g_autoptr (GessoForm) form = gesso_form_new ();
   if (gesso_form_load (form, offer->recipe, NULL) && gesso_form_peek (form)->prompt)
     {
@@ -96,7 +102,8 @@ read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       start_from (offer);
       return;
     }
-  const char *buttons[] = { _ ("As _Start Picture"), _ ("_Use Settings"), NULL };
+  const char *buttons[] = { offer->file ? _ ("As _Start Picture") : _ ("_Keep as Text"),
+                            _ ("_Use Settings"), NULL };
   g_autofree char *body = describe (offer, program ? program : "", notes);
   GtkWindow *parent = GTK_WINDOW (offer->window);
   gesso_ask (parent, _ ("Use These Settings?"), body, buttons, GESSO_ASK_SUGGESTED, answered_cb,
@@ -117,4 +124,13 @@ gesso_recipe_offer (GessoWindow *window, GFile *file)
   offer->window = g_object_ref (window);
   offer->file = g_object_ref (file);
   gesso_library_read_recipe_async (gesso_window_get_library (window), path, NULL, read_cb, offer);
+}
+
+void
+gesso_recipe_offer_text (GessoWindow *window, const char *text)
+{
+  g_return_if_fail (GESSO_IS_WINDOW (window) && text);
+  Offer *offer = g_new0 (Offer, 1);
+  offer->window = g_object_ref (window);
+  gesso_library_read_text_async (gesso_window_get_library (window), text, NULL, read_cb, offer);
 }

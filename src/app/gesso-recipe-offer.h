@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-recipe-offer.h - a picture came from outside: use the settings in it, or start from it?
+ * gesso-recipe-offer.h - a picture or its settings came from outside: use them?
  */
 #pragma once
 
@@ -9,6 +9,8 @@ G_BEGIN_DECLS
 
 /* Reads the recipe on a thread.  A picture without one becomes the start picture at once. */
 void gesso_recipe_offer (GessoWindow *window, GFile *file);
+/* The same for text that was pasted into the prompt; what is no recipe stays there as it is. */
+void gesso_recipe_offer_text (GessoWindow *window, const char *text);
 
 /* The first of @notes, which may be NULL, one on a line, and how many more there are. */
 void gesso_recipe_offer_append_notes (GString *text, char **notes);

@@ -12,6 +12,7 @@
 #include "app/gesso-job-actions.h"
 #include "app/gesso-paths.h"
 #include "app/gesso-picture-actions.h"
+#include "app/gesso-recipe-offer.h"
 #include "app/gesso-seed-editor.h"
 
 static GessoQueue *
@@ -273,6 +274,13 @@ use_result_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
     gesso_window_open_picture (user_data, file);
 }
 
+/* @parameter: what was pasted into the prompt */
+static void
+offer_settings_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  gesso_recipe_offer_text (user_data, g_variant_get_string (parameter, NULL));
+}
+
 static const GActionEntry entries[] = {
   { "generate", generate_cb },
   { "generate-next", generate_next_cb },
@@ -296,6 +304,7 @@ static const GActionEntry entries[] = {
   { "next-region", next_region_cb },
   { "undo-discard", undo_discard_cb },
   { "use-result", use_result_cb },
+  { "offer-settings", offer_settings_cb, "s" },
 };
 
 static void

@@ -12,9 +12,12 @@
 #include "recipe/import.h"
 #include "text/prompt-grammar.h"
 
+#define COMFYUI_KEY "\"class_type\"" /* each node of a graph has it */
+
 typedef struct
 {
-  char *path;
+  char *path; /* NULL: @text says it */
+  char *text;
   Recipe recipe;
   ImportSource source;
   Notes notes;
@@ -41,6 +44,7 @@ reading_free (gpointer data)
 {
   Reading *r = data;
   g_free (r->path);
+  g_free (r->text);
   recipe_clear (&r->recipe);
   notes_clear (&r->notes);
   g_clear_pointer (&r->loras, g_ptr_array_unref);
@@ -113,15 +117,26 @@ add_loras_of_prompt (Reading *r, Status *status)
 }
 
 static gboolean
+import (Reading *r, const ImportText *texts, gsize n, Status *status)
+{
+  return import_recipe (&r->recipe, texts, n, &r->source, &r->notes, status) &&
+         add_listed_loras (r, status) && add_loras_of_prompt (r, status);
+}
+
+static gboolean
 read_recipe (Reading *r, Status *status)
 {
+  if (!r->path)
+    {
+      const char *key = strstr (r->text, COMFYUI_KEY) ? "prompt" : "parameters";
+      return import (r, &(ImportText){ key, r->text }, 1, status);
+    }
   MediaTexts texts = { 0 };
   gboolean ok = media_texts_read (&texts, r->path, status);
   g_autofree ImportText *pairs = g_new0 (ImportText, texts.n + 1);
   for (size_t i = 0; i < texts.n; i++)
     pairs[i] = (ImportText){ texts.items[i].key, texts.items[i].value };
-  ok = ok && import_recipe (&r->recipe, pairs, texts.n, &r->source, &r->notes, status) &&
-       add_listed_loras (r, status) && add_loras_of_prompt (r, status);
+  ok = ok && import (r, pairs, texts.n, status);
   media_texts_clear (&texts);
   return ok;
 }
@@ -152,18 +167,18 @@ read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     g_task_return_error (task, error);
 }
 
-void
-gesso_library_read_recipe_async (GessoLibrary *self,
-                                 const char *path,
-                                 GCancellable *cancellable,
-                                 GAsyncReadyCallback callback,
-                                 gpointer user_data)
+static void
+start_reading (GessoLibrary *self,
+               const char *path,
+               const char *text,
+               GCancellable *cancellable,
+               GAsyncReadyCallback callback,
+               gpointer user_data)
 {
-  g_return_if_fail (GESSO_IS_LIBRARY (self));
-  g_return_if_fail (path != NULL);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   Reading *r = g_new0 (Reading, 1);
   r->path = g_strdup (path);
+  r->text = g_strdup (text);
   r->loras = g_ptr_array_new_with_free_func (lora_free);
   recipe_init (&r->recipe);
   g_task_set_source_tag (task, gesso_library_read_recipe_async);
@@ -172,6 +187,36 @@ gesso_library_read_recipe_async (GessoLibrary *self,
   g_autoptr (GTask) inner = g_task_new (NULL, cancellable, read_cb, g_object_ref (task));
   g_task_set_task_data (inner, r, NULL);
   g_task_run_in_thread (inner, read_thread);
+}
+
+void
+gesso_library_read_recipe_async (GessoLibrary *self,
+                                 const char *path,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && path);
+  start_reading (self, path, NULL, cancellable, callback, user_data);
+}
+
+gboolean
+gesso_library_text_has_settings (const char *text)
+{
+  g_return_val_if_fail (text, FALSE);
+  return g_regex_match_simple ("^Steps: \\d+, ", text, G_REGEX_MULTILINE, 0) ||
+         (g_regex_match_simple ("^\\s*\\{", text, 0, 0) && strstr (text, COMFYUI_KEY));
+}
+
+void
+gesso_library_read_text_async (GessoLibrary *self,
+                               const char *text,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && text);
+  start_reading (self, NULL, text, cancellable, callback, user_data);
 }
 
 static void

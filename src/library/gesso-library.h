@@ -149,6 +149,14 @@ void gesso_library_read_recipe_async (GessoLibrary *self,
                                       GCancellable *cancellable,
                                       GAsyncReadyCallback callback,
                                       gpointer user_data);
+/* Text as programs and sites hand it out for pasting: A1111's parameters, ComfyUI's API format. */
+gboolean gesso_library_text_has_settings (const char *text);
+/* The same from such a text; it ends with gesso_library_read_recipe_finish, too. */
+void gesso_library_read_text_async (GessoLibrary *self,
+                                    const char *text,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
 char *gesso_library_read_recipe_finish (
     GessoLibrary *self, GAsyncResult *result, char **source, char ***notes, GError **error);
 

@@ -203,6 +203,62 @@ test_prompt_key_shows_the_prompt (Fixture *f, gconstpointer unused)
   g_assert_cmpfloat (at.origin.y, >=, 0);
 }
 
+static gboolean
+is_asked (Fixture *f)
+{
+  return find_button_anywhere ("_Use Settings") != NULL;
+}
+
+static gboolean
+has_steps_of_the_text (Fixture *f)
+{
+  return gesso_form_peek (f->form)->steps == 28;
+}
+
+static void
+paste (Fixture *f, const char *text)
+{
+  GtkTextView *view =
+      gesso_prompt_view_get_text_view (gesso_create_page_get_prompt_view (f->page), FALSE);
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (view)), text);
+  g_signal_emit_by_name (view, "paste-clipboard");
+}
+
+/* They stayed in the prompt, "Negative prompt:" and "Steps: 28" as words to draw. */
+static void
+test_pasted_settings_are_taken_over (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  paste (f, "a castle, (tower:1.2)\nNegative prompt: fog\nSteps: 28, Sampler: Euler a, "
+            "CFG scale: 6.5, Seed: 123456, Size: 128x128, Model: gesso-mini");
+  WAIT (f, is_asked);
+  g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
+  WAIT (f, has_steps_of_the_text);
+  const Recipe *recipe = gesso_form_peek (f->form);
+  g_assert_cmpstr (recipe_str (recipe->prompt), ==, "a castle, (tower:1.2)");
+  g_assert_cmpstr (recipe_str (recipe->negative_prompt), ==, "fog");
+  g_assert_cmpuint (recipe->seed, ==, 123456);
+}
+
+static void
+test_pasted_settings_are_told_from_words (void)
+{
+  static const char *const settings[] = { "a castle\nSteps: 28, Sampler: Euler a",
+                                          "Steps: 28, Seed: 1",
+                                          " {\"3\": {\"class_type\": \"KSampler\"}}", NULL };
+  static const char *const words[] = { "",
+                                       "a castle",
+                                       "three steps: 28, up the stairs",
+                                       "stairs, Steps: many",
+                                       "the \"class_type\" of it",
+                                       "{a|b}",
+                                       NULL };
+  for (int i = 0; settings[i]; i++)
+    g_assert_true (gesso_library_text_has_settings (settings[i]));
+  for (int i = 0; words[i]; i++)
+    g_assert_false (gesso_library_text_has_settings (words[i]));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -212,5 +268,8 @@ main (int argc, char **argv)
   ADD ("habits/generate-key-takes-no-line", test_generate_key_takes_no_line);
   ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
+  ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
+  g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",
+                   test_pasted_settings_are_told_from_words);
   return g_test_run ();
 }
