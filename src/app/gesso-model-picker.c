@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/gesso-compat.h"
+#include "app/gesso-model-row.h"
 #include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
 
@@ -31,12 +32,7 @@ static gboolean
 matches (gpointer item, gpointer user_data)
 {
   GessoModelPicker *self = user_data;
-  if (!self->search[0])
-    return TRUE;
-  g_autofree char *text = g_strdup_printf ("%s %s", gesso_model_file_get_name (item),
-                                           gesso_model_file_get_family (item));
-  g_autofree char *folded = g_utf8_casefold (text, -1);
-  return strstr (folded, self->search) != NULL;
+  return gesso_model_row_matches (item, self->search);
 }
 
 static GessoModelFile *
@@ -114,51 +110,6 @@ own_clicked_cb (GtkButton *button, gpointer user_data)
   choose (user_data, "");
 }
 
-static GtkWidget *
-new_row_label (const char *css_class)
-{
-  GtkWidget *label = gtk_label_new (NULL);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
-  if (css_class)
-    gtk_widget_add_css_class (label, css_class);
-  return label;
-}
-
-static void
-setup_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
-{
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
-  gtk_widget_add_css_class (box, "model-row");
-  gtk_box_append (GTK_BOX (box), new_row_label (NULL));
-  gtk_box_append (GTK_BOX (box), new_row_label ("caption"));
-  gtk_list_item_set_child (item, box);
-}
-
-static void
-bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_data)
-{
-  GessoModelFile *file = gtk_list_item_get_item (item);
-  GtkWidget *name = gtk_widget_get_first_child (gtk_list_item_get_child (item));
-  GtkWidget *details = gtk_widget_get_next_sibling (name);
-  const char *problem = gesso_model_file_get_problem (file);
-  const char *family = gesso_model_file_get_family (file);
-  g_autofree char *size = g_format_size ((guint64) gesso_model_file_get_size (file));
-  g_autofree char *text =
-      problem[0] ? g_strdup_printf ("⚠ %s", problem)
-                 : g_strdup_printf ("%s · %s", family[0] ? family : _ ("Unknown"), size);
-  gtk_label_set_label (GTK_LABEL (name), gesso_model_file_get_name (file));
-  gtk_label_set_label (GTK_LABEL (details), text);
-  g_autofree char *spoken = g_strdup_printf ("%s, %s", gesso_model_file_get_name (file), text);
-  gesso_name_list_item (gtk_list_item_get_child (item), spoken);
-  g_autofree char *path = g_filename_display_name (gesso_model_file_get_path (file));
-  gesso_tooltip_set (gtk_list_item_get_child (item), problem[0] ? problem : path);
-  if (problem[0])
-    gtk_widget_add_css_class (details, "error");
-  else
-    gtk_widget_remove_css_class (details, "error");
-}
-
 static void
 update_empty (GessoModelPicker *self)
 {
@@ -195,9 +146,7 @@ new_list (GessoModelPicker *self)
   gtk_single_selection_set_autoselect (selection, FALSE);
   gtk_single_selection_set_can_unselect (selection, TRUE);
   gtk_single_selection_set_model (selection, G_LIST_MODEL (self->filtered));
-  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
-  g_signal_connect (factory, "setup", G_CALLBACK (setup_cb), NULL);
-  g_signal_connect (factory, "bind", G_CALLBACK (bind_cb), NULL);
+  GtkListItemFactory *factory = gesso_model_row_new_factory (G_LIST_MODEL (self->filtered));
   GtkWidget *view = self->view = gtk_list_view_new (GTK_SELECTION_MODEL (selection), factory);
   gtk_list_view_set_single_click_activate (GTK_LIST_VIEW (view), TRUE);
   gtk_widget_add_css_class (view, "navigation-sidebar");
@@ -214,9 +163,10 @@ new_list (GessoModelPicker *self)
 }
 
 static GtkWidget *
-new_empty (void)
+new_empty (GessoFileKind kind)
 {
-  GtkWidget *label = gtk_label_new (_ ("No models found"));
+  GtkWidget *label =
+      gtk_label_new (kind == GESSO_FILE_LORA ? _ ("No LoRAs found") : _ ("No models found"));
   gtk_widget_add_css_class (label, "dim-label");
   gtk_widget_set_margin_top (label, 24);
   gtk_widget_set_margin_bottom (label, 24);
@@ -268,15 +218,15 @@ new_popover (GessoModelPicker *self)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   self->entry = gtk_search_entry_new ();
-  g_object_set (self->entry, "placeholder-text", _ ("Search names and families"), NULL);
-  gesso_name (self->entry, _ ("Search names and families"));
+  g_object_set (self->entry, "placeholder-text", _ ("Search names, families and folders"), NULL);
+  gesso_name (self->entry, _ ("Search names, families and folders"));
   g_signal_connect (self->entry, "search-changed", G_CALLBACK (search_changed_cb), self);
   g_signal_connect (self->entry, "activate", G_CALLBACK (search_activate_cb), self);
   g_signal_connect (self->entry, "stop-search", G_CALLBACK (stop_search_cb), self);
   gtk_box_append (GTK_BOX (box), self->entry);
   self->stack = gtk_stack_new ();
   gtk_stack_add_named (GTK_STACK (self->stack), new_list (self), "list");
-  gtk_stack_add_named (GTK_STACK (self->stack), new_empty (), "empty");
+  gtk_stack_add_named (GTK_STACK (self->stack), new_empty (self->kind), "empty");
   gtk_box_append (GTK_BOX (box), self->stack);
   if (self->param && !is_model (self))
     {

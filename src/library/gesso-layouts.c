@@ -205,3 +205,24 @@ gesso_layouts_resolve (const char *path)
     }
   return folders;
 }
+
+static gboolean
+has_folder (const FolderRow *rows, gsize n, const char *name)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      const char *last = strrchr (rows[i].name, '/');
+      if (g_str_equal (name, last ? last + 1 : rows[i].name))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+gesso_layouts_is_folder_name (const char *name)
+{
+  g_return_val_if_fail (name, FALSE);
+  return has_folder (comfyui, G_N_ELEMENTS (comfyui), name) ||
+         has_folder (webui, G_N_ELEMENTS (webui), name) ||
+         has_folder (swarmui, G_N_ELEMENTS (swarmui), name);
+}

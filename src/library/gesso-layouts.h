@@ -38,5 +38,7 @@ void
 gesso_layouts_add (GPtrArray *folders, const char *dir, const char *relative, GessoFileKind hint);
 /* The kind of ComfyUI's folder name ("loras"); FALSE for folders without models of ours. */
 gboolean gesso_layouts_kind_of (const char *name, GessoFileKind *kind);
+/* Whether any program keeps a kind of its files in folders of this name. */
+gboolean gesso_layouts_is_folder_name (const char *name);
 
 G_END_DECLS

@@ -43,6 +43,9 @@ const char *gesso_model_file_get_format (GessoModelFile *self);
 const char *gesso_model_file_get_problem (GessoModelFile *self);
 const char *gesso_model_file_get_hash (GessoModelFile *self);
 gint64 gesso_model_file_get_size (GessoModelFile *self);
+/* The folders between that of its kind ("loras", "checkpoints", ...) and the file: "styles/ink"; ""
+ * where there are none or no such folder.  The caller frees it. */
+char *gesso_model_file_dup_place (GessoModelFile *self);
 
 /* A picture.  Properties: id, path, width, height, created (int64, Unix seconds), starred (boolean,
  * may change and notifies), prompt, model (strings) */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "library/gesso-layouts.h"
+
 struct _GessoModelFile
 {
   GObject parent_instance;
@@ -238,6 +240,21 @@ gesso_model_file_get_name (GessoModelFile *self)
 {
   g_return_val_if_fail (GESSO_IS_MODEL_FILE (self), NULL);
   return self->row.name;
+}
+
+char *
+gesso_model_file_dup_place (GessoModelFile *self)
+{
+  g_return_val_if_fail (GESSO_IS_MODEL_FILE (self), NULL);
+  g_autofree char *folder = g_path_get_dirname (self->row.path);
+  g_auto (GStrv) parts = g_strsplit (folder, G_DIR_SEPARATOR_S, -1);
+  for (int i = (int) g_strv_length (parts) - 1; i >= 0; i--)
+    if (gesso_layouts_is_folder_name (parts[i]))
+      {
+        g_autofree char *place = g_strjoinv (G_DIR_SEPARATOR_S, parts + i + 1);
+        return g_filename_display_name (place);
+      }
+  return g_strdup ("");
 }
 
 const char *

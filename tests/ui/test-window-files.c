@@ -12,6 +12,7 @@
 
 #include "app/gesso-inputs.h"
 #include "app/gesso-model-picker.h"
+#include "app/gesso-model-row.h"
 #include "window-fixture.h"
 
 static const char *drag_source;
@@ -366,6 +367,66 @@ test_picker_opens_with_all_models (Fixture *f, gconstpointer unused)
   gtk_window_destroy (GTK_WINDOW (window));
 }
 
+static GListModel *loras;
+
+static gboolean
+loras_are_read (Fixture *f)
+{
+  return g_list_model_get_n_items (loras) == 4;
+}
+
+static void
+add_lora (Fixture *f, const char *folder, const char *name)
+{
+  const char *top = g_getenv ("GESSO_SOURCE");
+  g_autofree char *source =
+      g_build_filename (top ? top : ".", "tests/golden/fixtures/wan-loras/kohya.safetensors", NULL);
+  g_autofree char *dir = g_build_filename (f->dir, folder, NULL);
+  g_autofree char *path = g_build_filename (dir, name, NULL);
+  g_autoptr (GFile) from = g_file_new_for_path (source), to = g_file_new_for_path (path);
+  g_autoptr (GError) error = NULL;
+  g_assert_cmpint (g_mkdir_with_parents (dir, 0700), ==, 0);
+  g_file_copy (from, to, G_FILE_COPY_NONE, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+assert_details (guint position, const char *end)
+{
+  g_autofree char *text = gesso_model_row_dup_details (loras, position);
+  g_test_message ("%s", text);
+  g_assert_true (g_str_has_suffix (text, end));
+}
+
+/* Two files of one name looked the same, and nobody found a file by the folder it is kept in. */
+static void
+test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  WAIT (f, planned);
+  add_lora (f, "ComfyUI/models/loras", "ink.safetensors");
+  add_lora (f, "ComfyUI/models/loras/Old/Styles", "ink.safetensors");
+  add_lora (f, "ComfyUI/models/loras/Old/Styles", "oil.safetensors");
+  add_lora (f, "ComfyUI/models/loras", "pen.safetensors");
+  g_autofree char *folder = g_build_filename (f->dir, "ComfyUI", NULL);
+  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
+  gesso_library_add_folder (library, folder);
+  WAIT (f, loras_are_read);
+  assert_details (0, " · loras/Old/Styles");
+  assert_details (1, " · ComfyUI/models/loras");
+  assert_details (2, " · Old/Styles");
+  assert_details (3, "B");
+  g_autoptr (GtkWidget) picker =
+      g_object_ref_sink (gesso_model_picker_new_chooser (library, GESSO_FILE_LORA, "Add a LoRA"));
+  GListModel *shown = gesso_model_picker_get_list (GESSO_MODEL_PICKER (picker));
+  gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "STYLES");
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 2);
+  gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "oil wan old");
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 1);
+  gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "pen styles");
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
+}
+
 /* ---- the canvas beside the panes ---- */
 
 static double zoom_before;
@@ -435,6 +496,7 @@ main (int argc, char **argv)
   ADD ("canvas/opened-picture-is-not-covered", test_opened_picture_is_not_covered);
   ADD ("recipe/from-words-starts-from-nothing", test_recipe_from_words_starts_from_nothing);
   ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
+  ADD ("picker/tells-files-of-one-name-apart", test_picker_tells_files_of_one_name_apart);
   ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
   return g_test_run ();
 }
