@@ -330,4 +330,7 @@ gesso_model_picker_set_search (GessoModelPicker *self, const char *text)
   g_free (self->search);
   self->search = g_utf8_casefold (text, -1);
   gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+  /* the list stays with the row it began with, which may be the last of thousands now */
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->filtered)) > 0)
+    gesso_compat_list_scroll_to (self->view, 0);
 }

@@ -427,6 +427,65 @@ test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
 }
 
+enum
+{
+  MANY_LORAS = 500
+};
+
+static GtkWidget *picker_list;
+
+static gboolean
+many_are_read (Fixture *f)
+{
+  return g_list_model_get_n_items (loras) == MANY_LORAS;
+}
+
+/* A row lies where the list begins, and not on one of the thousand places above it. */
+static gboolean
+first_row_shows (Fixture *f)
+{
+  GtkWidget *row = gtk_widget_pick (picker_list, 20, 20, GTK_PICK_DEFAULT);
+  return row && row != picker_list;
+}
+
+static void
+add_many_loras (Fixture *f)
+{
+  add_lora (f, "many/loras", "0000.safetensors");
+  g_autofree char *first = g_build_filename (f->dir, "many/loras/0000.safetensors", NULL);
+  for (int i = 1; i < MANY_LORAS; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/many/loras/%04d.safetensors", f->dir, i);
+      g_assert_cmpint (link (first, path), ==, 0);
+    }
+}
+
+/* Of thousands of LoRAs a search that found the last ones left the list empty ever after. */
+static void
+test_picker_shows_what_a_wider_search_finds (Fixture *f, gconstpointer unused)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  WAIT (f, planned);
+  add_many_loras (f);
+  g_autofree char *folder = g_build_filename (f->dir, "many", NULL);
+  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
+  gesso_library_add_folder (library, folder);
+  WAIT (f, many_are_read);
+  GtkWidget *picker = gesso_model_picker_new_chooser (library, GESSO_FILE_LORA, "Add a LoRA");
+  GtkWidget *window = gtk_window_new ();
+  gtk_window_set_child (GTK_WINDOW (window), picker);
+  gtk_window_present (GTK_WINDOW (window));
+  picker_list = find_list (picker);
+  gtk_menu_button_popup (GTK_MENU_BUTTON (gtk_widget_get_first_child (picker)));
+  WAIT (f, first_row_shows);
+  gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "0499");
+  press (f, "sleep 0.2");
+  gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "0");
+  press (f, "sleep 0.2");
+  WAIT (f, first_row_shows);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
 /* ---- the canvas beside the panes ---- */
 
 static double zoom_before;
@@ -497,6 +556,7 @@ main (int argc, char **argv)
   ADD ("recipe/from-words-starts-from-nothing", test_recipe_from_words_starts_from_nothing);
   ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
   ADD ("picker/tells-files-of-one-name-apart", test_picker_tells_files_of_one_name_apart);
+  ADD ("picker/shows-what-a-wider-search-finds", test_picker_shows_what_a_wider_search_finds);
   ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
   return g_test_run ();
 }
