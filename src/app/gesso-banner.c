@@ -11,7 +11,8 @@ struct _GessoBanner
 {
   AdwBin parent_instance;
   GessoSession *session;
-  GtkWidget *revealer, *label, *cpu, *button;
+  GtkWidget *revealer, *label, *cpu, *go_on, *button;
+  gboolean about_queue;
   char *died; /* why the worker died last */
 };
 
@@ -22,7 +23,9 @@ gesso_banner_show (GessoBanner *self, const char *text, const char *button, cons
 {
   g_return_if_fail (GESSO_IS_BANNER (self) && text);
   gtk_label_set_label (GTK_LABEL (self->label), text);
+  self->about_queue = FALSE;
   gtk_widget_set_visible (self->cpu, FALSE);
+  gtk_widget_set_visible (self->go_on, FALSE);
   gtk_widget_set_visible (self->button, button != NULL);
   gtk_button_set_label (GTK_BUTTON (self->button), button ? button : "");
   gesso_name_by_label (self->button);
@@ -81,7 +84,21 @@ worker_died_cb (GessoSession *session, const char *sentence, gpointer user_data)
 static void
 queue_failed_cb (GessoQueue *queue, const char *sentence, gpointer user_data)
 {
-  gesso_banner_show (user_data, sentence, _ ("_Open Pictures Folder"), "win.open-pictures-folder");
+  GessoBanner *self = user_data;
+  gboolean paused = gesso_queue_get_paused (queue);
+  g_autofree char *text = g_strdup_printf (
+      "%s %s", sentence, paused ? _ ("The queue waits until that is mended.") : "");
+  gesso_banner_show (self, text, _ ("_Open Pictures Folder"), "win.open-pictures-folder");
+  gtk_widget_set_visible (self->go_on, paused);
+  self->about_queue = TRUE;
+}
+
+/* Whoever lets the queue go on has seen to it. */
+static void
+paused_cb (GessoBanner *self)
+{
+  if (self->about_queue && !gesso_queue_get_paused (gesso_session_get_queue (self->session)))
+    worker_state_cb (self);
 }
 
 static void
@@ -99,6 +116,17 @@ gesso_banner_class_init (GessoBannerClass *klass)
   G_OBJECT_CLASS (klass)->dispose = gesso_banner_dispose;
 }
 
+static GtkWidget *
+append_button (GtkWidget *row, const char *label, const char *action)
+{
+  GtkWidget *button = gesso_name_new_button (label);
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (button), action);
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  gtk_widget_set_visible (button, FALSE);
+  gtk_box_append (GTK_BOX (row), button);
+  return button;
+}
+
 static void
 gesso_banner_init (GessoBanner *self)
 {
@@ -109,12 +137,9 @@ gesso_banner_init (GessoBanner *self)
   gtk_widget_set_hexpand (self->label, TRUE);
   self->button = gesso_name_new_button ("");
   gtk_widget_set_valign (self->button, GTK_ALIGN_CENTER);
-  self->cpu = gesso_name_new_button (_ ("_Use the CPU"));
-  gtk_actionable_set_action_name (GTK_ACTIONABLE (self->cpu), "win.use-cpu");
-  gtk_widget_set_valign (self->cpu, GTK_ALIGN_CENTER);
-  gtk_widget_set_visible (self->cpu, FALSE);
   gtk_box_append (GTK_BOX (row), self->label);
-  gtk_box_append (GTK_BOX (row), self->cpu);
+  self->cpu = append_button (row, _ ("_Use the CPU"), "win.use-cpu");
+  self->go_on = append_button (row, _ ("_Go On"), "win.pause");
   gtk_box_append (GTK_BOX (row), self->button);
   self->revealer = gtk_revealer_new ();
   gtk_revealer_set_child (GTK_REVEALER (self->revealer), row);
@@ -132,6 +157,8 @@ gesso_banner_new (GessoSession *session)
   g_signal_connect_object (session, "worker-died", G_CALLBACK (worker_died_cb), self, 0);
   g_signal_connect_object (gesso_session_get_queue (session), "failed",
                            G_CALLBACK (queue_failed_cb), self, 0);
+  g_signal_connect_object (gesso_session_get_queue (session), "notify::paused",
+                           G_CALLBACK (paused_cb), self, G_CONNECT_SWAPPED);
   worker_state_cb (self);
   return GTK_WIDGET (self);
 }

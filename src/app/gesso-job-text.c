@@ -107,6 +107,9 @@ static char *
 dup_pictures (GessoJob *job)
 {
   int n = gesso_job_get_n_pictures (job);
+  const char *last = gesso_job_get_last_picture (job);
+  if (last && g_str_has_suffix (last, ".gclip"))
+    return g_strdup_printf (g_dngettext (NULL, "%d clip", "%d clips", (gulong) n), n);
   return g_strdup_printf (g_dngettext (NULL, "%d picture", "%d pictures", (gulong) n), n);
 }
 

@@ -52,16 +52,46 @@ remove_cb (GtkButton *button, gpointer user_data)
   gesso_library_remove_folder (gesso_window_get_library (p->window), path);
 }
 
+static int
+count_below (GessoLibrary *library, GessoFileKind kind, const char *folder)
+{
+  GListModel *files = gesso_library_get_models (library, kind);
+  g_autofree char *prefix = g_strconcat (folder, G_DIR_SEPARATOR_S, NULL);
+  int n = 0;
+  for (guint i = 0; i < g_list_model_get_n_items (files); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (files, i);
+      n += g_str_has_prefix (gesso_model_file_get_path (file), prefix);
+    }
+  return n;
+}
+
+static char *
+dup_folder_state (GessoLibrary *library, const char *folder)
+{
+  if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return g_strdup (_ ("Not there now: its disk may not be connected."));
+  int n = count_below (library, GESSO_FILE_CHECKPOINT, folder);
+  int n_loras = count_below (library, GESSO_FILE_LORA, folder);
+  g_autofree char *models =
+      g_strdup_printf (g_dngettext (NULL, "%d model", "%d models", (gulong) n), n);
+  g_autofree char *loras =
+      g_strdup_printf (g_dngettext (NULL, "%d LoRA", "%d LoRAs", (gulong) n_loras), n_loras);
+  return g_strdup_printf ("%s · %s", models, loras);
+}
+
 static GtkWidget *
 new_folder_row (Preferences *p, const char *path)
 {
+  g_autofree char *state = dup_folder_state (gesso_window_get_library (p->window), path);
   GtkWidget *row = adw_action_row_new ();
   g_autofree char *shown = g_filename_display_name (path);
   g_autofree char *escaped = g_markup_escape_text (shown, -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), escaped);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 2);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), state);
   g_autofree char *tip = g_strdup_printf (_ ("Leave out %s"), shown);
-  GtkWidget *button = new_button ("user-trash-symbolic", tip);
+  GtkWidget *button = new_button ("list-remove-symbolic", tip);
   g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
   g_signal_connect (button, "clicked", G_CALLBACK (remove_cb), p);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);

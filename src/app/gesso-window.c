@@ -19,8 +19,9 @@
 
 enum
 {
-  COLLAPSED_WIDTH = 760, /* px; below it one pane is seen at a time */
-  NARROW_WIDTH = 560     /* px; below it the view switcher shows icons over small names */
+  COLLAPSED_WIDTH = 760,   /* px; below it one pane is seen at a time */
+  BOTH_PANES_WIDTH = 1100, /* px; below it parameters and queue leave the picture no room */
+  NARROW_WIDTH = 560       /* px; below it the view switcher shows icons over small names */
 };
 
 struct _GessoWindow
@@ -162,6 +163,18 @@ update_panes (GessoWindow *self)
   gtk_widget_set_hexpand (self->queue_revealer, alone);
   gtk_widget_set_visible (self->queue_separator, queue && !alone);
   gtk_widget_set_visible (self->pages, !alone);
+}
+
+/* The pane that was opened last stays; with both, the window would grow beyond a small screen. */
+static void
+make_room_for (GSettings *settings, const char *opened, gpointer user_data)
+{
+  GessoWindow *self = user_data;
+  const char *other = g_str_equal (opened, "show-queue") ? "show-parameters" : "show-queue";
+  int width = gtk_widget_get_width (GTK_WIDGET (self));
+  if (width >= COLLAPSED_WIDTH && width < BOTH_PANES_WIDTH &&
+      g_settings_get_boolean (settings, opened))
+    g_settings_set_boolean (settings, other, FALSE);
 }
 
 static gboolean
@@ -442,6 +455,9 @@ gesso_window_new (GtkApplication *app,
   self->films = gesso_film_maker_new (gesso_session_get_queue (session), settings);
   g_signal_connect_object (self->films, "message", G_CALLBACK (film_message_cb), self, 0);
 #endif
+  g_signal_connect_object (settings, "changed::show-queue", G_CALLBACK (make_room_for), self, 0);
+  g_signal_connect_object (settings, "changed::show-parameters", G_CALLBACK (make_room_for), self,
+                           0);
   g_signal_connect_object (settings, "changed::show-queue", G_CALLBACK (update_panes), self,
                            G_CONNECT_SWAPPED);
   update_panes (self);

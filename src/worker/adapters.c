@@ -163,7 +163,7 @@ find_file (RecipeAdapter *item, Status *status)
       if (!found && !item->muted)
         return status_fail (status, STATUS_NOT_FOUND,
                             "There is no adapter \"%.300s\" in the folders of LoRAs: put it into "
-                            "one, name its folder in GESSO_MODELS, or take it out.",
+                            "one, add its folder to those of models, or take it out.",
                             *name ? name : recipe_str (item->path));
       if (!found)
         return true;
@@ -283,7 +283,7 @@ add_marked (const EmbeddingSearch *s, const char *prompt)
       if (!adapter_find (FIND_EMBEDDING, name, "", path))
         return status_fail (s->status, STATUS_NOT_FOUND,
                             "There is no embedding \"%.200s\" in the folders of embeddings: put it "
-                            "into one, name its folder in GESSO_MODELS, or take it out.",
+                            "into one, add its folder to those of models, or take it out.",
                             name);
       if (!add_embedding (s, name, path, false))
         return false;

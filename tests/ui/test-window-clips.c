@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "app/gesso-job-text.h"
 #include "app/gesso-parameter-list.h"
 #include "app/gesso-parameter-row.h"
 #include "clips-fixture.h"
@@ -415,6 +416,8 @@ test_sees_the_first_frame (Fixture *f, gconstpointer unused)
   load_grey_picture (f, 32, 32, 30);
   generate (f, has_one_result);
   g_autofree char *dark = newest_path (f);
+  g_autofree char *said = gesso_job_text_dup_details (job_at (f, 0));
+  g_assert_cmpstr (said, ==, "1 clip");
   g_assert_cmpint (n_frames_of (dark), ==, 5);
   gesso_document_clear (gesso_create_page_get_document (f->page));
   WAIT (f, has_no_picture);

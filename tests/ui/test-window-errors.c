@@ -155,6 +155,31 @@ test_worker_that_keeps_dying (Fixture *f, gconstpointer unused)
   WAIT (f, planned);
 }
 
+static gboolean
+queue_goes_on (Fixture *f)
+{
+  return !gesso_queue_get_paused (f->queue);
+}
+
+/* The sentence stayed after the disk had room again, and named no way to go on. */
+static void
+test_stopped_queue_goes_on (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  WAIT (f, nothing_is_on_the_banner);
+  gesso_queue_set_paused (f->queue, TRUE);
+  g_signal_emit_by_name (f->queue, "failed", "Cannot write \"a.png\": the disk is full.");
+  g_assert_nonnull (strstr (banner (f), "the disk is full. The queue waits"));
+  GtkWidget *button = find_button_anywhere ("_Go On");
+  g_assert_true (gtk_widget_get_visible (button));
+  g_signal_emit_by_name (button, "clicked");
+  WAIT (f, queue_goes_on);
+  WAIT (f, nothing_is_on_the_banner);
+  /* A user's own pause is no trouble. */
+  gesso_queue_set_paused (f->queue, TRUE);
+  g_assert_null (banner (f));
+}
+
 static const char *
 problem (Fixture *f)
 {
@@ -308,6 +333,7 @@ main (int argc, char **argv)
   g_test_add ("/ui/errors/out-of-memory", Fixture, NULL, setup_fake, test_out_of_memory, teardown);
   g_test_add ("/ui/pill/leaves-room-for-zoom", Fixture, NULL, setup_fake,
               test_pill_leaves_room_for_zoom, teardown);
+  ADD ("errors/stopped-queue-goes-on", test_stopped_queue_goes_on);
   ADD ("errors/worker-that-keeps-dying", test_worker_that_keeps_dying);
   ADD ("errors/missing-text-encoder", test_missing_text_encoder);
   ADD ("errors/damaged-picture", test_damaged_picture);

@@ -427,6 +427,43 @@ test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
 }
 
+static GtkWidget *
+find_label_anywhere (const char *part)
+{
+  g_autoptr (GList) windows = gtk_window_list_toplevels ();
+  GtkWidget *found = NULL;
+  for (GList *at = windows; at && !found; at = at->next)
+    found = find_label (at->data, part);
+  return found;
+}
+
+static gboolean
+lora_is_read (Fixture *f)
+{
+  return g_list_model_get_n_items (loras) == 1;
+}
+
+static gboolean
+folder_says_what_is_in_it (Fixture *f)
+{
+  return find_label_anywhere ("0 models · 1 LoRA") != NULL;
+}
+
+/* Nothing told whether a folder that was added had been understood. */
+static void
+test_preferences_say_what_a_folder_holds (Fixture *f, gconstpointer unused)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  add_lora (f, "few/loras", "ink.safetensors");
+  g_autofree char *folder = g_build_filename (f->dir, "few", NULL);
+  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
+  gesso_library_add_folder (library, folder);
+  WAIT (f, lora_is_read);
+  g_action_group_activate_action (G_ACTION_GROUP (f->app), "preferences", NULL);
+  WAIT (f, folder_says_what_is_in_it);
+  gesso_library_remove_folder (library, folder);
+}
+
 enum
 {
   MANY_LORAS = 500
@@ -556,6 +593,7 @@ main (int argc, char **argv)
   ADD ("recipe/from-words-starts-from-nothing", test_recipe_from_words_starts_from_nothing);
   ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
   ADD ("picker/tells-files-of-one-name-apart", test_picker_tells_files_of_one_name_apart);
+  ADD ("preferences/say-what-a-folder-holds", test_preferences_say_what_a_folder_holds);
   ADD ("picker/shows-what-a-wider-search-finds", test_picker_shows_what_a_wider_search_finds);
   ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
   return g_test_run ();

@@ -204,6 +204,36 @@ test_prompt_key_shows_the_prompt (Fixture *f, gconstpointer unused)
 }
 
 static gboolean
+is_medium (Fixture *f)
+{
+  int width = gtk_widget_get_width (GTK_WIDGET (f->window));
+  return width >= 850 && width <= 950;
+}
+
+static gboolean
+queue_shows (Fixture *f)
+{
+  return gtk_widget_get_mapped (GTK_WIDGET (gesso_window_get_queue_pane (f->window)));
+}
+
+/* F8 made the window wider than a small screen. */
+static void
+test_panes_take_turns_in_a_small_window (Fixture *f, gconstpointer unused)
+{
+  GSettings *settings = gesso_window_get_settings (f->window);
+  WAIT (f, planned);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 900, 700);
+  WAIT (f, is_medium);
+  g_settings_set_boolean (settings, "show-queue", TRUE);
+  WAIT (f, queue_shows);
+  g_assert_false (g_settings_get_boolean (settings, "show-parameters"));
+  press (f, "sleep 0.2");
+  g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (f->window)), <, 950);
+  g_settings_set_boolean (settings, "show-parameters", TRUE);
+  g_assert_false (g_settings_get_boolean (settings, "show-queue"));
+}
+
+static gboolean
 is_asked (Fixture *f)
 {
   return find_button_anywhere ("_Use Settings") != NULL;
@@ -268,6 +298,7 @@ main (int argc, char **argv)
   ADD ("habits/generate-key-takes-no-line", test_generate_key_takes_no_line);
   ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
+  ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",
                    test_pasted_settings_are_told_from_words);

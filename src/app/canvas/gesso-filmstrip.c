@@ -617,8 +617,8 @@ gesso_filmstrip_init (GessoFilmstrip *self)
   gesso_canvas_style_ensure ();
   self->box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   gtk_box_append (GTK_BOX (self->box), new_stack (self));
-  self->keep =
-      new_button ("gesso-result-keep-symbolic", _ ("Keep"), _ ("Keep (Enter)"), "filmstrip.keep");
+  self->keep = new_button ("gesso-result-keep-symbolic", _ ("Keep"),
+                           _ ("Keep on the canvas, to go on from it (Enter)"), "filmstrip.keep");
   self->star =
       new_button ("gesso-result-star-symbolic", _ ("Star"), _ ("Star (S)"), "filmstrip.star");
   self->extend = new_button ("gesso-result-extend-symbolic", _ ("Extend"), _ ("Extend Clip (E)"),

@@ -161,12 +161,17 @@ search_changed_cb (GtkSearchEntry *entry, gpointer user_data)
   gesso_picture_list_set_search (self->list, text);
 }
 
-/* Return or Down: on to the pictures. */
+/* Return or Down: on to the pictures, of which the details show one. */
 static void
 leave_search (GessoGalleryGrid *self)
 {
-  if (g_list_model_get_n_items (G_LIST_MODEL (self->list)) > 0)
-    gesso_gallery_grid_focus_position (self, 0);
+  GtkSelectionModel *selection = GTK_SELECTION_MODEL (self->selection);
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->list)) == 0)
+    return;
+  g_autoptr (GtkBitset) selected = gtk_selection_model_get_selection (selection);
+  if (gtk_bitset_is_empty (selected))
+    gtk_selection_model_select_item (selection, 0, TRUE);
+  gesso_gallery_grid_focus_position (self, 0);
 }
 
 /* Where nothing was found, the pictures come only when the list has been asked anew. */

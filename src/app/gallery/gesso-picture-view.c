@@ -6,10 +6,13 @@
  */
 #include "app/gallery/gesso-picture-view.h"
 
+#include <math.h>
+
 #include "app/gesso-compat.h"
 
 #define ZOOM_MAX 32.0
 #define ZOOM_MIN 0.01
+#define ZOOM_FIT_MAX 4.0 /* device px a px of the picture, whole ones: as on the canvas */
 #define WHEEL_FACTOR 1.2
 #define GRAB_WIDTH 12 /* px on either side of the divider */
 
@@ -64,8 +67,9 @@ static double
 fit_zoom (GessoPictureView *self, const graphene_rect_t *area, int width, int height)
 {
   double scale = gtk_widget_get_scale_factor (GTK_WIDGET (self));
-  double zoom = MIN ((double) area->size.width / width, (double) area->size.height / height);
-  return MIN (zoom, 1 / scale);
+  double zoom =
+      scale * MIN ((double) area->size.width / width, (double) area->size.height / height);
+  return (zoom < 1 ? zoom : floor (MIN (zoom, ZOOM_FIT_MAX))) / scale;
 }
 
 /* Widget px a px of the first picture.  Side by side both fit into the smaller half. */
