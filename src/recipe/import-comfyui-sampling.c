@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * import-comfyui-sampling.c - samplers, schedules and guiders of a ComfyUI graph.
  */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "recipe/import-comfyui.h"
@@ -31,14 +33,24 @@ import_comfyui_sampler (Import *im, const char *name)
     { "euler", RECIPE_SAMPLER_EULER, true },
     { "euler_ancestral", RECIPE_SAMPLER_EULER_A, true },
     { "heun", RECIPE_SAMPLER_HEUN, true },
+    { "dpm_2", RECIPE_SAMPLER_DPM_2, true },
+    { "dpm_2_ancestral", RECIPE_SAMPLER_DPM_2_A, true },
+    { "lms", RECIPE_SAMPLER_LMS, true },
     { "ddim", RECIPE_SAMPLER_DDIM, true },
+    { "ddpm", RECIPE_SAMPLER_DDPM, true },
+    { "dpmpp_2s_ancestral", RECIPE_SAMPLER_DPMPP_2S_A, true },
     { "dpmpp_2m", RECIPE_SAMPLER_DPMPP_2M, true },
     { "dpmpp_2m_sde", RECIPE_SAMPLER_DPMPP_2M_SDE, true },
     { "dpmpp_2m_sde_gpu", RECIPE_SAMPLER_DPMPP_2M_SDE, false },
+    { "dpmpp_2m_sde_heun", RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN, true },
+    { "dpmpp_2m_sde_heun_gpu", RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN, false },
+    { "dpmpp_3m_sde", RECIPE_SAMPLER_DPMPP_3M_SDE, true },
+    { "dpmpp_3m_sde_gpu", RECIPE_SAMPLER_DPMPP_3M_SDE, false },
+    { "res_multistep", RECIPE_SAMPLER_RES_MULTISTEP, true },
     { "dpmpp_sde", RECIPE_SAMPLER_DPMPP_SDE, true },
     { "dpmpp_sde_gpu", RECIPE_SAMPLER_DPMPP_SDE, false },
     { "uni_pc", RECIPE_SAMPLER_UNIPC, true },
-    { "uni_pc_bh2", RECIPE_SAMPLER_UNIPC, false },
+    { "uni_pc_bh2", RECIPE_SAMPLER_UNIPC_BH2, true },
     { "lcm", RECIPE_SAMPLER_LCM, true },
     { "tcd", RECIPE_SAMPLER_TCD, true },
   };
@@ -59,10 +71,11 @@ bool
 import_comfyui_scheduler (Import *im, const char *name)
 {
   /* These have the same names in the table. */
-  static const RecipeSchedule known[] = { RECIPE_SCHEDULE_NORMAL,      RECIPE_SCHEDULE_KARRAS,
-                                          RECIPE_SCHEDULE_EXPONENTIAL, RECIPE_SCHEDULE_SGM_UNIFORM,
-                                          RECIPE_SCHEDULE_SIMPLE,      RECIPE_SCHEDULE_BETA,
-                                          RECIPE_SCHEDULE_DDIM_UNIFORM };
+  static const RecipeSchedule known[] = {
+    RECIPE_SCHEDULE_NORMAL,      RECIPE_SCHEDULE_KARRAS,           RECIPE_SCHEDULE_EXPONENTIAL,
+    RECIPE_SCHEDULE_SGM_UNIFORM, RECIPE_SCHEDULE_SIMPLE,           RECIPE_SCHEDULE_BETA,
+    RECIPE_SCHEDULE_KL_OPTIMAL,  RECIPE_SCHEDULE_LINEAR_QUADRATIC, RECIPE_SCHEDULE_DDIM_UNIFORM
+  };
   const RecipeParam *p = recipe_find_param ("schedule");
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
     if (strcmp (name, p->choices[known[i]]) == 0)
@@ -73,6 +86,19 @@ import_comfyui_scheduler (Import *im, const char *name)
   return import_unknown_name (im, "schedule", name);
 }
 
+/* Notes a number of a node that is not what it is in every recipe. */
+static bool
+note_unusual (Comfy *w, GraphNode *node, const char *input, double usual)
+{
+  const double digits = 1e-4; /* to which the windows show them */
+  struct json_object *value = graph_value (&w->graph, node, input);
+  double number = value ? json_object_get_double (value) : usual;
+  char what[TEXT_EXCERPT_SIZE], shown[TEXT_NUMBER_SIZE];
+  text_from_double (shown, isfinite (number) ? number : 0);
+  snprintf (what, sizeof what, "%s %s", input, shown);
+  return fabs (number - usual) <= digits || import_left_out (w->im, what);
+}
+
 /* Parts of SamplerCustom: a node for the sampler, by its choice or by its class. */
 static bool
 read_sampler_node (Comfy *w, GraphNode *node)
@@ -81,9 +107,13 @@ read_sampler_node (Comfy *w, GraphNode *node)
   {
     const char *class_type, *name;
   } classes[] = { { "SamplerEulerAncestral", "euler_ancestral" },
+                  { "SamplerDPMPP_2S_Ancestral", "dpmpp_2s_ancestral" },
                   { "SamplerDPMPP_2M_SDE", "dpmpp_2m_sde" },
+                  { "SamplerDPMPP_3M_SDE", "dpmpp_3m_sde" },
                   { "SamplerDPMPP_SDE", "dpmpp_sde" },
+                  { "SamplerLMS", "lms" },
                   { "SamplerTCD", "tcd" } };
+  const double usual_noise = 1, usual_order = 4;
   if (!node)
     return true;
   node->understood = true;
@@ -91,8 +121,22 @@ read_sampler_node (Comfy *w, GraphNode *node)
   for (size_t i = 0; !name && i < sizeof classes / sizeof classes[0]; i++)
     if (strcmp (node->class_type, classes[i].class_type) == 0)
       name = classes[i].name;
+  const char *type = graph_text (&w->graph, node, "solver_type");
+  if (name && type && strcmp (name, "dpmpp_2m_sde") == 0 && strcmp (type, "heun") == 0)
+    name = "dpmpp_2m_sde_heun";
   return import_comfyui_sampler (w->im, name ? name : node->class_type) &&
-         comfy_set (w, node, "eta", "eta");
+         comfy_set (w, node, "eta", "eta") && note_unusual (w, node, "s_noise", usual_noise) &&
+         note_unusual (w, node, "order", usual_order);
+}
+
+/* The ends are those of SD's noise table, as the nodes have them at first. */
+static bool
+note_unusual_curve (Comfy *w, GraphNode *node, double rho)
+{
+  const double highest = 14.614642, lowest = 0.0291675, shape = 0.6;
+  return note_unusual (w, node, "rho", rho) && note_unusual (w, node, "sigma_max", highest) &&
+         note_unusual (w, node, "sigma_min", lowest) && note_unusual (w, node, "alpha", shape) &&
+         note_unusual (w, node, "beta", shape);
 }
 
 static bool
@@ -100,12 +144,14 @@ read_sigmas_node (Comfy *w, GraphNode *node)
 {
   static const struct
   {
-    const char *class_type, *key;
+    const char *class_type;
     RecipeSchedule schedule;
-  } classes[] = { { "KarrasScheduler", "karras", RECIPE_SCHEDULE_KARRAS },
-                  { "ExponentialScheduler", "exponential", RECIPE_SCHEDULE_EXPONENTIAL },
-                  { "BetaSamplingScheduler", "beta", RECIPE_SCHEDULE_BETA },
-                  { "AlignYourStepsScheduler", "ays", RECIPE_SCHEDULE_AYS } };
+    double rho;
+  } classes[] = { { "KarrasScheduler", RECIPE_SCHEDULE_KARRAS, 7 },
+                  { "ExponentialScheduler", RECIPE_SCHEDULE_EXPONENTIAL, 0 },
+                  { "PolyexponentialScheduler", RECIPE_SCHEDULE_POLYEXPONENTIAL, 1 },
+                  { "BetaSamplingScheduler", RECIPE_SCHEDULE_BETA, 0 },
+                  { "AlignYourStepsScheduler", RECIPE_SCHEDULE_AYS, 0 } };
   for (int i = 0; node && graph_follow (&w->graph, node, "sigmas") && i < GRAPH_MAX_WALK; i++)
     node =
         graph_follow (&w->graph, node, "sigmas"); /* SplitSigmas and its kin stay for the notes */
@@ -120,7 +166,7 @@ read_sigmas_node (Comfy *w, GraphNode *node)
     if (strcmp (node->class_type, classes[i].class_type) == 0)
       {
         w->im->recipe->schedule = classes[i].schedule;
-        return ok;
+        return ok && note_unusual_curve (w, node, classes[i].rho);
       }
   return ok && import_unknown_name (w->im, "schedule", node->class_type);
 }

@@ -20,6 +20,12 @@ set_scheduler (Import *im, const char *full_name)
   } names[] = { { "euler", RECIPE_SAMPLER_EULER },
                 { "euler_a", RECIPE_SAMPLER_EULER_A },
                 { "heun", RECIPE_SAMPLER_HEUN },
+                { "kdpm_2", RECIPE_SAMPLER_DPM_2 },
+                { "kdpm_2_a", RECIPE_SAMPLER_DPM_2_A },
+                { "dpm_2", RECIPE_SAMPLER_DPM_2 }, /* its first versions, as "k_dpm_2" */
+                { "dpm_2_a", RECIPE_SAMPLER_DPM_2_A },
+                { "lms", RECIPE_SAMPLER_LMS },
+                { "ddpm", RECIPE_SAMPLER_DDPM },
                 { "ddim", RECIPE_SAMPLER_DDIM },
                 { "dpmpp_2m", RECIPE_SAMPLER_DPMPP_2M },
                 { "dpmpp_2m_sde", RECIPE_SAMPLER_DPMPP_2M_SDE },

@@ -104,19 +104,28 @@ automatic_schedule (RecipeSampler sampler, bool picks)
 {
   switch (sampler)
     {
+    case RECIPE_SAMPLER_DPM_2:
+    case RECIPE_SAMPLER_DPM_2_A:
+    case RECIPE_SAMPLER_DPMPP_2S_A:
     case RECIPE_SAMPLER_DPMPP_2M:
     case RECIPE_SAMPLER_DPMPP_SDE:
       return picks ? RECIPE_SCHEDULE_KARRAS : RECIPE_SCHEDULE_NORMAL;
     case RECIPE_SAMPLER_DPMPP_2M_SDE:
+    case RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN:
+    case RECIPE_SAMPLER_DPMPP_3M_SDE:
       return picks ? RECIPE_SCHEDULE_EXPONENTIAL : RECIPE_SCHEDULE_NORMAL;
     case RECIPE_SAMPLER_EULER:
     case RECIPE_SAMPLER_EULER_A:
     case RECIPE_SAMPLER_HEUN:
+    case RECIPE_SAMPLER_LMS:
+    case RECIPE_SAMPLER_DDPM:
+    case RECIPE_SAMPLER_RES_MULTISTEP:
       return RECIPE_SCHEDULE_NORMAL;
     case RECIPE_SAMPLER_DDIM:
       return RECIPE_SCHEDULE_DDIM_UNIFORM;
     case RECIPE_SAMPLER_AUTO:
     case RECIPE_SAMPLER_UNIPC: /* have schedules of their own */
+    case RECIPE_SAMPLER_UNIPC_BH2:
     case RECIPE_SAMPLER_LCM:
     case RECIPE_SAMPLER_TCD:
       return RECIPE_SCHEDULE_AUTO;
@@ -127,11 +136,29 @@ automatic_schedule (RecipeSampler sampler, bool picks)
 static bool
 note_other_formula (Import *im, Writer writer, RecipeSchedule schedule)
 {
-  bool differs = schedule == RECIPE_SCHEDULE_BETA || schedule == RECIPE_SCHEDULE_AYS;
+  bool differs = schedule == RECIPE_SCHEDULE_BETA || schedule == RECIPE_SCHEDULE_AYS ||
+                 schedule == RECIPE_SCHEDULE_KL_OPTIMAL;
+  if (writer == BY_A1111 && im->recipe->sampler == RECIPE_SAMPLER_DPMPP_3M_SDE &&
+      !notes_add (im->notes, im->status,
+                  "A1111 leaves out the last noise level but one for DPM++ 3M SDE: the picture may "
+                  "differ."))
+    return false;
   return writer != BY_A1111 || !differs ||
          notes_add (im->notes, im->status,
                     "A1111 computes the schedule %s slightly differently: the picture may differ.",
                     infotext_schedule_label (schedule));
+}
+
+/* A1111 writes which of UniPC's it was when that is not its default, bh1. */
+static bool
+read_unipc_variant (Import *im, Pairs *pairs)
+{
+  Pair *variant = pairs_take (pairs, "UniPC variant");
+  bool bh2 = variant && strcmp (variant->value, "bh2") == 0;
+  if (bh2 && im->recipe->sampler == RECIPE_SAMPLER_UNIPC)
+    im->recipe->sampler = RECIPE_SAMPLER_UNIPC_BH2;
+  return !variant || bh2 || strcmp (variant->value, "bh1") == 0 ||
+         import_unknown_name (im, "sampler", variant->value);
 }
 
 static bool
@@ -148,7 +175,7 @@ read_sampler (Import *im, Pairs *pairs, Writer writer)
   else if (schedule == RECIPE_SCHEDULE_AUTO && sampler && writer != BY_GESSO)
     schedule = automatic_schedule (r->sampler, type != NULL);
   r->schedule = schedule;
-  return ok && note_other_formula (im, writer, schedule);
+  return ok && read_unipc_variant (im, pairs) && note_other_formula (im, writer, schedule);
 }
 
 static bool

@@ -6,12 +6,32 @@
 #include "recipe/recipe.h"
 
 /* Choices stand in the order of their enums in recipe.h. */
-static const char *const samplers[] = { "auto",  "euler",    "euler_a",      "heun",
-                                        "ddim",  "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_sde",
-                                        "unipc", "lcm",      "tcd",          NULL };
+static const char *const samplers[] = { "auto",
+                                        "euler",
+                                        "euler_a",
+                                        "heun",
+                                        "dpm_2",
+                                        "dpm_2_a",
+                                        "lms",
+                                        "ddim",
+                                        "ddpm",
+                                        "dpmpp_2s_a",
+                                        "dpmpp_2m",
+                                        "dpmpp_2m_sde",
+                                        "dpmpp_2m_sde_heun",
+                                        "dpmpp_sde",
+                                        "dpmpp_3m_sde",
+                                        "res_multistep",
+                                        "unipc",
+                                        "unipc_bh2",
+                                        "lcm",
+                                        "tcd",
+                                        NULL };
 static const char *const schedules[] = {
-  "auto", "normal",       "karras",  "exponential", "sgm_uniform", "simple", "beta",
-  "ays",  "ddim_uniform", "leading", "trailing",    "linspace",    NULL
+  "auto",        "normal",       "karras",  "exponential", "polyexponential",
+  "sgm_uniform", "simple",       "beta",    "kl_optimal",  "linear_quadratic",
+  "ays",         "ddim_uniform", "leading", "trailing",    "linspace",
+  NULL
 };
 static const char *const inpaint_fills[] = { "original", "latent_noise", "latent_nothing", "fill",
                                              NULL };

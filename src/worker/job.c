@@ -40,12 +40,14 @@ take_sampler (const Recipe *recipe, PipelineJob *job, Status *status)
   return ok;
 }
 
-/* Of a flow-matching model ComfyUI has more samplers than diffusers. */
+/* ComfyUI has more samplers than diffusers, above all of flow-matching models. */
 static void
-settle_flow_sampler (const Recipe *recipe, PipelineJob *job)
+settle_sampler (const Recipe *recipe, PipelineJob *job)
 {
-  if (recipe->convention == RECIPE_CONVENTION_AUTO && is_flow (job) &&
-      !sampler_has_flow (job->sampler, job->convention, job->n_frames > 1))
+  bool has =
+      sampler_is_of (job->sampler, job->convention) &&
+      (!is_flow (job) || sampler_has_flow (job->sampler, job->convention, job->n_frames > 1));
+  if (recipe->convention == RECIPE_CONVENTION_AUTO && !has)
     job->convention = CONVENTION_COMFYUI;
 }
 
@@ -252,7 +254,7 @@ job_from_recipe (Recipe *recipe,
                                                      : RECIPE_PRECISION_F32;
   if (!take_sampler (recipe, job, status))
     return false;
-  settle_flow_sampler (recipe, job);
+  settle_sampler (recipe, job);
   if (!take_schedule (recipe, model, job, status))
     return false;
   settle_convention (recipe, job);

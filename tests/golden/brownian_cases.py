@@ -39,6 +39,9 @@ RUNS = {
     "2m-sde-eta": ("dpmpp_2m_sde", 8, 1.0, 0.4, 5),
     "2m-sde-denoise": ("dpmpp_2m_sde", 6, 0.5, 1.0, 6),
     "2m-sde-heun": ("dpmpp_2m_sde_heun", 8, 1.0, 1.0, 5),
+    "3m-sde": ("dpmpp_3m_sde", 8, 1.0, 1.0, 5),
+    "3m-sde-eta": ("dpmpp_3m_sde", 20, 1.0, 0.4, 11),
+    "3m-sde-denoise": ("dpmpp_3m_sde", 6, 0.5, 1.0, 6),
 }
 PICTURES = 2
 
@@ -110,16 +113,39 @@ def multistep(x, sigmas, i, eta, noise, old, heun):
     return out + fresh * noise(sigma, target), d
 
 
+def third_order(x, sigmas, i, eta, noise, olds):
+    """One step of 3M SDE; @olds are the model's last two answers, newest first. Returns x and the answer."""
+    sigma, target = sigmas[i], sigmas[i + 1]
+    h, d = sigma.log() - target.log(), model(x, sigma)
+    he = h * (1 + eta)
+    phi_2 = torch.expm1(-he) / he + 1
+    out = target / sigma * (-h * eta).exp() * x - torch.expm1(-he) * d
+    if olds:
+        r_0 = (sigmas[i - 1].log() - sigma.log()) / h
+        first = (d - olds[0]) / r_0
+        if len(olds) > 1:
+            r_1 = (sigmas[i - 2].log() - sigmas[i - 1].log()) / h
+            bend = (first - (olds[0] - olds[1]) / r_1) / (r_0 + r_1)
+            out = out + phi_2 * (first + bend * r_0) - (phi_2 / he - 0.5) * bend
+        else:
+            out = out + phi_2 * first
+    fresh = target * (-torch.expm1(-2 * h * eta)).sqrt()
+    return out + fresh * noise(sigma, target), d
+
+
 def run(sampler, steps, denoise, eta, seed):
     sigmas = karras(steps, denoise)
     noise = Paths([seed + i for i in range(PICTURES)], sigmas[:-1].min(), sigmas.max(), N)
-    x, old, xs = common.normal("brownian.start", PICTURES, N) * sigmas[0], None, []
+    x, old, xs, olds = common.normal("brownian.start", PICTURES, N) * sigmas[0], None, [], []
     for i in range(steps):
         xs.append(x)
         if i == steps - 1:
             x = model(x, sigmas[i])
         elif sampler == "dpmpp_sde":
             x = sde_step(x, sigmas[i], sigmas[i + 1], eta, noise)
+        elif sampler == "dpmpp_3m_sde":
+            x, answer = third_order(x, sigmas, i, eta, noise, olds)
+            olds = [answer] + olds[:1]
         else:
             x, old = multistep(x, sigmas, i, eta, noise, old, sampler.endswith("heun"))
     return torch.stack([*xs, x])

@@ -22,6 +22,10 @@ SAMPLERS = {
     "euler": (S.EulerDiscreteScheduler, {}, CURVES + ("ays-timesteps", "ays-sigmas")),
     "euler_a": (S.EulerAncestralDiscreteScheduler, {}, ()),
     "heun": (S.HeunDiscreteScheduler, {}, CURVES + ("ays-timesteps",)),
+    "dpm_2": (S.KDPM2DiscreteScheduler, {}, CURVES),
+    "dpm_2_ancestral": (S.KDPM2AncestralDiscreteScheduler, {}, CURVES),
+    "lms": (S.LMSDiscreteScheduler, {}, CURVES),
+    "ddpm": (S.DDPMScheduler, dict(clip_sample=False), ()),
     "ddim": (S.DDIMScheduler, dict(clip_sample=False, set_alpha_to_one=False), ()),
     "dpmpp_2m": (
         S.DPMSolverMultistepScheduler,
@@ -39,8 +43,8 @@ SAMPLERS = {
     "tcd": (S.TCDScheduler, dict(clip_sample=False), ()),
 }
 # Samplers whose latent is x / sqrt (1 + sigma^2) of the sigma form ("vp"); the others step in "ve".
-VP_SPACE = {"ddim", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "lcm", "tcd"}
-NO_ZERO_SNR = {"heun", "dpmpp_sde"}
+VP_SPACE = {"ddpm", "ddim", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "lcm", "tcd"}
+NO_ZERO_SNR = {"heun", "dpmpp_sde", "dpm_2", "dpm_2_ancestral", "lms"}
 ORIGIN_GRID = {"lcm", "tcd"}  # take their steps from the 50 distillation steps, whatever the spacing
 
 

@@ -480,7 +480,8 @@ test_sampler_on_a_path_resumed_equals_uninterrupted (void)
             check_resume ((SamplerKind) kind, (Convention) convention, cut);
             n_checked++;
           }
-  g_assert_cmpint (n_checked, ==, 4 * 7); /* SDE twice, 2M SDE and its Heun form in ComfyUI */
+  g_assert_cmpint (n_checked, ==,
+                   5 * 7); /* SDE twice, 2M SDE, its Heun form and 3M SDE in ComfyUI */
 }
 
 /* ComfyUI's samplers see only the sigmas that are left; diffusers' scheduler and A1111 lay the

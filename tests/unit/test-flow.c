@@ -322,9 +322,15 @@ test_samplers_deliver_the_distribution (void)
   {
     N = 20000
   };
-  static const SamplerKind kinds[] = { SAMPLER_EULER,        SAMPLER_EULER_ANCESTRAL,
-                                       SAMPLER_DPMPP_2M_SDE, SAMPLER_DPMPP_2M_SDE_HEUN,
-                                       SAMPLER_DPMPP_SDE,    SAMPLER_UNIPC };
+  static const SamplerKind kinds[] = { SAMPLER_EULER,
+                                       SAMPLER_EULER_ANCESTRAL,
+                                       SAMPLER_DPMPP_2M_SDE,
+                                       SAMPLER_DPMPP_2M_SDE_HEUN,
+                                       SAMPLER_DPMPP_SDE,
+                                       SAMPLER_UNIPC,
+                                       SAMPLER_DPMPP_3M_SDE,
+                                       SAMPLER_DPM_2_ANCESTRAL,
+                                       SAMPLER_DPMPP_2S_ANCESTRAL };
   g_autofree float *x = g_new (float, N);
   for (unsigned k = 0; k < G_N_ELEMENTS (kinds); k++)
     {

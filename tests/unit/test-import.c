@@ -222,6 +222,43 @@ test_comfyui_rich_graph (void)
   done (&im);
 }
 
+static void
+test_comfyui_names_of_samplers (void)
+{
+  static const struct
+  {
+    const char *name, *scheduler;
+    RecipeSampler sampler;
+    RecipeSchedule schedule;
+    bool same;
+  } cases[] = {
+    { "dpm_2", "kl_optimal", RECIPE_SAMPLER_DPM_2, RECIPE_SCHEDULE_KL_OPTIMAL, true },
+    { "dpm_2_ancestral", "linear_quadratic", RECIPE_SAMPLER_DPM_2_A,
+      RECIPE_SCHEDULE_LINEAR_QUADRATIC, true },
+    { "dpmpp_2s_ancestral", "karras", RECIPE_SAMPLER_DPMPP_2S_A, RECIPE_SCHEDULE_KARRAS, true },
+    { "dpmpp_2m_sde_heun", "karras", RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN, RECIPE_SCHEDULE_KARRAS,
+      true },
+    { "dpmpp_3m_sde", "karras", RECIPE_SAMPLER_DPMPP_3M_SDE, RECIPE_SCHEDULE_KARRAS, true },
+    { "dpmpp_3m_sde_gpu", "karras", RECIPE_SAMPLER_DPMPP_3M_SDE, RECIPE_SCHEDULE_KARRAS, false },
+    { "uni_pc_bh2", "karras", RECIPE_SAMPLER_UNIPC_BH2, RECIPE_SCHEDULE_KARRAS, true },
+    { "ddpm", "karras", RECIPE_SAMPLER_DDPM, RECIPE_SCHEDULE_KARRAS, true },
+    { "lms", "karras", RECIPE_SAMPLER_LMS, RECIPE_SCHEDULE_KARRAS, true },
+    { "res_multistep", "karras", RECIPE_SAMPLER_RES_MULTISTEP, RECIPE_SCHEDULE_KARRAS, true },
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (GStrv) by_sampler = g_strsplit (simple_graph, "dpmpp_2m", -1);
+      g_autofree char *named = g_strjoinv (cases[i].name, by_sampler);
+      g_auto (GStrv) by_schedule = g_strsplit (named, "karras", -1);
+      g_autofree char *graph = g_strjoinv (cases[i].scheduler, by_schedule);
+      Imported im = import_text ("prompt", graph);
+      g_assert_cmpint (im.recipe.sampler, ==, cases[i].sampler);
+      g_assert_cmpint (im.recipe.schedule, ==, cases[i].schedule);
+      assert_n_notes (&im, cases[i].same ? 0 : 1);
+      done (&im);
+    }
+}
+
 /* SamplerCustomAdvanced, whose parts are nodes of their own; a picture to start from. */
 static const char custom_graph[] =
     "{\"1\": {\"class_type\": \"UNETLoader\", \"inputs\": {\"unet_name\": \"flux.safetensors\"}},"
@@ -231,7 +268,7 @@ static const char custom_graph[] =
     "\"conditioning\": [\"2\", 0]}},"
     "\"4\": {\"class_type\": \"RandomNoise\", \"inputs\": {\"noise_seed\": 5}},"
     "\"5\": {\"class_type\": \"KSamplerSelect\", \"inputs\": {\"sampler_name\": "
-    "\"res_multistep\"}},"
+    "\"er_sde\"}},"
     "\"6\": {\"class_type\": \"BasicScheduler\", \"inputs\": {\"scheduler\": \"beta\", \"steps\": "
     "12, \"denoise\": 0.6, \"model\": [\"1\", 0]}},"
     "\"7\": {\"class_type\": \"SamplerCustomAdvanced\", \"inputs\": {\"noise\": [\"4\", 0], "
@@ -257,8 +294,35 @@ test_comfyui_custom_sampler (void)
   g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
   g_assert_cmpfloat (im.recipe.denoise, ==, 0.6);
   g_assert_cmpstr (im.recipe.vae, ==, "ae.sft");
-  assert_note (&im, "The sampler \"res_multistep\" is not available: the recipe uses auto");
+  assert_note (&im, "The sampler \"er_sde\" is not available: the recipe uses auto");
   assert_note (&im, "starts from the picture \"start.png\"");
+  done (&im);
+}
+
+/* Nodes for samplers and schedules say more than a recipe holds. */
+static void
+test_comfyui_numbers_of_nodes (void)
+{
+  g_auto (GStrv) parts = g_strsplit (
+      custom_graph, "\"KSamplerSelect\", \"inputs\": {\"sampler_name\": \"er_sde\"}", -1);
+  g_autofree char *sampler =
+      g_strjoinv ("\"SamplerDPMPP_2M_SDE\", \"inputs\": {\"solver_type\": \"heun\", \"eta\": 0.5, "
+                  "\"s_noise\": 1.003, \"noise_device\": \"cpu\"}",
+                  parts);
+  g_auto (GStrv) halves =
+      g_strsplit (sampler, "\"BasicScheduler\", \"inputs\": {\"scheduler\": \"beta\", ", -1);
+  g_autofree char *graph = g_strjoinv ("\"PolyexponentialScheduler\", \"inputs\": {\"sigma_max\": "
+                                       "14.614642, \"sigma_min\": 0.0291675, \"rho\": 2, ",
+                                       halves);
+  Imported im = import_text ("prompt", graph);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN);
+  g_assert_cmpfloat (im.recipe.eta, ==, 0.5);
+  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_POLYEXPONENTIAL);
+  assert_note (&im, "s_noise 1.003 is left out");
+  assert_note (&im, "rho 2 is left out");
+  assert_note (&im, "starts from the picture");
+  assert_note (&im, "CLIP-L had a prompt of its own");
+  assert_n_notes (&im, 4);
   done (&im);
 }
 
@@ -582,6 +646,8 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/comfyui/default-graph", test_comfyui_default_graph);
   g_test_add_func ("/recipe/import/comfyui/default-graph-flux", test_comfyui_flux_graph);
   g_test_add_func ("/recipe/import/comfyui/rich-graph", test_comfyui_rich_graph);
+  g_test_add_func ("/recipe/import/comfyui/names-of-samplers", test_comfyui_names_of_samplers);
+  g_test_add_func ("/recipe/import/comfyui/numbers-of-nodes", test_comfyui_numbers_of_nodes);
   g_test_add_func ("/recipe/import/comfyui/custom-sampler", test_comfyui_custom_sampler);
   g_test_add_func ("/recipe/import/comfyui/circles", test_graphs_in_circles_end);
   g_test_add_func ("/recipe/import/comfyui/many-nodes", test_graph_of_many_nodes_is_bounded);

@@ -203,6 +203,16 @@ test_old_sampler_names_carry_the_schedule (void)
     { "k_euler_a", RECIPE_SAMPLER_EULER_A, RECIPE_SCHEDULE_NORMAL },
     { "DDIM", RECIPE_SAMPLER_DDIM, RECIPE_SCHEDULE_DDIM_UNIFORM },
     { "LCM, Schedule type: Automatic", RECIPE_SAMPLER_LCM, RECIPE_SCHEDULE_AUTO },
+    { "DPM2 a Karras", RECIPE_SAMPLER_DPM_2_A, RECIPE_SCHEDULE_KARRAS },
+    { "DPM2, Schedule type: Automatic", RECIPE_SAMPLER_DPM_2, RECIPE_SCHEDULE_KARRAS },
+    { "DPM++ 2S a, Schedule type: Automatic", RECIPE_SAMPLER_DPMPP_2S_A, RECIPE_SCHEDULE_KARRAS },
+    { "DPM++ 2S a", RECIPE_SAMPLER_DPMPP_2S_A, RECIPE_SCHEDULE_NORMAL },
+    { "DPM++ 2M SDE Heun, Schedule type: Automatic", RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN,
+      RECIPE_SCHEDULE_EXPONENTIAL },
+    { "LMS Karras", RECIPE_SAMPLER_LMS, RECIPE_SCHEDULE_KARRAS },
+    { "LMS, Schedule type: Polyexponential", RECIPE_SAMPLER_LMS, RECIPE_SCHEDULE_POLYEXPONENTIAL },
+    { "UniPC, Schedule type: Automatic, UniPC variant: bh2", RECIPE_SAMPLER_UNIPC_BH2,
+      RECIPE_SCHEDULE_AUTO },
     { "Euler, Schedule type: Automatic, Version: Gesso 0.1.0", RECIPE_SAMPLER_EULER,
       RECIPE_SCHEDULE_AUTO },
   };
@@ -219,17 +229,31 @@ test_old_sampler_names_carry_the_schedule (void)
     }
 }
 
+/* Where A1111's arithmetic is its own, a note says so. */
+static void
+test_other_arithmetic_is_noted (void)
+{
+  Parsed p = parse ("x\nSteps: 20, Sampler: DPM++ 3M SDE Exponential, CFG scale: 7, Seed: 1, "
+                    "Schedule type: KL Optimal");
+  g_assert_cmpint (p.recipe.sampler, ==, RECIPE_SAMPLER_DPMPP_3M_SDE);
+  g_assert_cmpint (p.recipe.schedule, ==, RECIPE_SCHEDULE_KL_OPTIMAL);
+  g_assert_true (has_note (&p, "last noise level but one for DPM++ 3M SDE"));
+  g_assert_true (has_note (&p, "schedule KL Optimal slightly differently"));
+  g_assert_cmpint (p.notes.n, ==, 2);
+  done (&p);
+}
+
 static void
 test_unknown_values_become_notes (void)
 {
-  Parsed p = parse (
-      "x <lora:rain:0.7> <lora:open\nSteps: 9999, Sampler: DPM2 a Karras, CFG scale: 7, Seed: -1, "
-      "Schedule type: Polyexponential, Size: big, RNG: TPU, Emphasis: Ignore, Frobnicate: 3");
+  Parsed p = parse ("x <lora:rain:0.7> <lora:open\nSteps: 9999, Sampler: DPM fast Karras, CFG "
+                    "scale: 7, Seed: -1, "
+                    "Schedule type: Turbo, Size: big, RNG: TPU, Emphasis: Ignore, Frobnicate: 3");
   g_assert_cmpint (p.recipe.steps, ==, 0);
   g_assert_true (has_note (&p, "steps has to be"));
   g_assert_true (
-      has_note (&p, "The sampler \"DPM2 a Karras\" is not available: the recipe uses auto"));
-  g_assert_true (has_note (&p, "\"Polyexponential\""));
+      has_note (&p, "The sampler \"DPM fast Karras\" is not available: the recipe uses auto"));
+  g_assert_true (has_note (&p, "\"Turbo\""));
   g_assert_true (has_note (&p, "seed has to be"));
   g_assert_true (has_note (&p, "The size"));
   g_assert_true (has_note (&p, "\"TPU\""));
@@ -476,6 +500,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/infotext/civitai", test_civitai_arrays_do_not_break_the_line);
   g_test_add_func ("/recipe/infotext/sampler-names", test_old_sampler_names_carry_the_schedule);
   g_test_add_func ("/recipe/infotext/unknown-values", test_unknown_values_become_notes);
+  g_test_add_func ("/recipe/infotext/other-arithmetic", test_other_arithmetic_is_noted);
   g_test_add_func ("/recipe/infotext/hires", test_hires_pass_is_noted);
   g_test_add_func ("/recipe/infotext/comfyui", test_comfyui_text_means_comfyui_ways);
   g_test_add_func ("/recipe/infotext/write", test_writes_what_others_read);

@@ -233,8 +233,9 @@ test_bad_values_get_a_sentence (void)
       "\"18446744073709551616\"." },
     { "noise", "gpu", "noise has to be one of cpu, nv, not \"gpu\"." },
     { "sampler", "plms",
-      "sampler has to be one of auto, euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, "
-      "dpmpp_sde, unipc, lcm, tcd, not \"plms\"." },
+      "sampler has to be one of auto, euler, euler_a, heun, dpm_2, dpm_2_a, lms, ddim, ddpm, "
+      "dpmpp_2s_a, dpmpp_2m, dpmpp_2m_sde, dpmpp_2m_sde_heun, dpmpp_sde, dpmpp_3m_sde, "
+      "res_multistep, unipc, unipc_bh2, lcm, tcd, not \"plms\"." },
     { "model", "a\nb", "model contains a line break: rename the file to a name of one line." },
     { "prompt", "\xff", "prompt is not valid UTF-8: use names and text in UTF-8." },
     { "adapters", "{}", "adapters has to be a JSON list of at most 64 objects." },

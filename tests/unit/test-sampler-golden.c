@@ -242,12 +242,13 @@ table_params_of (const Case *c)
 {
   NoiseTableParams p = noise_table_params_default (CONVENTION_DIFFUSERS);
   p.zero_terminal_snr = flag_of (c->entry, "zero_snr");
-  if (c->sampler == SAMPLER_DDIM || c->sampler == SAMPLER_LCM || c->sampler == SAMPLER_TCD)
+  if (c->sampler == SAMPLER_DDIM || c->sampler == SAMPLER_DDPM || c->sampler == SAMPLER_LCM ||
+      c->sampler == SAMPLER_TCD)
     p.terminal_alpha = NOISE_TERMINAL_NEARLY_ZERO;
   return p;
 }
 
-/* Heun and DPM++ SDE list a sigma twice, except the first. */
+/* Heun, DPM2 and DPM++ SDE list a sigma twice, except the first. */
 static void
 check_sigmas (const Fixtures *f, const Case *c, const Schedule *schedule)
 {
@@ -378,8 +379,10 @@ test_noise_table_equals_diffusers (void)
 int
 main (int argc, char **argv)
 {
-  static const char *const samplers[] = { "euler",        "euler_a",   "heun",  "ddim", "dpmpp_2m",
-                                          "dpmpp_2m_sde", "dpmpp_sde", "unipc", "lcm",  "tcd" };
+  static const char *const samplers[] = {
+    "euler", "euler_a", "heun", "ddim",  "dpmpp_2m",        "dpmpp_2m_sde", "dpmpp_sde",
+    "unipc", "lcm",     "tcd",  "dpm_2", "dpm_2_ancestral", "lms",          "ddpm"
+  };
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/samplers/noise-table/equals-diffusers", test_noise_table_equals_diffusers);
   for (unsigned i = 0; i < G_N_ELEMENTS (samplers); i++)

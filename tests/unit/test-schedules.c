@@ -267,6 +267,50 @@ test_schedule_kl_optimal_is_even_in_angle (void)
   schedule_clear (&s);
 }
 
+/* exp of a power of an even ramp between the ends' logarithms; of the power 1 it is exponential. */
+static void
+test_schedule_polyexponential_is_a_power_in_log (void)
+{
+  NoiseTable table = make_table (false);
+  ScheduleParams p = comfyui (SCHEDULE_POLYEXPONENTIAL, 9), e = comfyui (SCHEDULE_EXPONENTIAL, 9);
+  Schedule s = make_schedule (&table, &p), plain = make_schedule (&table, &e);
+  for (int i = 0; i < 9; i++)
+    g_assert_cmpfloat_with_epsilon (s.sigma[i], plain.sigma[i], 3e-6 * plain.sigma[i]);
+  schedule_clear (&s);
+  schedule_clear (&plain);
+  p.log_rho = 2;
+  s = make_schedule (&table, &p);
+  double low = log (0.0291671582), span = log (14.6146412293) - low;
+  for (int i = 0; i < 9; i++)
+    assert_close (s.sigma[i], exp (span * pow (1 - i / 8.0, 2) + low));
+  schedule_clear (&s);
+}
+
+/* The published coefficients (Genmo, Mochi 1): a share of 0.025 in the first half of the steps. */
+static void
+test_schedule_linear_quadratic_uses_published_coefficients (void)
+{
+  NoiseTable table = make_table (false);
+  for (int n = 1; n <= 25; n++)
+    {
+      ScheduleParams p = comfyui (SCHEDULE_LINEAR_QUADRATIC, n);
+      Schedule s = make_schedule (&table, &p);
+      int even = n / 2, rest = n - even;
+      double lack = even - 0.025 * n;
+      g_assert_cmpint (s.n, ==, n);
+      assert_close (s.sigma[0], 14.6146412);
+      for (int i = 1; i < n; i++)
+        {
+          double square = lack / (even * rest * rest);
+          double linear = 0.025 / even - 2 * lack / (rest * rest);
+          double done =
+              i < even ? i * 0.025 / even : square * i * i + linear * i + square * even * even;
+          assert_close (s.sigma[i], 14.6146412 * (1 - done));
+        }
+      schedule_clear (&s);
+    }
+}
+
 /* 1000 / 30 = 33 leaves room for a 31st point: ComfyUI does 31 steps. */
 static void
 test_schedule_ddim_uniform_takes_every_point (void)
@@ -511,6 +555,9 @@ main (int argc, char **argv)
   ADD ("schedule/beta-uses-published-indices", schedule_beta_uses_published_indices);
   ADD ("schedule/ays-interpolates-its-table", schedule_ays_interpolates_its_table);
   ADD ("schedule/kl-optimal-is-even-in-angle", schedule_kl_optimal_is_even_in_angle);
+  ADD ("schedule/polyexponential-is-a-power-in-log", schedule_polyexponential_is_a_power_in_log);
+  ADD ("schedule/linear-quadratic-uses-published-coefficients",
+       schedule_linear_quadratic_uses_published_coefficients);
   ADD ("schedule/ddim-uniform-takes-every-point", schedule_ddim_uniform_takes_every_point);
   ADD ("schedule/beta-drops-repeats", schedule_beta_drops_repeats);
   ADD ("schedule/discards-penultimate-for-unipc", schedule_discards_penultimate_for_unipc);

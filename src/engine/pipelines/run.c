@@ -137,8 +137,8 @@ static bool
 computes_with_zero_alpha (const PipelineJob *job)
 {
   return job->convention == CONVENTION_DIFFUSERS &&
-         (job->sampler == SAMPLER_DDIM || job->sampler == SAMPLER_LCM ||
-          job->sampler == SAMPLER_TCD);
+         (job->sampler == SAMPLER_DDIM || job->sampler == SAMPLER_DDPM ||
+          job->sampler == SAMPLER_LCM || job->sampler == SAMPLER_TCD);
 }
 
 /* diffusers' inpainting forgets the start picture at strength 1, its image to image does not. */

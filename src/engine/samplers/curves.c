@@ -38,6 +38,21 @@ curve_kl_optimal (double *sigma, int n, double max, double min)
     sigma[i] = tan (ramp (i, n) * atan (min) + (1 - ramp (i, n)) * atan (max));
 }
 
+/* The schedule of Genmo's Mochi, as ComfyUI has it. */
+void
+curve_linear_quadratic (double *sigma, int n, double max)
+{
+  const double share = 0.025;
+  int n_even = n / 2, n_rest = n - n_even;
+  for (int i = 0; i < n; i++)
+    {
+      double even = n_even > 0 ? share / n_even : 0, at = i - n_even;
+      double bend = (1 - share - even * n_rest) / ((double) n_rest * n_rest);
+      double done = at < 0 ? even * i : n_even > 0 ? share + even * at + bend * at * at : 0;
+      sigma[i] = max * (1 - done);
+    }
+}
+
 void
 curve_beta (double *sigma, int n, double max, double min, double a, double b)
 {

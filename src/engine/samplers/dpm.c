@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * dpm.c - DPM-Solver++ (Lu et al. 2022): 2M, 2M SDE and the single-step SDE.
+ * dpm.c - DPM-Solver++ (Lu et al. 2022): 2M, 2M SDE, 3M SDE and the single-step SDE.
  *
  * In sigma space alpha = 1 and lambda = -ln sigma, h = lambda' - lambda; of a flow model alpha =
  * 1 - sigma and lambda = ln (alpha / sigma), but for 2M, see step_alpha.  Differences
@@ -80,6 +80,65 @@ step_dpmpp_2m_sde (const Step *step)
     terms[n_terms++] = (Term){ fresh * s->options.s_noise, noise };
   if (k > 0)
     terms[n_terms++] = (Term){ -alpha * second, s->history[0] };
+  combine (step->x, step->n, terms, n_terms);
+  step_remember (step);
+  return true;
+}
+
+/* Factors of the model's last three outputs, newest first, and how many there are. */
+typedef struct
+{
+  double factor[3];
+  int n;
+} Outputs;
+
+/* The exponential integrator's polynomial through the outputs: k-diffusion's sample_dpmpp_3m_sde.
+ * @h: of this step in lambda, times 1 + eta in @h_eta */
+static Outputs
+third_order (const Step *step, double h, double h_eta)
+{
+  const Sampler *s = step->sampler;
+  const float *sigma = s->schedule->sigma;
+  int i = step->index, n = step->target > 0 ? s->n_history : 0;
+  double h_1 = n > 0 ? step_lambda (step, sigma[i - 1], sigma[i]) : 0;
+  double h_2 = n > 1 ? step_lambda (step, sigma[i - 2], sigma[i - 1]) : 0;
+  double first = -expm1 (-h_eta);
+  Outputs o = { { first }, 1 };
+  if (!(h > 0 && h_1 > 0))
+    return o;
+  double phi_2 = 1 - first / h_eta, phi_3 = phi_2 / h_eta - 0.5;
+  double r = h_1 / h, r_2 = h_2 / h, slope = phi_2 / r, bend = 0;
+  if (h_2 > 0) /* of the two differences over their lengths */
+    {
+      slope = (phi_2 + (phi_2 * r - phi_3) / (r + r_2)) / r;
+      bend = -(phi_2 * r - phi_3) / (r + r_2) / r_2;
+    }
+  o.factor[0] += slope;
+  o.factor[1] = bend - slope;
+  o.factor[2] = -bend;
+  o.n = h_2 > 0 ? 3 : 2;
+  return o;
+}
+
+bool
+step_dpmpp_3m_sde (const Step *step)
+{
+  Sampler *s = step->sampler;
+  float *x0 = s->scratch[0], *noise = s->scratch[1];
+  double eta = s->options.eta, h = step_lambda (step, step->sigma, step->target);
+  double fresh = step->target > 0 ? step->target * sqrt (-expm1 (-2 * h * eta)) : 0;
+  if (!step_denoise (step, step->x, step->sigma, step->timestep, x0) ||
+      (fresh > 0 && !step_noise (step, step->sigma, step->target, noise)))
+    return false;
+  double keep = step->target > 0 ? step->target / step->sigma * exp (-h * eta) : 0;
+  double alpha = schedule_alpha (s->schedule, step->target);
+  Outputs o = third_order (step, h, h * (1 + eta));
+  Term terms[5] = { { keep, step->x } };
+  int n_terms = 1;
+  for (int i = 0; i < o.n; i++)
+    terms[n_terms++] = (Term){ alpha * o.factor[i], i == 0 ? x0 : s->history[i - 1] };
+  if (fresh > 0)
+    terms[n_terms++] = (Term){ fresh * s->options.s_noise, noise };
   combine (step->x, step->n, terms, n_terms);
   step_remember (step);
   return true;

@@ -12,8 +12,15 @@ static const SamplerInfo samplers[SAMPLER_COUNT] = {
   [SAMPLER_EULER_ANCESTRAL] = { "euler_ancestral", "Euler a", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1,
                                 true, false, 1, true },
   [SAMPLER_HEUN] = { "heun", "Heun", SCHEDULE_NORMAL, SCHEDULE_LEADING, 2, false, false, 0, true },
+  [SAMPLER_DPM_2] = { "dpm_2", "DPM2", SCHEDULE_KARRAS, SCHEDULE_LEADING, 2, false, true, 0, true },
+  [SAMPLER_DPM_2_ANCESTRAL] = { "dpm_2_ancestral", "DPM2 a", SCHEDULE_KARRAS, SCHEDULE_LEADING, 2,
+                                true, true, 1, true },
+  [SAMPLER_LMS] = { "lms", "LMS", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, false, 0, true },
   [SAMPLER_DDIM] = { "ddim", "DDIM", SCHEDULE_DDIM_UNIFORM, SCHEDULE_LEADING, 1, false, false, 0,
                      true },
+  [SAMPLER_DDPM] = { "ddpm", "DDPM", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, true, false, 1, false },
+  [SAMPLER_DPMPP_2S_ANCESTRAL] = { "dpmpp_2s_ancestral", "DPM++ 2S a", SCHEDULE_KARRAS,
+                                   SCHEDULE_LEADING, 2, true, false, 1, true, true },
   [SAMPLER_DPMPP_2M] = { "dpmpp_2m", "DPM++ 2M", SCHEDULE_KARRAS, SCHEDULE_LEADING, 1, false, false,
                          0, true },
   [SAMPLER_DPMPP_2M_SDE] = { "dpmpp_2m_sde", "DPM++ 2M SDE", SCHEDULE_EXPONENTIAL, SCHEDULE_LEADING,
@@ -22,6 +29,10 @@ static const SamplerInfo samplers[SAMPLER_COUNT] = {
                                   SCHEDULE_LEADING, 1, true, false, 1, true },
   [SAMPLER_DPMPP_SDE] = { "dpmpp_sde", "DPM++ SDE", SCHEDULE_KARRAS, SCHEDULE_LEADING, 2, true,
                           false, 1, true },
+  [SAMPLER_DPMPP_3M_SDE] = { "dpmpp_3m_sde", "DPM++ 3M SDE", SCHEDULE_EXPONENTIAL, SCHEDULE_LEADING,
+                             1, true, false, 1, true, true },
+  [SAMPLER_RES_MULTISTEP] = { "res_multistep", "Res Multistep", SCHEDULE_NORMAL, SCHEDULE_LEADING,
+                              1, false, false, 0, true },
   [SAMPLER_UNIPC] = { "uni_pc", "UniPC", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false, true, 0,
                       true },
   [SAMPLER_UNIPC_BH2] = { "uni_pc_bh2", "UniPC bh2", SCHEDULE_NORMAL, SCHEDULE_LEADING, 1, false,
@@ -35,10 +46,13 @@ static const ScheduleInfo schedules[SCHEDULE_COUNT] = {
   [SCHEDULE_NORMAL] = { "normal", "Normal", true, false, true, false },
   [SCHEDULE_KARRAS] = { "karras", "Karras", true, true, true, true },
   [SCHEDULE_EXPONENTIAL] = { "exponential", "Exponential", true, true, true, true },
+  [SCHEDULE_POLYEXPONENTIAL] = { "polyexponential", "Polyexponential", true, false, true, false },
   [SCHEDULE_SGM_UNIFORM] = { "sgm_uniform", "SGM Uniform", true, false, true, false },
   [SCHEDULE_SIMPLE] = { "simple", "Simple", true, false, true, false },
   [SCHEDULE_BETA] = { "beta", "Beta", true, true, true, true },
   [SCHEDULE_KL_OPTIMAL] = { "kl_optimal", "KL Optimal", true, false, true, false },
+  [SCHEDULE_LINEAR_QUADRATIC] = { "linear_quadratic", "Linear Quadratic", true, false, true,
+                                  false },
   [SCHEDULE_DDIM_UNIFORM] = { "ddim_uniform", "DDIM", true, false, true, false },
   [SCHEDULE_AYS] = { "ays", "Align Your Steps", true, true, false, false },
   [SCHEDULE_AYS_TIMESTEPS] = { "ays_timesteps", "Align Your Steps timesteps", false, true, false,
@@ -57,10 +71,14 @@ static const struct
   { "k_euler", SAMPLER_EULER },
   { "euler_a", SAMPLER_EULER_ANCESTRAL },
   { "k_euler_a", SAMPLER_EULER_ANCESTRAL },
+  { "dpm_2_a", SAMPLER_DPM_2_ANCESTRAL },
+  { "dpmpp_2s_a", SAMPLER_DPMPP_2S_ANCESTRAL },
   { "dpmpp_2m_sde_gpu", SAMPLER_DPMPP_2M_SDE },
   { "dpmpp_2m_sde_heun_gpu", SAMPLER_DPMPP_2M_SDE_HEUN },
   { "dpmpp_sde_gpu", SAMPLER_DPMPP_SDE },
+  { "dpmpp_3m_sde_gpu", SAMPLER_DPMPP_3M_SDE },
   { "unipc", SAMPLER_UNIPC },
+  { "unipc_bh2", SAMPLER_UNIPC_BH2 },
 };
 
 static const struct
@@ -81,6 +99,12 @@ schedule_default (SamplerKind sampler, Convention convention, bool flow)
   return diffusers ? samplers[sampler].diffusers_schedule : samplers[sampler].comfyui_schedule;
 }
 
+bool
+sampler_is_of (SamplerKind sampler, Convention convention)
+{
+  return convention != CONVENTION_DIFFUSERS || !samplers[sampler].comfyui_only;
+}
+
 /* diffusers' FLUX pipelines are made for FlowMatchEulerDiscreteScheduler, its Wan pipelines for
  * UniPC; DPM++ 2M does what Wan's own second scheduler does. */
 bool
@@ -95,7 +119,8 @@ sampler_has_flow (SamplerKind sampler, Convention convention, bool clip)
 bool
 sampler_noise_is_path (SamplerKind kind, Convention convention)
 {
-  bool multistep = kind == SAMPLER_DPMPP_2M_SDE || kind == SAMPLER_DPMPP_2M_SDE_HEUN;
+  bool multistep = kind == SAMPLER_DPMPP_2M_SDE || kind == SAMPLER_DPMPP_2M_SDE_HEUN ||
+                   kind == SAMPLER_DPMPP_3M_SDE;
   return kind == SAMPLER_DPMPP_SDE || (multistep && convention == CONVENTION_COMFYUI);
 }
 

@@ -11,13 +11,20 @@ typedef enum
   SAMPLER_EULER,
   SAMPLER_EULER_ANCESTRAL,
   SAMPLER_HEUN,
+  SAMPLER_DPM_2,
+  SAMPLER_DPM_2_ANCESTRAL,
+  SAMPLER_LMS,
   SAMPLER_DDIM,
+  SAMPLER_DDPM,
+  SAMPLER_DPMPP_2S_ANCESTRAL,
   SAMPLER_DPMPP_2M,
   SAMPLER_DPMPP_2M_SDE,
   SAMPLER_DPMPP_2M_SDE_HEUN,
   SAMPLER_DPMPP_SDE,
-  SAMPLER_UNIPC,     /* variant bh1, as ComfyUI's uni_pc and A1111's default */
-  SAMPLER_UNIPC_BH2, /* variant bh2, as diffusers' default */
+  SAMPLER_DPMPP_3M_SDE,
+  SAMPLER_RES_MULTISTEP, /* DPM++ 2M with the second-order term of its paper (Zhang et al. 2023) */
+  SAMPLER_UNIPC,         /* variant bh1, as ComfyUI's uni_pc and A1111's default */
+  SAMPLER_UNIPC_BH2,     /* variant bh2, as diffusers' default */
   SAMPLER_LCM,
   SAMPLER_TCD,
   SAMPLER_COUNT
@@ -28,10 +35,12 @@ typedef enum
   SCHEDULE_NORMAL,
   SCHEDULE_KARRAS,
   SCHEDULE_EXPONENTIAL,
+  SCHEDULE_POLYEXPONENTIAL,
   SCHEDULE_SGM_UNIFORM,
   SCHEDULE_SIMPLE,
   SCHEDULE_BETA,
   SCHEDULE_KL_OPTIMAL,
+  SCHEDULE_LINEAR_QUADRATIC,
   SCHEDULE_DDIM_UNIFORM,
   SCHEDULE_AYS,           /* Align Your Steps, sigmas */
   SCHEDULE_AYS_TIMESTEPS, /* Align Your Steps, diffusers' list of ten timesteps */
@@ -60,6 +69,7 @@ typedef struct
   bool discards_penultimate;       /* ComfyUI drops the second-last sigma for it */
   double eta;                      /* default; 0 where it has no meaning */
   bool flow;                       /* ComfyUI has it for flow matching, too */
+  bool comfyui_only;               /* diffusers has no such sampler */
 } SamplerInfo;
 
 typedef struct
@@ -77,6 +87,8 @@ const char *schedule_name (ScheduleKind kind); /* the id */
 
 /* What the program steps through when nothing is said; @flow: of a flow-matching model. */
 ScheduleKind schedule_default (SamplerKind sampler, Convention convention, bool flow);
+/* Whether the program has the sampler. */
+bool sampler_is_of (SamplerKind sampler, Convention convention);
 /* Whether the program has the sampler for a flow-matching model, of clips or of pictures. */
 bool sampler_has_flow (SamplerKind sampler, Convention convention, bool clip);
 

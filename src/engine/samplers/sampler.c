@@ -22,11 +22,18 @@ static const Family families[SAMPLER_COUNT] = {
   [SAMPLER_EULER] = { step_euler, 2, 0 },
   [SAMPLER_EULER_ANCESTRAL] = { step_euler, 2, 0 },
   [SAMPLER_HEUN] = { step_heun, 3, 0 },
+  [SAMPLER_DPM_2] = { step_midpoint, 3, 0 },
+  [SAMPLER_DPM_2_ANCESTRAL] = { step_midpoint, 3, 0 },
+  [SAMPLER_LMS] = { step_lms, 2, SAMPLER_MAX_HISTORY },
   [SAMPLER_DDIM] = { step_euler, 2, 0 },
+  [SAMPLER_DDPM] = { step_euler, 2, 0 }, /* its step is the ancestral one with eta 1 */
+  [SAMPLER_DPMPP_2S_ANCESTRAL] = { step_midpoint, 3, 0 },
   [SAMPLER_DPMPP_2M] = { step_dpmpp_2m, 1, 1 },
   [SAMPLER_DPMPP_2M_SDE] = { step_dpmpp_2m_sde, 2, 1 },
   [SAMPLER_DPMPP_2M_SDE_HEUN] = { step_dpmpp_2m_sde, 2, 1 },
   [SAMPLER_DPMPP_SDE] = { step_dpmpp_sde, 3, 0 },
+  [SAMPLER_DPMPP_3M_SDE] = { step_dpmpp_3m_sde, 2, 2 },
+  [SAMPLER_RES_MULTISTEP] = { step_dpmpp_2m, 1, 1 },
   [SAMPLER_UNIPC] = { step_unipc, 2, SAMPLER_MAX_HISTORY },
   [SAMPLER_UNIPC_BH2] = { step_unipc, 2, SAMPLER_MAX_HISTORY },
   [SAMPLER_LCM] = { step_lcm, 2, 0 },
@@ -145,7 +152,8 @@ sampler_options_default (SamplerKind kind, Convention convention)
   return (SamplerOptions){ .eta = sampler_info (kind)->eta,
                            .s_noise = 1,
                            .order = convention == CONVENTION_DIFFUSERS ? 2 : 3,
-                           .heun = kind == SAMPLER_DPMPP_2M_SDE_HEUN };
+                           .heun =
+                               kind == SAMPLER_DPMPP_2M_SDE_HEUN || kind == SAMPLER_RES_MULTISTEP };
 }
 
 static bool
@@ -233,7 +241,19 @@ rescale_to_next (const Step *step)
   combine (step->x, step->n, (Term[]){ { factor, step->x } }, 1);
 }
 
-/* Heun and the last predictions ask at levels of the schedule, too. */
+/* The level between two of the schedule's at which a step asks again; 0 for none: Heun and the last
+ * predictions ask at levels of the schedule. */
+static double
+level_between (const Sampler *sampler, int step)
+{
+  const Schedule *s = sampler->schedule;
+  if (families[sampler->kind].func == step_midpoint)
+    return midpoint_level (sampler, step);
+  if (sampler->kind != SAMPLER_DPMPP_SDE || s->target[step] <= 0)
+    return 0;
+  return level_half_way (s, s->sigma[step], s->target[step]);
+}
+
 int
 sampler_timesteps (const Sampler *sampler, double *timesteps)
 {
@@ -244,11 +264,11 @@ sampler_timesteps (const Sampler *sampler, double *timesteps)
       if (timesteps)
         timesteps[n] = s->timestep[i];
       n++;
-      if (sampler->kind != SAMPLER_DPMPP_SDE || s->target[i] <= 0)
+      double between = level_between (sampler, i);
+      if (between <= 0)
         continue;
       if (timesteps)
-        timesteps[n] = schedule_timestep_for (s, sampler->table,
-                                              level_half_way (s, s->sigma[i], s->target[i]));
+        timesteps[n] = schedule_timestep_for (s, sampler->table, between);
       n++;
     }
   return n;

@@ -51,7 +51,7 @@ typedef struct
 
 typedef struct
 {
-  double eta;     /* share of fresh noise: Euler a, DDIM, DPM++ SDE and 2M SDE; TCD's gamma */
+  double eta;     /* share of fresh noise: ancestral samplers, DDIM, DPM++ SDE; TCD's gamma */
   double s_noise; /* factor on fresh noise; 1 */
   int order;      /* UniPC: 1 .. 3 */
   bool heun;      /* DPM++ 2M (SDE): second-order term of Heun's type, not the midpoint's */
@@ -66,11 +66,12 @@ typedef struct
   const NoiseTable *table;  /* borrowed */
   const Schedule *schedule; /* borrowed */
   int64_t n_values;
-  int next_step;                       /* steps done so far */
-  int n_history;                       /* valid entries of history */
-  int last_order;                      /* UniPC: order of the prediction that made the present x */
-  float *history[SAMPLER_MAX_HISTORY]; /* (n_values) x0 of the last steps, newest first */
-  float *last_x;                       /* (n_values) UniPC: x before that prediction */
+  int next_step;  /* steps done so far */
+  int n_history;  /* valid entries of history */
+  int last_order; /* UniPC: order of the prediction that made the present x */
+  float *
+      history[SAMPLER_MAX_HISTORY]; /* (n_values) x0 of the last steps, newest first; LMS: slopes */
+  float *last_x;                    /* (n_values) UniPC: x before that prediction */
   float *scratch[SAMPLER_MAX_SCRATCH]; /* (n_values) used within a step */
 } Sampler;
 

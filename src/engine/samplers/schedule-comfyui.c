@@ -50,6 +50,17 @@ comfyui_exponential (double *sigma, int n, double max, double min)
     sigma[i] = (float) exp (comfyui_linspace (from, to, n, i));
 }
 
+void
+comfyui_polyexponential (double *sigma, int n, double max, double min, double rho)
+{
+  float low = (float) log (min), span = (float) (log (max) - log (min));
+  for (int i = 0; i < n; i++)
+    {
+      float ramp = (float) pow (comfyui_linspace (1, 0, n, i), rho);
+      sigma[i] = (float) exp (ramp * span + low);
+    }
+}
+
 static void
 fill_simple (double *sigma, int n, const NoiseTable *table)
 {
@@ -136,6 +147,12 @@ fill_sigmas (
       return true;
     case SCHEDULE_EXPONENTIAL:
       comfyui_exponential (sigma, n, max, min);
+      return true;
+    case SCHEDULE_POLYEXPONENTIAL:
+      comfyui_polyexponential (sigma, n, max, min, params->log_rho);
+      return true;
+    case SCHEDULE_LINEAR_QUADRATIC:
+      curve_linear_quadratic (sigma, n, max);
       return true;
     case SCHEDULE_KL_OPTIMAL:
       curve_kl_optimal (sigma, n, max, min);

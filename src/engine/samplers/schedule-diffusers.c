@@ -3,12 +3,12 @@
  *
  * The classes fall into families that share a grid:
  *
- * Euler, Euler a, Heun, DPM++ SDE   n points; curves run between the grid's ends; timesteps are
- *                                   fractional.
+ * Euler, Euler a, Heun, LMS,        n points; curves run between the grid's ends; timesteps are
+ * DPM2, DPM2 a, DPM++ SDE           fractional.
  * DPM++ 2M (SDE), UniPC             n + 1 points without the last; curves span the whole table;
  *                                   timesteps are rounded (karras) or truncated (others).
  * DDIM                              n points; each step goes 1000 / n timesteps down, wherever the
- *                                   next one starts.
+ *                                   next one starts.  DDPM: the same points, from one to the next.
  * LCM, TCD                          picked from the 50 timesteps of the distillation.
  */
 #include <math.h>
@@ -36,10 +36,12 @@ family_of (SamplerKind sampler)
     case SAMPLER_DPMPP_2M:
     case SAMPLER_DPMPP_2M_SDE:
     case SAMPLER_DPMPP_2M_SDE_HEUN:
+    case SAMPLER_RES_MULTISTEP:
     case SAMPLER_UNIPC:
     case SAMPLER_UNIPC_BH2:
       return FAMILY_DPM;
     case SAMPLER_DDIM:
+    case SAMPLER_DDPM:
       return FAMILY_DDIM;
     case SAMPLER_LCM:
     case SAMPLER_TCD:
@@ -47,7 +49,12 @@ family_of (SamplerKind sampler)
     case SAMPLER_EULER:
     case SAMPLER_EULER_ANCESTRAL:
     case SAMPLER_HEUN:
+    case SAMPLER_DPM_2:
+    case SAMPLER_DPM_2_ANCESTRAL:
+    case SAMPLER_LMS:
     case SAMPLER_DPMPP_SDE:
+    case SAMPLER_DPMPP_2S_ANCESTRAL: /* diffusers has neither of these: see sampler_is_of */
+    case SAMPLER_DPMPP_3M_SDE:
     case SAMPLER_COUNT:
     default:
       return FAMILY_EULER;
@@ -124,8 +131,13 @@ static void
 fill_euler (Steps *steps, const NoiseTable *table, const ScheduleParams *params)
 {
   sigmas_from_timesteps (steps, table);
-  if (fill_curve (steps->sigma, steps->n, steps->sigma[0], steps->sigma[steps->n - 1], params))
+  bool curve =
+      fill_curve (steps->sigma, steps->n, steps->sigma[0], steps->sigma[steps->n - 1], params);
+  bool dpm_2 = params->sampler == SAMPLER_DPM_2 || params->sampler == SAMPLER_DPM_2_ANCESTRAL;
+  if (curve)
     timesteps_from_sigmas (steps, table);
+  for (int i = 0; curve && dpm_2 && params->kind == SCHEDULE_KARRAS && i < steps->n; i++)
+    steps->timestep[i] = rint (steps->timestep[i]);
 }
 
 static void
@@ -235,7 +247,7 @@ fill_targets (Steps *steps, const NoiseTable *table, const ScheduleParams *param
   int n = steps->n;
   for (int i = 0; i < n; i++)
     steps->target[i] = steps->sigma[i + 1];
-  if (family == FAMILY_DDIM)
+  if (params->sampler == SAMPLER_DDIM)
     for (int i = 0; i < n; i++)
       {
         int previous = (int) steps->timestep[i] - NOISE_TABLE_STEPS / n;

@@ -125,6 +125,12 @@ fill_comfyui (Steps *steps, const ScheduleParams *p, int n, Status *status)
     case SCHEDULE_EXPONENTIAL:
       comfyui_exponential (sigma, n, max, min);
       return true;
+    case SCHEDULE_POLYEXPONENTIAL:
+      comfyui_polyexponential (sigma, n, max, min, p->log_rho);
+      return true;
+    case SCHEDULE_LINEAR_QUADRATIC:
+      curve_linear_quadratic (sigma, n, max);
+      return true;
     case SCHEDULE_KL_OPTIMAL:
       curve_kl_optimal (sigma, n, max, min);
       return true;
@@ -257,7 +263,7 @@ void
 flow_leave_pure_noise (Steps *steps, const ScheduleParams *p)
 {
   bool divides = p->sampler == SAMPLER_DPMPP_SDE || p->sampler == SAMPLER_DPMPP_2M_SDE ||
-                 p->sampler == SAMPLER_DPMPP_2M_SDE_HEUN;
+                 p->sampler == SAMPLER_DPMPP_2M_SDE_HEUN || p->sampler == SAMPLER_DPMPP_3M_SDE;
   if (divides && steps->sigma[0] >= 1)
     {
       steps->sigma[0] = shifted (1 - pure_noise_offset, p->flow_shift);

@@ -33,6 +33,8 @@ void steps_keep_last (Steps *steps, int n);
 void curve_karras (double *sigma, int n, double max, double min, double rho);
 void curve_exponential (double *sigma, int n, double max, double min);
 void curve_kl_optimal (double *sigma, int n, double max, double min);
+/* From @max: the first half of the steps takes 1 / 40 of the way, evenly, the others the rest. */
+void curve_linear_quadratic (double *sigma, int n, double max);
 /* @n points of sigma = min + quantile * (max - min): diffusers' and A1111's "beta". */
 void curve_beta (double *sigma, int n, double max, double min, double a, double b);
 
@@ -58,6 +60,7 @@ bool build_flow (Steps *steps, const ScheduleParams *params, int n, Status *stat
 /* ComfyUI's curves, in f32 as k-diffusion computes them. */
 void comfyui_karras (double *sigma, int n, double max, double min, double rho);
 void comfyui_exponential (double *sigma, int n, double max, double min);
+void comfyui_polyexponential (double *sigma, int n, double max, double min, double rho);
 /* torch.linspace (@from, @to, @n_points), point @i, in f32. */
 float comfyui_linspace (float from, float to, int n_points, int i);
 

@@ -50,6 +50,7 @@ schedule_params_default (SamplerKind sampler, Convention convention)
     .n_steps = 20,
     .denoise = 1,
     .rho = 7,
+    .log_rho = 1,
     .beta_a = 0.6,
     .beta_b = 0.6,
     .spacing = SCHEDULE_LEADING,
@@ -66,7 +67,7 @@ check_params (const ScheduleParams *p, Status *status)
   if (!(p->denoise > 0 && p->denoise <= 1))
     return status_fail (status, STATUS_ARGUMENT,
                         "A denoise strength of %g was asked for; choose above 0 to 1.", p->denoise);
-  if (!(p->rho > 0 && p->beta_a > 0 && p->beta_b > 0))
+  if (!(p->rho > 0 && p->log_rho > 0 && p->beta_a > 0 && p->beta_b > 0))
     return status_fail (status, STATUS_ARGUMENT,
                         "The shape of the schedule (rho %g, beta %g and %g) must be positive.",
                         p->rho, p->beta_a, p->beta_b);
@@ -165,6 +166,11 @@ schedule_init (Schedule *schedule,
                         "A denoise strength of %g leaves nothing to do in %d steps; raise either.",
                         params->denoise, params->n_steps);
   bool diffusers = params->convention == CONVENTION_DIFFUSERS;
+  if (!sampler_is_of (params->sampler, params->convention))
+    return status_fail (status, STATUS_UNSUPPORTED,
+                        "diffusers has no sampler %s: choose another, or switch to the ComfyUI "
+                        "convention.",
+                        sampler_info (params->sampler)->label);
   Steps steps = { 0 };
   bool ok = params->flow ? build_flow (&steps, params, total, status)
             : diffusers  ? build_diffusers (&steps, table, params, total, status)

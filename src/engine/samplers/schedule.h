@@ -40,6 +40,7 @@ typedef struct
   bool sdxl;              /* which Align Your Steps table */
   bool plain_first_noise; /* A1111: never the factor sqrt (1 + sigma^2) on the first noise */
   double rho;             /* karras */
+  double log_rho;         /* polyexponential */
   double beta_a, beta_b;  /* beta */
   /* diffusers only */
   ScheduleKind spacing;  /* LEADING, TRAILING or LINSPACE, under a curve */

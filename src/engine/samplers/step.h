@@ -37,6 +37,9 @@ bool step_noise (const Step *step, double sigma, double sigma_next, float *out);
 /* DPM++ SDE's level half way in lambda between two others. */
 double level_half_way (const Schedule *schedule, double sigma, double target);
 
+/* Where step_midpoint() asks a second time in step @step; 0 when it does not. */
+double midpoint_level (const Sampler *sampler, int step);
+
 /* The share of the picture that a multistep sampler reckons with at @sigma.  ComfyUI's 2M and UniPC
  * take a flow-matching model's latent for x0 + sigma n. */
 double step_alpha (const Schedule *schedule, double sigma);
@@ -63,9 +66,12 @@ void step_remember (const Step *step);
 
 bool step_euler (const Step *step);
 bool step_heun (const Step *step);
+bool step_midpoint (const Step *step); /* DPM2, DPM2 a, DPM++ 2S a */
+bool step_lms (const Step *step);
 bool step_dpmpp_2m (const Step *step);
 bool step_dpmpp_2m_sde (const Step *step);
 bool step_dpmpp_sde (const Step *step);
+bool step_dpmpp_3m_sde (const Step *step);
 bool step_unipc (const Step *step);
 bool step_lcm (const Step *step);
 bool step_tcd (const Step *step);
