@@ -7,6 +7,7 @@
 
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-draft.h"
+#include "app/gesso-few-steps.h"
 #include "app/gesso-frame-link.h"
 #include "app/gesso-paths.h"
 #include "app/gesso-seed-editor.h"
@@ -387,6 +388,7 @@ build_sidebar (GessoCreatePage *self)
   self->bar = gesso_generate_bar_new (self->form);
   gtk_box_append (GTK_BOX (self->forms), gesso_welcome_new (self->library, self->settings));
   gtk_box_append (GTK_BOX (self->forms), self->prompt);
+  gtk_box_append (GTK_BOX (self->forms), gesso_few_steps_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->forms), self->list);
   gtk_box_append (GTK_BOX (self->forms), gesso_adapter_list_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->bar_place), self->bar);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "worker/few-steps-job.h"
 
 static void
 print_note (void *data, const char *sentence)
@@ -49,6 +50,10 @@ engine_open (Engine *e, Options *o, bool header_only, Status *status)
     return false;
   if (!job_inputs_give (&e->inputs, r, &e->job, status))
     return false;
+  char few_steps[STATUS_MESSAGE_SIZE];
+  job_few_steps (r, pipeline_checkpoint (e->pipeline), few_steps);
+  if (*few_steps)
+    print_note (NULL, few_steps);
   if (*e->inputs.note)
     print_note (NULL, e->inputs.note);
   e->job.cancel = &cli_cancel;

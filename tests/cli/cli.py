@@ -468,6 +468,18 @@ def test_recipe_of_a_workflow():
     assert b"ComfyUI" in said and b"dawn.png" in said, said
 
 
+def test_few_steps_are_offered():
+    """By the LoRA's name, and by what the model's file says of itself; only where the steps are far from it."""
+    lora = HOME / "loras" / "dmd2_sdxl_4step_lora.safetensors"
+    lora.parent.mkdir(exist_ok=True)
+    shutil.copy(FIXTURES / "adapters/sd15-kohya.safetensors", lora)
+    few = ["plan", *SMALL[:-2], "--lora", str(lora)]
+    said = run(*few, "--steps", "28", "x").err
+    assert b"DMD2" in said and b"--steps 4 --guidance 1 --sampler lcm --schedule sgm_uniform" in said, said
+    assert b"DMD2" not in run(*few, "--steps", "4", "--guidance", "1", "x").err
+    assert b"few steps" not in run("plan", *SMALL, "--steps", "28", "x").err
+
+
 def test_failures_name_the_cause():
     assert b"nonesuch" in run("generate", *SMALL, "--model", "nonesuch", "x", expect=FAILED).err
     assert b"multiple" in run("generate", *SMALL, "--width", "63", "x", expect=FAILED).err

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/gesso-adapter-list.h"
+#include "app/gesso-few-steps.h"
 #include "app/gesso-open.h"
 #include "recipe/adapters.h"
 #include "window-fixture.h"
@@ -226,6 +227,48 @@ test_opened_lora_is_no_model (Fixture *f, gconstpointer unused)
   g_rmdir (folder);
 }
 
+/* ---- distilled models ---- */
+
+static GtkWidget *
+offer_of (Fixture *f)
+{
+  return nth (GTK_WIDGET (f->window), GESSO_TYPE_FEW_STEPS, 0);
+}
+
+static void
+assert_value (Fixture *f, const char *key, const char *text)
+{
+  g_autofree char *value = gesso_form_dup_text (f->form, key);
+  g_assert_cmpstr (value, ==, text);
+}
+
+/* Nothing changes before the button is pressed; then there is no more to offer. */
+static void
+test_few_steps_are_offered (Fixture *f, gconstpointer unused)
+{
+  gesso_form_set_text (f->form, "steps", "28", NULL);
+  gesso_form_set_text (f->form, "guidance_scale", "7", NULL);
+  g_assert_false (gtk_widget_get_visible (offer_of (f)));
+  gesso_adapter_list_add (list_of (f), "/loras/dmd2_sdxl_4step_lora.safetensors");
+  g_assert_true (gtk_widget_get_visible (offer_of (f)));
+  GtkWidget *row = nth (offer_of (f), ADW_TYPE_ACTION_ROW, 0);
+  g_assert_cmpstr (adw_preferences_row_get_title (ADW_PREFERENCES_ROW (row)), ==,
+                   "DMD2 is made for few steps");
+  g_assert_cmpstr (adw_action_row_get_subtitle (ADW_ACTION_ROW (row)), ==,
+                   "Steps: 4, Guidance: 1, Sampler: LCM, Schedule: SGM uniform");
+  assert_value (f, "steps", "28");
+  g_signal_emit_by_name (nth (offer_of (f), GTK_TYPE_BUTTON, 0), "clicked");
+  assert_value (f, "steps", "4");
+  assert_value (f, "guidance_scale", "1");
+  assert_value (f, "sampler", "lcm");
+  assert_value (f, "schedule", "sgm_uniform");
+  g_assert_false (gtk_widget_get_visible (offer_of (f)));
+  gesso_form_set_text (f->form, "steps", "30", NULL);
+  g_assert_true (gtk_widget_get_visible (offer_of (f)));
+  gtk_switch_set_active (GTK_SWITCH (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 0)), FALSE);
+  g_assert_false (gtk_widget_get_visible (offer_of (f))); /* a LoRA that is off changes nothing */
+}
+
 int
 main (int argc, char **argv)
 {
@@ -236,5 +279,6 @@ main (int argc, char **argv)
   ADD ("adapters/missing-file-is-said", test_missing_file_is_said);
   ADD ("adapters/rows-move", test_rows_move);
   ADD ("adapters/opened-lora-is-no-model", test_opened_lora_is_no_model);
+  ADD ("adapters/few-steps-are-offered", test_few_steps_are_offered);
   return g_test_run ();
 }
