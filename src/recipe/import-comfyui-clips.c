@@ -30,7 +30,8 @@ comfy_is_loaded_image (const GraphNode *node)
 bool
 comfy_has_frames (const GraphNode *node)
 {
-  return graph_has (node, "width") && graph_has (node, "height") && graph_has (node, "length");
+  return graph_has (node, "width") && graph_has (node, "height") &&
+         (graph_has (node, "length") || graph_has (node, "num_frames"));
 }
 
 /* ---- size and pictures ---- */
@@ -60,24 +61,20 @@ note_picture (Comfy *w, GraphNode *sized, const char *input, bool last)
 static bool
 note_other_inputs (Comfy *w, const GraphNode *sized)
 {
-  static const char *const read[] = { "positive",
-                                      "negative",
-                                      "vae",
-                                      "width",
-                                      "height",
-                                      "length",
-                                      "batch_size",
-                                      "start_image",
-                                      "end_image",
-                                      "clip_vision_output",
-                                      "clip_vision_start_image",
-                                      "clip_vision_end_image" };
+  static const char *const read[] = {
+    "positive", "negative", "vae", "width", "height", "length", "batch_size", "start_image",
+    "end_image", "clip_vision_output", "clip_vision_start_image", "clip_vision_end_image",
+    /* of WanVideoWrapper */
+    "num_frames", "clip_embeds", "force_offload", "tiled_vae", "fun_or_fl2v_model",
+    "start_latent_strength", "end_latent_strength"
+  };
   struct json_object_iter it;
   bool ok = true;
   json_object_object_foreachC (sized->inputs, it)
   {
     char what[TEXT_EXCERPT_SIZE], input[TEXT_EXCERPT_SIZE], class_type[TEXT_EXCERPT_SIZE];
-    bool known = false;
+    bool known = import_is_nothing (it.val) || (json_object_is_type (it.val, json_type_double) &&
+                                                json_object_get_double (it.val) == 0);
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
       known |= strcmp (it.key, read[i]) == 0;
     snprintf (what, sizeof what, status_text ("%.30s of %.40s"), text_excerpt (input, it.key),
@@ -92,7 +89,7 @@ static void
 understand_vision (Comfy *w, GraphNode *sized)
 {
   static const char *const keys[] = { "clip_vision_output", "clip_vision_start_image",
-                                      "clip_vision_end_image" };
+                                      "clip_vision_end_image", "clip_embeds" };
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
     {
       GraphNode *encoder = graph_follow (&w->graph, sized, keys[i]);
@@ -109,7 +106,7 @@ comfy_read_frames (Comfy *w, GraphNode *sized)
 {
   sized->understood = true;
   understand_vision (w, sized);
-  return comfy_set (w, sized, "length", "frames") &&
+  return comfy_set (w, sized, graph_has (sized, "length") ? "length" : "num_frames", "frames") &&
          note_picture (w, sized, "start_image", false) &&
          note_picture (w, sized, "end_image", true) && note_other_inputs (w, sized);
 }
@@ -191,13 +188,6 @@ comes_straight_from (Comfy *w, const GraphNode *later, const GraphNode *earlier)
   return node == earlier;
 }
 
-static int64_t
-integer_of (Comfy *w, const GraphNode *node, const char *input)
-{
-  struct json_object *value = graph_value (&w->graph, (GraphNode *) node, input);
-  return value ? json_object_get_int64 (value) : -1;
-}
-
 static const GraphNode *
 guider_of (Comfy *w, const GraphNode *sampler)
 {
@@ -210,10 +200,10 @@ comfy_is_second_expert (Comfy *w, const GraphNode *later, const GraphNode *earli
 {
   if (!w->is_clip || !comes_straight_from (w, later, earlier))
     return false;
-  int64_t start = integer_of (w, later, "start_at_step");
+  int64_t start = comfy_step_of (w, (GraphNode *) later, false);
   GraphNode *split = split_of (w, later);
   bool goes_on = split ? split == split_of (w, earlier)
-                       : start > 0 && start == integer_of (w, earlier, "end_at_step");
+                       : start > 0 && start == comfy_step_of (w, (GraphNode *) earlier, true);
   const char *first = comfy_peek_model (w, guider_of (w, earlier));
   const char *second = comfy_peek_model (w, guider_of (w, later));
   return goes_on && first && second && strcmp (first, second) != 0;
@@ -233,10 +223,18 @@ note_no_boundary (Comfy *w, int step)
 static bool
 take_kinds (Comfy *w, ScheduleParams *params)
 {
-  char *sampler = recipe_get_text (w->im->recipe, "sampler", w->im->status);
-  char *schedule = recipe_get_text (w->im->recipe, "schedule", w->im->status);
-  bool ok = sampler && schedule && sampler_from_name (sampler, &params->sampler) &&
-            schedule_from_name (schedule, &params->kind);
+  const Recipe *r = w->im->recipe;
+  char *sampler = recipe_get_text (r, "sampler", w->im->status);
+  char *schedule = recipe_get_text (r, "schedule", w->im->status);
+  bool diffusers = r->convention == RECIPE_CONVENTION_DIFFUSERS;
+  bool ok = sampler && schedule && sampler_from_name (sampler, &params->sampler);
+  params->convention = diffusers ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
+  if (ok && diffusers && params->sampler == SAMPLER_UNIPC)
+    params->sampler = SAMPLER_UNIPC_BH2;
+  if (ok && r->schedule == RECIPE_SCHEDULE_AUTO)
+    params->kind = schedule_default (params->sampler, params->convention, true);
+  else
+    ok = ok && schedule_from_name (schedule, &params->kind);
   mem_free (sampler);
   mem_free (schedule);
   return ok;
@@ -422,7 +420,9 @@ static bool
 take_pass (Comfy *w, GraphNode *sampler, const Recipe *other)
 {
   GraphNode *split = split_of (w, sampler);
-  int64_t step = split ? integer_of (w, split, "step") : integer_of (w, sampler, "start_at_step");
+  struct json_object *value = split ? graph_value (&w->graph, split, "step") : NULL;
+  int64_t step =
+      split ? value ? json_object_get_int64 (value) : 0 : comfy_step_of (w, sampler, false);
   char number[TEXT_NUMBER_SIZE];
   if (split)
     split->understood = true;

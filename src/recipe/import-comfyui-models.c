@@ -84,7 +84,26 @@ bool
 comfy_set_vae (Comfy *w, GraphNode *node)
 {
   const char *name = graph_text (&w->graph, node, "vae_name");
+  if (!name && comfy_class_has (node, "VAELoader"))
+    name = graph_text (&w->graph, node, "model_name");
   return !name || strcmp (name, "Baked VAE") == 0 || import_set (w->im, "vae", name);
+}
+
+/* Kijai's WanVideoWrapper hangs its LoRAs one on the other beside the model. */
+static bool
+take_wan_loras (Comfy *w, const GraphNode *from)
+{
+  GraphNode *node = graph_follow (&w->graph, from, "lora");
+  for (int i = 0; node && i < GRAPH_MAX_WALK; i++)
+    {
+      const char *name = graph_text (&w->graph, node, "lora");
+      node->understood = true;
+      if (name && strcmp (name, "none") != 0 &&
+          !take_lora (w, name, graph_value (&w->graph, node, "strength"), NULL))
+        return false;
+      node = graph_follow (&w->graph, node, "prev_lora");
+    }
+  return true;
 }
 
 /* Returns: the checkpoint's name when @node is a loader. */
@@ -95,6 +114,8 @@ model_name (Comfy *w, GraphNode *node)
   const char *name = NULL;
   for (const char *const *key = keys; *key && !name; key++)
     name = graph_has (node, *key) ? graph_text (&w->graph, node, *key) : NULL;
+  if (!name && comfy_class_has (node, "WanVideoModelLoader"))
+    name = graph_text (&w->graph, node, "model");
   return name;
 }
 
@@ -115,6 +136,8 @@ static bool
 read_loader (Comfy *w, GraphNode *node, const char *name)
 {
   bool found;
+  if (comfy_class_has (node, "WanVideoModelLoader"))
+    return import_set (w->im, "model", name) && take_wan_loras (w, node);
   return import_set (w->im, "model", name) && note_weight_type (w, node) &&
          comfy_set_vae (w, node) && set_clip_skip (w, node, "clip_skip") &&
          take_loras (w, node, &found);
@@ -156,6 +179,8 @@ read_model_node (Comfy *w, GraphNode *node)
     return comfy_set (w, node, "multiplier", "guidance_rescale");
   if (comfy_class_has (node, "Reroute"))
     return true;
+  if (strcmp (node->class_type, "WanVideoSetLoRAs") == 0)
+    return take_wan_loras (w, node);
   if (!take_loras (w, node, &is_lora))
     return false;
   return is_lora || import_left_out (w->im, node->class_type);
@@ -255,10 +280,24 @@ note_conditioning (Comfy *w, GraphNode *node)
                     strength ? json_object_get_string (strength) : "1");
 }
 
+/* WanVideoTextEncode holds both prompts. */
+static bool
+read_wan_prompt (Comfy *w, GraphNode *encoder, const char *key)
+{
+  bool negative = strcmp (key, "negative_prompt") == 0;
+  const char *text =
+      graph_text (&w->graph, encoder, negative ? "negative_prompt" : "positive_prompt");
+  encoder->understood = true;
+  return !text || recipe_set (w->im->recipe, key, text, w->im->status);
+}
+
 /* @branch: "positive", "negative" or "conditioning"; @key: the recipe's prompt */
 bool
 comfy_read_prompt (Comfy *w, const GraphNode *from, const char *branch, const char *key)
 {
+  GraphNode *wan = graph_follow (&w->graph, from, "text_embeds");
+  if (wan)
+    return read_wan_prompt (w, wan, key);
   const char *const keys[] = {
     branch, "conditioning", "conditioning_1", "conditioning_to", "cond", "", NULL
   };

@@ -179,18 +179,28 @@ is_disabled (Comfy *w, GraphNode *sampler, const char *input)
   return text && strcmp (text, "disable") == 0;
 }
 
+int64_t
+comfy_step_of (Comfy *w, GraphNode *sampler, bool end)
+{
+  struct json_object *value =
+      graph_value (&w->graph, sampler, end ? "end_at_step" : "start_at_step");
+  if (!value)
+    value = graph_value (&w->graph, sampler, end ? "end_step" : "start_step");
+  return value ? json_object_get_int64 (value) : -1;
+}
+
 bool
 comfy_note_partial_steps (Comfy *w, GraphNode *sampler, GraphNode *last)
 {
-  struct json_object *start = graph_value (&w->graph, sampler, "start_at_step");
-  struct json_object *end = graph_value (&w->graph, last, "end_at_step");
-  bool partial = (start && json_object_get_int64 (start) > 0) ||
-                 (end && json_object_get_int64 (end) < w->im->recipe->steps);
-  if (partial && !notes_add (w->im->notes, w->im->status,
-                             "Only a part of the steps was drawn by this pass (%s to %s): the "
-                             "recipe draws all of them.",
-                             start ? json_object_get_string (start) : "0",
-                             end ? json_object_get_string (end) : status_text ("the end")))
+  int64_t start = comfy_step_of (w, sampler, false), end = comfy_step_of (w, last, true);
+  bool partial = start > 0 || (end >= 0 && end < w->im->recipe->steps);
+  char to[TEXT_NUMBER_SIZE];
+  snprintf (to, sizeof to, "%lld", (long long) end);
+  if (partial &&
+      !notes_add (w->im->notes, w->im->status,
+                  "Only a part of the steps was drawn by this pass (%lld to %s): the "
+                  "recipe draws all of them.",
+                  (long long) (start > 0 ? start : 0), end >= 0 ? to : status_text ("the end")))
     return false;
   return !is_disabled (w, sampler, "add_noise") ||
          notes_add (w->im->notes, w->im->status,
@@ -198,8 +208,46 @@ comfy_note_partial_steps (Comfy *w, GraphNode *sampler, GraphNode *last)
 }
 
 bool
+comfy_is_wan_wrapper (const GraphNode *sampler)
+{
+  return text_starts_with (sampler->class_type, "WanVideoSampler");
+}
+
+/* Its schedules are those of Wan's own program, as diffusers has them. */
+static bool
+read_wan_scheduler (Comfy *w, GraphNode *sampler)
+{
+  static const struct
+  {
+    const char *name;
+    RecipeSampler sampler;
+  } names[] = { { "unipc", RECIPE_SAMPLER_UNIPC },
+                { "euler", RECIPE_SAMPLER_EULER },
+                { "dpm++", RECIPE_SAMPLER_DPMPP_2M } };
+  const char *name = graph_text (&w->graph, sampler, "scheduler");
+  w->im->recipe->convention = RECIPE_CONVENTION_DIFFUSERS;
+  for (size_t i = 0; name && i < sizeof names / sizeof names[0]; i++)
+    if (strcmp (name, names[i].name) == 0)
+      {
+        w->im->recipe->sampler = names[i].sampler;
+        return true;
+      }
+  return !name || import_unknown_name (w->im, "sampler", name);
+}
+
+static bool
+read_wan_sampler (Comfy *w, GraphNode *s)
+{
+  return comfy_set (w, s, "seed", "seed") && comfy_set (w, s, "steps", "steps") &&
+         comfy_set (w, s, "cfg", "guidance_scale") && comfy_set (w, s, "shift", "shift") &&
+         comfy_set (w, s, "denoise_strength", "denoise") && read_wan_scheduler (w, s);
+}
+
+bool
 comfy_read_sampler (Comfy *w, GraphNode *s)
 {
+  if (comfy_is_wan_wrapper (s))
+    return read_wan_sampler (w, s);
   const char *name = graph_text (&w->graph, s, "sampler_name");
   const char *scheduler = graph_text (&w->graph, s, "scheduler");
   return comfy_set (w, s, "seed", "seed") && comfy_set (w, s, "noise_seed", "seed") &&

@@ -118,8 +118,8 @@ find_last_sampler (Comfy *w)
 GraphNode *
 comfy_latent_of (Comfy *w, const GraphNode *sampler)
 {
-  static const char *const keys[] = { "latent_image",    "latent",     "samples",
-                                      "optional_latent", "latent_opt", NULL };
+  static const char *const keys[] = { "latent_image", "latent",       "samples", "optional_latent",
+                                      "latent_opt",   "image_embeds", NULL };
   return graph_follow_any (&w->graph, sampler, keys);
 }
 
@@ -191,10 +191,11 @@ read_vae (Comfy *w)
   for (size_t i = 0; i < w->graph.n; i++)
     {
       GraphNode *decode = &w->graph.nodes[i];
-      GraphNode *vae = text_starts_with (decode->class_type, "VAEDecode")
+      GraphNode *vae = text_starts_with (decode->class_type, "VAEDecode") ||
+                               strcmp (decode->class_type, "WanVideoDecode") == 0
                            ? graph_follow (&w->graph, decode, "vae")
                            : NULL;
-      if (vae && graph_has (vae, "vae_name"))
+      if (vae && (graph_has (vae, "vae_name") || comfy_class_has (vae, "VAELoader")))
         {
           vae->understood = true;
           return comfy_set_vae (w, vae);
@@ -206,10 +207,16 @@ read_vae (Comfy *w)
 static bool
 does_not_matter (const GraphNode *node)
 {
-  static const char *const parts[] = { "SaveImage",  "PreviewImage", "VAEDecode",  "Note",
-                                       "Reroute",    "Primitive",    "CLIPLoader", "PreviewAny",
-                                       "ShowText",   "SaveVideo",    "SaveWEBM",   "SaveAnimated",
-                                       "CreateVideo" };
+  static const char *const parts[] = { "SaveImage",      "PreviewImage",
+                                       "VAEDecode",      "Note",
+                                       "Reroute",        "Primitive",
+                                       "CLIPLoader",     "PreviewAny",
+                                       "ShowText",       "SaveVideo",
+                                       "SaveWEBM",       "SaveAnimated",
+                                       "CreateVideo", /* of WanVideoWrapper: where it computes */
+                                       "WanVideoDecode", "WanVideoT5TextEncoder",
+                                       "BlockSwap",      "TorchCompile",
+                                       "VRAMManagement" };
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
     if (comfy_class_has (node, parts[i]))
       return true;

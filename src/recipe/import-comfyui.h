@@ -30,6 +30,11 @@ GraphNode *comfy_find_upstream (Comfy *w, GraphNode *start, ComfyTest test);
 GraphNode *comfy_latent_of (Comfy *w, const GraphNode *sampler);
 
 bool comfy_read_sampler (Comfy *w, GraphNode *sampler);
+/* Kijai's WanVideoWrapper, whose one node is sampler, schedule and shift. */
+bool comfy_is_wan_wrapper (const GraphNode *sampler);
+/* The step that @sampler begins or ends before, under whichever name; -1 when it does not say.
+ * @end: the end, not the beginning */
+int64_t comfy_step_of (Comfy *w, GraphNode *sampler, bool end);
 /* Notes what @sampler leaves undone; the last pass that does a part of the same run is @last. */
 bool comfy_note_partial_steps (Comfy *w, GraphNode *sampler, GraphNode *last);
 /* Returns: the node that holds model and prompts: the guider of SamplerCustomAdvanced, or @sampler

@@ -96,6 +96,8 @@ import_adapter (Import *im, const char *name, const char *weight, const char *te
   char shown[ADAPTER_NAME_SIZE];
   RecipeAdapters list;
   adapter_name (shown, name);
+  if (!*shown)
+    return true;
   if (!recipe_adapters_read (&list, im->recipe, im->status))
     return false;
   RecipeAdapter *item =

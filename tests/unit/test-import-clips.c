@@ -234,6 +234,37 @@ test_split_noise_levels (void)
   done (&im);
 }
 
+/* Kijai's WanVideoWrapper: other nodes, Wan's own schedules. */
+static void
+test_wan_wrapper (void)
+{
+  Imported im = import_file ("prompt", "wan22-wrapper.prompt.json");
+  g_assert_cmpstr (im.recipe.model, ==, "Wan2_2-T2V-A14B-HIGH_fp8.safetensors");
+  g_assert_cmpstr (im.recipe.model_2, ==, "Wan2_2-T2V-A14B-LOW_fp8.safetensors");
+  g_assert_cmpstr (im.recipe.vae, ==, "Wan2_1_VAE_bf16.safetensors");
+  g_assert_cmpstr (im.recipe.prompt, ==, "waves");
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "blur");
+  g_assert_cmpint (im.recipe.frames, ==, 81);
+  g_assert_cmpint (im.recipe.width, ==, 832);
+  g_assert_cmpint (im.recipe.steps, ==, 8);
+  g_assert_cmpuint (im.recipe.seed, ==, 43);
+  g_assert_cmpfloat (im.recipe.shift, ==, 5);
+  g_assert_cmpfloat (im.recipe.fps, ==, 16);
+  g_assert_cmpfloat (im.recipe.guidance_scale, ==, 3);
+  g_assert_cmpfloat (im.recipe.guidance_scale_2, ==, 1);
+  g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_EULER);
+  g_assert_cmpint (im.recipe.convention, ==, RECIPE_CONVENTION_DIFFUSERS);
+  /* of diffusers' list the fourth and the fifth level lie on either side of 0.8 */
+  g_assert_cmpfloat (im.recipe.boundary, <, 0.9);
+  g_assert_cmpfloat (im.recipe.boundary, >, 0.7);
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"paper\",\"weight\":0.6,\"text_weight\":0.6},"
+                   "{\"name\":\"fast_low\",\"weight\":1,\"text_weight\":1}]");
+  assert_note (&im, "WanVideoTeaCache is left out");
+  assert_n_notes (&im, 1);
+  done (&im);
+}
+
 /* Passes of one model, or of pictures, are no experts. */
 static void
 test_other_second_passes_stay_notes (void)
@@ -346,6 +377,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/clips/first-and-last", test_first_and_last_frame);
   g_test_add_func ("/recipe/import/clips/5b", test_five_billion);
   g_test_add_func ("/recipe/import/clips/split", test_split_noise_levels);
+  g_test_add_func ("/recipe/import/clips/wan-wrapper", test_wan_wrapper);
   g_test_add_func ("/recipe/import/clips/other-passes", test_other_second_passes_stay_notes);
   g_test_add_func ("/recipe/import/workflow/subgraphs", test_subgraphs_are_opened);
   g_test_add_func ("/recipe/import/workflow/damaged", test_damaged_workflows_are_refused);

@@ -524,6 +524,17 @@ test_invokeai_flux (void)
   done (&im);
 }
 
+/* Such a recipe could not be read back. */
+static void
+test_lora_without_a_name_is_passed_over (void)
+{
+  Imported im = import_text ("invokeai_metadata",
+                             "{\"positive_prompt\": \"fox\", \"loras\": [{\"model\": {\"name\": "
+                             "\".safetensors\"}, \"weight\": 0.5}]}");
+  g_assert_null (im.recipe.adapters);
+  done (&im);
+}
+
 static void
 test_invokeai_older (void)
 {
@@ -657,6 +668,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/user-comment", test_user_comment_replaces_parameters);
   g_test_add_func ("/recipe/import/invokeai", test_invokeai);
   g_test_add_func ("/recipe/import/invokeai-flux", test_invokeai_flux);
+  g_test_add_func ("/recipe/import/lora-without-a-name", test_lora_without_a_name_is_passed_over);
   g_test_add_func ("/recipe/import/invokeai-older", test_invokeai_older);
   g_test_add_func ("/recipe/import/swarmui", test_swarmui);
   g_test_add_func ("/recipe/import/novelai", test_novelai);
