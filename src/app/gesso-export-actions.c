@@ -44,11 +44,46 @@ export_film_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
                        filter, NULL, chosen_cb, g_object_ref (user_data));
 }
 
+static GessoFilmstrip *
+filmstrip_of (GessoWindow *window)
+{
+  return gesso_stage_get_filmstrip (
+      gesso_create_page_get_stage (gesso_window_get_create_page (window)));
+}
+
+/* Returns: NULL when it is a picture, or nothing */
+static const char *
+selected_clip (GessoFilmstrip *strip)
+{
+  GessoResult *result = gesso_filmstrip_get_selected (strip);
+  const char *path = result ? gesso_result_get_path (result) : NULL;
+  return path && g_str_has_suffix (path, ".gclip") ? path : NULL;
+}
+
+static void
+export_result_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  const char *path = selected_clip (filmstrip_of (user_data));
+  if (path)
+    gtk_window_present (GTK_WINDOW (gesso_export_dialog_new (user_data, path)));
+}
+
+static void
+selected_cb (GessoFilmstrip *strip, GParamSpec *pspec, gpointer user_data)
+{
+  GAction *action = g_action_map_lookup_action (G_ACTION_MAP (user_data), "export-result");
+  g_simple_action_set_enabled (G_SIMPLE_ACTION (action), selected_clip (strip) != NULL);
+}
+
 void
 gesso_export_actions_add (GessoWindow *window)
 {
   static const GActionEntry entries[] = { { "export", export_cb, "s" },
-                                          { "export-film", export_film_cb } };
+                                          { "export-film", export_film_cb },
+                                          { "export-result", export_result_cb } };
   g_return_if_fail (GESSO_IS_WINDOW (window));
   g_action_map_add_action_entries (G_ACTION_MAP (window), entries, G_N_ELEMENTS (entries), window);
+  g_signal_connect_object (filmstrip_of (window), "notify::selected", G_CALLBACK (selected_cb),
+                           window, 0);
+  selected_cb (filmstrip_of (window), NULL, window);
 }

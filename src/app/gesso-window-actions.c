@@ -338,6 +338,9 @@ add_filmstrip_menu (GessoWindow *window)
   GessoStage *stage = gesso_create_page_get_stage (gesso_window_get_create_page (window));
   g_autoptr (GMenu) menu = g_menu_new ();
   g_menu_append (menu, _ ("_Use Settings or Start From It…"), "win.use-result");
+#if GESSO_VIDEO
+  g_menu_append (menu, _ ("Expo_rt Film…"), "win.export-result");
+#endif
   gesso_filmstrip_set_extra_menu (gesso_stage_get_filmstrip (stage), G_MENU_MODEL (menu));
 }
 
