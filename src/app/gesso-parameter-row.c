@@ -8,6 +8,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-generate.h"
 #include "app/gesso-parameter-editor.h"
 #include "app/gesso-tooltip.h"
 
@@ -28,12 +29,27 @@ has_default (const char *key)
   return !g_str_equal (key, "model") && !g_str_equal (key, "seed");
 }
 
+/* A start picture comes with a strength that nobody has chosen. */
+static gboolean
+is_strength (const char *key)
+{
+  return g_str_equal (key, "denoise");
+}
+
+static gboolean
+is_as_proposed (GessoParameterRow *self, const char *key)
+{
+  g_autofree char *text = gesso_form_dup_text (self->form, key);
+  return gesso_form_is_default (self->form, key) ||
+         (is_strength (key) && g_str_equal (text, GESSO_DEFAULT_STRENGTH));
+}
+
 gboolean
 gesso_parameter_row_get_marked (GessoParameterRow *self)
 {
   g_return_val_if_fail (GESSO_IS_PARAMETER_ROW (self), FALSE);
   for (int i = 0; self->keys[i]; i++)
-    if (has_default (self->keys[i]) && !gesso_form_is_default (self->form, self->keys[i]))
+    if (has_default (self->keys[i]) && !is_as_proposed (self, self->keys[i]))
       return TRUE;
   return FALSE;
 }
@@ -53,7 +69,9 @@ gesso_parameter_row_reset (GessoParameterRow *self)
 {
   g_return_if_fail (GESSO_IS_PARAMETER_ROW (self));
   for (int i = 0; self->keys[i]; i++)
-    if (has_default (self->keys[i]))
+    if (is_strength (self->keys[i]))
+      gesso_form_set_text (self->form, self->keys[i], GESSO_DEFAULT_STRENGTH, NULL);
+    else if (has_default (self->keys[i]))
       gesso_form_reset (self->form, self->keys[i]);
 }
 

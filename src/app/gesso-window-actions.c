@@ -143,6 +143,24 @@ clear_ended_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   gesso_queue_remove_ended (queue_of (user_data));
 }
 
+/* In the order in which they were to be done; the list has the newest first. */
+static void
+retry_failed_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GessoQueue *queue = queue_of (user_data);
+  g_autoptr (GPtrArray) failed = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = g_list_model_get_n_items (G_LIST_MODEL (queue)); i > 0; i--)
+    {
+      g_autoptr (GessoJob) job = g_list_model_get_item (G_LIST_MODEL (queue), i - 1);
+      if (gesso_job_get_state (job) == GESSO_JOB_FAILED)
+        g_ptr_array_add (failed, g_steal_pointer (&job));
+    }
+  for (guint i = 0; i < failed->len; i++)
+    gesso_queue_retry (queue, failed->pdata[i]);
+  if (!failed->len)
+    gesso_window_say (user_data, _ ("No job has failed."));
+}
+
 static void
 job_edit_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
@@ -293,6 +311,7 @@ static const GActionEntry entries[] = {
   { "stop", stop_cb },
   { "cancel-all", cancel_all_cb },
   { "clear-ended", clear_ended_cb },
+  { "retry-failed", retry_failed_cb },
   { "job-edit", job_edit_cb, "x" },
   { "restart-worker", restart_worker_cb },
   { "use-cpu", use_cpu_cb },

@@ -209,9 +209,13 @@ model_resolve (const char *name, char out[GESSO_PATH_SIZE], Status *status)
   if (access (name, F_OK) == 0)
     return snprintf (out, GESSO_PATH_SIZE, "%s", name) < GESSO_PATH_SIZE ||
            status_fail (status, STATUS_ARGUMENT, "The model's path is too long.");
+  if (strchr (name, '/'))
+    return status_fail (status, STATUS_NOT_FOUND,
+                        "The model \"%.300s\" is not there: choose another one, or bring it back "
+                        "(its disk may not be connected).",
+                        name);
   Search s = { .wanted = name, .out = out };
-  if (!strchr (name, '/'))
-    models_walk (match, &s);
+  models_walk (match, &s);
   return s.found ||
          status_fail (
              status, STATUS_NOT_FOUND,

@@ -79,6 +79,33 @@ test_out_of_memory (Fixture *f, gconstpointer unused)
   WAIT (f, has_failed);
 }
 
+static gboolean
+both_have_failed (Fixture *f)
+{
+  return n_jobs (f) == 2 && gesso_job_get_state (job_at (f, 0)) == GESSO_JOB_FAILED &&
+         gesso_job_get_state (job_at (f, 1)) == GESSO_JOB_FAILED;
+}
+
+static gboolean
+both_wait (Fixture *f)
+{
+  return gesso_queue_get_n_waiting (f->queue) == 2;
+}
+
+/* A disk that was unplugged fails a whole night's jobs; each had to be tried again by itself. */
+static void
+test_all_failed_are_tried_again (Fixture *f, gconstpointer unused)
+{
+  static const char first[] = "{\"version\": 1, \"model\": \"m\", \"prompt\": "
+                              "\"fail:no-memory\", \"seed\": 3, \"width\": 64, \"height\": 64}";
+  const char *recipes[] = { first, first, NULL };
+  gesso_queue_add_async (f->queue, recipes, GESSO_QUEUE_LAST, NULL, NULL, NULL);
+  WAIT (f, both_have_failed);
+  gesso_queue_set_paused (f->queue, TRUE);
+  act (f, "win.retry-failed");
+  WAIT (f, both_wait);
+}
+
 static GPid
 worker_pid (Fixture *f)
 {
@@ -331,6 +358,8 @@ main (int argc, char **argv)
   g_assert_cmpint (argc, >, 1);
   fake_worker = argv[1];
   g_test_add ("/ui/errors/out-of-memory", Fixture, NULL, setup_fake, test_out_of_memory, teardown);
+  g_test_add ("/ui/errors/all-failed-are-tried-again", Fixture, NULL, setup_fake,
+              test_all_failed_are_tried_again, teardown);
   g_test_add ("/ui/pill/leaves-room-for-zoom", Fixture, NULL, setup_fake,
               test_pill_leaves_room_for_zoom, teardown);
   ADD ("errors/stopped-queue-goes-on", test_stopped_queue_goes_on);

@@ -212,6 +212,21 @@ test_parameters_mark_and_reset (Fixture *f, gconstpointer unused)
   g_assert_cmpfloat (gtk_spin_button_get_value (spin), ==, 0);
 }
 
+/* The strength that a start picture comes with was marked as the user's own. */
+static void
+test_parameters_leave_a_proposed_strength_unmarked (Fixture *f, gconstpointer unused)
+{
+  GessoParameterList *list = gesso_create_page_get_parameter_list (f->page);
+  GessoParameterRow *row = GESSO_PARAMETER_ROW (gesso_parameter_list_get_row (list, "denoise"));
+  gesso_form_set_text (f->form, "denoise", "0.6", NULL);
+  g_assert_false (gesso_parameter_row_get_marked (row));
+  gesso_form_set_text (f->form, "denoise", "0.3", NULL);
+  g_assert_true (gesso_parameter_row_get_marked (row));
+  gesso_parameter_row_reset (row);
+  g_assert_false (gesso_parameter_row_get_marked (row));
+  g_assert_cmpfloat_with_epsilon (gesso_form_peek (f->form)->denoise, 0.6, 1e-6);
+}
+
 static void
 test_parameters_every_row_edits_its_key (Fixture *f, gconstpointer unused)
 {
@@ -771,6 +786,8 @@ main (int argc, char **argv)
   ADD ("prompt/recalls-earlier-ones", test_prompt_recalls_earlier_ones);
   ADD ("parameters/a-row-for-every-key", test_parameters_have_a_row_for_every_key);
   ADD ("parameters/mark-and-reset", test_parameters_mark_and_reset);
+  ADD ("parameters/leave-a-proposed-strength-unmarked",
+       test_parameters_leave_a_proposed_strength_unmarked);
   ADD ("parameters/every-row-edits-its-key", test_parameters_every_row_edits_its_key);
   ADD ("parameters/ask-for-references-one-by-one", test_parameters_ask_for_references_one_by_one);
   g_test_add_func ("/ui/shape/fits-the-models-own-area", test_shape_fits_the_models_own_area);

@@ -17,7 +17,7 @@ import german
 
 CASES = [
     ("a model that is not there", {"model": "/nowhere/my model.safetensors"},
-     r"There is no (file|model) .*my model", r"Es gibt kein(e Datei|) .*my model"),
+     r"The model .*my model.* is not there", r"Das Modell .*my model.* ist nicht da"),
     ("a value out of range", {"model": "x", "steps": 5000},
      r"steps has to be a whole number from 0 to 1000, not \"5000\"\.",
      r"steps muss eine ganze Zahl von 0 bis 1000 sein, nicht „5000“\."),
