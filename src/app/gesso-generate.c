@@ -57,19 +57,27 @@ gesso_generate_get_mask_key (void)
 }
 
 static int
-size_of (GessoForm *form, const char *key, int value)
+size_of (GessoForm *form, const char *key, int fallback, int value)
 {
   g_autofree char *filled = value ? NULL : gesso_form_dup_filled (form, key);
   int known = filled ? (int) g_ascii_strtoll (filled, NULL, 10) : value;
-  return known > 0 ? known : FALLBACK_SIDE;
+  return known > 0 ? known : fallback;
 }
 
 void
 gesso_generate_get_size (GessoForm *form, int *width, int *height)
 {
   const Recipe *recipe = gesso_form_peek (form);
-  *width = size_of (form, "width", recipe->width);
-  *height = size_of (form, "height", recipe->height);
+  *width = size_of (form, "width", FALLBACK_SIDE, recipe->width);
+  *height = size_of (form, "height", FALLBACK_SIDE, recipe->height);
+}
+
+/* Before the first plan the frame has a size of its own, and not the model's. */
+static gboolean
+knows_size (GessoForm *form)
+{
+  return size_of (form, "width", 0, gesso_form_peek (form)->width) > 0 &&
+         size_of (form, "height", 0, gesso_form_peek (form)->height) > 0;
 }
 
 /* ---- on a thread ---- */
@@ -268,7 +276,8 @@ gesso_generate_async (GessoSession *session,
   work->recipe = dup_recipe (form, options->animate);
   work->inputs_dir = g_build_filename (gesso_session_get_data_dir (session), "inputs", NULL);
   work->wildcards_dir = gesso_paths_dup_wildcards_dir ();
-  work->where = gesso_document_get_frame (document);
+  if (knows_size (form))
+    work->where = gesso_document_get_frame (document);
   copy_options (work, options);
   g_autoptr (GTask) task = g_task_new (session, NULL, callback, user_data);
   g_task_set_source_tag (task, gesso_generate_async);

@@ -37,6 +37,21 @@ test_first_run_makes_a_picture (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (prompts[0], ==, "a red apple");
 }
 
+/* Asked for before the model was known, it lay four times too large around the frame. */
+static void
+test_first_run_shows_an_early_picture_in_the_frame (Fixture *f, gconstpointer unused)
+{
+  g_assert_false (planned (f));
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+  WAIT (f, has_result);
+  WAIT (f, planned);
+  GessoFilmstrip *strip = gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
+  g_autoptr (GessoResult) result = g_list_model_get_item (gesso_filmstrip_get_model (strip), 0);
+  GessoRect where = gesso_result_get_where (result);
+  g_assert_true (gesso_rect_is_empty (&where)); /* the frame, whatever that is by then */
+}
+
 static gboolean
 canvas_has_picture (Fixture *f)
 {
@@ -776,6 +791,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   gtk_init ();
   ADD ("first-run/makes-a-picture", test_first_run_makes_a_picture);
+  ADD ("first-run/shows-an-early-picture-in-the-frame",
+       test_first_run_shows_an_early_picture_in_the_frame);
   ADD ("first-run/picture-leaves-the-shape-alone", test_first_run_picture_leaves_the_shape_alone);
   ADD ("first-run/proposes-what-the-model-is-meant-for",
        test_first_run_proposes_what_the_model_is_meant_for);
