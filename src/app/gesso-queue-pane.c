@@ -9,6 +9,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-compat.h"
 #include "app/gesso-job-text.h"
 #include "app/gesso-lazy-rows.h"
 #include "app/gesso-planner.h"
@@ -356,6 +357,17 @@ gesso_queue_pane_init (GessoQueuePane *self)
   add_keys (self);
 }
 
+/* The list would stay with the row that was the first, and the new job be out of sight above it. */
+static void
+stay_at_the_top (
+    GListModel *jobs, guint position, guint n_removed, guint n_added, gpointer user_data)
+{
+  GessoQueuePane *self = user_data;
+  GtkAdjustment *shown = gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (self->list));
+  if (position == 0 && n_added > 0 && gtk_adjustment_get_value (shown) == 0)
+    gesso_compat_list_scroll_to (self->list, 0);
+}
+
 static void
 connect_list (GessoQueuePane *self)
 {
@@ -368,6 +380,8 @@ connect_list (GessoQueuePane *self)
   static const GessoLazyRowsFuncs funcs = { make_row, show_row, clear_row };
   self->rows = gesso_lazy_rows_new (GTK_LIST_VIEW (self->list), ROW_HEIGHT, &funcs, self);
   gtk_list_view_set_model (GTK_LIST_VIEW (self->list), GTK_SELECTION_MODEL (self->selection));
+  /* after the list itself has heard of it */
+  g_signal_connect_object (self->selection, "items-changed", G_CALLBACK (stay_at_the_top), self, 0);
   g_signal_connect (self->list, "activate", G_CALLBACK (activate_cb), self);
 }
 

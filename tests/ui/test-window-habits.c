@@ -233,6 +233,58 @@ test_panes_take_turns_in_a_small_window (Fixture *f, gconstpointer unused)
   g_assert_false (g_settings_get_boolean (settings, "show-queue"));
 }
 
+enum
+{
+  MANY_JOBS = 40
+};
+
+static gboolean
+many_wait (Fixture *f)
+{
+  return gesso_queue_get_n_waiting (f->queue) >= MANY_JOBS;
+}
+
+static gboolean
+one_more_waits (Fixture *f)
+{
+  return gesso_queue_get_n_waiting (f->queue) > MANY_JOBS;
+}
+
+static GtkAdjustment *
+scroll_of_queue (Fixture *f)
+{
+  GtkWidget *pane = GTK_WIDGET (gesso_window_get_queue_pane (f->window));
+  return gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (nth (pane, GTK_TYPE_LIST_VIEW, 0)));
+}
+
+static gboolean
+queue_is_longer_than_its_pane (Fixture *f)
+{
+  GtkAdjustment *scroll = scroll_of_queue (f);
+  return queue_shows (f) && gtk_adjustment_get_page_size (scroll) > 0 &&
+         gtk_adjustment_get_upper (scroll) > gtk_adjustment_get_page_size (scroll);
+}
+
+/* With a full list of ended jobs the one that had just begun was out of sight. */
+static void
+test_queue_shows_a_new_first_job (Fixture *f, gconstpointer unused)
+{
+  static const char job[] = "{\"version\": 1, \"model\": \"m\", \"prompt\": \"a\", \"seed\": 3}";
+  const char *many[MANY_JOBS + 1] = { NULL }, *one[] = { job, NULL };
+  for (int i = 0; i < MANY_JOBS; i++)
+    many[i] = job;
+  gesso_queue_set_paused (f->queue, TRUE);
+  g_settings_set_boolean (gesso_window_get_settings (f->window), "show-queue", TRUE);
+  gesso_queue_add_async (f->queue, many, GESSO_QUEUE_LAST, NULL, NULL, NULL);
+  WAIT (f, many_wait);
+  WAIT (f, queue_is_longer_than_its_pane);
+  g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
+  gesso_queue_add_async (f->queue, one, GESSO_QUEUE_NEXT, NULL, NULL, NULL);
+  WAIT (f, one_more_waits);
+  press (f, "sleep 0.3");
+  g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
+}
+
 static gboolean
 is_asked (Fixture *f)
 {
@@ -299,6 +351,7 @@ main (int argc, char **argv)
   ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
+  ADD ("habits/queue-shows-a-new-first-job", test_queue_shows_a_new_first_job);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",
                    test_pasted_settings_are_told_from_words);
