@@ -4,7 +4,8 @@
  * Numbers are those of the models' cards: SDXL-Lightning (Euler, evenly spaced from the end, no
  * guidance, the steps it was made for), SDXL Turbo (1 to 4 steps, Euler a, no guidance), Hyper-SD
  * (as Lightning; of FLUX.1 a weight of 0.125), DMD2 (LCM at 999, 749, 499, 249, no guidance), LCM
- * (4 to 8 steps, guidance 1 to 2), LightX2V's for Wan (4 steps, no guidance, shift 5).
+ * (4 to 8 steps, guidance 1 to 2), Alimama's Turbo Alpha for FLUX.1 (8 steps), LightX2V's for Wan
+ * (4 steps, no guidance, shift 5).
  */
 #include "recipe/few-steps.h"
 
@@ -88,6 +89,11 @@ static const FewStepsKind kinds[] = {
     .steps = 8,
     .most_steps = 16,
     .weight = 0.125 },
+  { .name = "FLUX.1 Turbo Alpha",
+    .families = PARAM_FOR_FLUX,
+    .patterns = { "turbo alpha" },
+    .steps = 8,
+    .most_steps = 12 },
   { .name = "FLUX.1 schnell",
     .families = PARAM_FOR_FLUX,
     .patterns = { "schnell" },

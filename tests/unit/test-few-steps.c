@@ -30,6 +30,8 @@ static const struct
   { "lcm-lora-sdxl", PARAM_FOR_SD, true, "LCM", 4 },
   { "dreamshaper_8LCM.safetensors", PARAM_FOR_SD, false, "LCM", 4 },
   { "Hyper-FLUX.1-dev-16steps-lora.safetensors", PARAM_FOR_FLUX, true, "Hyper-FLUX", 16 },
+  { "FLUX.1-Turbo-Alpha/diffusion_pytorch_model.safetensors", PARAM_FOR_FLUX, true,
+    "FLUX.1 Turbo Alpha", 8 },
   { "flux1-schnell.safetensors", PARAM_FOR_FLUX, false, "FLUX.1 schnell", 4 },
   { "my_face_schnell.safetensors", PARAM_FOR_FLUX, true, NULL, 0 },
   { "flux1-dev.safetensors", PARAM_FOR_FLUX, false, NULL, 0 },
