@@ -484,6 +484,19 @@ test_canvas_is_cleared_by_hand (Fixture *f, gconstpointer data)
 }
 
 static void
+test_canvas_brush_fits_a_small_picture (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpfloat (gesso_canvas_get_brush_radius (f->canvas), ==, 32);
+  gesso_document_set_frame (f->document, &(GessoRect){ 0, 0, 128, 128 });
+  g_assert_cmpfloat (gesso_canvas_get_brush_radius (f->canvas), ==, 8);
+  gesso_document_set_frame (f->document, &(GessoRect){ 0, 0, 1024, 768 });
+  g_assert_cmpfloat (gesso_canvas_get_brush_radius (f->canvas), ==, 32);
+  gesso_canvas_set_brush_radius (f->canvas, 20); /* by hand: it stays */
+  gesso_document_set_frame (f->document, &(GessoRect){ 0, 0, 128, 128 });
+  g_assert_cmpfloat (gesso_canvas_get_brush_radius (f->canvas), ==, 20);
+}
+
+static void
 test_canvas_compares (Fixture *f, gconstpointer data)
 {
   g_autoptr (GBytes) red = flat_rgb (640, 512, 0xd02020), blue = flat_rgb (640, 512, 0x2040ff);
@@ -877,6 +890,7 @@ main (int argc, char **argv)
   TEST ("preview/and-result", preview_and_result);
   TEST ("result/comes-without-the-mask", result_comes_without_the_mask);
   TEST ("clear/by-hand", is_cleared_by_hand);
+  TEST ("brush/fits-a-small-picture", brush_fits_a_small_picture);
   TEST ("compare/before-and-after", compares);
   TEST ("drop/from-another-process", takes_a_drop);
   TEST ("paste/texture", pastes);

@@ -55,6 +55,7 @@ struct _GessoCanvas
 
   GessoTool tool;
   GessoBrushShape brush;
+  double proposed_radius; /* as long as the brush has it, nobody has chosen another */
   gboolean show_mask, finger_paints;
   gboolean mask_rests; /* while a result shows, until the brush comes back */
   gboolean peeking; /* X is held: the picture of before */

@@ -9,6 +9,9 @@
 #include "app/canvas/gesso-canvas-style.h"
 #include "app/gesso-refresh.h"
 
+#define BRUSHES_OF_SIDE 16.0 /* radii beside each other along the frame's shorter side */
+#define LEAST_PROPOSED_RADIUS 4.0
+#define LARGEST_PROPOSED_RADIUS 32.0
 /* Logical pixels around the picture; beside it there is room for the tools. */
 #define FIT_MARGIN_X 64
 #define FIT_MARGIN_Y 24
@@ -367,9 +370,23 @@ mask_changed_cb (GessoDocument *document, int x, int y, int width, int height, G
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
+/* 64 px across are half of a small model's picture. */
+static void
+propose_brush (GessoCanvas *self)
+{
+  GessoRect frame = gesso_document_get_frame (self->document);
+  double radius = CLAMP (MIN (frame.width, frame.height) / BRUSHES_OF_SIDE, LEAST_PROPOSED_RADIUS,
+                         LARGEST_PROPOSED_RADIUS);
+  gboolean chosen = self->brush.radius != self->proposed_radius;
+  self->proposed_radius = radius;
+  if (!chosen)
+    gesso_canvas_set_brush_radius (self, radius);
+}
+
 static void
 shape_changed_cb (GessoDocument *document, GessoCanvas *self)
 {
+  propose_brush (self);
   describe (self);
   if (self->fitted)
     fit_now (self);
@@ -620,7 +637,8 @@ gesso_canvas_init (GessoCanvas *self)
   gesso_canvas_style_ensure ();
   self->view = (GessoViewport){ .zoom = 1 };
   self->fitted = TRUE;
-  self->brush = (GessoBrushShape){ .radius = 32, .softness = 0.3 };
+  self->proposed_radius = LARGEST_PROPOSED_RADIUS;
+  self->brush = (GessoBrushShape){ .radius = LARGEST_PROPOSED_RADIUS, .softness = 0.3 };
   self->show_mask = TRUE;
   self->divider = 0.5;
   self->picture = gesso_tile_cache_new (GESSO_LAYER_PICTURE);
