@@ -322,7 +322,9 @@ brownian_new (RngKind kind,
 {
   if (!check_new (start, end, n_pictures, n_values, status))
     return NULL;
-  Brownian *b = mem_calloc (1, sizeof *b);
+  int64_t n_all;
+  bool fits = !__builtin_mul_overflow ((int64_t) n_pictures, n_values, &n_all);
+  Brownian *b = fits ? mem_calloc (1, sizeof *b) : NULL;
   if (b != NULL)
     {
       *b = (Brownian){ .kind = kind,
@@ -331,7 +333,7 @@ brownian_new (RngKind kind,
                        .end = round_to_tick (end),
                        .n_pictures = n_pictures,
                        .n_values = n_values,
-                       .n_all = n_pictures * n_values,
+                       .n_all = n_all,
                        .n_levels = levels_needed (start, end) };
       b->total = mem_calloc ((size_t) b->n_all, sizeof *b->total);
       b->left = mem_calloc ((size_t) b->n_all, (size_t) b->n_levels * sizeof *b->left);
