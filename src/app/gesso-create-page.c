@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-adapter-list.h"
+#include "app/gesso-control-list.h"
 #include "app/gesso-draft.h"
 #include "app/gesso-few-steps.h"
 #include "app/gesso-frame-link.h"
@@ -391,6 +392,7 @@ build_sidebar (GessoCreatePage *self)
   gtk_box_append (GTK_BOX (self->forms), gesso_few_steps_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->forms), self->list);
   gtk_box_append (GTK_BOX (self->forms), gesso_adapter_list_new (self->form, self->library));
+  gtk_box_append (GTK_BOX (self->forms), gesso_control_list_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->bar_place), self->bar);
 }
 

@@ -33,7 +33,7 @@ gesso_parameter_list_is_elsewhere (const char *key)
 {
   static const char *const keys[] = { "prompt",     "negative_prompt", "batch_count",
                                       "init_image", "mask_image",      "mask",
-                                      "model_hash", "adapters",        NULL };
+                                      "model_hash", "adapters",        "controls", NULL };
   return g_strv_contains (keys, key);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/control-args.h"
 #include "core/mem.h"
 #include "recipe/adapters.h"
 #include "recipe/text.h"
@@ -20,6 +21,9 @@ enum
   FLAG_PREVIEW,
   FLAG_RESUME,
   FLAG_LORA,
+  FLAG_CONTROL,
+  FLAG_CONTROL_PREPROCESSOR,
+  FLAG_CONTROL_RESIZE,
   FLAG_JSON,
   FLAG_LEVEL,
   FLAG_THREADS,
@@ -45,6 +49,9 @@ static const struct option own_flags[] = {
   { "preview", required_argument, NULL, FLAG_PREVIEW },
   { "resume", required_argument, NULL, FLAG_RESUME },
   { "lora", required_argument, NULL, FLAG_LORA },
+  { "control", required_argument, NULL, FLAG_CONTROL },
+  { "control-preprocessor", required_argument, NULL, FLAG_CONTROL_PREPROCESSOR },
+  { "control-resize", required_argument, NULL, FLAG_CONTROL_RESIZE },
   { "json", no_argument, NULL, FLAG_JSON },
   { "level", required_argument, NULL, FLAG_LEVEL },
   { "threads", required_argument, NULL, FLAG_THREADS },
@@ -222,6 +229,12 @@ take_flag (Options *o, int flag, char **argv, Status *status)
       return o->force = true;
     case FLAG_LORA:
       return take_lora (o, optarg, status);
+    case FLAG_CONTROL:
+      return take_control (&o->recipe, optarg, status);
+    case FLAG_CONTROL_PREPROCESSOR:
+      return take_control_preprocessor (&o->recipe, optarg, status);
+    case FLAG_CONTROL_RESIZE:
+      return take_control_resize (&o->recipe, optarg, status);
     case FLAG_JSON:
       return o->json = true;
     case FLAG_LEVEL:
@@ -322,6 +335,16 @@ options_print_help (FlagSet set)
   printf (
       "      --lora NAME[:W[:T]]    a LoRA of that name or path at weight W, and T on the text\n"
       "                             encoders; may be given several times\n"
+      "      --control FILE:IMAGE[:W[:START[:END]]]\n"
+      "                             a ControlNet of that name or path that follows a picture, at\n"
+      "                             weight W, from START to END of the steps (0 to 1); may be\n"
+      "                             given several times\n"
+      "      --control-preprocessor NAME[:A[:B]]\n"
+      "                             what is made of the last one's picture before: none, canny\n"
+      "                             (thresholds, 100:200), invert, blur (sigma, 9) or threshold\n"
+      "                             (127)\n"
+      "      --control-resize NAME  how the last one's picture gets the result's shape: crop,\n"
+      "                             fill or stretch; default crop\n"
       "\nThe program:\n"
       "  -o, --output FILE          where the picture or clip goes; a folder ends in /;\n"
       "                             default: Gesso in your Pictures folder\n"

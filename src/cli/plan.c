@@ -49,6 +49,12 @@ print_table (const Engine *e, const PipelinePlan *plan, const Estimate *estimate
   if (plan->adapter_bytes > 0)
     printf ("adapters %.0f MiB of the first, for %d of them\n", (double) plan->adapter_bytes / MIB,
             e->job.n_adapters);
+  for (int i = 0; i < e->job.n_controls; i++)
+    {
+      const PipelineControl *c = &e->job.controls[i];
+      printf ("control  %s at %g, from %g to %g of the steps\n", c->path, c->weight, c->start,
+              c->end);
+    }
   if (plan->vae_tile > 0)
     printf ("decoded in tiles of %d px\n", plan->vae_tile);
   printf ("time     about %.0f s (%.0f GFLOP/s measured just now)\n", estimate->total_seconds,
@@ -76,12 +82,13 @@ print_json (const Engine *e, const PipelinePlan *plan, const Estimate *estimate)
               (long long) p->once_weight_bytes, p->flops, estimate->seconds[i]);
     }
   printf ("}, \"peak_bytes\": %zu, \"scratch_bytes\": %zu, \"weight_bytes\": %lld, "
-          "\"adapter_bytes\": %lld, \"vae_tile\": %d, \"windows\": %d, \"window_frames\": %d, "
+          "\"adapter_bytes\": %lld, \"controls\": %d, \"vae_tile\": %d, \"windows\": %d, "
+          "\"window_frames\": %d, "
           "\"frames_before\": %d, \"seconds\": %.3f, \"gflops\": %.1f}\n",
           plan->peak_bytes, plan->scratch_bytes, (long long) plan->weight_bytes,
-          (long long) plan->adapter_bytes, plan->vae_tile, plan->n_windows, plan->window_frames,
-          e->job.n_before > 0 ? e->inputs.extend.info.n_frames : 0, estimate->total_seconds,
-          estimate->gflops);
+          (long long) plan->adapter_bytes, e->job.n_controls, plan->vae_tile, plan->n_windows,
+          plan->window_frames, e->job.n_before > 0 ? e->inputs.extend.info.n_frames : 0,
+          estimate->total_seconds, estimate->gflops);
 }
 
 int

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "recipe/import-comfyui.h"
+#include "recipe/import-control.h"
 #include "recipe/import-programs.h"
 #include "recipe/json.h"
 
@@ -268,16 +269,10 @@ prompt_text (Comfy *w, GraphNode *node, const char *branch)
 static bool
 note_conditioning (Comfy *w, GraphNode *node)
 {
-  GraphNode *net = graph_follow (&w->graph, node, "control_net");
-  const char *name = net ? graph_text (&w->graph, net, "control_net_name") : NULL;
-  char excerpt[TEXT_EXCERPT_SIZE];
-  if (!name || node->understood) /* what makes a clip's latents is read with its size */
-    return comfy_class_has (node, "Reroute") || comfy_has_frames (node) || note_node (w, node);
-  struct json_object *strength = graph_value (&w->graph, node, "strength");
-  return notes_add (w->im->notes, w->im->status,
-                    "The ControlNet \"%s\" (strength %s) is left out: a recipe cannot hold it yet.",
-                    text_excerpt (excerpt, name),
-                    strength ? json_object_get_string (strength) : "1");
+  if (graph_follow (&w->graph, node, "control_net") && graph_has (node, "strength"))
+    return node->understood || import_control_node (w->im, &w->graph, node);
+  /* what makes a clip's latents is read with its size */
+  return comfy_class_has (node, "Reroute") || comfy_has_frames (node) || note_node (w, node);
 }
 
 /* WanVideoTextEncode holds both prompts. */

@@ -2,9 +2,11 @@
  * infotext-write.c - a recipe as A1111's "parameters" text.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "recipe/adapters.h"
+#include "recipe/controls.h"
 #include "recipe/infotext.h"
 
 static void
@@ -52,9 +54,9 @@ base_name (const char *path)
   return slash ? slash + 1 : path;
 }
 
-/* The file's name without folder and extension: A1111's name of a checkpoint. */
+/* The file's name without folder and extension. */
 static void
-append_model (Text *out, const char *path)
+append_stem (Text *out, const char *path)
 {
   static const char *const extensions[] = { ".safetensors", ".sft", ".ckpt", ".gguf",
                                             ".pt",          ".pth", ".bin" };
@@ -67,6 +69,18 @@ append_model (Text *out, const char *path)
         break;
       }
   if (!name.failed)
+    text_append (out, name.data);
+  out->failed |= name.failed;
+  text_clear (&name);
+}
+
+/* A1111's name of a checkpoint. */
+static void
+append_model (Text *out, const char *path)
+{
+  Text name = { 0 };
+  append_stem (&name, path);
+  if (!name.failed && name.data)
     append_field (out, "Model", name.data);
   out->failed |= name.failed;
   text_clear (&name);
@@ -133,6 +147,48 @@ append_hashes (Text *out, const char *field, const RecipeAdapters *adapters, boo
   text_clear (&value);
 }
 
+/* As sd-webui-controlnet writes its units. */
+static void
+append_control (Text *out, size_t i, const RecipeControl *c)
+{
+  static const char *const modules[] = { [RECIPE_PREPROCESS_NONE] = "none",
+                                         [RECIPE_PREPROCESS_CANNY] = "canny",
+                                         [RECIPE_PREPROCESS_INVERT] =
+                                             "invert (from white bg & black line)",
+                                         [RECIPE_PREPROCESS_BLUR] = "blur_gaussian",
+                                         [RECIPE_PREPROCESS_THRESHOLD] = "threshold" };
+  static const char *const modes[] = { [RECIPE_RESIZE_CROP] = "Crop and Resize",
+                                       [RECIPE_RESIZE_FILL] = "Resize and Fill",
+                                       [RECIPE_RESIZE_STRETCH] = "Just Resize" };
+  char key[TEXT_NUMBER_SIZE];
+  Text value = { 0 };
+  text_printf (&value, "Module: %s, Model: ", modules[c->preprocess]);
+  append_stem (&value, recipe_str (c->model));
+  append_number (&value, "Weight", c->weight);
+  append_field (&value, "Resize Mode", modes[c->resize]);
+  if (c->a >= 0)
+    append_number (&value, "Threshold A", c->a);
+  if (c->b >= 0)
+    append_number (&value, "Threshold B", c->b);
+  append_number (&value, "Guidance Start", c->start);
+  append_number (&value, "Guidance End", c->end);
+  text_append (&value, ", Pixel Perfect: True, Control Mode: Balanced");
+  snprintf (key, sizeof key, "ControlNet %zu", i);
+  if (!value.failed)
+    append_field (out, key, value.data);
+  out->failed |= value.failed;
+  text_clear (&value);
+}
+
+static void
+append_controls (Text *out, const RecipeControls *controls)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < controls->n; i++)
+    if (!controls->items[i].off)
+      append_control (out, n++, &controls->items[i]);
+}
+
 static void
 append_sampling (Text *out, const Recipe *r)
 {
@@ -195,8 +251,14 @@ infotext_write (const Recipe *recipe, Status *status)
 {
   Text out = { 0 };
   RecipeAdapters adapters;
-  if (!recipe_adapters_read (&adapters, recipe, status))
+  RecipeControls controls = { .n = 0 };
+  if (!recipe_controls_read (&controls, recipe, status))
     return NULL;
+  if (!recipe_adapters_read (&adapters, recipe, status))
+    {
+      recipe_controls_clear (&controls);
+      return NULL;
+    }
   text_append (&out, recipe_str (recipe->prompt));
   append_tags (&out, &adapters);
   if (recipe->negative_prompt)
@@ -207,7 +269,9 @@ infotext_write (const Recipe *recipe, Status *status)
   append_model (&out, recipe_str (recipe->model));
   append_hashes (&out, "Lora hashes", &adapters, false);
   append_hashes (&out, "TI hashes", &adapters, true);
+  append_controls (&out, &controls);
   append_rest (&out, recipe);
+  recipe_controls_clear (&controls);
   recipe_adapters_clear (&adapters);
   return text_steal (&out, status);
 }

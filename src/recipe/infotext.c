@@ -10,6 +10,7 @@
 
 #include "core/mem.h"
 #include "core/utf8.h"
+#include "recipe/import-control.h"
 #include "recipe/import-set.h"
 #include "recipe/pairs.h"
 
@@ -387,7 +388,7 @@ read_fields (Import *im, Pairs *pairs)
          read_sampler (im, pairs, writer) && read_size (im, pairs) &&
          read_noise (im, pairs, writer) && read_weighting (im, pairs, writer) &&
          read_denoise (im, pairs) && read_mask (im, pairs) && read_vae (im, pairs) &&
-         read_zero_snr (im, pairs) && note_unused (im, pairs);
+         read_zero_snr (im, pairs) && import_control_pairs (im, pairs) && note_unused (im, pairs);
 }
 
 /* The last line holds the settings when it has enough pairs; else it belongs to the prompt. */

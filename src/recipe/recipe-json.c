@@ -12,7 +12,7 @@ static const char version_key[] = "version";
 /* migrations[v] turns a recipe of version v into one of version v + 1, in place; NULL where only
  * parameters came, since those get their defaults.  A new version adds its migration here and a
  * fixture tests/unit/recipes/vN.json.  1: the first; 2: masks; 3: FLUX.1; 4: adapters; 5: clips; 6:
- * longer ones, and the sampler that a model expects.
+ * longer ones, and the sampler that a model expects; 7: ControlNets.
  */
 typedef bool (*Migration) (struct json_object *root, Status *status);
 
@@ -35,7 +35,7 @@ name_sampler (struct json_object *root, Status *status)
 }
 
 static const Migration migrations[RECIPE_VERSION] = {
-  [1] = NULL, [2] = NULL, [3] = NULL, [4] = NULL, [5] = name_sampler
+  [1] = NULL, [2] = NULL, [3] = NULL, [4] = NULL, [5] = name_sampler, [6] = NULL
 };
 
 static struct json_object *

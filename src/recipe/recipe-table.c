@@ -231,6 +231,12 @@ static const RecipeParam table[] = {
     .help = N_ ("Edges or depths that FLUX.1 Canny or Depth, or their LoRAs, follow as they read "
                 "them; empty for none."),
     .since = 3, .families = PARAM_FOR_FLUX },
+  { AT (controls), .type = PARAM_LIST, .default_text = "", .flag = "controls",
+    .label = N_ ("ControlNets"),
+    .help =
+        N_ ("ControlNets that guide SD 1.5 or SDXL by a picture, as a JSON list; --control adds "
+            "one."),
+    .since = 7, .families = PARAM_FOR_SD },
   { AT (first_frame), .type = PARAM_PATH, .default_text = "", .flag = "first-frame",
     .label = N_ ("First frame"), .help = N_ ("A picture that a clip begins with; empty for none."),
     .since = 5, .families = PARAM_FOR_WAN },

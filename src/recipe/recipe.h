@@ -14,7 +14,7 @@
 
 enum
 {
-  RECIPE_VERSION = 6,
+  RECIPE_VERSION = 7,
   RECIPE_JSON_MAX_BYTES = 16 << 20,
   RECIPE_JSON_MAX_DEPTH = 32
 };
@@ -167,6 +167,7 @@ typedef struct
   char *reference_image, *reference_image_2, *reference_image_3, *reference_image_4;
   RecipeReferencePlaces reference_places;
   char *control_image;
+  char *controls; /* a JSON list: read it through controls.h */
   int batch_count, batch_size;
   RecipeNoise noise;
   RecipeWeighting weighting;

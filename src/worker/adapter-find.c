@@ -27,6 +27,10 @@ static const char *const adapter_folders[] = { "loras",        "Lora",        "L
 static const char *const embedding_folders[] = { "embeddings", "Embeddings", "models/embeddings",
                                                  "Models/Embeddings", NULL };
 
+static const char *const control_folders[] = { "controlnet",        "ControlNet",
+                                               "models/controlnet", "models/ControlNet",
+                                               "Models/ControlNet", NULL };
+
 typedef struct
 {
   FindKind kind;
@@ -86,13 +90,28 @@ walk_folder (Walk *w, const char *folder, int depth)
     (free) (entries);
 }
 
+static const char *const *
+folders_of (FindKind kind)
+{
+  switch (kind)
+    {
+    case FIND_ADAPTER:
+      return adapter_folders;
+    case FIND_CONTROLNET:
+      return control_folders;
+    case FIND_EMBEDDING:
+      break;
+    }
+  return embedding_folders;
+}
+
 /* Models lie in ROOT, ROOT/checkpoints or ROOT/models/Stable-diffusion. */
 static bool
 walk_beside (void *data, const char *models)
 {
   static const char *const ups[] = { "", "/..", "/../.." };
   Walk *w = data;
-  const char *const *names = w->kind == FIND_ADAPTER ? adapter_folders : embedding_folders;
+  const char *const *names = folders_of (w->kind);
   for (size_t u = 0; u < sizeof ups / sizeof *ups; u++)
     for (size_t i = 0; names[i] && !w->stopped; i++)
       {

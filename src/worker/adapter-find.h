@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
- * adapter-find.h - finding LoRAs and embeddings by name or hash.
+ * adapter-find.h - finding LoRAs, embeddings and ControlNets by name or hash.
  *
- * They are looked for beside the folders that models are: ComfyUI's loras and embeddings, Forge's
- * models/Lora and models/LyCORIS, and in those folders themselves.
+ * They are looked for beside the folders that models are: ComfyUI's loras, embeddings and
+ * controlnet, Forge's models/Lora, models/LyCORIS and models/ControlNet, and in those folders
+ * themselves.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 typedef enum
 {
   FIND_ADAPTER,
-  FIND_EMBEDDING
+  FIND_EMBEDDING,
+  FIND_CONTROLNET
 } FindKind;
 
 /* adapter_find:

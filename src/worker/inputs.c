@@ -186,13 +186,32 @@ load_ends (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *s
   return true;
 }
 
+static bool
+takes_controls (const Checkpoint *model)
+{
+  return model->config.family == FAMILY_SD15 || model->config.family == FAMILY_SDXL;
+}
+
+/* Another family's recipe may still name them. */
+static bool
+load_controls (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
+{
+  if (takes_controls (model))
+    return job_controls_load (&inputs->controls, recipe, status);
+  if (recipe->controls)
+    snprintf (inputs->note, sizeof inputs->note, "%s",
+              status_text ("ControlNets have no effect: they are for models of SD 1.5 and SDXL."));
+  return true;
+}
+
 bool
 job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
 {
   *inputs = (JobInputs){ 0 };
   bool ok = job_adapters_load (&inputs->adapters, recipe, model->config.family, status) &&
             load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status) &&
-            load_ends (inputs, recipe, model, status);
+            load_ends (inputs, recipe, model, status) &&
+            load_controls (inputs, recipe, model, status);
   if (ok && !*inputs->note)
     snprintf (inputs->note, sizeof inputs->note, "%s", inputs->adapters.note);
   if (ok)
@@ -314,12 +333,9 @@ give_ends (JobInputs *inputs, PipelineJob *job, Status *status)
   return true;
 }
 
-bool
-job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
+static bool
+give_start (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
-  if (!job_adapters_give (&inputs->adapters, job, status) ||
-      !give_guides (inputs, recipe, job, status) || !give_ends (inputs, job, status))
-    return false;
   if (!inputs->source.rgb)
     return true;
   if (inputs->drawn_mask.rgb)
@@ -336,6 +352,24 @@ job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Stat
     }
   job->init_rgb = inputs->init_rgb;
   return true;
+}
+
+/* Where a masked part is drawn alone, its part of them is seen. */
+static bool
+give_controls (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
+{
+  ControlFrame frame = { .width = 0 };
+  if (inputs->edge && draws_masked_part (recipe))
+    frame = (ControlFrame){ inputs->source.width, inputs->source.height, inputs->box };
+  return job_controls_give (&inputs->controls, &frame, job, status);
+}
+
+bool
+job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
+{
+  return job_adapters_give (&inputs->adapters, job, status) &&
+         give_guides (inputs, recipe, job, status) && give_ends (inputs, job, status) &&
+         give_start (inputs, recipe, job, status) && give_controls (inputs, recipe, job, status);
 }
 
 bool
@@ -361,6 +395,7 @@ void
 job_inputs_clear (JobInputs *inputs)
 {
   job_adapters_clear (&inputs->adapters);
+  job_controls_clear (&inputs->controls);
   image_clear (&inputs->source);
   image_clear (&inputs->drawn_mask);
   mem_free (inputs->init_rgb);

@@ -10,6 +10,7 @@
 #include "pipelines/pipeline.h"
 #include "recipe/recipe.h"
 #include "worker/adapters.h"
+#include "worker/controlnets.h"
 #include "worker/extend.h"
 
 /* Zero-initialise. */
@@ -22,9 +23,10 @@ typedef struct
   MaskBox box;              /* what part of @source is drawn */
   Image references[PIPELINE_MAX_REFERENCES], control; /* of FLUX only */
   int n_references;
-  Image first, last;        /* of Wan only: what a clip begins and ends with */
-  ExtendInput extend;       /* the same: what it goes on from */
+  Image first, last;  /* of Wan only: what a clip begins and ends with */
+  ExtendInput extend; /* the same: what it goes on from */
   JobAdapters adapters;
+  JobControls controls;           /* of SD 1.5 and SDXL only */
   char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
 } JobInputs;
 

@@ -95,6 +95,12 @@ runner_open_model (Batch *b, Status *status)
   return true;
 }
 
+static void
+add_path (void *data, const char *path)
+{
+  identity_add_path (data, path);
+}
+
 /* The open model, the device, and every other file that the recipe names. */
 static void
 identify (const Batch *b, char out[IDENTITY_SIZE])
@@ -109,6 +115,7 @@ identify (const Batch *b, char out[IDENTITY_SIZE])
       if (p->type == PARAM_PATH && strcmp (p->key, "model") != 0)
         identity_add_path (&id, param_peek_string (p, &b->recipe));
     }
+  job_controls_paths (&b->recipe, add_path, &id);
   identity_end (&id, out);
 }
 

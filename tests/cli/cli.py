@@ -73,6 +73,8 @@ FLAGS = {
     "reference-image-4": ([str(FIXTURES / "init-48x32.png")], []),
     "reference-places": (["offset", "index", "uxo"], ["left"]),
     "control-image": ([str(FIXTURES / "init-48x32.png")], []),
+    "controls": (["[]", "", '[{"model": "%s", "image": "%s"}]' % (FIXTURES / "control-sd15-tiny",
+                                                                  FIXTURES / "init-48x32.png")], ["x", "{}", "[1]"]),
     "first-frame": ([str(FIXTURES / "init-48x32.png")], []),
     "last-frame": ([str(FIXTURES / "init-48x32.png")], []),
     "extend": ([""], []),
@@ -222,7 +224,7 @@ def test_every_flag_of_the_help_is_tested():
     text = run("generate", "--help").out.decode()
     listed = {word[2:] for line in text.splitlines() for word in line.split()[:2] if word.startswith("--")}
     # tests/device/backend.py tries the last two
-    own = {"lora", "output", "latent-out", "json", "help", "preview", "resume", "backend", "vram-limit"}
+    own = {"lora", "control", "control-preprocessor", "control-resize", "output", "latent-out", "json", "help", "preview", "resume", "backend", "vram-limit"}
     assert listed - own == set(FLAGS) - own, listed ^ set(FLAGS)
 
 
@@ -845,6 +847,53 @@ def test_lora():
     plans = [run("plan", "--json", *SMALL, *more, "x", **env).lines()[0] for more in ([], ["--lora", "her"])]
     assert plans[0]["adapter_bytes"] == 0 < plans[1]["adapter_bytes"]
     assert plans[1]["phases"]["denoise"]["flops_a_pass"] > plans[0]["phases"]["denoise"]["flops_a_pass"]
+
+
+def test_control():
+    """By path and by name; what is made of the picture; what a recipe keeps; what is wrong is named."""
+    root = HOME / "control/models"
+    for name in ("controlnet", "checkpoints"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(FIXTURES / "control-sd15-eighth-ldm.safetensors", root / "controlnet/eighth.safetensors")
+    net, other = str(FIXTURES / "control-sd15-tiny"), str(FIXTURES / "control-sd15-tiny-2")
+    image, out, env = str(FIXTURES / "init-48x32.png"), HOME / "control.png", {"GESSO_MODELS": str(root / "checkpoints")}
+
+    def draw(*more):
+        run("generate", *SMALL, "--seed", "1", "--output", str(out), *more, "a fox", **env)
+        return pixels(out)
+
+    plain, with_net = draw(), draw("--control", f"{net}:{image}:0.7")
+    assert plain != with_net and draw("--control", f"{net}:{image}:0") == plain
+    assert draw("--control", f"{net}:{image}:0.7:0:1") == with_net
+    assert draw("--control", f"{net}:{image}:0.7", "--control", f"{other}:{image}:0.5") != with_net
+    edges = draw("--control", f"{net}:{image}:0.7", "--control-preprocessor", "canny:20:40", "--control-resize", "fill")
+    assert edges != with_net
+    item = recipe_of(out)["controls"][0]
+    assert item == {"model": net, "image": image, "preprocessor": "canny", "resize": "fill", "a": 20, "b": 40,
+                    "weight": 0.7, "start": 0, "end": 1}, item
+    assert b"ControlNet 0: " in b"".join(body for _, body in png_chunks(out))
+    plans = [run("plan", "--json", *SMALL, *more, "x", **env).lines()[0]
+             for more in ([], ["--control", f"{net}:{image}"])]
+    assert [p["controls"] for p in plans] == [0, 1]
+    for key in ("activation_bytes", "weight_bytes", "flops_a_pass"):
+        assert plans[0]["phases"]["denoise"][key] < plans[1]["phases"]["denoise"][key], key
+    for expect, args, sentence in (
+        (USAGE, ["--control", "x"], b"FILE:IMAGE"),
+        (USAGE, ["--control", f"{net}:{image}:1:0.8:0.2"], b"before it starts at 0.8"),
+        (USAGE, ["--control", f"{net}:{image}:11"], b"from -10 to 10"),
+        (USAGE, ["--control-resize", "fill"], b"there is none"),
+        (USAGE, ["--control", f"{net}:{image}", "--control-preprocessor", "hed"], b"one of none, canny"),
+        (USAGE, ["--control", f"{net}:{image}", "--control-resize", "wide"], b"one of crop, fill, stretch"),
+        (FAILED, ["--control", f"nobody:{image}"], b'no ControlNet "nobody"'),
+        (FAILED, ["--control", f"{net}:/nowhere.png"], b"/nowhere.png"),
+        (FAILED, ["--control", f"eighth:{image}"], b"belongs to another model"),
+        (FAILED, ["--control", f"{FIXTURES / 'control-sdxl-tiny'}:{image}"], b"is a ControlNet for SDXL"),
+    ):
+        refused = run("generate", *SMALL, "--output", str(HOME / "no.png"), *args, "x", expect=expect, **env)
+        assert sentence in refused.err, refused.err
+    assert not (HOME / "no.png").exists()
+    line = run("inspect", "--json", net).lines()[0]
+    assert line["alone"] == "ControlNet for SD 1.5" and not line["missing"] and not line["left_over"], line
 
 
 def test_folders_of_the_window_are_searched():

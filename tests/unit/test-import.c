@@ -212,13 +212,68 @@ test_comfyui_rich_graph (void)
   g_assert_cmpfloat (im.recipe.denoise, ==, 1);
   assert_note (&im, "A second pass (KSampler, denoise 0.5)");
   g_assert_cmpstr (im.recipe.adapters, ==, "[{\"name\":\"ink\",\"weight\":0.8,\"text_weight\":1}]");
-  assert_note (&im, "The ControlNet \"canny.pth\" (strength 0.5)");
+  g_assert_cmpstr (im.recipe.controls, ==,
+                   "[{\"model\":\"canny\",\"preprocessor\":\"none\",\"resize\":\"crop\","
+                   "\"weight\":0.5,\"start\":0,\"end\":1}]");
+  assert_note (&im, "The ControlNet \"canny\" followed the picture \"edges.png\", which is not");
   assert_note (&im, "CLIP-L had a prompt of its own, which is left out: \"other\"");
   assert_note (&im, "Only a part of the steps was drawn by this pass (0 to 20)");
   assert_note (&im, "LatentUpscaleBy is left out");
   assert_note (&im, "ImageUpscaleWithModel is left out");
-  assert_note (&im, "LoadImage is left out");
-  assert_n_notes (&im, 7);
+  assert_n_notes (&im, 6);
+  done (&im);
+}
+
+/* Two in a row, the first a Union behind its type, with preprocessors that are known and not. */
+static const char control_graph[] =
+    "{\"1\": {\"class_type\": \"CheckpointLoaderSimple\", \"inputs\": {\"ckpt_name\": "
+    "\"v1-5.safetensors\"}},"
+    "\"2\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": \"fox\", \"clip\": [\"1\", "
+    "1]}},"
+    "\"3\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": \"\", \"clip\": [\"1\", "
+    "1]}},"
+    "\"4\": {\"class_type\": \"ControlNetLoader\", \"inputs\": {\"control_net_name\": "
+    "\"sdxl\\\\union.safetensors\"}},"
+    "\"5\": {\"class_type\": \"SetUnionControlNetType\", \"inputs\": {\"type\": \"depth\", "
+    "\"control_net\": [\"4\", 0]}},"
+    "\"6\": {\"class_type\": \"LoadImage\", \"inputs\": {\"image\": \"room.png\"}},"
+    "\"7\": {\"class_type\": \"MiDaS-DepthMapPreprocessor\", \"inputs\": {\"image\": [\"6\", 0]}},"
+    "\"8\": {\"class_type\": \"ControlNetApplyAdvanced\", \"inputs\": {\"strength\": 0.8, "
+    "\"start_percent\": 0.1, \"end_percent\": 0.9, \"positive\": [\"2\", 0], \"negative\": [\"3\", "
+    "0], "
+    "\"control_net\": [\"5\", 0], \"image\": [\"7\", 0]}},"
+    "\"9\": {\"class_type\": \"ControlNetLoader\", \"inputs\": {\"control_net_name\": "
+    "\"canny.pth\"}},"
+    "\"10\": {\"class_type\": \"CannyEdgePreprocessor\", \"inputs\": {\"image\": [\"6\", 0], "
+    "\"low_threshold\": 80, \"high_threshold\": 160}},"
+    "\"11\": {\"class_type\": \"ControlNetApply\", \"inputs\": {\"strength\": 0.6, "
+    "\"conditioning\": [\"8\", 0], \"control_net\": [\"9\", 0], \"image\": [\"10\", 0]}},"
+    "\"12\": {\"class_type\": \"EmptyLatentImage\", \"inputs\": {\"width\": 512, \"height\": 512, "
+    "\"batch_size\": 1}},"
+    "\"13\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 10, \"cfg\": 3, "
+    "\"sampler_name\": \"euler\", \"scheduler\": \"normal\", \"denoise\": 1, \"model\": [\"1\", "
+    "0], "
+    "\"positive\": [\"11\", 0], \"negative\": [\"8\", 1], \"latent_image\": [\"12\", 0]}},"
+    "\"14\": {\"class_type\": \"VAEDecode\", \"inputs\": {\"samples\": [\"13\", 0], \"vae\": "
+    "[\"1\", "
+    "2]}},"
+    "\"15\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": [\"14\", 0]}}}";
+
+static void
+test_comfyui_controls (void)
+{
+  Imported im = import_text ("prompt", control_graph);
+  g_assert_cmpstr (im.recipe.prompt, ==, "fox");
+  g_assert_cmpstr (im.recipe.controls, ==,
+                   "[{\"model\":\"canny\",\"preprocessor\":\"canny\",\"resize\":\"crop\",\"a\":80,"
+                   "\"b\":160,\"weight\":0.6,\"start\":0,\"end\":1},"
+                   "{\"model\":\"sdxl/union\",\"preprocessor\":\"none\",\"resize\":\"crop\","
+                   "\"weight\":0.8,\"start\":0.1,\"end\":0.9}]");
+  assert_note (&im, "SetUnionControlNetType is left out");
+  assert_note (&im, "\"canny\" followed the picture \"room.png\"");
+  assert_note (&im, "\"sdxl/union\" followed the picture \"room.png\"");
+  assert_note (&im, "The preprocessor \"MiDaS-DepthMapPreprocessor\" is not available");
+  assert_n_notes (&im, 4);
   done (&im);
 }
 
@@ -654,6 +709,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/import/comfyui-controls", test_comfyui_controls);
   g_test_add_func ("/recipe/import/comfyui/default-graph", test_comfyui_default_graph);
   g_test_add_func ("/recipe/import/comfyui/default-graph-flux", test_comfyui_flux_graph);
   g_test_add_func ("/recipe/import/comfyui/rich-graph", test_comfyui_rich_graph);

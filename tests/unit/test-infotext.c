@@ -484,10 +484,66 @@ test_every_allocation_may_fail (void)
   recipe_clear (&r);
 }
 
+/* The form of 2023 and that of Forge and of later versions; a unit without a model is none. */
+static void
+test_reads_controls (void)
+{
+  Parsed p = parse (
+      "fox\n" SETTINGS
+      ", ControlNet 0: \"preprocessor: canny, model: control_v11p_sd15_canny [d14c016b], weight: "
+      "0.7, starting/ending: (0.2, 0.8), resize mode: Resize and Fill, pixel perfect: True, "
+      "control "
+      "mode: Balanced, preprocessor params: (512, 80, 160)\", ControlNet 1: \"Module: "
+      "depth_midas, Model: depth, Weight: 30, Resize Mode: Just Resize, Processor Res: 512, "
+      "Threshold A: -1, Guidance Start: 0, Guidance End: 1, Control Mode: My prompt is more "
+      "important\", ControlNet 2: \"Module: none, Model: None, Weight: 1\"");
+  assert_value (&p.recipe, "controls",
+                "[{\"model\":\"control_v11p_sd15_canny\",\"preprocessor\":\"canny\",\"resize\":"
+                "\"fill\",\"a\":80,\"b\":160,\"weight\":0.7,\"start\":0.2,\"end\":0.8},"
+                "{\"model\":\"depth\",\"preprocessor\":\"none\",\"resize\":\"stretch\","
+                "\"weight\":10,\"start\":0,\"end\":1}]");
+  g_assert_true (has_note (&p, "\"control_v11p_sd15_canny\" followed a picture"));
+  g_assert_true (has_note (&p, "The preprocessor \"depth_midas\" is not available"));
+  g_assert_true (has_note (&p, "My prompt is more important is left out"));
+  done (&p);
+}
+
+static void
+test_writes_and_reads_controls (void)
+{
+  static const char controls[] =
+      "[{\"model\":\"/nets/scribble.pth\",\"image\":\"/fox.png\",\"preprocessor\":\"threshold\","
+      "\"resize\":\"crop\",\"a\":99,\"weight\":0.5,\"start\":0,\"end\":0.75},"
+      "{\"model\":\"off\",\"preprocessor\":\"none\",\"resize\":\"crop\",\"weight\":1,\"start\":0,"
+      "\"end\":1,\"off\":true}]";
+  Recipe recipe;
+  Status status = { 0 };
+  recipe_init (&recipe);
+  g_assert_true (recipe_set (&recipe, "prompt", "fox", &status));
+  g_assert_true (recipe_set (&recipe, "steps", "9", &status));
+  g_assert_true (recipe_set (&recipe, "controls", controls, &status));
+  char *text = infotext_write (&recipe, &status);
+  g_assert_nonnull (strstr (
+      text,
+      "ControlNet 0: \"Module: threshold, Model: scribble, Weight: 0.5, Resize Mode: Crop and "
+      "Resize, Threshold A: 99, Guidance Start: 0, Guidance End: 0.75, Pixel Perfect: True, "
+      "Control Mode: Balanced\""));
+  g_assert_null (strstr (text, "ControlNet 1"));
+  Parsed p = parse (text);
+  assert_value (&p.recipe, "controls",
+                "[{\"model\":\"scribble\",\"preprocessor\":\"threshold\",\"resize\":\"crop\","
+                "\"a\":99,\"weight\":0.5,\"start\":0,\"end\":0.75}]");
+  done (&p);
+  mem_free (text);
+  recipe_clear (&recipe);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/infotext/controls", test_reads_controls);
+  g_test_add_func ("/recipe/infotext/controls-written", test_writes_and_reads_controls);
   g_test_add_func ("/recipe/infotext/usual", test_reads_the_usual_text);
   g_test_add_func ("/recipe/reads-forge-flux", test_reads_forge_flux);
   g_test_add_func ("/recipe/infotext/prompt-like-settings", test_prompt_may_look_like_settings);

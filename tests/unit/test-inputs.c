@@ -375,6 +375,119 @@ test_control_image_has_the_size_of_the_picture (Fixture *f, gconstpointer data)
   job_inputs_clear (&in);
 }
 
+/* The control list with one item that has the start picture and these members. */
+static void
+set_control (Fixture *f, const char *members)
+{
+  Status status = { 0 };
+  g_autofree char *json =
+      g_strdup_printf ("[{\"model\": \"%s\", \"image\": \"%s\"%s}]", f->init, f->init, members);
+  if (!recipe_set (&f->recipe, "controls", json, &status))
+    g_error ("%s", status.message);
+}
+
+static const uint8_t *
+pixel_of (const PipelineJob *job, int x, int y)
+{
+  return job->controls[0].rgb + (y * job->width + x) * 3;
+}
+
+/* 60 x 40 into 32 x 32: all of it has bars above and below, the rest fills the frame. */
+static void
+test_control_is_brought_to_the_size (Fixture *f, gconstpointer data)
+{
+  static const char *const resizes[] = { "crop", "fill", "stretch" };
+  const uint8_t black[3] = { 0 };
+  for (int i = 0; i < 3; i++)
+    {
+      JobInputs in = { 0 };
+      PipelineJob job = { .width = SIZE, .height = SIZE, .denoise = 1 };
+      Status status = { 0 };
+      g_autofree char *members = g_strdup_printf (
+          ", \"resize\": \"%s\", \"weight\": 0.7, \"start\": 0.2, \"end\": 0.8", resizes[i]);
+      recipe_set (&f->recipe, "init_image", "", &status);
+      recipe_set (&f->recipe, "mask_image", "", &status);
+      set_control (f, members);
+      g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+      g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+      g_assert_cmpint (job.n_controls, ==, 1);
+      g_assert_cmpstr (job.controls[0].path, ==, f->init);
+      g_assert_cmpfloat (job.controls[0].weight, ==, 0.7);
+      g_assert_cmpfloat (job.controls[0].start, ==, 0.2);
+      g_assert_cmpfloat (job.controls[0].end, ==, 0.8);
+      bool has_bar = memcmp (pixel_of (&job, SIZE / 2, 1), black, 3) == 0 &&
+                     memcmp (pixel_of (&job, SIZE / 2, SIZE - 2), black, 3) == 0;
+      g_assert_true (has_bar == (i == 1));
+      g_assert_cmpint (memcmp (pixel_of (&job, SIZE / 2, SIZE / 2), black, 3), !=, 0);
+      job_inputs_clear (&in);
+    }
+}
+
+static void
+test_control_is_preprocessed (Fixture *f, gconstpointer data)
+{
+  JobInputs in = { 0 };
+  PipelineJob job = { .width = WIDTH, .height = HEIGHT, .denoise = 1 };
+  Status status = { 0 };
+  recipe_set (&f->recipe, "mask_image", "", &status);
+  set_control (f, ", \"preprocessor\": \"invert\"");
+  g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+  g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+  for (int i = 0; i < 3 * WIDTH * HEIGHT; i++)
+    g_assert_cmpint (job.controls[0].rgb[i], ==, 255 - job.init_rgb[i]);
+  job_inputs_clear (&in);
+}
+
+/* The network sees the part that is drawn, as the start picture's. */
+static void
+test_control_is_cut_with_the_masked_part (Fixture *f, gconstpointer data)
+{
+  JobInputs in = { 0 };
+  PipelineJob job = { .width = SIZE, .height = SIZE, .denoise = 1 };
+  Status status = { 0 };
+  recipe_set (&f->recipe, "inpaint_area", "masked", &status);
+  set_control (f, "");
+  g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+  g_assert_true (job_inputs_give (&in, &f->recipe, &job, &status));
+  g_assert_cmpmem (job.controls[0].rgb, 3 * SIZE * SIZE, job.init_rgb, 3 * SIZE * SIZE);
+  job_inputs_clear (&in);
+}
+
+static void
+assert_control_refused (Fixture *f, const char *json, StatusCode code, const char *sentence)
+{
+  JobInputs in = { 0 };
+  Status status = { 0 };
+  g_assert_true (recipe_set (&f->recipe, "controls", json, &status));
+  g_assert_false (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+  g_assert_cmpint (status.code, ==, code);
+  if (!strstr (status.message, sentence))
+    g_error ("\"%s\" lacks \"%s\"", status.message, sentence);
+}
+
+static void
+test_controls_that_lack_something_are_refused (Fixture *f, gconstpointer data)
+{
+  JobInputs in = { 0 };
+  Status status = { 0 };
+  g_autofree char *bare = g_strdup_printf ("[{\"model\": \"%s\"}]", f->init);
+  g_autofree char *gone =
+      g_strdup_printf ("[{\"model\": \"%s\", \"image\": \"/nowhere.png\"}]", f->init);
+  assert_control_refused (f, "[{}]", STATUS_ARGUMENT, "ControlNet 1 has no model");
+  assert_control_refused (f, bare, STATUS_ARGUMENT, "ControlNet 1 has no picture to follow");
+  assert_control_refused (f, gone, STATUS_NOT_FOUND, "/nowhere.png");
+  assert_control_refused (f, "[{\"model\": \"nobody-has-this\"}]", STATUS_NOT_FOUND,
+                          "There is no ControlNet \"nobody-has-this\"");
+  /* what is off lacks nothing, and another family's recipe may name them */
+  g_assert_true (recipe_set (&f->recipe, "controls", "[{\"off\": true}]", &status));
+  g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+  job_inputs_clear (&in);
+  g_assert_true (recipe_set (&f->recipe, "controls", "[{}]", &status));
+  g_assert_true (job_inputs_load (&in, &f->recipe, &flux_model, &status));
+  g_assert_nonnull (strstr (in.note, "ControlNets have no effect"));
+  job_inputs_clear (&in);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -392,6 +505,10 @@ main (int argc, char **argv)
   ADD ("references", test_references_keep_their_order);
   ADD ("reference-elsewhere", test_reference_of_another_family_is_noted);
   ADD ("control", test_control_image_has_the_size_of_the_picture);
+  ADD ("controls/size", test_control_is_brought_to_the_size);
+  ADD ("controls/preprocessed", test_control_is_preprocessed);
+  ADD ("controls/masked-part", test_control_is_cut_with_the_masked_part);
+  ADD ("controls/refused", test_controls_that_lack_something_are_refused);
   ADD ("memory", test_every_allocation_may_fail);
   return g_test_run ();
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "recipe/controls.h"
 #include "recipe/recipe.h"
 
 /* A value of each parameter that is not its default, in the table's order of the fixture. */
@@ -49,6 +50,9 @@ static const char *const other_values[][2] = {
   { "reference_image_4", "/pictures/fourth.png" },
   { "reference_places", "index" },
   { "control_image", "/pictures/edges.png" },
+  { "controls", "[{\"model\":\"/nets/canny.safetensors\",\"image\":\"/pictures/"
+                "fox.png\",\"preprocessor\":\"canny\",\"resize\":\"fill\",\"a\":50,\"b\":150.5,"
+                "\"weight\":0.7,\"start\":0.2,\"end\":0.8,\"off\":true}]" },
   { "first_frame", "/pictures/first.png" },
   { "last_frame", "/pictures/last.png" },
   { "extend", "/clips/boat.gclip" },
@@ -426,7 +430,7 @@ test_unknown_keys_are_reported_and_kept (void)
   char *out = recipe_to_json (&copy, &status);
   g_assert_nonnull (strstr (out, "\"mood\""));
   g_assert_nonnull (strstr (out, "\"warm\""));
-  g_assert_nonnull (strstr (out, "\"version\":6"));
+  g_assert_nonnull (strstr (out, "\"version\":7"));
   mem_free (out);
   notes_clear (&notes);
   recipe_clear (&recipe);
@@ -521,10 +525,73 @@ test_every_allocation_may_fail (void)
   mem_fail_at (0);
 }
 
+static void
+assert_controls_refused (const char *json, const char *sentence)
+{
+  Recipe recipe;
+  RecipeControls list = { .n = 0 };
+  Status status = { 0 };
+  recipe_init (&recipe);
+  g_assert_true (recipe_set (&recipe, "controls", json, &status));
+  g_assert_false (recipe_controls_read (&list, &recipe, &status));
+  g_assert_cmpint (status.code, ==, STATUS_ARGUMENT);
+  g_assert_cmpstr (status.message, ==, sentence);
+  g_assert_cmpint (list.n, ==, 0);
+  recipe_clear (&recipe);
+}
+
+static void
+test_controls_are_checked (void)
+{
+  assert_controls_refused (
+      "[{\"weight\": 11}]",
+      "weight of ControlNet 1 in the recipe has to be a number from -10 to 10.");
+  assert_controls_refused ("[{}, {\"start\": \"x\"}]",
+                           "start of ControlNet 2 in the recipe has to be a number from 0 to 1.");
+  assert_controls_refused (
+      "[{\"preprocessor\": \"hed\"}]",
+      "preprocessor of ControlNet 1 in the recipe has to be one of its choices.");
+  assert_controls_refused ("[{\"model\": 3}]",
+                           "model of ControlNet 1 in the recipe has to be a text.");
+  assert_controls_refused ("[{\"off\": 1}]",
+                           "off of ControlNet 1 in the recipe has to be true or false.");
+  assert_controls_refused (
+      "[{\"start\": 0.5, \"end\": 0.5}]",
+      "ControlNet 1 in the recipe ends at 0.5 of the steps, before it starts at 0.5.");
+  assert_controls_refused ("[{},{},{},{},{},{},{},{},{}]",
+                           "At most 8 ControlNets go into one picture.");
+}
+
+static void
+test_controls_round_trip (void)
+{
+  Recipe recipe;
+  RecipeControls list = { .n = 0 };
+  Status status = { 0 };
+  fill (&recipe);
+  g_assert_true (recipe_controls_read (&list, &recipe, &status));
+  g_assert_cmpint (list.n, ==, 1);
+  const RecipeControl *c = &list.items[0];
+  g_assert_cmpstr (c->image, ==, "/pictures/fox.png");
+  g_assert_cmpint (c->preprocess, ==, RECIPE_PREPROCESS_CANNY);
+  g_assert_cmpint (c->resize, ==, RECIPE_RESIZE_FILL);
+  g_assert_cmpfloat (c->b, ==, 150.5);
+  g_assert_true (c->off);
+  g_assert_true (recipe_controls_write (&list, &recipe, &status));
+  assert_filled (&recipe);
+  recipe_controls_remove (&list, 0);
+  g_assert_true (recipe_controls_write (&list, &recipe, &status));
+  g_assert_null (recipe.controls);
+  recipe_controls_clear (&list);
+  recipe_clear (&recipe);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/controls/checked", test_controls_are_checked);
+  g_test_add_func ("/recipe/controls/round-trip", test_controls_round_trip);
   g_test_add_func ("/recipe/table/complete", test_table_is_complete_and_consistent);
   g_test_add_func ("/recipe/table/choices-match-enums", test_choices_match_their_enums);
   g_test_add_func ("/recipe/set/round-trip", test_every_parameter_round_trips_as_text);
