@@ -279,20 +279,26 @@ loader_name (Import *im, Graph *graph, GraphNode *node)
   return NULL;
 }
 
-/* ComfyUI's own Canny has thresholds of 0 .. 1 and smooths the picture before: another picture. */
-static void
-take_preprocessor (Graph *graph, GraphNode *node, ImportedControl *c)
+/* ComfyUI's own Canny smooths the picture before and has thresholds of 0 .. 1: not these numbers.
+ */
+static bool
+take_preprocessor (Import *im, Graph *graph, GraphNode *node, ImportedControl *c)
 {
   RecipePreprocess kind;
   c->module = node->class_type;
-  if (!find_module (node->class_type, &kind))
-    return;
-  c->a = number_of (graph, node, "low_threshold", -1);
-  c->b = number_of (graph, node, "high_threshold", -1);
+  if (strcmp (node->class_type, "Canny") == 0)
+    return notes_add (im->notes, im->status,
+                      "ComfyUI finds edges in another way (Canny): they may differ.");
+  if (find_module (node->class_type, &kind))
+    {
+      c->a = number_of (graph, node, "low_threshold", -1);
+      c->b = number_of (graph, node, "high_threshold", -1);
+    }
+  return true;
 }
 
-static void
-take_picture (Graph *graph, GraphNode *node, ImportedControl *c)
+static bool
+take_picture (Import *im, Graph *graph, GraphNode *node, ImportedControl *c)
 {
   GraphNode *at = graph_follow (graph, node, "image");
   for (int i = 0; at && i < GRAPH_MAX_WALK; i++)
@@ -302,14 +308,15 @@ take_picture (Graph *graph, GraphNode *node, ImportedControl *c)
       if (!before)
         {
           c->picture = graph_has (at, "image") ? graph_text (graph, at, "image") : NULL;
-          return;
+          return true;
         }
       bool is_size = strstr (at->class_type, "Scale") || strstr (at->class_type, "Resize") ||
                      strstr (at->class_type, "Reroute") || strstr (at->class_type, "Preview");
-      if (!c->module && !is_size)
-        take_preprocessor (graph, at, c);
+      if (!c->module && !is_size && !take_preprocessor (im, graph, at, c))
+        return false;
       at = before;
     }
+  return true;
 }
 
 bool
@@ -323,8 +330,7 @@ import_control_node (Import *im, Graph *graph, GraphNode *node)
                         .b = -1 };
   node->understood = true;
   c.model = loader_name (im, graph, node);
-  take_picture (graph, node, &c);
-  if (!status_ok (im->status))
+  if (!take_picture (im, graph, node, &c) || !status_ok (im->status))
     return false;
   return c.model ? import_control (im, &c) : import_left_out (im, node->class_type);
 }

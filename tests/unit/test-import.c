@@ -259,6 +259,22 @@ static const char control_graph[] =
     "2]}},"
     "\"15\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": [\"14\", 0]}}}";
 
+/* Whose thresholds of 0 .. 1 would find an edge everywhere. */
+static void
+test_comfyui_canny_has_other_thresholds (void)
+{
+  g_autoptr (GString) graph = g_string_new (control_graph);
+  g_string_replace (graph, "CannyEdgePreprocessor", "Canny", 0);
+  g_string_replace (graph, "\"low_threshold\": 80, \"high_threshold\": 160",
+                    "\"low_threshold\": 0.4, \"high_threshold\": 0.8", 0);
+  Imported im = import_text ("prompt", graph->str);
+  g_assert_true (g_str_has_prefix (im.recipe.controls,
+                                   "[{\"model\":\"canny\",\"preprocessor\":\"canny\",\"resize\":"
+                                   "\"crop\",\"weight\":0.6"));
+  assert_note (&im, "ComfyUI finds edges in another way (Canny)");
+  done (&im);
+}
+
 static void
 test_comfyui_controls (void)
 {
@@ -709,6 +725,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/import/comfyui-canny", test_comfyui_canny_has_other_thresholds);
   g_test_add_func ("/recipe/import/comfyui-controls", test_comfyui_controls);
   g_test_add_func ("/recipe/import/comfyui/default-graph", test_comfyui_default_graph);
   g_test_add_func ("/recipe/import/comfyui/default-graph-flux", test_comfyui_flux_graph);
