@@ -98,10 +98,17 @@ def check_kernels():
                 yield f"{name}:{n}: device code beside device.cuh: {line.strip()}"
 
 
-def check_licences():
+def project_files():
+    """What git lists; without it, as in an unpacked archive, all that no build has made."""
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True).stdout.split("\n")
-    files = listed if any(listed) else [p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*") if p.is_file()]
-    for name in files:
+    if any(listed):
+        return listed
+    builds = {p.parent for p in ROOT.rglob("build.ninja")}
+    return [p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*") if p.is_file() and not builds.intersection(p.parents)]
+
+
+def check_licences():
+    for name in project_files():
         p = ROOT / name
         if p.suffix in (".c", ".h", ".cu", ".cuh", ".cpp", ".py", ".sh") and p.is_file():
             if not any("SPDX-License-Identifier: MPL-2.0" in line for line in p.read_text().splitlines()[:3]):
