@@ -87,8 +87,9 @@ static const RecipeParam table[] = {
     .since = 6, .families = PARAM_FOR_WAN },
   { AT (tiny_vae), .type = PARAM_PATH, .default_text = "", .flag = "tiny-vae",
     .label = N_ ("Preview decoder"),
-    .help = N_ (
-        "A tiny decoder for previews while the picture forms; empty for plain colour previews."),
+    .help = N_ ("A tiny decoder (TAESD) for previews while the picture forms; empty for the "
+                "model's own, or "
+                "one found beside it, else plain colours."),
     .since = 1 },
   { AT (prompt), .type = PARAM_STRING, .default_text = "", .letter = 'p', .flag = "prompt",
     .label = N_ ("Prompt"), .help = N_ ("What the picture shows."), .since = 1 },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "worker/models.h"
 
 static bool
 is_flow (const PipelineJob *job)
@@ -273,6 +274,7 @@ source_from_recipe (const Recipe *recipe, const char *path, const char *tokenize
                            .text_encoder_2_path = recipe->text_encoder_2,
                            .image_encoder_path = recipe->image_encoder,
                            .tiny_path = recipe->tiny_vae,
+                           .walk_folders = model_folders_walk,
                            .tokenizers_dir = tokenizers_dir };
 }
 

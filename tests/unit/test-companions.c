@@ -104,8 +104,7 @@ test_image_encoders (void)
   expect (model, COMPANION_CLIP_VISION, NULL);
   g_free (add (&t, "models/clip_vision/models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth"));
   expect (model, COMPANION_CLIP_VISION, "vit-huge-14.pth");
-  g_free (
-      add (&t, "models/clip_vision/open-clip-xlm-roberta-large-vit-huge-14_fp16.safetensors"));
+  g_free (add (&t, "models/clip_vision/open-clip-xlm-roberta-large-vit-huge-14_fp16.safetensors"));
   expect (model, COMPANION_CLIP_VISION, "vit-huge-14_fp16.safetensors");
   g_free (add (&t, "models/clip_vision/clip_vision_h.safetensors"));
   expect (model, COMPANION_CLIP_VISION, "clip_vision_h.safetensors");
@@ -135,6 +134,27 @@ test_the_most_exact_is_taken (void)
   tree_clear (&t);
 }
 
+/* TAESD's files differ in their names alone; the half that encodes shows nothing. */
+static void
+test_preview_decoders (void)
+{
+  Tree t;
+  tree_init (&t);
+  g_autofree char *model = add (&t, "models/checkpoints/xl/model.safetensors");
+  g_autofree char *forge = add (&t, "forge/models/Stable-diffusion/model.safetensors");
+  g_free (add (&t, "models/vae_approx/taesd_encoder.safetensors"));
+  g_free (add (&t, "models/vae_approx/taesd3_decoder.safetensors"));
+  expect (model, COMPANION_TAESD, NULL);
+  g_free (add (&t, "models/vae_approx/taesdxl_decoder.safetensors"));
+  g_free (add (&t, "models/vae_approx/taef1_decoder.pth"));
+  expect (model, COMPANION_TAESD, NULL);
+  expect (model, COMPANION_TAESDXL, "vae_approx/taesdxl_decoder.safetensors");
+  expect (model, COMPANION_TAEF1, "vae_approx/taef1_decoder.pth");
+  g_free (add (&t, "forge/models/VAE-taesd/taesd_decoder.pth"));
+  expect (forge, COMPANION_TAESD, "VAE-taesd/taesd_decoder.pth");
+  tree_clear (&t);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -142,6 +162,7 @@ main (int argc, char **argv)
   g_test_add_func ("/companions/comfyui-folders", test_comfyui_folders);
   g_test_add_func ("/companions/forge-folders", test_forge_folders);
   g_test_add_func ("/companions/image-encoders", test_image_encoders);
+  g_test_add_func ("/companions/preview-decoders", test_preview_decoders);
   g_test_add_func ("/companions/the-most-exact-is-taken", test_the_most_exact_is_taken);
   return g_test_run ();
 }

@@ -54,9 +54,81 @@ first_encoder (const ModelConfig *config)
 }
 
 static bool
-add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
+is_whole_tiny (const char *path, void *data)
+{
+  Status ignored = { 0 };
+  Arena arena = { 0 };
+  Checkpoint *c = checkpoint_open (path, true, &ignored);
+  Binder b = { c ? c->weights : NULL, &arena, &ignored };
+  bool ok =
+      c && c->config.has_tiny && tiny_decoder_bind (&b) && weights_check (c->weights, &ignored);
+  arena_clear (&arena);
+  checkpoint_free (c);
+  return ok;
+}
+
+typedef struct
+{
+  CompanionKind kind;
+  bool found;
+  char path[PATH_SIZE];
+} TinySearch;
+
+/* As if the model lay at @model_path. */
+static bool
+find_tiny_near (TinySearch *s, const char *model_path)
+{
+  s->found =
+      companion_find_that (model_path, s->kind, is_whole_tiny, NULL, s->path, sizeof s->path);
+  return s->found;
+}
+
+static bool
+find_tiny_in (void *data, const char *folder)
+{
+  char path[PATH_SIZE]; /* ComfyUI and Forge are named as a whole */
+  return snprintf (path, sizeof path, "%s/models/model", folder) >= (int) sizeof path ||
+         !find_tiny_near (data, path);
+}
+
+/* Of the files that other programs have beside the model, else where models are looked for.
+ * Previews are worth no failure: what cannot be used is as good as none. */
+static bool
+find_tiny (const Pipeline *pipeline, const PipelineSource *source, TinySearch *s)
+{
+  static const CompanionKind kinds[] = { [FAMILY_SD15] = COMPANION_TAESD,
+                                         [FAMILY_SDXL] = COMPANION_TAESDXL,
+                                         [FAMILY_FLUX] = COMPANION_TAEF1 };
+  Family family = pipeline->checkpoint->config.family;
+  bool has_kind = family == FAMILY_SD15 || family == FAMILY_SDXL || family == FAMILY_FLUX;
+  if (!has_kind)
+    return false;
+  s->kind = kinds[family];
+  if (!find_tiny_near (s, source->model_path) && source->walk_folders)
+    source->walk_folders (find_tiny_in, s);
+  return s->found;
+}
+
+static bool
+add_tiny (Pipeline *pipeline, const PipelineSource *source, Status *status)
 {
   char path[PATH_SIZE];
+  Checkpoint *c = pipeline->checkpoint;
+  if (source->tiny_path)
+    return checkpoint_add (c, source->tiny_path, "tiny.", status);
+  snprintf (path, sizeof path, "%s/vae_tiny", source->model_path);
+  if (access (path, R_OK) == 0)
+    return checkpoint_add (c, path, "tiny.", status);
+  Status ignored = { 0 };
+  TinySearch search = { .found = false };
+  if (!c->config.has_tiny && find_tiny (pipeline, source, &search))
+    checkpoint_add (c, search.path, "tiny.", &ignored); /* one of other latents is left alone */
+  return ignored.code != STATUS_NO_MEMORY || out_of_memory (status);
+}
+
+static bool
+add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
+{
   const struct
   {
     const char *path, *prefix;
@@ -84,12 +156,7 @@ add_files (Pipeline *pipeline, const PipelineSource *source, Status *status)
                         family_name (pipeline->checkpoint->config.family));
   if (!pipeline->family->add_companions (pipeline, source, status))
     return false;
-  if (source->tiny_path)
-    return checkpoint_add (pipeline->checkpoint, source->tiny_path, "tiny.", status);
-  snprintf (path, sizeof path, "%s/vae_tiny", source->model_path);
-  if (access (path, R_OK) == 0)
-    return checkpoint_add (pipeline->checkpoint, path, "tiny.", status);
-  return true;
+  return add_tiny (pipeline, source, status);
 }
 
 /* Of two experts people may choose either: the model is the high-noise one. */

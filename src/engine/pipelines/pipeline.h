@@ -22,6 +22,9 @@
 
 typedef struct Pipeline Pipeline;
 
+/* Calls @func for each folder that models are looked for in, until it returns false. */
+typedef void (*FolderWalk) (bool (*func) (void *data, const char *path), void *data);
+
 typedef struct
 {
   const char *model_path;  /* file or folder */
@@ -31,8 +34,9 @@ typedef struct
   const char *text_encoder_path, *text_encoder_2_path;
   const char
       *image_encoder_path;    /* NULL, or a CLIP-H to use instead, for models that see through it */
-  const char *tiny_path;      /* NULL, or a TAESD for previews; a folder's own vae_tiny/ is found */
+  const char *tiny_path;      /* NULL, or a TAESD for previews; one beside the model is found */
   const char *tokenizers_dir; /* the bundled vocabularies */
+  FolderWalk walk_folders;    /* where a TAESD may lie, too; NULL for none */
   bool header_only;           /* for plans: weights are never touched */
 } PipelineSource;
 

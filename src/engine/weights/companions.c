@@ -26,6 +26,7 @@ static const char *const tokenizer_folders[] = {
   NULL
 };
 static const char *const vae_folders[] = { "vae", "VAE", NULL };
+static const char *const tiny_folders[] = { "vae_approx", "VAE-taesd", "VAE-approx", NULL };
 
 typedef struct
 {
@@ -48,6 +49,9 @@ companion_label (CompanionKind kind)
     [COMPANION_WAN22_VAE] = "the VAE (wan2.2_vae.safetensors)",
     [COMPANION_CLIP_VISION] = "CLIP-H (clip_vision_h.safetensors)",
     [COMPANION_TOKENIZER] = "the tokenizer (spiece.model or tokenizer.json)",
+    [COMPANION_TAESD] = "TAESD (taesd_decoder.safetensors)",
+    [COMPANION_TAESDXL] = "TAESD (taesdxl_decoder.safetensors)",
+    [COMPANION_TAEF1] = "TAESD (taef1_decoder.safetensors)",
   };
   return labels[kind];
 }
@@ -66,6 +70,15 @@ static bool
 starts_with (const char *text, const char *start)
 {
   return !strncmp (text, start, strlen (start));
+}
+
+/* "taesd_decoder", "taesd": not the half that encodes, nor one of another family. */
+static bool
+is_tiny (const char *name, const char *family)
+{
+  size_t n = strlen (family);
+  return starts_with (name, family) && !isalnum ((unsigned char) name[n]) &&
+         !strstr (name, "_encoder_");
 }
 
 /* @name: folded */
@@ -95,6 +108,12 @@ is_kind (CompanionKind kind, const char *name)
              strstr (name, "vit_h_14");
     case COMPANION_TOKENIZER:
       return !strcmp (name, "spiece_model") || !strcmp (name, "tokenizer_json");
+    case COMPANION_TAESD:
+      return is_tiny (name, "taesd");
+    case COMPANION_TAESDXL:
+      return is_tiny (name, "taesdxl");
+    case COMPANION_TAEF1:
+      return is_tiny (name, "taef1");
     case COMPANION_COUNT:
       break;
     }
@@ -188,6 +207,8 @@ folders_of (CompanionKind kind)
     return vision_folders;
   if (kind == COMPANION_TOKENIZER)
     return tokenizer_folders;
+  if (kind == COMPANION_TAESD || kind == COMPANION_TAESDXL || kind == COMPANION_TAEF1)
+    return tiny_folders;
   return is_vae (kind) ? vae_folders : encoder_folders;
 }
 

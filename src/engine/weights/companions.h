@@ -20,6 +20,9 @@ typedef enum
   COMPANION_WAN22_VAE,
   COMPANION_CLIP_VISION, /* CLIP-H, of Wan 2.1's image-to-video models */
   COMPANION_TOKENIZER,   /* spiece.model or tokenizer.json */
+  COMPANION_TAESD,       /* decoders of previews, for SD 1.5, SDXL and FLUX.1 */
+  COMPANION_TAESDXL,
+  COMPANION_TAEF1,
   COMPANION_COUNT
 } CompanionKind;
 
@@ -28,9 +31,10 @@ typedef enum
  * @out: receives the path
  *
  * Looks in the model's own folder, and in text_encoders, clip and text_encoder (vae and VAE for a
- * VAE, clip_vision for an image encoder; for a tokenizer also where Wan-AI and kijai's nodes keep
- * it) of the folders above it, one level of folders deep.  Of
- * several the most exact: 16 bits before scaled fp8 before fp8 before GGUF, then by name.
+ * VAE, clip_vision for an image encoder, vae_approx, VAE-taesd and VAE-approx for previews; for a
+ * tokenizer also where Wan-AI and kijai's nodes keep it) of the folders above it, one level of
+ * folders deep.  Of several the most exact: 16 bits before scaled fp8 before fp8 before GGUF and
+ * pickles, then by name.
  *
  * Returns: false when there is none, or its path is too long
  */
