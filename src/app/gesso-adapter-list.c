@@ -9,6 +9,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "app/gesso-fit.h"
 #include "app/gesso-model-picker.h"
 #include "app/gesso-name.h"
 #include "app/gesso-wheel.h"
@@ -27,6 +28,7 @@ struct _GessoAdapterList
   GessoLibrary *library;
   GtkWidget *rows, *hint;
   GHashTable *words; /* of files, by path; "" when a file says none */
+  char *misfits;     /* what the rows say of families */
   gboolean busy;     /* a change that we make ourselves is no news */
 };
 
@@ -368,8 +370,13 @@ new_weight (double value, const char *label, const char *spoken, GtkAdjustment *
 }
 
 static char *
-dup_shown_name (const RecipeAdapter *item)
+dup_shown_name (GessoAdapterList *self, const RecipeAdapter *item)
 {
+  GessoModelFile *file =
+      item->path ? gesso_library_find_model (self->library, GESSO_FILE_LORA, item->path, NULL)
+                 : NULL;
+  if (file && g_str_equal (gesso_model_file_get_path (file), item->path))
+    return gesso_library_dup_title (self->library, file);
   const char *name = item->name ? item->name : item->path ? item->path : "";
   return g_filename_display_basename (name);
 }
@@ -386,6 +393,18 @@ find_problem (GessoAdapterList *self, const RecipeAdapter *item)
              : _ ("The file is not there any more");
 }
 
+/* Why the row is off, though nobody has muted it: the model that is chosen now.  NULL: it is not */
+static char *
+dup_misfit (GessoAdapterList *self, const RecipeAdapter *item)
+{
+  const char *model = gesso_fit_family (self->library, gesso_form_peek (self->form));
+  const char *family = gesso_fit_adapter_family (self->library, item);
+  if (gesso_fit_is_for (family, model))
+    return NULL;
+  return g_strdup_printf (_ ("For %s, not used with %s. It comes back with a model that it fits."),
+                          family, model);
+}
+
 /* @name: of what it does, as it is read out and shown */
 static GtkWidget *
 new_button (Place place, const char *icon, const char *name, GCallback callback)
@@ -398,14 +417,16 @@ new_button (Place place, const char *icon, const char *name, GCallback callback)
   return button;
 }
 
+/* @misfit: the row is off, and what is chosen here comes back later */
 static GtkWidget *
-new_head (Place place, const RecipeAdapter *item, const char *name)
+new_head (Place place, const RecipeAdapter *item, const char *name, gboolean misfit)
 {
   GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8), *on = gtk_switch_new ();
   GtkWidget *label = gtk_label_new (name);
   g_autofree char *on_name = g_strdup_printf (_ ("Use %s"), name);
   g_autofree char *remove_name = g_strdup_printf (_ ("Take %s off the list"), name);
-  gtk_switch_set_active (GTK_SWITCH (on), !item->muted);
+  gtk_switch_set_active (GTK_SWITCH (on), !item->muted && !misfit);
+  gtk_widget_set_sensitive (on, !misfit);
   gtk_widget_set_valign (on, GTK_ALIGN_CENTER);
   gesso_name (on, on_name);
   gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
@@ -443,12 +464,25 @@ add_movers (
   g_object_set_data (G_OBJECT (row), "down", down);
 }
 
+static void
+add_warning (GtkWidget *row, const char *text)
+{
+  g_autofree char *marked = g_strdup_printf ("⚠ %s", text);
+  GtkWidget *label = gtk_label_new (marked);
+  gtk_widget_add_css_class (label, "error");
+  gtk_widget_add_css_class (label, "caption");
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_box_append (GTK_BOX (row), label);
+}
+
 static GtkWidget *
 new_row (GessoAdapterList *self, const RecipeAdapters *list, guint i)
 {
   const RecipeAdapter *item = &list->items[i];
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
-  g_autofree char *name = dup_shown_name (item);
+  g_autofree char *name = dup_shown_name (self, item);
+  g_autofree char *misfit = dup_misfit (self, item);
   g_autofree char *weight_name = g_strdup_printf (_ ("Weight of %s"), name);
   g_autofree char *text_name = g_strdup_printf (_ ("Weight of %s for the text encoder"), name);
   GtkAdjustment *weight, *text;
@@ -456,20 +490,18 @@ new_row (GessoAdapterList *self, const RecipeAdapters *list, guint i)
   GtkWidget *texts = new_weight (item->text_weight, _ ("Text"), text_name, &text);
   Place place = { self, i, text };
   gtk_widget_add_css_class (box, "adapter-row");
-  GtkWidget *head = new_head (place, item, name);
+  GtkWidget *head = new_head (place, item, name, misfit != NULL);
   add_movers (place, box, head, name, list);
   gtk_box_append (GTK_BOX (box), head);
   gtk_box_append (GTK_BOX (box), weights);
   gtk_box_append (GTK_BOX (box), texts);
+  gtk_widget_set_visible (weights, !misfit);
+  gtk_widget_set_visible (texts, !misfit);
   const char *problem = find_problem (self, item);
   if (problem[0])
-    {
-      GtkWidget *label = gtk_label_new (problem);
-      gtk_widget_add_css_class (label, "error");
-      gtk_widget_add_css_class (label, "caption");
-      gtk_label_set_xalign (GTK_LABEL (label), 0);
-      gtk_box_append (GTK_BOX (box), label);
-    }
+    add_warning (box, problem);
+  if (misfit)
+    add_warning (box, misfit);
   find_words (self, box, item->path);
   connect (place, weight, "value-changed", G_CALLBACK (weight_cb));
   connect (place, text, "value-changed", G_CALLBACK (text_weight_cb));
@@ -478,12 +510,27 @@ new_row (GessoAdapterList *self, const RecipeAdapters *list, guint i)
 
 /* ---- all rows ---- */
 
+/* All that rows say of families, to see when that changes. */
+static char *
+dup_misfits (GessoAdapterList *self, const RecipeAdapters *list)
+{
+  g_autoptr (GString) all = g_string_new (NULL);
+  for (guint i = 0; i < list->n; i++)
+    {
+      g_autofree char *misfit = dup_misfit (self, &list->items[i]);
+      g_string_append_printf (all, "%s\n", misfit ? misfit : "");
+    }
+  return g_strdup (all->str);
+}
+
 static void
 update (GessoAdapterList *self)
 {
   if (self->busy)
     return;
   g_auto (RecipeAdapters) list = read_list (self);
+  g_free (self->misfits);
+  self->misfits = dup_misfits (self, &list);
   GtkWidget *child;
   while ((child = gtk_widget_get_first_child (self->rows)))
     gtk_box_remove (GTK_BOX (self->rows), child);
@@ -495,6 +542,17 @@ update (GessoAdapterList *self)
         n_shown++;
       }
   gtk_widget_set_visible (self->hint, n_shown == 0);
+}
+
+/* Another model, or a scan that has found out what something is: rows under somebody's hand stay
+ * unless they say something else. */
+static void
+update_fit (GessoAdapterList *self)
+{
+  g_auto (RecipeAdapters) list = read_list (self);
+  g_autofree char *misfits = dup_misfits (self, &list);
+  if (g_strcmp0 (misfits, self->misfits) != 0)
+    update (self);
 }
 
 void
@@ -537,6 +595,7 @@ gesso_adapter_list_dispose (GObject *object)
   g_clear_object (&self->form);
   g_clear_object (&self->library);
   g_clear_pointer (&self->words, g_hash_table_unref);
+  g_clear_pointer (&self->misfits, g_free);
   G_OBJECT_CLASS (gesso_adapter_list_parent_class)->dispose (object);
 }
 
@@ -560,7 +619,8 @@ gesso_adapter_list_new (GessoForm *form, GessoLibrary *library)
   self->form = g_object_ref (form);
   self->library = g_object_ref (library);
   GtkWidget *group = adw_preferences_group_new ();
-  GtkWidget *picker = gesso_model_picker_new_chooser (library, GESSO_FILE_LORA, _ ("Add a LoRA"));
+  GtkWidget *picker =
+      gesso_model_picker_new_chooser (form, library, GESSO_FILE_LORA, _ ("Add a LoRA"));
   g_signal_connect_object (picker, "chosen", G_CALLBACK (chosen_cb), self, 0);
   adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("LoRAs"));
   adw_preferences_group_set_header_suffix (ADW_PREFERENCES_GROUP (group), picker);
@@ -576,6 +636,9 @@ gesso_adapter_list_new (GessoForm *form, GessoLibrary *library)
   adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), box);
   adw_bin_set_child (ADW_BIN (self), group);
   g_signal_connect_object (form, "changed::" KEY, G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (form, "changed::model", G_CALLBACK (update_fit), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (library, "changed", G_CALLBACK (update_fit), self, G_CONNECT_SWAPPED);
   update (self);
   return GTK_WIDGET (self);
 }

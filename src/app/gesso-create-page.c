@@ -168,8 +168,8 @@ gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *o
   gesso_session_remember_prompt (self->session, recipe_str (recipe->prompt),
                                  recipe_str (recipe->negative_prompt));
   set_busy (self, TRUE);
-  gesso_generate_async (self->session, self->form, self->document, &chosen, generated_cb,
-                        g_object_ref (self));
+  gesso_generate_async (self->session, self->library, self->form, self->document, &chosen,
+                        generated_cb, g_object_ref (self));
 }
 
 gboolean
@@ -530,7 +530,7 @@ gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *
   if (!restored)
     fill_first_form (self);
   choose_some_model (self);
-  self->planner = gesso_planner_new (session, self->form);
+  self->planner = gesso_planner_new (session, library, self->form);
   self->link = gesso_frame_link_new (self->form, self->document);
   build_sidebar (self);
   build_stage (self);

@@ -3,6 +3,7 @@
  */
 #include "app/gesso-generate.h"
 
+#include "app/gesso-fit.h"
 #include "app/gesso-inputs.h"
 #include "app/gesso-paths.h"
 
@@ -14,6 +15,7 @@ enum
 typedef struct
 {
   GessoSession *session;
+  GessoLibrary *library;
   char *recipe; /* JSON */
   char *inputs_dir, *wildcards_dir;
   GessoFramePixels *pixels; /* NULL without a start picture */
@@ -33,6 +35,7 @@ work_free (gpointer data)
 {
   Work *work = data;
   g_object_unref (work->session);
+  g_object_unref (work->library);
   g_free (work->recipe);
   g_free (work->inputs_dir);
   g_free (work->wildcards_dir);
@@ -165,6 +168,18 @@ edit_job (GTask *task, Work *work, GessoQueue *queue)
   g_task_return_boolean (task, TRUE);
 }
 
+/* Each by its own model: that may be an axis. */
+static void
+take_off_others (Work *work)
+{
+  for (char **recipe = work->recipes; *recipe; recipe++)
+    {
+      char *fitting = gesso_fit_dup_recipe (work->library, *recipe);
+      g_free (*recipe);
+      *recipe = fitting;
+    }
+}
+
 static void
 prepared_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -177,6 +192,7 @@ prepared_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   GessoQueue *queue = gesso_session_get_queue (work->session);
+  take_off_others (work);
   if (work->edit)
     edit_job (task, work, queue);
   else
@@ -262,6 +278,7 @@ dup_recipe (GessoForm *form, gboolean animate)
 
 void
 gesso_generate_async (GessoSession *session,
+                      GessoLibrary *library,
                       GessoForm *form,
                       GessoDocument *document,
                       const GessoGenerateOptions *options,
@@ -269,10 +286,11 @@ gesso_generate_async (GessoSession *session,
                       gpointer user_data)
 {
   g_return_if_fail (GESSO_IS_SESSION (session) && GESSO_IS_FORM (form) && options);
-  g_return_if_fail (GESSO_IS_DOCUMENT (document));
+  g_return_if_fail (GESSO_IS_LIBRARY (library) && GESSO_IS_DOCUMENT (document));
   g_return_if_fail (!options->pictures || options->n_axes == 0);
   Work *work = g_new0 (Work, 1);
   work->session = g_object_ref (session);
+  work->library = g_object_ref (library);
   work->recipe = dup_recipe (form, options->animate);
   work->inputs_dir = g_build_filename (gesso_session_get_data_dir (session), "inputs", NULL);
   work->wildcards_dir = gesso_paths_dup_wildcards_dir ();

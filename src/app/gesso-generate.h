@@ -5,6 +5,7 @@
 
 #include "app/canvas/gesso-document.h"
 #include "app/gesso-form.h"
+#include "library/gesso-library.h"
 #include "session/gesso-expand.h"
 #include "session/gesso-session.h"
 
@@ -31,9 +32,11 @@ typedef struct
  * @document: whose frame is the start picture and mask when it holds pixels
  *
  * The frame is taken out, written as PNG files under the data folder, wildcards and axes expanded,
- * all on threads; then the jobs are added.  What is edited afterwards does not change them.
+ * all on threads; then the jobs are added, without LoRAs that are for another model than theirs.
+ * What is edited afterwards does not change them.
  */
 void gesso_generate_async (GessoSession *session,
+                           GessoLibrary *library,
                            GessoForm *form,
                            GessoDocument *document,
                            const GessoGenerateOptions *options,

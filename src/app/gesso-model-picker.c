@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/gesso-compat.h"
+#include "app/gesso-fit.h"
 #include "app/gesso-model-row.h"
 #include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
@@ -19,7 +20,9 @@ struct _GessoModelPicker
   GessoFileKind kind;
   const RecipeParam *param; /* NULL: "chosen" is emitted in its place */
   char *search;             /* case-folded, "" for all */
-  GtkWidget *button, *label, *entry, *stack, *view;
+  const char *family;       /* of the chosen model; "" when not known */
+  gboolean show_others;     /* those for other models, too */
+  GtkWidget *button, *label, *entry, *stack, *view, *others;
   GtkFilterListModel *filtered;
   GtkFilter *filter;
 };
@@ -28,11 +31,24 @@ G_DEFINE_FINAL_TYPE (GessoModelPicker, gesso_model_picker, ADW_TYPE_BIN)
 
 static guint chosen_signal;
 
+/* What the recipe draws with: all else may come with it. */
+static gboolean
+is_model (GessoModelPicker *self)
+{
+  return self->param && g_str_equal (self->param->key, "model");
+}
+
+static gboolean
+fits (GessoModelPicker *self, GessoModelFile *file)
+{
+  return is_model (self) || gesso_fit_is_for (gesso_model_file_get_family (file), self->family);
+}
+
 static gboolean
 matches (gpointer item, gpointer user_data)
 {
   GessoModelPicker *self = user_data;
-  return gesso_model_row_matches (item, self->search);
+  return (self->show_others || fits (self, item)) && gesso_model_row_matches (item, self->search);
 }
 
 static GessoModelFile *
@@ -48,13 +64,6 @@ find_by_path (GessoModelPicker *self, const char *path)
   return NULL;
 }
 
-/* What the recipe draws with: all else may come with it. */
-static gboolean
-is_model (GessoModelPicker *self)
-{
-  return self->param && g_str_equal (self->param->key, "model");
-}
-
 static char *
 dup_shown_name (GessoModelPicker *self, const char *path)
 {
@@ -62,7 +71,7 @@ dup_shown_name (GessoModelPicker *self, const char *path)
     return g_strdup (is_model (self) ? _ ("None") : _ ("Model’s own"));
   g_autoptr (GessoModelFile) file = find_by_path (self, path);
   if (file)
-    return g_strdup (gesso_model_file_get_name (file));
+    return gesso_library_dup_title (self->library, file);
   g_autofree char *base = g_filename_display_basename (path);
   char *dot = strrchr (base, '.');
   if (dot && dot != base && !g_file_test (path, G_FILE_TEST_IS_DIR))
@@ -110,11 +119,55 @@ own_clicked_cb (GtkButton *button, gpointer user_data)
   choose (user_data, "");
 }
 
+static guint
+count_others (GessoModelPicker *self)
+{
+  GListModel *models = gesso_library_get_models (self->library, self->kind);
+  guint n = 0;
+  for (guint i = 0; i < g_list_model_get_n_items (models); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (models, i);
+      n += !fits (self, file) && gesso_model_row_matches (file, self->search);
+    }
+  return n;
+}
+
 static void
 update_empty (GessoModelPicker *self)
 {
   gboolean empty = g_list_model_get_n_items (G_LIST_MODEL (self->filtered)) == 0;
+  guint n = count_others (self);
+  g_autofree char *text = g_strdup_printf (
+      g_dngettext (NULL, "Show %u for other models", "Show %u for other models", n), n);
   gtk_stack_set_visible_child_name (GTK_STACK (self->stack), empty ? "empty" : "list");
+  gtk_check_button_set_label (GTK_CHECK_BUTTON (self->others), text);
+  gtk_widget_set_visible (self->others, n > 0);
+}
+
+static void
+filter_again (GessoModelPicker *self)
+{
+  gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+  update_empty (self);
+}
+
+static void
+others_cb (GtkCheckButton *button, gpointer user_data)
+{
+  GessoModelPicker *self = user_data;
+  self->show_others = gtk_check_button_get_active (button);
+  filter_again (self);
+}
+
+/* Another model was chosen, or a scan has found out what the chosen one is. */
+static void
+update_family (GessoModelPicker *self)
+{
+  const char *family = gesso_fit_family (self->library, gesso_form_peek (self->form));
+  if (family == self->family)
+    return;
+  self->family = family;
+  filter_again (self);
 }
 
 static void
@@ -228,6 +281,9 @@ new_popover (GessoModelPicker *self)
   gtk_stack_add_named (GTK_STACK (self->stack), new_list (self), "list");
   gtk_stack_add_named (GTK_STACK (self->stack), new_empty (self->kind), "empty");
   gtk_box_append (GTK_BOX (box), self->stack);
+  self->others = gtk_check_button_new ();
+  g_signal_connect (self->others, "toggled", G_CALLBACK (others_cb), self);
+  gtk_box_append (GTK_BOX (box), self->others);
   if (self->param && !is_model (self))
     {
       GtkWidget *own = new_flat_button (_ ("_Model’s own"), NULL);
@@ -265,6 +321,20 @@ static void
 gesso_model_picker_init (GessoModelPicker *self)
 {
   self->search = g_strdup ("");
+  self->family = "";
+}
+
+static void
+follow (GessoModelPicker *self)
+{
+  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (update_empty), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->form, "changed::model", G_CALLBACK (update_family), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->library, "changed", G_CALLBACK (update_family), self,
+                           G_CONNECT_SWAPPED);
+  update_family (self);
+  update_empty (self);
 }
 
 GtkWidget *
@@ -290,18 +360,20 @@ gesso_model_picker_new (GessoForm *form, const char *key, GessoLibrary *library,
   g_autofree char *detail = g_strconcat ("changed::", key, NULL);
   g_signal_connect_object (form, detail, G_CALLBACK (update), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (library, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (update_empty), self,
-                           G_CONNECT_SWAPPED);
-  update_empty (self);
+  follow (self);
   update (self);
   return GTK_WIDGET (self);
 }
 
 GtkWidget *
-gesso_model_picker_new_chooser (GessoLibrary *library, GessoFileKind kind, const char *label)
+gesso_model_picker_new_chooser (GessoForm *form,
+                                GessoLibrary *library,
+                                GessoFileKind kind,
+                                const char *label)
 {
-  g_return_val_if_fail (GESSO_IS_LIBRARY (library) && label, NULL);
+  g_return_val_if_fail (GESSO_IS_FORM (form) && GESSO_IS_LIBRARY (library) && label, NULL);
   GessoModelPicker *self = g_object_new (GESSO_TYPE_MODEL_PICKER, NULL);
+  self->form = g_object_ref (form);
   self->library = g_object_ref (library);
   self->kind = kind;
   self->button = gtk_menu_button_new ();
@@ -310,9 +382,7 @@ gesso_model_picker_new_chooser (GessoLibrary *library, GessoFileKind kind, const
   gesso_name (self->button, label);
   gtk_menu_button_set_popover (GTK_MENU_BUTTON (self->button), new_popover (self));
   adw_bin_set_child (ADW_BIN (self), self->button);
-  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (update_empty), self,
-                           G_CONNECT_SWAPPED);
-  update_empty (self);
+  follow (self);
   return GTK_WIDGET (self);
 }
 
@@ -329,8 +399,15 @@ gesso_model_picker_set_search (GessoModelPicker *self, const char *text)
   g_return_if_fail (GESSO_IS_MODEL_PICKER (self));
   g_free (self->search);
   self->search = g_utf8_casefold (text, -1);
-  gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+  filter_again (self);
   /* the list stays with the row it began with, which may be the last of thousands now */
   if (g_list_model_get_n_items (G_LIST_MODEL (self->filtered)) > 0)
     gesso_compat_list_scroll_to (self->view, 0);
+}
+
+void
+gesso_model_picker_set_show_others (GessoModelPicker *self, gboolean show_others)
+{
+  g_return_if_fail (GESSO_IS_MODEL_PICKER (self));
+  gtk_check_button_set_active (GTK_CHECK_BUTTON (self->others), show_others);
 }

@@ -18,12 +18,18 @@ GtkWidget *gesso_model_picker_new (GessoForm *form,
                                    const char *key,
                                    GessoLibrary *library,
                                    GessoFileKind kind);
-/* A button that adds: no key, the signal "chosen" (string: the path) in its place.
+/* Files for models of another family than the form's are listed on demand only.
+ *
+ * A button that adds: no key, the signal "chosen" (string: the path) in its place.
  * @label: what it does */
-GtkWidget *
-gesso_model_picker_new_chooser (GessoLibrary *library, GessoFileKind kind, const char *label);
+GtkWidget *gesso_model_picker_new_chooser (GessoForm *form,
+                                           GessoLibrary *library,
+                                           GessoFileKind kind,
+                                           const char *label);
 /* The models as listed now, searched; for tests. */
 GListModel *gesso_model_picker_get_list (GessoModelPicker *self);
 void gesso_model_picker_set_search (GessoModelPicker *self, const char *text);
+/* Those for other models, too. */
+void gesso_model_picker_set_show_others (GessoModelPicker *self, gboolean show_others);
 
 G_END_DECLS

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "app/gesso-fit.h"
 #include "app/gesso-generate.h"
 #include "app/gesso-paths.h"
 
@@ -22,6 +23,7 @@ struct _GessoPlanner
 {
   GObject parent_instance;
   GessoSession *session;
+  GessoLibrary *library;
   GessoForm *form;
   GCancellable *cancellable;
   guint timeout;
@@ -93,7 +95,8 @@ static GessoForm *
 new_planned_form (GessoPlanner *self)
 {
   GessoForm *form = gesso_form_new ();
-  g_autofree char *json = gesso_form_to_json (self->form);
+  g_autofree char *written = gesso_form_to_json (self->form);
+  g_autofree char *json = gesso_fit_dup_recipe (self->library, written);
   g_autofree char *data = self->has_picture ? gesso_paths_dup_data_dir (NULL) : NULL;
   gesso_form_load (form, json, NULL);
   if (self->makes_clips)
@@ -245,6 +248,14 @@ schedule (GessoPlanner *self)
   self->timeout = g_timeout_add (DELAY_MS, plan_cb, self);
 }
 
+/* A scan may have found out for which models the LoRAs are. */
+static void
+library_changed_cb (GessoPlanner *self)
+{
+  if (!gesso_form_is_default (self->form, "adapters"))
+    schedule (self);
+}
+
 static void
 form_changed_cb (GessoForm *form, const char *key, gpointer user_data)
 {
@@ -265,6 +276,7 @@ gesso_planner_dispose (GObject *object)
   g_cancellable_cancel (self->cancellable);
   g_clear_object (&self->cancellable);
   g_clear_object (&self->session);
+  g_clear_object (&self->library);
   g_clear_object (&self->form);
   G_OBJECT_CLASS (gesso_planner_parent_class)->dispose (object);
 }
@@ -296,13 +308,17 @@ gesso_planner_init (GessoPlanner *self)
 }
 
 GessoPlanner *
-gesso_planner_new (GessoSession *session, GessoForm *form)
+gesso_planner_new (GessoSession *session, GessoLibrary *library, GessoForm *form)
 {
   g_return_val_if_fail (GESSO_IS_SESSION (session) && GESSO_IS_FORM (form), NULL);
+  g_return_val_if_fail (GESSO_IS_LIBRARY (library), NULL);
   GessoPlanner *self = g_object_new (GESSO_TYPE_PLANNER, NULL);
   self->session = g_object_ref (session);
+  self->library = g_object_ref (library);
   self->form = g_object_ref (form);
   g_signal_connect_object (form, "changed", G_CALLBACK (form_changed_cb), self, 0);
+  g_signal_connect_object (library, "changed", G_CALLBACK (library_changed_cb), self,
+                           G_CONNECT_SWAPPED);
   g_signal_connect_object (session, "notify::worker-state", G_CALLBACK (schedule), self,
                            G_CONNECT_SWAPPED);
   schedule (self);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "app/gesso-form.h"
+#include "library/gesso-library.h"
 #include "session/gesso-session.h"
 
 G_BEGIN_DECLS
@@ -14,7 +15,7 @@ G_BEGIN_DECLS
 #define GESSO_TYPE_PLANNER (gesso_planner_get_type ())
 G_DECLARE_FINAL_TYPE (GessoPlanner, gesso_planner, GESSO, PLANNER, GObject)
 
-GessoPlanner *gesso_planner_new (GessoSession *session, GessoForm *form);
+GessoPlanner *gesso_planner_new (GessoSession *session, GessoLibrary *library, GessoForm *form);
 /* Whether Generate will add a start picture and a mask, which only the canvas has; with @clips the
  * picture is the first frame. */
 void gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean mask, gboolean clips);

@@ -319,6 +319,13 @@ gesso_library_find_model (GessoLibrary *self,
   return gesso_model_list_find (self->models[kind], name, hash);
 }
 
+char *
+gesso_library_dup_title (GessoLibrary *self, GessoModelFile *file)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self) && GESSO_IS_MODEL_FILE (file), NULL);
+  return gesso_model_list_dup_title (self->models[gesso_model_file_get_kind (file)], file);
+}
+
 /* -- the object ---------------------------------------------------------------------------------
  */
 

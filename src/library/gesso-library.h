@@ -92,6 +92,9 @@ GessoModelFile *gesso_library_find_model (GessoLibrary *self,
                                           GessoFileKind kind,
                                           const char *name,
                                           const char *hash);
+/* What lists call @file: its name, with folders in front ("Lightning/high_noise_model") where other
+ * models of its kind share it.  Returns: (transfer full) */
+char *gesso_library_dup_title (GessoLibrary *self, GessoModelFile *file);
 
 /* A live list of GessoPicture, newest first, loaded in pages as rows are looked at.  Search: words
  * (prefixes) in prompt, negative prompt, model, file name; FTS5. */

@@ -226,3 +226,56 @@ gesso_model_list_find (GessoModelList *self, const char *name, const char *hash)
   GessoModelFile *file = hash ? find_by_hash (self, hash) : NULL;
   return file || !name || !*name ? file : find_by_name (self, name);
 }
+
+/* -- titles -------------------------------------------------------------------------------------
+ */
+
+/* Folders of @path from the nearest on.  What is called by its folder begins with the one above. */
+static char **
+dup_folders (GessoModelFile *file)
+{
+  g_autofree char *display = g_filename_display_name (gesso_model_file_get_path (file));
+  g_auto (GStrv) parts = g_strsplit (display, "/", -1);
+  GStrvBuilder *builder = g_strv_builder_new ();
+  guint n = g_strv_length (parts) - 1; /* the last is the file */
+  if (n > 0 && g_str_equal (parts[n - 1], gesso_model_file_get_name (file)))
+    n--;
+  while (n-- > 0)
+    g_strv_builder_add (builder, parts[n]);
+  char **folders = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return folders;
+}
+
+/* How many folders of @mine it takes until they are not those of @other. */
+static guint
+n_until_different (char **mine, char **other)
+{
+  guint n = 0;
+  while (mine[n] && *mine[n] && other[n] && g_str_equal (mine[n], other[n]))
+    n++;
+  return mine[n] && *mine[n] ? n + 1 : n;
+}
+
+char *
+gesso_model_list_dup_title (GessoModelList *self, GessoModelFile *file)
+{
+  g_return_val_if_fail (GESSO_IS_MODEL_LIST (self) && GESSO_IS_MODEL_FILE (file), NULL);
+  const char *name = gesso_model_file_get_name (file);
+  g_auto (GStrv) folders = dup_folders (file);
+  guint n_shown = 0;
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      GessoModelFile *other = file_at (self, i);
+      if (!g_str_equal (gesso_model_file_get_name (other), name) ||
+          g_str_equal (gesso_model_file_get_path (other), gesso_model_file_get_path (file)))
+        continue;
+      g_auto (GStrv) others = dup_folders (other);
+      n_shown = MAX (n_shown, n_until_different (folders, others));
+    }
+  g_autoptr (GString) title = g_string_new (NULL);
+  while (n_shown-- > 0)
+    g_string_append_printf (title, "%s/", folders[n_shown]);
+  g_string_append (title, name);
+  return g_strdup (title->str);
+}

@@ -28,4 +28,8 @@ gboolean gesso_model_list_update (GessoModelList *self, GPtrArray *files);
  */
 GessoModelFile *gesso_model_list_find (GessoModelList *self, const char *name, const char *hash);
 
+/* The name of @file; where others in the list share it, with as many folders in front as tell them
+ * apart: "Lightning/high_noise_model".  Returns: (transfer full) */
+char *gesso_model_list_dup_title (GessoModelList *self, GessoModelFile *file);
+
 G_END_DECLS

@@ -9,6 +9,7 @@
 
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-few-steps.h"
+#include "app/gesso-model-picker.h"
 #include "app/gesso-open.h"
 #include "recipe/adapters.h"
 #include "window-fixture.h"
@@ -180,25 +181,33 @@ test_rows_move (Fixture *f, gconstpointer unused)
   WAIT (f, ink_is_last);
 }
 
-/* A LoRA of one layer whose author says what it was trained on.  Returns: (transfer full) */
+/* A LoRA of one @layer whose author says what it was trained on.  Returns: (transfer full) */
 static char *
-write_lora (void)
+write_lora_in (const char *folder, const char *name, const char *layer)
 {
-  static const char header[] =
+  g_autofree char *header = g_strdup_printf (
       "{\"__metadata__\":{\"modelspec.trigger_phrase\":\"ink style\"},"
-      "\"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight\":"
-      "{\"dtype\":\"F16\",\"shape\":[1,4],\"data_offsets\":[0,8]},"
-      "\"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.lora_up.weight\":"
-      "{\"dtype\":\"F16\",\"shape\":[4,1],\"data_offsets\":[8,16]}}";
-  g_autofree char *folder = g_dir_make_tmp ("gesso-lora-XXXXXX", NULL);
-  char *path = g_build_filename (folder, "ink.safetensors", NULL);
+      "\"%s.lora_down.weight\":{\"dtype\":\"F16\",\"shape\":[1,4],\"data_offsets\":[0,8]},"
+      "\"%s.lora_up.weight\":{\"dtype\":\"F16\",\"shape\":[4,1],\"data_offsets\":[8,16]}}",
+      layer, layer);
+  char *path = g_build_filename (folder, name, NULL);
+  g_autofree char *parent = g_path_get_dirname (path);
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  guint64 n = GUINT64_TO_LE (sizeof header - 1);
+  guint64 n = GUINT64_TO_LE ((guint64) strlen (header));
+  g_assert_cmpint (g_mkdir_with_parents (parent, 0700), ==, 0);
   g_byte_array_append (bytes, (const guint8 *) &n, sizeof n);
-  g_byte_array_append (bytes, (const guint8 *) header, sizeof header - 1);
+  g_byte_array_append (bytes, (const guint8 *) header, (guint) strlen (header));
   g_byte_array_set_size (bytes, bytes->len + 16);
   g_assert_true (g_file_set_contents (path, (const char *) bytes->data, bytes->len, NULL));
   return path;
+}
+
+static char *
+write_lora (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("gesso-lora-XXXXXX", NULL);
+  return write_lora_in (folder, "ink.safetensors",
+                        "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q");
 }
 
 static gboolean
@@ -269,6 +278,123 @@ test_few_steps_are_offered (Fixture *f, gconstpointer unused)
   g_assert_false (gtk_widget_get_visible (offer_of (f))); /* a LoRA that is off changes nothing */
 }
 
+/* ---- for other models ---- */
+
+static GListModel *
+loras_of (Fixture *f)
+{
+  return gesso_library_get_models (gesso_window_get_library (f->window), GESSO_FILE_LORA);
+}
+
+static gboolean
+has_three_loras (Fixture *f)
+{
+  return g_list_model_get_n_items (loras_of (f)) == 3;
+}
+
+/* Two of one name for SDXL, one for FLUX.1.  Returns: the last one's path, (transfer full) */
+static char *
+add_loras (Fixture *f)
+{
+  static const char sdxl[] = "lora_te2_text_model_encoder_layers_0_self_attn_q_proj";
+  g_autofree char *folder = g_build_filename (f->dir, "loras", NULL);
+  g_free (write_lora_in (folder, "one/paint.safetensors", sdxl));
+  g_free (write_lora_in (folder, "two/paint.safetensors", sdxl));
+  char *flux = write_lora_in (folder, "flux.safetensors", "lora_unet_double_blocks_0_img_attn_qkv");
+  gesso_library_add_folder (gesso_window_get_library (f->window), folder);
+  WAIT (f, has_three_loras);
+  return flux;
+}
+
+static gboolean
+says (Fixture *f, const char *part)
+{
+  for (int i = 0;; i++)
+    {
+      GtkWidget *label = nth (GTK_WIDGET (list_of (f)), GTK_TYPE_LABEL, i);
+      if (!label)
+        return FALSE;
+      if (gtk_widget_is_visible (label) && strstr (gtk_label_get_text (GTK_LABEL (label)), part))
+        return TRUE;
+    }
+}
+
+static gboolean
+one_job (Fixture *f)
+{
+  return n_jobs (f) == 1;
+}
+
+/* It stood in the list as if it were used, and no picture could be made. */
+static void
+test_lora_of_another_family_is_off (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *flux = add_loras (f);
+  gesso_adapter_list_add (list_of (f), flux);
+  GtkWidget *on = nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 0);
+  g_assert_true (says (f, "For FLUX.1, not used with SDXL"));
+  g_assert_false (gtk_switch_get_active (GTK_SWITCH (on)));
+  g_assert_false (gtk_widget_get_sensitive (on));
+  assert_adapter (f, 0, "flux", 1, 1, FALSE); /* nobody has muted it */
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, one_job);
+  g_assert_null (strstr (gesso_job_get_recipe (job_at (f, 0)), "flux.safetensors"));
+  g_assert_cmpuint (n_adapters (f), ==, 1);
+  /* of a model that is not known the engine decides */
+  gesso_form_set_text (f->form, "model", "/nowhere/x.safetensors", NULL);
+  g_assert_false (says (f, "For FLUX.1"));
+  g_assert_true (
+      gtk_switch_get_active (GTK_SWITCH (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 0))));
+}
+
+static GessoModelPicker *
+picker_of (Fixture *f)
+{
+  return GESSO_MODEL_PICKER (nth (GTK_WIDGET (list_of (f)), GESSO_TYPE_MODEL_PICKER, 0));
+}
+
+static gboolean
+picker_shows_two (Fixture *f)
+{
+  return g_list_model_get_n_items (gesso_model_picker_get_list (picker_of (f))) == 2;
+}
+
+static void
+test_picker_lists_what_fits_first (Fixture *f, gconstpointer unused)
+{
+  g_free (add_loras (f));
+  GessoModelPicker *picker = picker_of (f);
+  GListModel *shown = gesso_model_picker_get_list (picker);
+  WAIT (f, picker_shows_two);
+  gesso_model_picker_set_show_others (picker, TRUE);
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 3);
+  gesso_model_picker_set_show_others (picker, FALSE);
+  gesso_form_set_text (f->form, "model", "/nowhere/x.safetensors", NULL);
+  g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 3); /* who knows what that is */
+}
+
+/* Two rows of one name could not be told apart. */
+static void
+test_names_that_are_shared_get_folders (Fixture *f, gconstpointer unused)
+{
+  g_free (add_loras (f));
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  const char *const titles[] = { "flux", "one/paint", "two/paint" };
+  for (guint i = 0; i < G_N_ELEMENTS (titles); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (loras_of (f), i);
+      g_autofree char *title = gesso_library_dup_title (library, file);
+      g_assert_cmpstr (title, ==, titles[i]);
+    }
+  gesso_model_picker_set_search (picker_of (f), "two");
+  GListModel *found = gesso_model_picker_get_list (picker_of (f));
+  g_assert_cmpuint (g_list_model_get_n_items (found), ==, 1);
+  g_autoptr (GessoModelFile) file = g_list_model_get_item (found, 0);
+  gesso_adapter_list_add (list_of (f), gesso_model_file_get_path (file));
+  g_assert_true (says (f, "two/paint"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -280,5 +406,8 @@ main (int argc, char **argv)
   ADD ("adapters/rows-move", test_rows_move);
   ADD ("adapters/opened-lora-is-no-model", test_opened_lora_is_no_model);
   ADD ("adapters/few-steps-are-offered", test_few_steps_are_offered);
+  ADD ("adapters/of-another-family", test_lora_of_another_family_is_off);
+  ADD ("adapters/picker-lists-what-fits", test_picker_lists_what_fits_first);
+  ADD ("adapters/shared-names", test_names_that_are_shared_get_folders);
   return g_test_run ();
 }

@@ -416,8 +416,8 @@ test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
   assert_details (1, " · ComfyUI/models/loras");
   assert_details (2, " · Old/Styles");
   assert_details (3, "B");
-  g_autoptr (GtkWidget) picker =
-      g_object_ref_sink (gesso_model_picker_new_chooser (library, GESSO_FILE_LORA, "Add a LoRA"));
+  g_autoptr (GtkWidget) picker = g_object_ref_sink (
+      gesso_model_picker_new_chooser (f->form, library, GESSO_FILE_LORA, "Add a LoRA"));
   GListModel *shown = gesso_model_picker_get_list (GESSO_MODEL_PICKER (picker));
   gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "STYLES");
   g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 2);
@@ -508,7 +508,8 @@ test_picker_shows_what_a_wider_search_finds (Fixture *f, gconstpointer unused)
   loras = gesso_library_get_models (library, GESSO_FILE_LORA);
   gesso_library_add_folder (library, folder);
   WAIT (f, many_are_read);
-  GtkWidget *picker = gesso_model_picker_new_chooser (library, GESSO_FILE_LORA, "Add a LoRA");
+  GtkWidget *picker =
+      gesso_model_picker_new_chooser (f->form, library, GESSO_FILE_LORA, "Add a LoRA");
   GtkWidget *window = gtk_window_new ();
   gtk_window_set_child (GTK_WINDOW (window), picker);
   gtk_window_present (GTK_WINDOW (window));
