@@ -8,6 +8,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gallery/gesso-gallery-page.h"
+#include "app/gesso-dialog.h"
 
 #define PAGE "gallery"
 
@@ -50,6 +51,25 @@ go_to_create_cb (GessoGalleryPage *page, gpointer user_data)
 }
 
 static void
+trash_answered_cb (int answer, gpointer user_data)
+{
+  if (answer == 1)
+    gesso_gallery_page_trash (user_data);
+}
+
+static void
+ask_trash_cb (GessoGalleryPage *page, guint n, gpointer user_data)
+{
+  const char *const buttons[] = { _ ("_Cancel"), _ ("Move to _Trash"), NULL };
+  g_autofree char *heading =
+      g_strdup_printf (g_dngettext (NULL, "Move %u picture of another program to the trash?",
+                                    "Move %u pictures of other programs to the trash?", n),
+                       n);
+  gesso_ask (user_data, heading, _ ("Gesso only shows what lies in such folders."), buttons,
+             GESSO_ASK_DESTRUCTIVE, trash_answered_cb, g_object_ref (page), g_object_unref);
+}
+
+static void
 search_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
   GtkWidget *page = user_data;
@@ -70,6 +90,7 @@ gesso_gallery_link_new (GessoWindow *window, GessoCreatePage *create)
   g_signal_connect_object (page, "use-seed", G_CALLBACK (use_seed_cb), window, 0);
   g_signal_connect_object (page, "send-to-canvas", G_CALLBACK (send_to_canvas_cb), window, 0);
   g_signal_connect_object (page, "go-to-create", G_CALLBACK (go_to_create_cb), window, 0);
+  g_signal_connect_object (page, "ask-trash", G_CALLBACK (ask_trash_cb), window, 0);
   g_autoptr (GSimpleAction) search = g_simple_action_new ("search", NULL);
   g_signal_connect_object (search, "activate", G_CALLBACK (search_cb), page, 0);
   g_action_map_add_action (G_ACTION_MAP (window), G_ACTION (search));

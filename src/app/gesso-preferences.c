@@ -17,10 +17,11 @@
 typedef struct
 {
   GessoWindow *window;
-  AdwPreferencesGroup *folders;
-  GPtrArray *rows; /* of the folders */
+  AdwPreferencesGroup *folders, *others; /* of models, of other programs' pictures */
+  GPtrArray *rows, *picture_rows;        /* theirs */
+  char *listed;                          /* what the rows were made of */
   GtkWidget *pictures;
-  char **found; /* installations of other programs, as of the opening */
+  char **found, **outputs; /* of other programs, as of the opening */
 } Preferences;
 
 static void
@@ -29,7 +30,10 @@ preferences_free (gpointer data)
   Preferences *p = data;
   g_object_unref (p->window);
   g_ptr_array_unref (p->rows);
+  g_ptr_array_unref (p->picture_rows);
   g_strfreev (p->found);
+  g_strfreev (p->outputs);
+  g_free (p->listed);
   g_free (p);
 }
 
@@ -66,11 +70,14 @@ count_below (GessoLibrary *library, GessoFileKind kind, const char *folder)
   return n;
 }
 
+/* What is in a folder of models; of pictures the gallery tells. */
 static char *
-dup_folder_state (GessoLibrary *library, const char *folder)
+dup_folder_state (GessoLibrary *library, const char *folder, gboolean pictures)
 {
   if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
     return g_strdup (_ ("Not there now: its disk may not be connected."));
+  if (pictures)
+    return g_strdup ("");
   int n = count_below (library, GESSO_FILE_CHECKPOINT, folder);
   int n_loras = count_below (library, GESSO_FILE_LORA, folder);
   g_autofree char *models =
@@ -81,9 +88,9 @@ dup_folder_state (GessoLibrary *library, const char *folder)
 }
 
 static GtkWidget *
-new_folder_row (Preferences *p, const char *path)
+new_folder_row (Preferences *p, const char *path, gboolean pictures)
 {
-  g_autofree char *state = dup_folder_state (gesso_window_get_library (p->window), path);
+  g_autofree char *state = dup_folder_state (gesso_window_get_library (p->window), path, pictures);
   GtkWidget *row = adw_action_row_new ();
   g_autofree char *shown = g_filename_display_name (path);
   g_autofree char *escaped = g_markup_escape_text (shown, -1);
@@ -106,18 +113,26 @@ use_cb (GtkButton *button, gpointer user_data)
   gesso_library_add_folder (gesso_window_get_library (p->window), path);
 }
 
+static void
+show_cb (GtkButton *button, gpointer user_data)
+{
+  Preferences *p = user_data;
+  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
+  gesso_library_add_pictures_folder (gesso_window_get_library (p->window), path);
+}
+
 /* Of another program, found in one of the usual places and not named yet. */
 static GtkWidget *
-new_found_row (Preferences *p, const char *path)
+new_found_row (Preferences *p, const char *path, const char *title, GCallback callback)
 {
   GtkWidget *row = adw_action_row_new (), *button = gesso_name_new_button (_ ("_Use"));
   g_autofree char *shown = g_filename_display_name (path);
   g_autofree char *escaped = g_markup_escape_text (shown, -1);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Models found"));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
   g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
-  g_signal_connect (button, "clicked", G_CALLBACK (use_cb), p);
+  g_signal_connect (button, "clicked", callback, p);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
   return row;
 }
@@ -138,23 +153,73 @@ add_row (Preferences *p, GtkWidget *row)
   g_ptr_array_add (p->rows, row);
 }
 
+static void
+add_picture_row (Preferences *p, GtkWidget *row)
+{
+  adw_preferences_group_add (p->others, row);
+  g_ptr_array_add (p->picture_rows, row);
+}
+
+/* The folder that Gesso writes to has a row of its own. */
+static void
+list_picture_folders (Preferences *p)
+{
+  GessoLibrary *library = gesso_window_get_library (p->window);
+  const char *own = gesso_session_get_pictures_dir (gesso_window_get_session (p->window));
+  g_auto (GStrv) folders = gesso_library_dup_picture_folders (library);
+  for (guint i = 0; i < p->picture_rows->len; i++)
+    adw_preferences_group_remove (p->others, g_ptr_array_index (p->picture_rows, i));
+  g_ptr_array_set_size (p->picture_rows, 0);
+  for (int i = 0; folders && folders[i]; i++)
+    if (!g_str_equal (folders[i], own))
+      add_picture_row (p, new_folder_row (p, folders[i], TRUE));
+  for (int i = 0; p->outputs && p->outputs[i]; i++)
+    if (!folders || !g_strv_contains ((const char *const *) folders, p->outputs[i]))
+      add_picture_row (
+          p, new_found_row (p, p->outputs[i], _ ("Pictures found"), G_CALLBACK (show_cb)));
+}
+
+/* A scan tells of every picture; rows under somebody's hand stay.  Returns: whether the folders are
+ * others than before */
+static gboolean
+take_changes (Preferences *p)
+{
+  GessoLibrary *library = gesso_window_get_library (p->window);
+  g_auto (GStrv) models = gesso_library_dup_folders (library);
+  g_auto (GStrv) pictures = gesso_library_dup_picture_folders (library);
+  int n_models = 0; /* rows say how many */
+  g_object_get (library, "n-models", &n_models, NULL);
+  g_autofree char *first = g_strjoinv ("\n", models), *second = g_strjoinv ("\n", pictures);
+  g_autofree char *listed =
+      g_strdup_printf ("%d\n\n%s\n\n%s\n\n%s", n_models, first, second,
+                       gesso_session_get_pictures_dir (gesso_window_get_session (p->window)));
+  if (g_strcmp0 (listed, p->listed) == 0)
+    return FALSE;
+  g_free (p->listed);
+  p->listed = g_steal_pointer (&listed);
+  return TRUE;
+}
+
 /* GtkWidget * first: connected swapped to the window, so that it ends with it. */
 static void
 list_folders (GtkWidget *window)
 {
   Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
+  if (!take_changes (p))
+    return;
   for (guint i = 0; i < p->rows->len; i++)
     adw_preferences_group_remove (p->folders, g_ptr_array_index (p->rows, i));
   g_ptr_array_set_size (p->rows, 0);
   GessoLibrary *library = gesso_window_get_library (p->window);
   g_auto (GStrv) folders = gesso_library_dup_folders (library);
   for (int i = 0; folders && folders[i]; i++)
-    add_row (p, new_folder_row (p, folders[i]));
+    add_row (p, new_folder_row (p, folders[i], FALSE));
   if (!p->rows->len)
     add_row (p, new_no_folder_row ());
   for (int i = 0; p->found && p->found[i]; i++)
     if (!folders || !g_strv_contains ((const char *const *) folders, p->found[i]))
-      add_row (p, new_found_row (p, p->found[i]));
+      add_row (p, new_found_row (p, p->found[i], _ ("Models found"), G_CALLBACK (use_cb)));
+  list_picture_folders (p);
 }
 
 static void
@@ -173,6 +238,25 @@ add_folder_cb (GtkButton *button, gpointer user_data)
   GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
   gesso_compat_choose (GTK_WINDOW (window), GESSO_CHOOSE_FOLDER, _ ("Choose a Models Folder"), NULL,
                        NULL, folder_chosen_cb, g_object_ref (window));
+}
+
+static void
+others_chosen_cb (GFile *file, gpointer user_data)
+{
+  g_autoptr (GtkWidget) window = user_data;
+  Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
+  if (file && g_file_peek_path (file))
+    gesso_library_add_pictures_folder (gesso_window_get_library (p->window),
+                                       g_file_peek_path (file));
+  list_folders (window);
+}
+
+static void
+add_others_cb (GtkButton *button, gpointer user_data)
+{
+  GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
+  gesso_compat_choose (GTK_WINDOW (window), GESSO_CHOOSE_FOLDER, _ ("Choose a Pictures Folder"),
+                       NULL, NULL, others_chosen_cb, g_object_ref (window));
 }
 
 static void
@@ -232,6 +316,7 @@ static void
 pictures_changed (GtkWidget *window)
 {
   show_pictures_folder (g_object_get_data (G_OBJECT (window), "preferences"));
+  list_folders (window);
 }
 
 static void
@@ -325,6 +410,22 @@ new_pictures_group (Preferences *p)
   return group;
 }
 
+static GtkWidget *
+new_others_group (Preferences *p)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  p->others = ADW_PREFERENCES_GROUP (group);
+  adw_preferences_group_set_title (p->others, _ ("Pictures of Other Programs"));
+  adw_preferences_group_set_description (
+      p->others, _ ("The gallery shows them with their settings, and changes none of them."));
+  GtkWidget *add = gesso_name_new_button (_ ("Add _Pictures Folder…"));
+  gtk_widget_add_css_class (add, "flat");
+  gtk_widget_set_valign (add, GTK_ALIGN_CENTER);
+  g_signal_connect (add, "clicked", G_CALLBACK (add_others_cb), p);
+  adw_preferences_group_set_header_suffix (p->others, add);
+  return group;
+}
+
 static void
 look_cb (AdwComboRow *row, GParamSpec *pspec, gpointer user_data)
 {
@@ -354,12 +455,15 @@ gesso_preferences_new (GessoWindow *window)
   Preferences *p = g_new0 (Preferences, 1);
   p->window = g_object_ref (window);
   p->rows = g_ptr_array_new ();
+  p->picture_rows = g_ptr_array_new ();
   p->found = gesso_library_find_installations (gesso_window_get_library (window));
+  p->outputs = gesso_library_find_outputs (gesso_window_get_library (window));
   GtkWidget *page = adw_preferences_page_new ();
   gtk_widget_set_vexpand (page, TRUE);
   AdwPreferencesPage *pages = ADW_PREFERENCES_PAGE (page);
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_folders_group (p)));
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_pictures_group (p)));
+  adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_others_group (p)));
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (new_look_group (p)));
   adw_preferences_page_add (pages, ADW_PREFERENCES_GROUP (gesso_device_group_new (window)));
   GtkWindow *dialog = gesso_dialog_new (GTK_WINDOW (window), _ ("Preferences"), page);

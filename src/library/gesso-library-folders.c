@@ -8,6 +8,7 @@
 #include "library/gesso-index.h"
 #include "library/gesso-layouts.h"
 #include "library/gesso-library-private.h"
+#include "library/gesso-scan.h"
 #include "library/gesso-schema.h"
 
 typedef struct
@@ -24,16 +25,27 @@ folder_change_free (gpointer data)
 }
 
 static gboolean
+is_below_any (const char *path, GPtrArray *folders)
+{
+  for (guint i = 0; i < folders->len; i++)
+    if (gesso_scan_is_below (path, folders->pdata[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* But for those that lie in another folder, too: their stars are the user's. */
+static gboolean
 remove_pictures_below (sqlite3 *db, const char *path, GError **error)
 {
   g_autoptr (GHashTable) known = gesso_index_known (db, path, error);
+  g_autoptr (GPtrArray) others = g_ptr_array_new_with_free_func (g_free);
   GHashTableIter iter;
   gpointer file, value;
-  gboolean ok = known != NULL;
+  gboolean ok = known != NULL && gesso_index_folders (db, NULL, others, error);
   if (ok)
     g_hash_table_iter_init (&iter, known);
   while (ok && g_hash_table_iter_next (&iter, &file, &value))
-    if (((GessoKnown *) value)->kind == GESSO_FILE_PICTURE)
+    if (((GessoKnown *) value)->kind == GESSO_FILE_PICTURE && !is_below_any (file, others))
       ok = gesso_index_remove (db, ((GessoKnown *) value)->id, file, error);
   return ok;
 }
@@ -153,49 +165,106 @@ gesso_library_remove_folder (GessoLibrary *self, const char *path)
   run_folder_change (self, g_steal_pointer (&folder), NULL);
 }
 
+static char **
+dup_all (GPtrArray *folders)
+{
+  GStrvBuilder *builder = g_strv_builder_new ();
+  for (guint i = 0; i < folders->len; i++)
+    g_strv_builder_add (builder, folders->pdata[i]);
+  char **all = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return all;
+}
+
 char **
 gesso_library_dup_folders (GessoLibrary *self)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
-  GStrvBuilder *builder = g_strv_builder_new ();
-  for (guint i = 0; i < self->folders->len; i++)
-    g_strv_builder_add (builder, self->folders->pdata[i]);
-  char **folders = g_strv_builder_end (builder);
-  g_strv_builder_unref (builder);
-  return folders;
+  return dup_all (self->folders);
+}
+
+char **
+gesso_library_dup_picture_folders (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  return dup_all (self->picture_folders);
+}
+
+/* Below the user's home folder. */
+static const char *const installations[] = {
+  "ComfyUI",
+  "comfyui",
+  "Documents/ComfyUI",
+  "stable-diffusion-webui",
+  "stable-diffusion-webui-forge",
+  "SwarmUI",
+  "swarmui",
+  "sd-webui-forge-classic",
+  "AI/ComfyUI",
+  "src/ComfyUI",
+  "git/ComfyUI",
+  "StableSwarmUI",
+};
+
+static gboolean
+is_installation (const char *path)
+{
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+    return FALSE;
+  g_autoptr (GPtrArray) folders = gesso_layouts_resolve (path);
+  GessoScanFolder *first = folders->len ? folders->pdata[0] : NULL;
+  return first && !g_str_equal (first->path, path); /* else it only has the name */
 }
 
 char **
 gesso_library_find_installations (GessoLibrary *self)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
-  static const char *const names[] = {
-    "ComfyUI",
-    "comfyui",
-    "Documents/ComfyUI",
-    "stable-diffusion-webui",
-    "stable-diffusion-webui-forge",
-    "SwarmUI",
-    "swarmui",
-    "sd-webui-forge-classic",
-    "AI/ComfyUI",
-    "src/ComfyUI",
-    "git/ComfyUI",
-    "StableSwarmUI",
-  };
   GStrvBuilder *builder = g_strv_builder_new ();
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (installations); i++)
     {
-      g_autofree char *path = g_build_filename (g_get_home_dir (), names[i], NULL);
-      if (find_folder (self->folders, path) < self->folders->len ||
-          !g_file_test (path, G_FILE_TEST_IS_DIR))
-        continue;
-      g_autoptr (GPtrArray) folders = gesso_layouts_resolve (path);
-      GessoScanFolder *first = folders->len ? folders->pdata[0] : NULL;
-      if (first && !g_str_equal (first->path, path)) /* else it only has the name */
+      g_autofree char *path = g_build_filename (g_get_home_dir (), installations[i], NULL);
+      if (find_folder (self->folders, path) >= self->folders->len && is_installation (path))
         g_strv_builder_add (builder, path);
     }
   char **found = g_strv_builder_end (builder);
   g_strv_builder_unref (builder);
   return found;
+}
+
+/* ComfyUI, Forge and A1111, SwarmUI. */
+static void
+add_outputs (GessoLibrary *self, GPtrArray *found, const char *installation)
+{
+  static const char *const names[] = { "output", "outputs", "Output" };
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (installation, names[i], NULL);
+      if (g_file_test (path, G_FILE_TEST_IS_DIR) &&
+          find_folder (self->picture_folders, path) >= self->picture_folders->len &&
+          find_folder (found, path) >= found->len)
+        g_ptr_array_add (found, g_steal_pointer (&path));
+    }
+}
+
+char **
+gesso_library_find_outputs (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
+  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < G_N_ELEMENTS (installations); i++)
+    {
+      g_autofree char *path = g_build_filename (g_get_home_dir (), installations[i], NULL);
+      if (is_installation (path))
+        add_outputs (self, found, path);
+    }
+  for (guint i = 0; i < self->folders->len; i++)
+    {
+      g_autofree char *parent = g_path_get_dirname (self->folders->pdata[i]);
+      g_autofree char *name = g_path_get_basename (self->folders->pdata[i]);
+      if (is_installation (self->folders->pdata[i]))
+        add_outputs (self, found,
+                     g_ascii_strcasecmp (name, "models") ? self->folders->pdata[i] : parent);
+    }
+  return dup_all (found);
 }

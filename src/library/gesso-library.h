@@ -79,9 +79,13 @@ void gesso_library_remove_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
 /* ~/ComfyUI and the like that exist and are not yet named: for the first run.  Blocking, cheap. */
 char **gesso_library_find_installations (GessoLibrary *self);
-/* Where pictures are made: watched; PNG, JPEG and WebP files are indexed as they come.  Kept like
- * the others. */
+/* Where pictures are made, by Gesso or another program: watched; PNG, JPEG and WebP files are
+ * indexed as they come, and never written.  Kept like the others. */
 void gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
+char **gesso_library_dup_picture_folders (GessoLibrary *self);
+/* Where installations in the usual places, and those that models are taken from, put their
+ * pictures; without what is named already.  Blocking, cheap. */
+char **gesso_library_find_outputs (GessoLibrary *self);
 void gesso_library_rescan (GessoLibrary *self);
 
 /* Models of a kind as a live GListModel of GessoModelFile, sorted by name. */

@@ -219,6 +219,94 @@ test_library_scan_twice_changes_nothing (Fixture *f, gconstpointer data)
   g_assert_cmpstr (folders[0], ==, f->files);
 }
 
+static void
+assert_outputs (Fixture *f, const char *const *names)
+{
+  g_auto (GStrv) found = gesso_library_find_outputs (f->library);
+  g_assert_cmpuint (g_strv_length (found), ==, g_strv_length ((char **) names));
+  for (guint i = 0; names[i]; i++)
+    {
+      g_autofree char *path = g_build_filename (f->dir, names[i], NULL);
+      g_assert_true (g_strv_contains ((const char *const *) found, path));
+    }
+}
+
+/* The output folders of programs that models are taken from. */
+static void
+test_library_finds_outputs (Fixture *f, gconstpointer data)
+{
+  static const char *const folders[] = { "ComfyUI/models/checkpoints", "ComfyUI/output",
+                                         "forge/models/Stable-diffusion", "forge/outputs/txt2img" };
+  const char *const both[] = { "ComfyUI/output", "forge/outputs", NULL };
+  for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
+    g_free (tree_mkdir (f->dir, folders[i]));
+  g_autofree char *comfy = g_build_filename (f->dir, "ComfyUI", "models", NULL);
+  g_autofree char *forge = g_build_filename (f->dir, "forge", NULL);
+  g_autofree char *output = g_build_filename (f->dir, "ComfyUI", "output", NULL);
+  gesso_library_add_folder (f->library, comfy);
+  gesso_library_add_folder (f->library, forge);
+  assert_outputs (f, both);
+  gesso_library_add_pictures_folder (f->library, output);
+  assert_outputs (f, both + 1);
+  g_auto (GStrv) named = gesso_library_dup_picture_folders (f->library);
+  g_assert_cmpuint (g_strv_length (named), ==, 1);
+  g_assert_cmpstr (named[0], ==, output);
+}
+
+/* What lies in another named folder, too, keeps its star. */
+static void
+test_library_keeps_stars_when_a_folder_around_goes (Fixture *f, gconstpointer data)
+{
+  g_autofree char *inner = g_build_filename (f->files, "gesso", NULL);
+  g_free (tree_picture (f->files, "gesso/own.png", 20, 20, 1, NULL));
+  g_free (tree_picture (f->files, "other.png", 20, 20, 2, NULL));
+  gesso_library_add_pictures_folder (f->library, inner);
+  gesso_library_add_pictures_folder (f->library, f->files);
+  g_autoptr (GessoPictureList) list = gesso_picture_list_new (f->library);
+  wait_items (list, 2);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GessoPicture) picture = g_list_model_get_item (G_LIST_MODEL (list), i);
+      gesso_library_set_starred (f->library, picture, TRUE);
+    }
+  tree_settle (f->library);
+  gesso_library_remove_folder (f->library, f->files);
+  wait_items (list, 1);
+  g_autoptr (GessoPicture) own = g_list_model_get_item (G_LIST_MODEL (list), 0);
+  g_assert_true (g_str_has_suffix (gesso_picture_get_path (own), "own.png"));
+  g_assert_true (gesso_picture_get_starred (own));
+}
+
+static void
+assert_title (Fixture *f, const char *path, const char *expected)
+{
+  g_autofree char *full = g_build_filename (f->files, path, NULL);
+  GessoModelFile *file = gesso_library_find_model (f->library, GESSO_FILE_LORA, full, NULL);
+  g_assert_nonnull (file);
+  g_autofree char *title = gesso_library_dup_title (f->library, file);
+  g_assert_cmpstr (title, ==, expected);
+}
+
+/* Wan 2.2's fast LoRAs are all called high_noise_model. */
+static void
+test_library_tells_shared_names_apart (Fixture *f, gconstpointer data)
+{
+  static const char *const files[][2] = {
+    { "a/T2V-Lightning/high_noise_model.safetensors", "a/T2V-Lightning/high_noise_model" },
+    { "b/T2V-Lightning/high_noise_model.safetensors", "b/T2V-Lightning/high_noise_model" },
+    { "b/I2V/high_noise_model.safetensors", "I2V/high_noise_model" },
+    { "b/I2V/low_noise_model.safetensors", "low_noise_model" },
+    { "x/lora/pytorch_model.safetensors", "x/lora" },
+    { "y/lora/pytorch_model.safetensors", "y/lora" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    g_free (tree_lora (f->files, files[i][0], 768));
+  gesso_library_add_folder (f->library, f->files);
+  wait_models (f, GESSO_FILE_LORA, G_N_ELEMENTS (files));
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    assert_title (f, files[i][0], files[i][1]);
+}
+
 static gboolean
 is_usable (gpointer data)
 {
@@ -961,6 +1049,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   add ("/library/models/finds", test_library_finds_models);
   add ("/library/models/scan-twice", test_library_scan_twice_changes_nothing);
+  add ("/library/pictures/outputs", test_library_finds_outputs);
+  add ("/library/pictures/stars-of-nested-folders",
+       test_library_keeps_stars_when_a_folder_around_goes);
+  add ("/library/models/shared-names", test_library_tells_shared_names_apart);
   add ("/library/scan/after-an-update", test_library_looks_again_after_an_update);
   add ("/library/models/hash-and-find", test_library_hashes_and_finds);
   add ("/library/models/damaged", test_library_lists_what_is_damaged);

@@ -431,10 +431,10 @@ trashed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   gesso_gallery_actions_update (self);
 }
 
-static void
-trash_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+void
+gesso_gallery_page_trash (GessoGalleryPage *self)
 {
-  GessoGalleryPage *self = user_data;
+  g_return_if_fail (GESSO_IS_GALLERY_PAGE (self));
   g_autoptr (GPtrArray) pictures = gesso_gallery_dup_pictures (self, G_MAXUINT);
   if (pictures->len == 0)
     return;
@@ -444,6 +444,30 @@ trash_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   *trash = (Trash){ g_object_ref (self), pictures->len,
                     g_list_model_get_n_items (G_LIST_MODEL (self->list)), first_selected (self) };
   gesso_library_trash_async (self->library, G_LIST_MODEL (store), NULL, trashed_cb, trash);
+}
+
+/* How many lie outside of the folder that is written to: in those of other programs. */
+static guint
+count_others (GessoGalleryPage *self, GPtrArray *pictures)
+{
+  const char *own = self->session ? gesso_session_get_pictures_dir (self->session) : NULL;
+  g_autofree char *below = own ? g_strconcat (own, "/", NULL) : NULL;
+  guint n = 0;
+  for (guint i = 0; below && i < pictures->len; i++)
+    n += !g_str_has_prefix (gesso_picture_get_path (pictures->pdata[i]), below);
+  return n;
+}
+
+static void
+trash_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GessoGalleryPage *self = user_data;
+  g_autoptr (GPtrArray) pictures = gesso_gallery_dup_pictures (self, G_MAXUINT);
+  guint n_others = count_others (self, pictures);
+  if (n_others > 0)
+    g_signal_emit_by_name (self, "ask-trash", n_others);
+  else
+    gesso_gallery_page_trash (self);
 }
 
 static void

@@ -413,7 +413,8 @@ gesso_gallery_page_dispose (GObject *object)
 static void
 gesso_gallery_page_class_init (GessoGalleryPageClass *klass)
 {
-  static const char *const names[] = { "use-recipe", "use-seed", "send-to-canvas", "go-to-create" };
+  static const char *const names[] = { "use-recipe", "use-seed", "send-to-canvas", "go-to-create",
+                                       "ask-trash" };
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
   G_OBJECT_CLASS (klass)->dispose = gesso_gallery_page_dispose;
   widget_class->size_allocate = gesso_gallery_page_size_allocate;
@@ -424,6 +425,9 @@ gesso_gallery_page_class_init (GessoGalleryPageClass *klass)
   signals[GESSO_GALLERY_GO_TO_CREATE] =
       g_signal_new (names[GESSO_GALLERY_GO_TO_CREATE], GESSO_TYPE_GALLERY_PAGE, G_SIGNAL_RUN_LAST,
                     0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[GESSO_GALLERY_ASK_TRASH] =
+      g_signal_new (names[GESSO_GALLERY_ASK_TRASH], GESSO_TYPE_GALLERY_PAGE, G_SIGNAL_RUN_LAST, 0,
+                    NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
 }
 
 static void
