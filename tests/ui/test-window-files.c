@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "app/gallery/gesso-gallery-page.h"
 #include "app/gesso-inputs.h"
 #include "app/gesso-model-picker.h"
 #include "app/gesso-model-row.h"
@@ -332,6 +333,83 @@ test_recipe_from_words_starts_from_nothing (Fixture *f, gconstpointer unused)
   WAIT (f, has_picture);
 }
 
+/* ---- pictures of other programs ---- */
+
+static GtkWidget *
+find_of_type (GtkWidget *widget, GType type, const char *label)
+{
+  if (g_type_is_a (G_OBJECT_TYPE (widget), type) &&
+      (!label || g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), label) == 0))
+    return widget;
+  GtkWidget *found = NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_of_type (child, type, label);
+  return found;
+}
+
+/* A picture where another program has put it.  Returns: (transfer full) */
+static char *
+put_other_picture (Fixture *f)
+{
+  g_autofree char *from =
+      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/golden/fixtures/init-24x16.png", NULL);
+  g_autofree char *folder = g_build_filename (f->dir, "ComfyUI", "output", NULL);
+  g_autofree char *bytes = NULL;
+  char *path = g_build_filename (folder, "ComfyUI_00001_.png", NULL);
+  gsize n = 0;
+  g_assert_true (g_file_get_contents (from, &bytes, &n, NULL));
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (path, bytes, (gssize) n, NULL));
+  gesso_library_add_pictures_folder (gesso_window_get_library (f->window), folder);
+  return path;
+}
+
+static gboolean
+can_trash (Fixture *f)
+{
+  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  gtk_widget_activate_action (page, "gallery.trash", NULL);
+  return find_button_anywhere ("_Cancel") != NULL;
+}
+
+static gboolean
+is_gone (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (f->dir, "ComfyUI/output/ComfyUI_00001_.png", NULL);
+  return !g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static void
+answer (const char *label)
+{
+  GtkWidget *dialog = GTK_WIDGET (gtk_widget_get_root (find_button_anywhere ("_Cancel")));
+  g_signal_emit_by_name (find_of_type (dialog, GTK_TYPE_BUTTON, label), "clicked");
+}
+
+static gboolean
+is_answered (Fixture *f)
+{
+  return find_button_anywhere ("_Cancel") == NULL;
+}
+
+/* They are only shown: nothing there is moved without a question. */
+static void
+test_trash_asks_for_pictures_of_others (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = put_other_picture (f);
+  gesso_window_show_page (f->window, "gallery");
+  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), path);
+  WAIT (f, can_trash);
+  answer ("_Cancel");
+  WAIT (f, is_answered);
+  g_assert_false (is_gone (f));
+  WAIT (f, can_trash);
+  answer ("Move to _Trash");
+  WAIT (f, is_gone);
+}
+
 /* ---- the model picker ---- */
 
 static GtkWidget *
@@ -592,6 +670,7 @@ main (int argc, char **argv)
   ADD ("restart/result-goes-to-its-place", test_result_goes_to_its_place_after_a_restart);
   ADD ("canvas/opened-picture-is-not-covered", test_opened_picture_is_not_covered);
   ADD ("recipe/from-words-starts-from-nothing", test_recipe_from_words_starts_from_nothing);
+  ADD ("others/trash-asks", test_trash_asks_for_pictures_of_others);
   ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
   ADD ("picker/tells-files-of-one-name-apart", test_picker_tells_files_of_one_name_apart);
   ADD ("preferences/say-what-a-folder-holds", test_preferences_say_what_a_folder_holds);
