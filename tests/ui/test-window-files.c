@@ -496,6 +496,7 @@ test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
   assert_details (3, "B");
   g_autoptr (GtkWidget) picker = g_object_ref_sink (
       gesso_model_picker_new_chooser (f->form, library, GESSO_FILE_LORA, "Add a LoRA"));
+  gesso_model_picker_set_show_others (GESSO_MODEL_PICKER (picker), TRUE); /* these are Wan's */
   GListModel *shown = gesso_model_picker_get_list (GESSO_MODEL_PICKER (picker));
   gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "STYLES");
   g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 2);
@@ -589,6 +590,7 @@ test_picker_shows_what_a_wider_search_finds (Fixture *f, gconstpointer unused)
   GtkWidget *picker =
       gesso_model_picker_new_chooser (f->form, library, GESSO_FILE_LORA, "Add a LoRA");
   GtkWidget *window = gtk_window_new ();
+  gesso_model_picker_set_show_others (GESSO_MODEL_PICKER (picker), TRUE); /* these are Wan's */
   gtk_window_set_child (GTK_WINDOW (window), picker);
   gtk_window_present (GTK_WINDOW (window));
   picker_list = find_list (picker);
