@@ -558,7 +558,7 @@ gesso_control_list_new (GessoForm *form, GessoLibrary *library)
   self->library = g_object_ref (library);
   GtkWidget *group = adw_preferences_group_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   GtkWidget *picker =
-      gesso_model_picker_new_chooser (library, GESSO_FILE_CONTROLNET, _ ("Add a ControlNet"));
+      gesso_model_picker_new_chooser (form, library, GESSO_FILE_CONTROLNET, _ ("Add a ControlNet"));
   g_signal_connect_object (picker, "chosen", G_CALLBACK (chosen_cb), self, 0);
   adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("ControlNets"));
   adw_preferences_group_set_header_suffix (ADW_PREFERENCES_GROUP (group), picker);

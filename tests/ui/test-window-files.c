@@ -365,12 +365,26 @@ put_other_picture (Fixture *f)
   return path;
 }
 
+/* The question over the window; NULL: none is asked */
+static GtkWidget *
+find_question (void)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
+      if (gtk_window_get_modal (window) && gtk_widget_get_visible (GTK_WIDGET (window)))
+        return GTK_WIDGET (window);
+    }
+  return NULL;
+}
+
 static gboolean
 can_trash (Fixture *f)
 {
   GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
   gtk_widget_activate_action (page, "gallery.trash", NULL);
-  return find_button_anywhere ("_Cancel") != NULL;
+  return find_question () != NULL;
 }
 
 static gboolean
@@ -383,14 +397,13 @@ is_gone (Fixture *f)
 static void
 answer (const char *label)
 {
-  GtkWidget *dialog = GTK_WIDGET (gtk_widget_get_root (find_button_anywhere ("_Cancel")));
-  g_signal_emit_by_name (find_of_type (dialog, GTK_TYPE_BUTTON, label), "clicked");
+  g_signal_emit_by_name (find_of_type (find_question (), GTK_TYPE_BUTTON, label), "clicked");
 }
 
 static gboolean
 is_answered (Fixture *f)
 {
-  return find_button_anywhere ("_Cancel") == NULL;
+  return find_question () == NULL;
 }
 
 /* They are only shown: nothing there is moved without a question. */
