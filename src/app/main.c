@@ -32,6 +32,7 @@ main (int argc, char **argv)
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
   status_set_translate (translate);
+  status_set_in_window (true);
   g_autoptr (GessoApplication) app = gesso_application_new ();
   return g_application_run (G_APPLICATION (app), argc, argv);
 }

@@ -34,6 +34,12 @@ field_const (const RecipeParam *param, const void *record)
 }
 
 const char *
+param_name (const RecipeParam *param)
+{
+  return status_is_in_window () ? status_text (param->label) : param->key;
+}
+
+const char *
 param_peek_string (const RecipeParam *param, const void *record)
 {
   const char *text = *(char *const *) field_const (param, record);
@@ -63,14 +69,14 @@ set_string (const RecipeParam *param, void *record, const char *text, Status *st
   size_t n = strlen (text);
   if (n > PARAM_TEXT_MAX_BYTES)
     return status_fail (status, STATUS_ARGUMENT, "%s is too long: at most %d bytes are kept.",
-                        param->key, PARAM_TEXT_MAX_BYTES);
+                        param_name (param), PARAM_TEXT_MAX_BYTES);
   if (!utf8_is_valid (text, n))
     return status_fail (status, STATUS_ARGUMENT,
-                        "%s is not valid UTF-8: use names and text in UTF-8.", param->key);
+                        "%s is not valid UTF-8: use names and text in UTF-8.", param_name (param));
   if (param->type == PARAM_PATH && strpbrk (text, "\r\n"))
     return status_fail (status, STATUS_ARGUMENT,
                         "%s contains a line break: rename the file to a name of one line.",
-                        param->key);
+                        param_name (param));
   char *copy = n ? mem_strdup (text) : NULL;
   if (n && !copy)
     return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
@@ -86,16 +92,16 @@ set_list (const RecipeParam *param, void *record, const char *text, Status *stat
   size_t n = strlen (text);
   if (text[strspn (text, " \t\r\n")] == '\0')
     return set_string (param, record, "", status);
-  struct json_object *list = n <= PARAM_TEXT_MAX_BYTES
-                                 ? json_parse (text, n, PARAM_LIST_MAX_DEPTH, param->key, status)
-                                 : NULL;
+  struct json_object *list = n <= PARAM_TEXT_MAX_BYTES ? json_parse (text, n, PARAM_LIST_MAX_DEPTH,
+                                                                     param_name (param), status)
+                                                       : NULL;
   bool ok = json_object_is_type (list, json_type_array) &&
             json_object_array_length (list) <= PARAM_LIST_MAX_ITEMS;
   for (size_t i = 0; ok && i < json_object_array_length (list); i++)
     ok = json_object_is_type (json_object_array_get_idx (list, i), json_type_object);
   if (!ok)
     status_fail (status, STATUS_ARGUMENT, "%s has to be a JSON list of at most %d objects.",
-                 param->key, PARAM_LIST_MAX_ITEMS);
+                 param_name (param), PARAM_LIST_MAX_ITEMS);
   else if (json_object_array_length (list) == 0)
     ok = set_string (param, record, "", status);
   else
@@ -114,7 +120,8 @@ fail_range (const RecipeParam *param, const char *text, const char *kind, Status
   text_from_double (min, param->min);
   text_from_double (max, param->max);
   return status_fail (status, STATUS_ARGUMENT, "%s has to be a %s from %s to %s, not \"%s\".",
-                      param->key, status_text (kind), min, max, text_excerpt (excerpt, text));
+                      param_name (param), status_text (kind), min, max,
+                      text_excerpt (excerpt, text));
 }
 
 static bool
@@ -149,7 +156,7 @@ set_u64 (const RecipeParam *param, void *record, const char *text, Status *statu
       char excerpt[TEXT_EXCERPT_SIZE];
       return status_fail (status, STATUS_ARGUMENT,
                           "%s has to be a whole number from 0 to %" PRIu64 ", not \"%s\".",
-                          param->key, UINT64_MAX, text_excerpt (excerpt, text));
+                          param_name (param), UINT64_MAX, text_excerpt (excerpt, text));
     }
   *(uint64_t *) field (param, record) = v;
   return true;
@@ -159,8 +166,8 @@ static bool
 fail_choice (const RecipeParam *param, const char *text, const char *choices, Status *status)
 {
   char excerpt[TEXT_EXCERPT_SIZE];
-  return status_fail (status, STATUS_ARGUMENT, "%s has to be one of %s, not \"%s\".", param->key,
-                      choices, text_excerpt (excerpt, text));
+  return status_fail (status, STATUS_ARGUMENT, "%s has to be one of %s, not \"%s\".",
+                      param_name (param), choices, text_excerpt (excerpt, text));
 }
 
 static bool
@@ -213,7 +220,7 @@ param_set (const RecipeParam *param, void *record, const char *text, Status *sta
     case PARAM_ENUM:
       return set_enum (param, record, text, status);
     }
-  return status_fail (status, STATUS_ARGUMENT, "%s has no known type.", param->key);
+  return status_fail (status, STATUS_ARGUMENT, "%s has no known type.", param_name (param));
 }
 
 char *

@@ -54,6 +54,9 @@ typedef struct
   unsigned families;          /* of models that it has an effect on, ParamFamily; 0 for all */
 } RecipeParam;
 
+/* What the user knows it by: its label in the window, else its key. */
+const char *param_name (const RecipeParam *param);
+
 /* param_set:
  * @record: the struct that @param's offset refers to
  * @text: white space around a number is ignored; choices in either case

@@ -98,8 +98,7 @@ static const RecipeParam table[] = {
     .help = N_ ("What the picture is steered away from."), .since = 1 },
   { AT (adapters), .type = PARAM_LIST, .default_text = "", .flag = "adapters",
     .label = N_ ("Adapters"),
-    .help =
-        N_ ("LoRAs and their kin that change the model, as a JSON list; --lora adds one by name."),
+    .help = N_ ("LoRAs and their kin that change the model, as a JSON list."),
     .since = 4 },
   { AT (seed), .type = PARAM_U64, .default_text = "0", .step = 1, .letter = 's', .flag = "seed",
     .label = N_ ("Seed"),

@@ -273,15 +273,22 @@ make_edge (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job, Stat
   return true;
 }
 
+static const char *
+name_of (const char *key)
+{
+  return param_name (recipe_find_param (key));
+}
+
 /* diffusers' inpainting begins from noise alone at full strength. */
 static void
 note_unused_fill (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job)
 {
   if (!*inputs->note && recipe->inpaint_fill != RECIPE_INPAINT_ORIGINAL && job->denoise >= 1 &&
       job->convention == CONVENTION_DIFFUSERS)
-    snprintf (inputs->note, sizeof inputs->note, "%s",
-              status_text ("inpaint_fill has no effect at denoise 1 under diffusers' convention: "
-                           "set denoise below 1, or convention to comfyui."));
+    snprintf (inputs->note, sizeof inputs->note,
+              status_text ("%s has no effect at %s 1 under diffusers' convention: set the latter "
+                           "below 1, or %s to comfyui."),
+              name_of ("inpaint_fill"), name_of ("denoise"), name_of ("convention"));
 }
 
 static bool

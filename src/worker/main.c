@@ -279,7 +279,9 @@ main (int argc, char **argv)
   int code = CODE_USAGE;
   ignore_signals ();
   offer_to_die_first ();
-  if (!parse (&o, &argc, &argv, &error))
+  const gboolean parsed = parse (&o, &argc, &argv, &error);
+  status_set_in_window (!o.batch); /* which starts it otherwise */
+  if (!parsed)
     g_printerr ("gesso-worker: %s\n", error->message);
   else if (o.version)
     {

@@ -218,8 +218,10 @@ model_resolve (const char *name, char out[GESSO_PATH_SIZE], Status *status)
   models_walk (match, &s);
   return s.found ||
          status_fail (
-             status, STATUS_NOT_FOUND,
-             "There is no model %s: give a file, a folder, or a name that `gesso-cli models` "
-             "lists (folders to search are named in GESSO_MODELS).",
-             name);
+             status, STATUS_NOT_FOUND, "There is no model %s: %s.", name,
+             status_here (
+                 STATUS_MARK ("give a file, a folder, or a name that `gesso-cli models` lists "
+                              "(folders to search are named in GESSO_MODELS)"),
+                 STATUS_MARK ("choose one in the list, or add its folder in the Preferences, under "
+                              "Models")));
 }

@@ -302,6 +302,14 @@ def test_preview_is_a_picture():
     assert pixels(out)[:2] == (64, 48)
 
 
+def test_says_which_flags_help():
+    nowhere = "/nowhere/libgesso-cuda.so"
+    card = run("generate", *SMALL, "--backend", "cuda", "x", expect=FAILED, GESSO_CUDA_MODULE=nowhere).err
+    assert b"The CPU can compute instead: give --backend cpu." in card, card
+    model = run("generate", "--model", "no-such-model", "x", expect=FAILED).err
+    assert b"`gesso-cli models`" in model and b"Preferences" not in model, model
+
+
 def test_json_progress_increases():
     out = folder("json")
     lines = run("generate", *SMALL, "--steps", "4", "--batch-count", "2", "--json", "--output", f"{out}/", "a cat").lines()

@@ -468,6 +468,8 @@ test_missing_module (Fixture *f, gconstpointer unused)
   g_assert_cmpint (f->n_died, ==, 1);
   g_assert_true (g_str_has_prefix (f->sentence, "The engine cannot start: The CUDA module could "
                                                 "not be loaded"));
+  g_assert_nonnull (strstr (f->sentence, "in the Preferences, under Devices"));
+  g_assert_null (strstr (f->sentence, "backend"));
   assert_titles (f, "a");
   g_assert_true (gesso_session_offers_cpu (f->session));
 }

@@ -127,6 +127,18 @@ test_status_speaks_the_users_language (void)
   g_assert_cmpstr (english.message, ==, "Cannot open \"a b\".");
 }
 
+static void
+test_status_says_where_it_is_read (void)
+{
+  g_assert_cmpstr (status_here ("--vae", "VAE"), ==, "--vae");
+  status_set_in_window (true);
+  g_assert_cmpstr (status_here ("--vae", "VAE"), ==, "VAE");
+  status_set_translate (to_german);
+  g_assert_cmpstr (status_here ("read", "open"), ==, "geöffnet");
+  status_set_translate (NULL);
+  status_set_in_window (false);
+}
+
 /* A file that shrinks while it is mapped: zeros, a sentence, and no more once it is unmapped. */
 static void
 test_guard_survives_a_shortened_file (void)
@@ -185,6 +197,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/mem/grow-fails-cleanly", test_grow_fails_without_losing_the_array);
   g_test_add_func ("/core/status/first-failure-wins", test_status_keeps_the_first_failure);
   g_test_add_func ("/core/status/users-language", test_status_speaks_the_users_language);
+  g_test_add_func ("/core/status/says-where-it-is-read", test_status_says_where_it_is_read);
   g_test_add_func ("/core/threads/every-task-once", test_threads_run_every_task_once);
   g_test_add_func ("/core/threads/cancel", test_threads_start_nothing_once_cancelled);
   return g_test_run ();

@@ -468,6 +468,10 @@ test_validate_checks_what_belongs_together (void)
   assert_invalid ("seed", "18446744073709551605", "The seeds of 12 pictures from");
   assert_invalid ("eta", "-0.5", "eta has to be -1");
   assert_invalid ("vae_tile", "8", "vae_tile has to be 0 or a multiple of 8 from 64 on");
+  status_set_in_window (true);
+  assert_invalid ("vae_tile", "8", "VAE tile has to be 0 or a multiple of 8 from 64 on");
+  assert_invalid ("init_image", "", "Denoise is below 1 but there is no Initial image");
+  status_set_in_window (false);
   fill (&recipe);
   recipe_set (&recipe, "seed", "7", &status);
   recipe_set (&recipe, "init_image", "", &status);

@@ -99,6 +99,20 @@ test_plan_fails_with_a_sentence (void)
     }
 }
 
+/* Its client is the window, where there is no such command or variable. */
+static void
+test_says_where_in_the_window (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) of_value = NULL;
+  g_autoptr (TestClient) c = test_client_new ("null", NULL);
+  g_assert_null (plan (c, "{\"version\":1,\"model\":\"no-such-model\"}", &error));
+  g_assert_nonnull (strstr (error->message, "in the Preferences, under Models"));
+  g_assert_null (strstr (error->message, "gesso-cli"));
+  g_assert_null (plan (c, RECIPE (",\"vae_tile\":9"), &of_value));
+  g_assert_true (g_str_has_prefix (of_value->message, "VAE tile has to be 0 or"));
+}
+
 static void
 test_plans_while_a_batch_runs (void)
 {
@@ -500,6 +514,7 @@ main (int argc, char **argv)
   g_test_add_func ("/worker/says-who-it-is", test_says_who_it_is);
   g_test_add_func ("/worker/plan/memory-and-time", test_plans);
   g_test_add_func ("/worker/plan/fails-with-a-sentence", test_plan_fails_with_a_sentence);
+  g_test_add_func ("/worker/plan/says-where-in-the-window", test_says_where_in_the_window);
   g_test_add_func ("/worker/plan/while-a-batch-runs", test_plans_while_a_batch_runs);
   g_test_add_func ("/worker/run/as-the-command-line", test_draws_what_the_command_line_draws);
   g_test_add_func ("/worker/run/recipe-is-complete", test_recipe_of_a_picture_is_complete);

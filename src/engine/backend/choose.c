@@ -41,8 +41,9 @@ open_card (const BackendChoice *c, int card, Status *status)
   Status own = { 0 };
   Backend *b = backend_cuda_new (card, c->memory_limit_mib * MIB, &own);
   if (!b)
-    status_fail (status, own.code, "%.320s The CPU can compute instead: choose the backend cpu.",
-                 own.message);
+    status_fail (status, own.code, "%.320s The CPU can compute instead: %s.", own.message,
+                 status_here (STATUS_MARK ("give --backend cpu"),
+                              STATUS_MARK ("switch it on in the Preferences, under Devices")));
   return b;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 static StatusTranslate translate_text;
+static bool in_window;
 
 void
 status_set_translate (StatusTranslate translate)
@@ -16,6 +17,24 @@ const char *
 status_text (const char *text)
 {
   return translate_text && *text ? translate_text (text) : text;
+}
+
+void
+status_set_in_window (bool is)
+{
+  in_window = is;
+}
+
+bool
+status_is_in_window (void)
+{
+  return in_window;
+}
+
+const char *
+status_here (const char *terminal, const char *window)
+{
+  return status_text (in_window ? window : terminal);
 }
 
 bool

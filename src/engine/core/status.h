@@ -5,7 +5,8 @@
  * prints, aborts or exits; a Status travels up to the edge of the program, which shows it.
  *
  * Sentences are written in English.  A program whose user reads another language names a function
- * that translates formats, since only here do a format and its arguments meet.
+ * that translates formats, since only here do a format and its arguments meet.  What to do about
+ * it may differ between programs: see status_here.
  */
 #pragma once
 
@@ -59,6 +60,17 @@ void status_set_translate (StatusTranslate translate);
  * @text: as it stands in the source, literal or marked; a format keeps its conversions
  */
 const char *status_text (const char *text) __attribute__ ((format_arg (1)));
+
+/* Whether sentences are read in the window, which has rows and pages, and not beside a command,
+ * which has flags.  Set once, before there are other threads; false at first. */
+void status_set_in_window (bool is);
+bool status_is_in_window (void);
+/* status_here:
+ * @terminal, @window: the part of a sentence that says where something is changed; both marked
+ *
+ * Returns: the one for this program, as status_text() gives it
+ */
+const char *status_here (const char *terminal, const char *window);
 
 static inline bool
 status_ok (const Status *status)

@@ -66,9 +66,10 @@ check_parts (const Checkpoint *c, Status *status)
   return !*missing ||
          status_fail (status, STATUS_NOT_FOUND,
                       "%s lacks %s: put the file beside it or into the text_encoders, clip, "
-                      "text_encoder or vae folder of your models, or name it (VAE, text encoder, "
-                      "text encoder 2).",
-                      c->path, missing);
+                      "text_encoder or vae folder of your models, or name it (%s).",
+                      c->path, missing,
+                      status_here ("--vae, --text-encoder, --text-encoder-2",
+                                   STATUS_MARK ("VAE, Text encoder, Text encoder 2")));
 }
 
 static bool

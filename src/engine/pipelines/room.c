@@ -48,8 +48,10 @@ room_check (const Backend *backend, const PhasePlan *phase, PipelinePhase which,
   size_t room = d->memory->room (d);
   return status_fail (status, STATUS_NO_MEMORY,
                       "The graphics card would need %.0f MiB of memory while %s, and it may give "
-                      "%.0f: choose a smaller size or batch, raise the limit, close programs that "
-                      "use the card, or let the CPU compute.",
+                      "%.0f: choose a smaller size or batch, close programs that use the card, "
+                      "raise its limit or let the CPU compute (%s).",
                       (double) (phase->activation_bytes + needed_beside (room, phase)) / MIB,
-                      status_text (doing[which]), (double) room / MIB);
+                      status_text (doing[which]), (double) room / MIB,
+                      status_here ("--vram-limit, --backend cpu",
+                                   STATUS_MARK ("both in the Preferences, under Devices")));
 }

@@ -33,8 +33,8 @@ check_parts (const Checkpoint *c, Status *status)
                         c->path);
   if (!c->config.has_vae)
     return status_fail (status, STATUS_UNSUPPORTED,
-                        "%s has no VAE: name one with --vae, or choose a full checkpoint.",
-                        c->path);
+                        "%s has no VAE: name one (%s), or choose a full checkpoint.", c->path,
+                        status_here ("--vae", STATUS_MARK ("VAE")));
   return true;
 }
 

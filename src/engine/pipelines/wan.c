@@ -97,13 +97,15 @@ check_parts (const Checkpoint *c, Status *status)
   if (list_missing (m, missing, sizeof missing))
     return status_fail (status, STATUS_NOT_FOUND,
                         "%s lacks %s: put the file beside it or into the text_encoders, clip, "
-                        "clip_vision or vae folder of your models, or name it (VAE, text encoder).",
-                        c->path, missing);
+                        "clip_vision or vae folder of your models, or name it (%s).",
+                        c->path, missing,
+                        status_here ("--vae, --text-encoder, --image-encoder",
+                                     STATUS_MARK ("VAE, Text encoder, Image encoder")));
   if (m->wan_expert == WAN_EXPERT_HIGH && !m->has_expert)
     return status_fail (status, STATUS_NOT_FOUND,
                         "%s is the high-noise expert of a Wan 2.2 model, whose low-noise one is "
-                        "missing: put it beside this file, or name it (second expert).",
-                        c->path);
+                        "missing: put it beside this file, or name it (%s).",
+                        c->path, status_here ("--model-2", STATUS_MARK ("Second expert")));
   if (m->wan_expert == WAN_EXPERT_LOW)
     return status_fail (status, STATUS_NOT_FOUND,
                         "%s is the low-noise expert of a Wan 2.2 model: choose its high-noise file "

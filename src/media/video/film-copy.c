@@ -54,8 +54,8 @@ choose_rate (const Copy *c, const char *from, FilmInfo *info, Status *status)
     info->rate = c->options->rate;
   return frame_rate_is_valid (info->rate) || c->options->film.format == FILM_PNG ||
          status_fail (status, STATUS_ARGUMENT,
-                      "The %s \"%.300s\" has no frame rate: name one with --fps.",
-                      c->source->description, from);
+                      "The %s \"%.300s\" has no frame rate: name one (%s).", c->source->description,
+                      from, status_here ("--fps", STATUS_MARK ("Frame rate")));
 }
 
 /* A1111's text lies under either name. */
