@@ -404,6 +404,8 @@ static bool
 choose_controls (SdDenoiser *d, double sigma, Status *status)
 {
   const Sampler *s = d->sampler;
+  if (d->controls.n == 0)
+    return true;
   unsigned active = sd_controls_active (d->base.job, s->table, d->step, s->schedule->n, sigma);
   return active == d->active || measure (d, active, status);
 }
