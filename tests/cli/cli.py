@@ -295,11 +295,14 @@ def test_latent_out_is_a_safetensors_file():
 
 
 def test_preview_is_a_picture():
-    out = HOME / "preview.png"
-    generate(HOME / "p.png", "--preview", str(out), "a cat")
-    assert pixels(out)[:2] == (16, 12)
-    generate(HOME / "p.png", "--preview", str(out), "--tiny-vae", str(FIXTURES / "taesd-tiny"), "a cat")
-    assert pixels(out)[:2] == (64, 48)
+    """Of one pixel a latent, or by TAESD: one that is named, or that lies beside the model."""
+    out, alone = HOME / "preview.png", folder("alone") / "model"
+    alone.symlink_to(FIXTURES / "sd15-tiny")
+    for size, args in (((16, 12), ["--model", str(alone)]),
+                       ((64, 48), ["--model", str(alone), "--tiny-vae", str(FIXTURES / "taesd-tiny")]),
+                       ((64, 48), [])):
+        generate(HOME / "p.png", "--preview", str(out), *args, "a cat")
+        assert pixels(out)[:2] == size, (size, args)
 
 
 def test_says_which_flags_help():

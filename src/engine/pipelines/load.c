@@ -53,33 +53,34 @@ first_encoder (const ModelConfig *config)
   return config->family == FAMILY_WAN ? "t5." : "text_encoder.";
 }
 
+typedef struct
+{
+  CompanionKind kind;
+  bool found, no_memory;
+  char path[PATH_SIZE];
+} TinySearch;
+
 static bool
 is_whole_tiny (const char *path, void *data)
 {
+  TinySearch *s = data;
   Status ignored = { 0 };
   Arena arena = { 0 };
   Checkpoint *c = checkpoint_open (path, true, &ignored);
   Binder b = { c ? c->weights : NULL, &arena, &ignored };
   bool ok =
       c && c->config.has_tiny && tiny_decoder_bind (&b) && weights_check (c->weights, &ignored);
+  s->no_memory |= ignored.code == STATUS_NO_MEMORY;
   arena_clear (&arena);
   checkpoint_free (c);
   return ok;
 }
 
-typedef struct
-{
-  CompanionKind kind;
-  bool found;
-  char path[PATH_SIZE];
-} TinySearch;
-
 /* As if the model lay at @model_path. */
 static bool
 find_tiny_near (TinySearch *s, const char *model_path)
 {
-  s->found =
-      companion_find_that (model_path, s->kind, is_whole_tiny, NULL, s->path, sizeof s->path);
+  s->found = companion_find_that (model_path, s->kind, is_whole_tiny, s, s->path, sizeof s->path);
   return s->found;
 }
 
@@ -123,7 +124,7 @@ add_tiny (Pipeline *pipeline, const PipelineSource *source, Status *status)
   TinySearch search = { .found = false };
   if (!c->config.has_tiny && find_tiny (pipeline, source, &search))
     checkpoint_add (c, search.path, "tiny.", &ignored); /* one of other latents is left alone */
-  return ignored.code != STATUS_NO_MEMORY || out_of_memory (status);
+  return (ignored.code != STATUS_NO_MEMORY && !search.no_memory) || out_of_memory (status);
 }
 
 static bool
