@@ -300,7 +300,7 @@ main (void)
   for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++)
     test_wrong (&s, &wrongs[i]);
   test_missing (&s, "wan-tiny", "transformer", "no Wan transformer");
-  test_missing (&s, "wan-tiny", "transformer_2", "second expert");
+  test_missing (&s, "wan-tiny", "transformer_2", "--model-2");
   test_missing (&s, "wan-tiny", "vae", "lacks the VAE");
   test_missing (&s, "wan-tiny", "text_encoder", "lacks umT5-XXL");
   test_missing (&s, "wan-tiny", "tokenizer", "tokenizer");
