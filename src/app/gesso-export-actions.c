@@ -7,6 +7,7 @@
 
 #include "app/gesso-compat.h"
 #include "app/gesso-export-dialog.h"
+#include "library/gesso-trash.h"
 
 static void
 export_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
@@ -57,7 +58,7 @@ selected_clip (GessoFilmstrip *strip)
 {
   GessoResult *result = gesso_filmstrip_get_selected (strip);
   const char *path = result ? gesso_result_get_path (result) : NULL;
-  return path && g_str_has_suffix (path, ".gclip") ? path : NULL;
+  return path && g_str_has_suffix (path, GESSO_CLIP_EXTENSION) ? path : NULL;
 }
 
 static void

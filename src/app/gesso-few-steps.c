@@ -20,8 +20,9 @@ struct _GessoFewSteps
   GessoForm *form;
   GessoLibrary *library;
   GtkWidget *row;
+  char *shipped; /* the model that comes with Gesso */
   FewSteps found;
-  gboolean of_adapter; /* not of the model */
+  gssize adapter; /* in the list, whose it is; -1: the model's */
 };
 
 G_DEFINE_FINAL_TYPE (GessoFewSteps, gesso_few_steps, ADW_TYPE_BIN)
@@ -68,10 +69,9 @@ find (GessoFewSteps *self)
   const char *path = recipe_str (recipe->model);
   GessoModelFile *model =
       gesso_library_find_model (self->library, GESSO_FILE_CHECKPOINT, path, NULL);
-  g_autofree char *shipped = gesso_paths_dup_shipped_model ();
   unsigned families = model ? families_of (gesso_model_file_get_family (model))
-                      : !g_strcmp0 (path, shipped) ? PARAM_FOR_SD
-                                                   : 0;
+                      : !g_strcmp0 (path, self->shipped) ? PARAM_FOR_SD
+                                                         : 0;
   g_auto (RecipeAdapters) list = { 0 };
   Status ignored = { 0 };
   if (families && recipe_adapters_read (&list, recipe, &ignored))
@@ -81,12 +81,12 @@ find (GessoFewSteps *self)
         const char *name = recipe_str (item->path ? item->path : item->name);
         GessoModelFile *file =
             gesso_library_find_model (self->library, GESSO_FILE_LORA, name, item->hash);
-        self->of_adapter = !item->muted && !item->is_embedding &&
-                           is_one (&self->found, file, name, families, TRUE);
-        if (self->of_adapter)
-          return TRUE;
+        if (item->muted || item->is_embedding || !is_one (&self->found, file, name, families, TRUE))
+          continue;
+        self->adapter = (gssize) i;
+        return TRUE;
       }
-  self->of_adapter = FALSE;
+  self->adapter = -1;
   return is_one (&self->found, model, path, families, FALSE);
 }
 
@@ -121,7 +121,11 @@ describe (const FewSteps *found)
         g_string_append (text, ", ");
     }
   if (few_steps_weight (found) > 0)
-    g_string_append_printf (text, _ ("%s: %s"), _ ("Weight"), "0.125");
+    {
+      char weight[TEXT_NUMBER_SIZE];
+      text_from_double (weight, few_steps_weight (found));
+      g_string_append_printf (text, _ ("%s: %s"), _ ("Weight"), weight);
+    }
   return g_string_free (text, FALSE);
 }
 
@@ -140,7 +144,17 @@ update (GessoFewSteps *self)
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self->row), settings);
 }
 
-/* The weight that the LoRA's makers say, where the user left it at 1. */
+/* Each key of a prompt is a change, too. */
+static void
+changed_cb (GessoForm *form, const char *key, GessoFewSteps *self)
+{
+  static const char *const others[] = { "prompt", "negative_prompt", "seed", NULL };
+  if (!g_strv_contains (others, key))
+    update (self);
+}
+
+/* The weight that the LoRA's makers say, where the user left it at 1.  The list is the one that
+ * find () saw: each change of the form looks again. */
 static void
 set_weight (GessoFewSteps *self)
 {
@@ -148,16 +162,11 @@ set_weight (GessoFewSteps *self)
   g_auto (RecipeAdapters) list = { 0 };
   Recipe recipe;
   Status status = { 0 };
-  if (weight <= 0 || !self->of_adapter ||
-      !recipe_adapters_read (&list, gesso_form_peek (self->form), &status))
+  if (weight <= 0 || self->adapter < 0 ||
+      !recipe_adapters_read (&list, gesso_form_peek (self->form), &status) ||
+      (gsize) self->adapter >= list.n || list.items[self->adapter].weight != 1)
     return;
-  for (size_t i = 0; i < list.n; i++)
-    {
-      FewSteps found;
-      const char *name = recipe_str (list.items[i].path ? list.items[i].path : list.items[i].name);
-      if (list.items[i].weight == 1 && is_one (&found, NULL, name, PARAM_FOR_FLUX, TRUE))
-        list.items[i].weight = list.items[i].text_weight = weight;
-    }
+  list.items[self->adapter].weight = list.items[self->adapter].text_weight = weight;
   recipe_init (&recipe);
   if (recipe_adapters_write (&list, &recipe, &status))
     gesso_form_set_text (self->form, "adapters", recipe_str (recipe.adapters), NULL);
@@ -181,6 +190,7 @@ gesso_few_steps_dispose (GObject *object)
   GessoFewSteps *self = GESSO_FEW_STEPS (object);
   g_clear_object (&self->form);
   g_clear_object (&self->library);
+  g_clear_pointer (&self->shipped, g_free);
   G_OBJECT_CLASS (gesso_few_steps_parent_class)->dispose (object);
 }
 
@@ -213,7 +223,8 @@ gesso_few_steps_new (GessoForm *form, GessoLibrary *library)
   GessoFewSteps *self = g_object_new (GESSO_TYPE_FEW_STEPS, NULL);
   self->form = g_object_ref (form);
   self->library = g_object_ref (library);
-  g_signal_connect_object (form, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  self->shipped = gesso_paths_dup_shipped_model ();
+  g_signal_connect_object (form, "changed", G_CALLBACK (changed_cb), self, 0);
   g_signal_connect_object (form, "filled", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (library, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
   update (self);

@@ -3,6 +3,8 @@
  */
 #include "app/gesso-fit.h"
 
+#include <string.h>
+
 #include "app/gesso-form.h"
 
 static void
@@ -13,10 +15,15 @@ clear_list (RecipeAdapters *list)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RecipeAdapters, clear_list)
 
+/* A file that is named by its whole path is that file or an unknown one, not another of its name.
+ */
 static const char *
-family_of (GessoModelFile *file)
+family_of (GessoLibrary *library, GessoFileKind kind, const char *name, const char *hash)
 {
-  return g_intern_string (file ? gesso_model_file_get_family (file) : "");
+  GessoModelFile *file = gesso_library_find_model (library, kind, name, hash);
+  gboolean other =
+      file && g_path_is_absolute (name) && !g_str_equal (gesso_model_file_get_path (file), name);
+  return g_intern_string (file && !other ? gesso_model_file_get_family (file) : "");
 }
 
 const char *
@@ -24,16 +31,15 @@ gesso_fit_family (GessoLibrary *library, const Recipe *recipe)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (library) && recipe, "");
   const char *model = recipe_str (recipe->model);
-  return family_of (
-      model[0] ? gesso_library_find_model (library, GESSO_FILE_CHECKPOINT, model, NULL) : NULL);
+  return model[0] ? family_of (library, GESSO_FILE_CHECKPOINT, model, NULL) : "";
 }
 
 const char *
 gesso_fit_adapter_family (GessoLibrary *library, const RecipeAdapter *item)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (library) && item, "");
-  const char *name = item->path ? item->path : item->name;
-  return family_of (gesso_library_find_model (library, GESSO_FILE_LORA, name, item->hash));
+  const char *name = recipe_str (item->path ? item->path : item->name);
+  return family_of (library, GESSO_FILE_LORA, name, item->hash);
 }
 
 gboolean
@@ -54,6 +60,15 @@ remove_others (RecipeAdapters *list, GessoLibrary *library, const char *model_fa
   return list->n != n;
 }
 
+/* Most recipes have none, and a grid may be of a thousand. */
+static gboolean
+has_no_adapters (const char *json)
+{
+  static const char key[] = "\"adapters\":[";
+  const char *at = strstr (json, key);
+  return at && at[strlen (key) + strspn (at + strlen (key), " \n")] == ']';
+}
+
 char *
 gesso_fit_dup_recipe (GessoLibrary *library, const char *json)
 {
@@ -62,7 +77,7 @@ gesso_fit_dup_recipe (GessoLibrary *library, const char *json)
   g_auto (RecipeAdapters) list = { 0 };
   Status status = { 0 };
   Recipe texts;
-  if (!gesso_form_load (form, json, NULL) ||
+  if (has_no_adapters (json) || !gesso_form_load (form, json, NULL) ||
       !recipe_adapters_read (&list, gesso_form_peek (form), &status) ||
       !remove_others (&list, library, gesso_fit_family (library, gesso_form_peek (form))))
     return g_strdup (json);

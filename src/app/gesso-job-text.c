@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-planner.h"
+#include "library/gesso-trash.h"
 
 gboolean
 gesso_job_text_is_active (GessoJob *job)
@@ -108,7 +109,7 @@ dup_pictures (GessoJob *job)
 {
   int n = gesso_job_get_n_pictures (job);
   const char *last = gesso_job_get_last_picture (job);
-  if (last && g_str_has_suffix (last, ".gclip"))
+  if (last && g_str_has_suffix (last, GESSO_CLIP_EXTENSION))
     return g_strdup_printf (g_dngettext (NULL, "%d clip", "%d clips", (gulong) n), n);
   return g_strdup_printf (g_dngettext (NULL, "%d picture", "%d pictures", (gulong) n), n);
 }

@@ -5,10 +5,7 @@
 
 #include <glib/gi18n.h>
 
-#include "app/gesso-compat.h"
-#include "app/gesso-dialog.h"
-
-#define SUFFIX ".png"
+#include "app/gesso-save-as.h"
 
 typedef struct
 {
@@ -63,17 +60,6 @@ is_open (GessoWindow *window)
   return gesso_window_get_project (window) != NULL;
 }
 
-static void
-tell (const Saving *saving, const char *sentence)
-{
-  const char *buttons[] = { _ ("_Close"), NULL };
-  g_autofree char *name = g_filename_display_basename (saving->path);
-  g_autofree char *heading = g_strdup_printf (_ ("“%s” Was Not Saved"), name);
-  if (is_open (saving->window))
-    gesso_ask (GTK_WINDOW (saving->window), heading, sentence, buttons, GESSO_ASK_PLAIN, NULL, NULL,
-               NULL);
-}
-
 /* The file appears, or takes the place of another, once it is whole. */
 static void
 write_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -102,7 +88,7 @@ written_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   if (!g_task_propagate_boolean (G_TASK (result), &error))
     {
-      tell (saving, error->message);
+      gesso_save_as_tell (saving->window, _ ("“%s” Was Not Saved"), saving->path, error->message);
       return;
     }
   g_autofree char *name = g_filename_display_basename (saving->path);
@@ -120,7 +106,7 @@ extracted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       gesso_document_extract_picture_finish (GESSO_DOCUMENT (source), result, &error);
   if (!pixels)
     {
-      tell (saving, error->message);
+      gesso_save_as_tell (saving->window, _ ("“%s” Was Not Saved"), saving->path, error->message);
       return;
     }
   Work *work = g_new (Work, 1);
@@ -137,60 +123,22 @@ save_to (GessoWindow *window, const char *path)
                                         saving_new (window, path));
 }
 
-/* ---- asking ---- */
-
-/* What a name without an ending would replace was not asked about by the chooser. */
 static void
-replace_answered_cb (int answer, gpointer user_data)
+chosen_cb (GessoWindow *window, const char *path, gpointer user_data)
 {
-  const Saving *saving = user_data;
-  if (answer == 1 && is_open (saving->window))
-    save_to (saving->window, saving->path);
-}
-
-static void
-ask_to_replace (GessoWindow *window, const char *path)
-{
-  g_autofree char *name = g_filename_display_basename (path);
-  g_autofree char *body = g_strdup_printf (_ ("There is a file “%s” already."), name);
-  const char *buttons[] = { _ ("_Cancel"), _ ("_Replace"), NULL };
-  gesso_ask (GTK_WINDOW (window), _ ("Replace It?"), body, buttons, GESSO_ASK_DESTRUCTIVE,
-             replace_answered_cb, saving_new (window, path), saving_free);
-}
-
-static void
-chosen_cb (GFile *file, gpointer user_data)
-{
-  g_autoptr (GessoWindow) window = user_data;
-  const char *path = file ? g_file_peek_path (file) : NULL;
-  if (!file || !is_open (window))
-    return;
-  if (!path)
-    {
-      gesso_window_say (window, _ ("Pictures are saved on this computer: choose a folder of it."));
-      return;
-    }
-  g_autofree char *folded = g_ascii_strdown (path, -1);
-  g_autofree char *named = g_strconcat (path, SUFFIX, NULL);
-  if (g_str_has_suffix (folded, SUFFIX))
-    save_to (window, path);
-  else if (g_file_test (named, G_FILE_TEST_EXISTS))
-    ask_to_replace (window, named);
-  else
-    save_to (window, named);
+  save_to (window, path);
 }
 
 static void
 save_picture_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
-  GessoWindow *window = user_data;
-  g_autofree char *project = gesso_project_dup_name (gesso_window_get_project (window));
-  g_autofree char *name = g_strconcat (project ? project : _ ("Untitled"), SUFFIX, NULL);
-  g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
-  gtk_file_filter_add_suffix (filter, SUFFIX + 1);
-  gtk_file_filter_set_name (filter, _ ("PNG pictures"));
-  gesso_compat_choose (GTK_WINDOW (window), GESSO_CHOOSE_SAVE, _ ("Save the Canvas as a Picture"),
-                       filter, name, chosen_cb, g_object_ref (window));
+  static const GessoSaveAs picture = {
+    N_ ("Save the Canvas as a Picture"),
+    N_ ("PNG pictures"),
+    ".png",
+    N_ ("Pictures are saved on this computer: choose a folder of it."),
+  };
+  gesso_save_as (user_data, &picture, chosen_cb, NULL, NULL);
 }
 
 /* For tests and scripts: the file chooser is the desktop's and cannot be driven. */

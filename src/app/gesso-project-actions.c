@@ -9,6 +9,7 @@
 #include "app/gesso-dialog.h"
 #include "app/gesso-open.h"
 #include "app/gesso-recent.h"
+#include "app/gesso-save-as.h"
 #include "session/gesso-project-file.h"
 
 /* What is to be done once the changes are saved or declined. */
@@ -48,18 +49,6 @@ project_of (const Errand *errand)
 
 /* ---- opening ---- */
 
-/* @format: of the heading, translated, with "%s" for the name of the file at @path */
-static void
-tell (GessoWindow *window, const char *format, const char *path, const char *sentence)
-{
-  const char *buttons[] = { _ ("_Close"), NULL };
-  g_autofree char *name = g_filename_display_basename (path);
-  g_autoptr (GString) text = g_string_new (format);
-  g_string_replace (text, "%s", name, 1);
-  const char *heading = text->str;
-  gesso_ask (GTK_WINDOW (window), heading, sentence, buttons, GESSO_ASK_PLAIN, NULL, NULL, NULL);
-}
-
 static void
 opened_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -70,7 +59,8 @@ opened_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     return;
   if (!ok)
     {
-      tell (errand->window, _ ("“%s” Cannot Be Opened"), errand->path, error->message);
+      gesso_save_as_tell (errand->window, _ ("“%s” Cannot Be Opened"), errand->path,
+                          error->message);
       return;
     }
   gesso_recent_add (errand->path);
@@ -110,7 +100,7 @@ saved_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     return;
   if (!ok)
     {
-      tell (errand->window, _ ("“%s” Was Not Saved"), errand->path, error->message);
+      gesso_save_as_tell (errand->window, _ ("“%s” Was Not Saved"), errand->path, error->message);
       return;
     }
   gesso_recent_add (errand->path);
@@ -130,69 +120,6 @@ save_to (Errand *errand, const char *path)
   gesso_project_save_async (project_of (errand), path, saved_cb, errand);
 }
 
-/* What a file is to be replaced by was asked about by the file chooser, unless its name had no
- * ending. */
-typedef struct
-{
-  Errand *errand;
-  char *path;
-} Replacing;
-
-static void
-replacing_free (gpointer data)
-{
-  Replacing *replacing = data;
-  g_clear_pointer (&replacing->errand, errand_free);
-  g_free (replacing->path);
-  g_free (replacing);
-}
-
-static void
-replace_answered_cb (int answer, gpointer user_data)
-{
-  Replacing *replacing = user_data;
-  if (answer == 1 && project_of (replacing->errand))
-    save_to (g_steal_pointer (&replacing->errand), replacing->path);
-}
-
-static void
-ask_to_replace (Errand *errand, const char *path)
-{
-  Replacing *replacing = g_new (Replacing, 1);
-  *replacing = (Replacing){ errand, g_strdup (path) };
-  g_autofree char *name = g_filename_display_basename (path);
-  g_autofree char *body = g_strdup_printf (_ ("There is a file “%s” already."), name);
-  const char *buttons[] = { _ ("_Cancel"), _ ("_Replace"), NULL };
-  gesso_ask (GTK_WINDOW (errand->window), _ ("Replace It?"), body, buttons, GESSO_ASK_DESTRUCTIVE,
-             replace_answered_cb, replacing, replacing_free);
-}
-
-static void
-chosen_cb (GFile *file, gpointer user_data)
-{
-  g_autoptr (Errand) errand = user_data;
-  if (!file || !project_of (errand))
-    return;
-  const char *path = g_file_peek_path (file);
-  if (!path)
-    {
-      gesso_window_say (errand->window,
-                        _ ("Projects are saved on this computer: choose a folder of it."));
-      return;
-    }
-  g_autofree char *folded = g_ascii_strdown (path, -1);
-  if (g_str_has_suffix (folded, GESSO_PROJECT_SUFFIX))
-    {
-      save_to (g_steal_pointer (&errand), path);
-      return;
-    }
-  g_autofree char *named = g_strconcat (path, GESSO_PROJECT_SUFFIX, NULL);
-  if (g_file_test (named, G_FILE_TEST_EXISTS))
-    ask_to_replace (g_steal_pointer (&errand), named);
-  else
-    save_to (g_steal_pointer (&errand), named);
-}
-
 static GtkFileFilter *
 new_filter (void)
 {
@@ -202,16 +129,24 @@ new_filter (void)
   return filter;
 }
 
+static void
+chosen_cb (GessoWindow *window, const char *path, gpointer user_data)
+{
+  const Errand *errand = user_data;
+  save_to (errand_new (window, NULL, errand->then), path);
+}
+
 /* Takes @errand. */
 static void
 choose_and_save (Errand *errand)
 {
-  g_autofree char *name = gesso_project_dup_name (project_of (errand));
-  g_autofree char *proposed =
-      g_strconcat (name ? name : _ ("Untitled"), GESSO_PROJECT_SUFFIX, NULL);
-  g_autoptr (GtkFileFilter) filter = new_filter ();
-  gesso_compat_choose (GTK_WINDOW (errand->window), GESSO_CHOOSE_SAVE, _ ("Save the Project"),
-                       filter, proposed, chosen_cb, errand);
+  static const GessoSaveAs project = {
+    N_ ("Save the Project"),
+    N_ ("Gesso projects"),
+    GESSO_PROJECT_SUFFIX,
+    N_ ("Projects are saved on this computer: choose a folder of it."),
+  };
+  gesso_save_as (errand->window, &project, chosen_cb, errand, errand_free);
 }
 
 /* Takes @errand. */

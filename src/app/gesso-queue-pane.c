@@ -12,6 +12,7 @@
 #include "app/gesso-compat.h"
 #include "app/gesso-job-text.h"
 #include "app/gesso-lazy-rows.h"
+#include "app/gesso-menu.h"
 #include "app/gesso-planner.h"
 #include "app/gesso-queue-row.h"
 #include "app/gesso-refresh.h"
@@ -227,11 +228,7 @@ add_keys (GessoQueuePane *self)
       gtk_shortcut_set_arguments (shortcut, g_variant_new_string (keys[i].action));
       gtk_shortcut_controller_add_shortcut (c, shortcut);
     }
-  GtkShortcutTrigger *menu_keys =
-      gtk_alternative_trigger_new (gtk_keyval_trigger_new (GDK_KEY_Menu, 0),
-                                   gtk_keyval_trigger_new (GDK_KEY_F10, GDK_SHIFT_MASK));
-  gtk_shortcut_controller_add_shortcut (
-      c, gtk_shortcut_new (menu_keys, gtk_callback_action_new (menu_key_cb, self, NULL)));
+  gesso_menu_add_keys (c, menu_key_cb, self);
   gtk_widget_add_controller (self->list, controller);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-few-steps.h"
@@ -278,6 +279,46 @@ test_few_steps_are_offered (Fixture *f, gconstpointer unused)
   g_assert_false (gtk_widget_get_visible (offer_of (f))); /* a LoRA that is off changes nothing */
 }
 
+static GessoModelFile *
+tiny_flux (Fixture *f)
+{
+  return gesso_library_find_model (gesso_window_get_library (f->window), GESSO_FILE_CHECKPOINT,
+                                   "flux-tiny", NULL);
+}
+
+static gboolean
+has_tiny_flux (Fixture *f)
+{
+  return tiny_flux (f) != NULL;
+}
+
+/* The weight is that of the LoRA that was found, whatever its file is called, and of no other. */
+static void
+test_few_steps_set_the_weight (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *folder = g_build_filename (f->dir, "models", NULL);
+  g_autofree char *link = g_build_filename (folder, "flux-tiny", NULL);
+  g_autofree char *fixture =
+      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/golden/fixtures/flux-tiny", NULL);
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_cmpint (symlink (fixture, link), ==, 0);
+  gesso_library_add_folder (gesso_window_get_library (f->window), folder);
+  WAIT (f, has_tiny_flux);
+  gesso_form_set_text (f->form, "model", gesso_model_file_get_path (tiny_flux (f)), NULL);
+  gesso_form_set_text (f->form, "steps", "28", NULL);
+  gesso_adapter_list_add (list_of (f), "/loras/a-style.safetensors");
+  gesso_adapter_list_add (list_of (f), "/loras/Hyper-FLUX.1-dev-8steps-lora.safetensors");
+  gesso_adapter_list_add (list_of (f), "/loras/FLUX.1-Turbo-Alpha.safetensors");
+  g_assert_true (gtk_widget_get_visible (offer_of (f)));
+  GtkWidget *row = nth (offer_of (f), ADW_TYPE_ACTION_ROW, 0);
+  g_assert_nonnull (strstr (adw_action_row_get_subtitle (ADW_ACTION_ROW (row)), "Weight: 0.125"));
+  g_signal_emit_by_name (nth (offer_of (f), GTK_TYPE_BUTTON, 0), "clicked");
+  assert_value (f, "steps", "8");
+  assert_adapter (f, 0, "a-style", 1, 1, FALSE);
+  assert_adapter (f, 1, "Hyper-FLUX.1-dev-8steps-lora", 0.125, 0.125, FALSE);
+  assert_adapter (f, 2, "FLUX.1-Turbo-Alpha", 1, 1, FALSE);
+}
+
 /* ---- for other models ---- */
 
 static GListModel *
@@ -341,6 +382,12 @@ test_lora_of_another_family_is_off (Fixture *f, gconstpointer unused)
   WAIT (f, one_job);
   g_assert_null (strstr (gesso_job_get_recipe (job_at (f, 0)), "flux.safetensors"));
   g_assert_cmpuint (n_adapters (f), ==, 1);
+  /* a file elsewhere of that name is another one, of a family that nobody knows */
+  gesso_adapter_list_add (list_of (f), "/elsewhere/flux.safetensors");
+  g_assert_false (
+      gtk_switch_get_active (GTK_SWITCH (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 0))));
+  g_assert_true (
+      gtk_switch_get_active (GTK_SWITCH (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 1))));
   /* of a model that is not known the engine decides */
   gesso_form_set_text (f->form, "model", "/nowhere/x.safetensors", NULL);
   g_assert_false (says (f, "For FLUX.1"));
@@ -406,6 +453,7 @@ main (int argc, char **argv)
   ADD ("adapters/rows-move", test_rows_move);
   ADD ("adapters/opened-lora-is-no-model", test_opened_lora_is_no_model);
   ADD ("adapters/few-steps-are-offered", test_few_steps_are_offered);
+  ADD ("adapters/few-steps-set-the-weight", test_few_steps_set_the_weight);
   ADD ("adapters/of-another-family", test_lora_of_another_family_is_off);
   ADD ("adapters/picker-lists-what-fits", test_picker_lists_what_fits_first);
   ADD ("adapters/shared-names", test_names_that_are_shared_get_folders);

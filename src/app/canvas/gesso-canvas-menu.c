@@ -5,37 +5,27 @@
 
 #include <glib/gi18n.h>
 
-typedef struct
-{
-  const char *label, *action;
-} Entry;
-
-static void
-add_section (GMenu *menu, const Entry *entries, gsize n)
-{
-  g_autoptr (GMenu) section = g_menu_new ();
-  for (gsize i = 0; i < n; i++)
-    g_menu_append (section, _ (entries[i].label), entries[i].action);
-  g_menu_append_section (menu, NULL, G_MENU_MODEL (section));
-}
+#include "app/gesso-menu.h"
 
 static GMenuModel *
 new_model (void)
 {
-  static const Entry picture[] = { { N_ ("_Paste Picture"), "canvas.paste" },
-                                   { N_ ("_Clear Canvas"), "canvas.clear" } };
-  static const Entry edit[] = { { N_ ("_Undo"), "canvas.undo" }, { N_ ("_Redo"), "canvas.redo" } };
-  static const Entry mask[] = { { N_ ("Show _Mask"), "canvas.show-mask" },
-                                { N_ ("_Invert Mask"), "canvas.invert-mask" },
-                                { N_ ("C_lear Mask"), "canvas.clear-mask" } };
-  static const Entry view[] = { { N_ ("_Fit"), "canvas.fit" },
-                                { N_ ("_Actual Size"), "canvas.actual-size" },
-                                { N_ ("F_rame Around Picture"), "canvas.frame-to-picture" } };
+  static const GessoMenuEntry picture[] = { { N_ ("_Paste Picture"), "canvas.paste" },
+                                            { N_ ("_Clear Canvas"), "canvas.clear" } };
+  static const GessoMenuEntry edit[] = { { N_ ("_Undo"), "canvas.undo" },
+                                         { N_ ("_Redo"), "canvas.redo" } };
+  static const GessoMenuEntry mask[] = { { N_ ("Show _Mask"), "canvas.show-mask" },
+                                         { N_ ("_Invert Mask"), "canvas.invert-mask" },
+                                         { N_ ("C_lear Mask"), "canvas.clear-mask" } };
+  static const GessoMenuEntry view[] = { { N_ ("_Fit"), "canvas.fit" },
+                                         { N_ ("_Actual Size"), "canvas.actual-size" },
+                                         { N_ ("F_rame Around Picture"),
+                                           "canvas.frame-to-picture" } };
   GMenu *menu = g_menu_new ();
-  add_section (menu, picture, G_N_ELEMENTS (picture));
-  add_section (menu, edit, G_N_ELEMENTS (edit));
-  add_section (menu, mask, G_N_ELEMENTS (mask));
-  add_section (menu, view, G_N_ELEMENTS (view));
+  gesso_menu_add_section (menu, picture, G_N_ELEMENTS (picture));
+  gesso_menu_add_section (menu, edit, G_N_ELEMENTS (edit));
+  gesso_menu_add_section (menu, mask, G_N_ELEMENTS (mask));
+  gesso_menu_add_section (menu, view, G_N_ELEMENTS (view));
   return G_MENU_MODEL (menu);
 }
 
@@ -90,11 +80,6 @@ gesso_canvas_init_menu (GessoCanvas *self)
   g_signal_connect (click, "pressed", G_CALLBACK (right_click_cb), self);
   gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
   GtkEventController *keys = gtk_shortcut_controller_new ();
-  gtk_shortcut_controller_add_shortcut (
-      GTK_SHORTCUT_CONTROLLER (keys),
-      gtk_shortcut_new (
-          gtk_alternative_trigger_new (gtk_keyval_trigger_new (GDK_KEY_Menu, 0),
-                                       gtk_keyval_trigger_new (GDK_KEY_F10, GDK_SHIFT_MASK)),
-          gtk_callback_action_new (menu_key_cb, NULL, NULL)));
+  gesso_menu_add_keys (GTK_SHORTCUT_CONTROLLER (keys), menu_key_cb, NULL);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
 }

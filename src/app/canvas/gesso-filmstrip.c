@@ -11,6 +11,7 @@
 #include "app/canvas/gesso-canvas-style.h"
 #include "app/canvas/gesso-filmstrip-tile.h"
 #include "app/gesso-compat.h"
+#include "app/gesso-menu.h"
 
 enum
 {
@@ -489,12 +490,7 @@ add_keys (GessoFilmstrip *self)
         GTK_SHORTCUT_CONTROLLER (controller),
         gtk_shortcut_new (gtk_keyval_trigger_new (keys[i].key, keys[i].modifiers),
                           gtk_named_action_new (keys[i].action)));
-  gtk_shortcut_controller_add_shortcut (
-      GTK_SHORTCUT_CONTROLLER (controller),
-      gtk_shortcut_new (
-          gtk_alternative_trigger_new (gtk_keyval_trigger_new (GDK_KEY_Menu, 0),
-                                       gtk_keyval_trigger_new (GDK_KEY_F10, GDK_SHIFT_MASK)),
-          gtk_callback_action_new (menu_key_cb, NULL, NULL)));
+  gesso_menu_add_keys (GTK_SHORTCUT_CONTROLLER (controller), menu_key_cb, NULL);
   gtk_widget_add_controller (GTK_WIDGET (self), controller);
 }
 

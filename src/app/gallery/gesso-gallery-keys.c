@@ -5,6 +5,8 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-menu.h"
+
 typedef struct
 {
   int places; /* GessoKeysPlace */
@@ -113,42 +115,28 @@ gesso_gallery_keys_add (GtkWidget *widget,
   gtk_widget_add_controller (widget, controller);
 }
 
-typedef struct
-{
-  const char *label, *action;
-} Entry;
-
-static void
-add_section (GMenu *menu, const Entry *entries, gsize n)
-{
-  g_autoptr (GMenu) section = g_menu_new ();
-  for (gsize i = 0; i < n; i++)
-    g_menu_append (section, _ (entries[i].label), entries[i].action);
-  g_menu_append_section (menu, NULL, G_MENU_MODEL (section));
-}
-
 GMenu *
 gesso_gallery_menu (void)
 {
-  static const Entry look[] = { { N_ ("_Open"), "gallery.open" },
-                                { N_ ("_Quick Look"), "gallery.quick-look" },
-                                { N_ ("_Compare"), "gallery.compare" } };
-  static const Entry use[] = { { N_ ("_Use Recipe"), "gallery.use-recipe" },
-                               { N_ ("Use S_eed"), "gallery.use-seed" },
-                               { N_ ("Send to Can_vas"), "gallery.send-to-canvas" },
-                               { N_ ("E_xtend Clip"), "gallery.extend" } };
-  static const Entry file[] = { { N_ ("_Star"), "gallery.star" },
-                                { N_ ("Copy _Prompt"), "gallery.copy-prompt" },
-                                { N_ ("Expo_rt Film…"), "gallery.export" },
-                                { N_ ("Show in _Files"), "gallery.show-in-files" } };
-  static const Entry away[] = { { N_ ("Move to _Trash"), "gallery.trash" } };
+  static const GessoMenuEntry look[] = { { N_ ("_Open"), "gallery.open" },
+                                         { N_ ("_Quick Look"), "gallery.quick-look" },
+                                         { N_ ("_Compare"), "gallery.compare" } };
+  static const GessoMenuEntry use[] = { { N_ ("_Use Recipe"), "gallery.use-recipe" },
+                                        { N_ ("Use S_eed"), "gallery.use-seed" },
+                                        { N_ ("Send to Can_vas"), "gallery.send-to-canvas" },
+                                        { N_ ("E_xtend Clip"), "gallery.extend" } };
+  static const GessoMenuEntry file[] = { { N_ ("_Star"), "gallery.star" },
+                                         { N_ ("Copy _Prompt"), "gallery.copy-prompt" },
+                                         { N_ ("Expo_rt Film…"), "gallery.export" },
+                                         { N_ ("Show in _Files"), "gallery.show-in-files" } };
+  static const GessoMenuEntry away[] = { { N_ ("Move to _Trash"), "gallery.trash" } };
   static GMenu *menu;
   if (menu)
     return menu;
   menu = g_menu_new ();
-  add_section (menu, look, G_N_ELEMENTS (look));
-  add_section (menu, use, G_N_ELEMENTS (use));
-  add_section (menu, file, G_N_ELEMENTS (file));
-  add_section (menu, away, G_N_ELEMENTS (away));
+  gesso_menu_add_section (menu, look, G_N_ELEMENTS (look));
+  gesso_menu_add_section (menu, use, G_N_ELEMENTS (use));
+  gesso_menu_add_section (menu, file, G_N_ELEMENTS (file));
+  gesso_menu_add_section (menu, away, G_N_ELEMENTS (away));
   return menu;
 }
