@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "media/frames.h"
 #include "media/preprocess.h"
 #include "media/resize.h"
 #include "worker/adapter-find.h"
@@ -32,7 +33,7 @@ read_picture (JobControls *controls, size_t i, Status *status)
     return status_fail (status, STATUS_ARGUMENT,
                         "ControlNet %zu has no picture to follow: choose one, or remove it.",
                         i + 1);
-  return image_read (&controls->images[i], c->image, status);
+  return frames_read_picture (&controls->images[i], c->image, NULL, status);
 }
 
 static void

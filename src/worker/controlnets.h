@@ -22,7 +22,7 @@ typedef struct
  * @recipe: its list gets the paths that were found
  *
  * Reads what is on, for models of SD 1.5 and SDXL.
- * Fails: NOT_FOUND, ARGUMENT for one without a model or picture, as image_read; empty then
+ * Fails: NOT_FOUND, ARGUMENT for one without a model or picture, as frames_read_picture; empty then
  */
 bool job_controls_load (JobControls *controls, Recipe *recipe, Status *status);
 

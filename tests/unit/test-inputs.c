@@ -488,6 +488,26 @@ test_controls_that_lack_something_are_refused (Fixture *f, gconstpointer data)
   job_inputs_clear (&in);
 }
 
+/* As all other pictures of a recipe: the first frame of what moves. */
+static void
+test_control_may_be_a_gif (Fixture *f, gconstpointer data)
+{
+  static const char gif[] = "GIF89a\1\0\1\0\200\0\0\377\377\377\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
+  g_autofree char *path = g_build_filename (f->folder, "a.gif", NULL);
+  g_autofree char *json =
+      g_strdup_printf ("[{\"model\": \"%s\", \"image\": \"%s\"}]", f->init, path);
+  JobControls controls = { .list = { .n = 0 } };
+  Status status = { 0 };
+  g_assert_true (g_file_set_contents (path, gif, sizeof gif - 1, NULL));
+  g_assert_true (recipe_set (&f->recipe, "controls", json, &status));
+  if (!job_controls_load (&controls, &f->recipe, &status))
+    g_error ("%s", status.message);
+  g_assert_cmpint (controls.images[0].width, ==, 1);
+  g_assert_cmpint (controls.images[0].height, ==, 1);
+  job_controls_clear (&controls);
+  g_unlink (path);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -508,6 +528,7 @@ main (int argc, char **argv)
   ADD ("controls/size", test_control_is_brought_to_the_size);
   ADD ("controls/preprocessed", test_control_is_preprocessed);
   ADD ("controls/masked-part", test_control_is_cut_with_the_masked_part);
+  ADD ("controls/gif", test_control_may_be_a_gif);
   ADD ("controls/refused", test_controls_that_lack_something_are_refused);
   ADD ("memory", test_every_allocation_may_fail);
   return g_test_run ();
