@@ -10,16 +10,15 @@
 #include <string.h>
 
 #include "app/gesso-fit.h"
+#include "app/gesso-list-row.h"
 #include "app/gesso-model-picker.h"
 #include "app/gesso-name.h"
-#include "app/gesso-wheel.h"
 #include "library/gesso-trigger-words.h"
 #include "recipe/adapters.h"
 
 #define KEY "adapters"
 #define LEAST_WEIGHT -2.0
 #define LARGEST_WEIGHT 2.0
-#define WEIGHT_STEP 0.05
 
 struct _GessoAdapterList
 {
@@ -33,6 +32,8 @@ struct _GessoAdapterList
 };
 
 G_DEFINE_FINAL_TYPE (GessoAdapterList, gesso_adapter_list, ADW_TYPE_BIN)
+
+static guint message_signal;
 
 /* ---- the list in the form ---- */
 
@@ -60,48 +61,32 @@ read_list (GessoAdapterList *self)
 }
 
 /* The form takes texts: a recipe of its own makes one of the list. */
-static void
-write_form (GessoForm *form, const RecipeAdapters *list)
+static bool
+write_form (GessoForm *form, const RecipeAdapters *list, Status *status)
 {
   Recipe recipe;
-  Status status = { 0 };
   recipe_init (&recipe);
-  if (recipe_adapters_write (list, &recipe, &status))
-    gesso_form_set_text (form, KEY, recipe.adapters ? recipe.adapters : "", NULL);
+  bool ok = recipe_adapters_write (list, &recipe, status);
+  if (ok)
+    gesso_form_set_text (form, KEY, recipe_str (recipe.adapters), NULL);
   recipe_clear (&recipe);
+  return ok;
 }
 
 static void
 write_list (GessoAdapterList *self, const RecipeAdapters *list)
 {
-  write_form (self->form, list);
+  Status status = { 0 };
+  if (!write_form (self->form, list, &status))
+    g_signal_emit (self, message_signal, 0, status.message);
 }
 
 /* ---- one row ---- */
 
-typedef struct
-{
-  GessoAdapterList *self; /* which owns the row */
-  guint index;
-  GtkAdjustment *text; /* of the same row, borrowed */
-} Place;
-
 static void
-free_place (gpointer data, GClosure *closure)
+change (const GessoListPlace *place, void (*set) (RecipeAdapter *item, double value), double value)
 {
-  g_free (data);
-}
-
-static void
-connect (Place place, gpointer object, const char *signal, GCallback callback)
-{
-  g_signal_connect_data (object, signal, callback, g_memdup2 (&place, sizeof place), free_place, 0);
-}
-
-static void
-change (const Place *place, void (*set) (RecipeAdapter *item, double value), double value)
-{
-  GessoAdapterList *self = place->self;
+  GessoAdapterList *self = GESSO_ADAPTER_LIST (place->list);
   g_auto (RecipeAdapters) list = read_list (self);
   if (self->busy || place->index >= list.n)
     return;
@@ -133,13 +118,14 @@ set_muted (RecipeAdapter *item, double value)
 static void
 weight_cb (GtkAdjustment *adjustment, gpointer user_data)
 {
-  const Place *place = user_data;
-  g_auto (RecipeAdapters) list = read_list (place->self);
+  const GessoListPlace *place = user_data;
+  GtkAdjustment *text = place->row;
+  g_auto (RecipeAdapters) list = read_list (GESSO_ADAPTER_LIST (place->list));
   gboolean follows = place->index < list.n &&
                      list.items[place->index].weight == list.items[place->index].text_weight;
   change (place, set_weight, gtk_adjustment_get_value (adjustment));
   if (follows)
-    gtk_adjustment_set_value (place->text, gtk_adjustment_get_value (adjustment));
+    gtk_adjustment_set_value (text, gtk_adjustment_get_value (adjustment));
 }
 
 static void
@@ -177,80 +163,47 @@ focus_row (GessoAdapterList *self, gsize index, const char *button)
       }
 }
 
-/* The rows are made anew once the button's signal is over. */
 static gboolean
-remove_later_cb (gpointer user_data)
+remove_cb (gpointer user_data)
 {
-  const Place *place = user_data;
-  g_auto (RecipeAdapters) list = read_list (place->self);
+  const GessoListPlace *place = user_data;
+  GessoAdapterList *self = GESSO_ADAPTER_LIST (place->list);
+  g_auto (RecipeAdapters) list = read_list (self);
   if (place->index < list.n)
     {
       recipe_adapters_remove (&list, place->index);
-      write_list (place->self, &list);
+      write_list (self, &list);
     }
   return G_SOURCE_REMOVE;
 }
 
 static gboolean
-move_later (const Place *place, int way, const char *button)
+move (const GessoListPlace *place, int way, const char *button)
 {
-  g_auto (RecipeAdapters) list = read_list (place->self);
+  GessoAdapterList *self = GESSO_ADAPTER_LIST (place->list);
+  g_auto (RecipeAdapters) list = read_list (self);
   gsize to = place->index < list.n ? neighbour (&list, place->index, way) : list.n;
   if (to < list.n)
     {
       RecipeAdapter moved = list.items[place->index];
       list.items[place->index] = list.items[to];
       list.items[to] = moved;
-      write_list (place->self, &list);
-      focus_row (place->self, to, button);
+      write_list (self, &list);
+      focus_row (self, to, button);
     }
   return G_SOURCE_REMOVE;
 }
 
 static gboolean
-up_later_cb (gpointer user_data)
+up_cb (gpointer user_data)
 {
-  return move_later (user_data, -1, "up");
+  return move (user_data, -1, "up");
 }
 
 static gboolean
-down_later_cb (gpointer user_data)
+down_cb (gpointer user_data)
 {
-  return move_later (user_data, 1, "down");
-}
-
-static void
-free_later (gpointer data)
-{
-  Place *place = data;
-  g_object_unref (place->self);
-  g_free (place);
-}
-
-static void
-do_later (const Place *place, GSourceFunc func)
-{
-  Place *later = g_new (Place, 1);
-  *later = (Place){ g_object_ref (place->self), place->index };
-  g_idle_add_full (G_PRIORITY_DEFAULT, func, later, free_later);
-}
-
-static void
-remove_cb (GtkButton *button, gpointer user_data)
-{
-  do_later (user_data, remove_later_cb);
-}
-
-static void
-up_cb (GtkButton *button, gpointer user_data)
-{
-  do_later (user_data, up_later_cb);
-}
-
-static void
-down_cb (GtkButton *button, gpointer user_data)
-{
-  do_later (user_data, down_later_cb);
+  return move (user_data, 1, "down");
 }
 
 /* ---- trigger words ---- */
@@ -307,6 +260,23 @@ show_words (GessoAdapterList *self, GtkWidget *row, const char *words)
   gtk_box_append (GTK_BOX (row), box);
 }
 
+/* What waits for the words of a file.  Main thread only. */
+typedef struct
+{
+  GessoAdapterList *self;
+  GtkWidget *row;
+} Reader;
+
+static void
+reader_free (Reader *reader)
+{
+  g_object_unref (reader->self);
+  g_object_unref (reader->row);
+  g_free (reader);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Reader, reader_free)
+
 static void
 read_words_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -317,15 +287,15 @@ read_words_in_thread (GTask *task, gpointer source, gpointer data, GCancellable 
 static void
 words_read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  GessoAdapterList *self = GESSO_ADAPTER_LIST (source);
-  g_autoptr (GtkWidget) row = user_data;
-  GTask *task = G_TASK (result);
-  g_autofree char *words = g_task_propagate_pointer (task, NULL);
-  if (!words || !self->words) /* closed meanwhile */
+  g_autoptr (Reader) reader = user_data;
+  GHashTable *known = reader->self->words;
+  g_autofree char *words = g_task_propagate_pointer (G_TASK (result), NULL);
+  if (!words || !known) /* closed meanwhile */
     return;
-  g_hash_table_replace (self->words, g_strdup (g_task_get_task_data (task)), g_strdup (words));
-  if (gtk_widget_get_parent (row))
-    show_words (self, row, words);
+  const char *path = g_task_get_task_data (G_TASK (result));
+  g_hash_table_replace (known, g_strdup (path), g_strdup (words));
+  if (gtk_widget_get_parent (reader->row))
+    show_words (reader->self, reader->row, words);
 }
 
 /* A file is read once; its words are there for rows that are made later. */
@@ -338,45 +308,20 @@ find_words (GessoAdapterList *self, GtkWidget *row, const char *path)
       show_words (self, row, known);
       return;
     }
-  g_autoptr (GTask) task = g_task_new (self, NULL, words_read_cb, g_object_ref (row));
+  Reader *reader = g_new (Reader, 1);
+  *reader = (Reader){ g_object_ref (self), g_object_ref (row) };
+  /* no source: the thread may be the last to let go of the task */
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, words_read_cb, reader);
   g_task_set_task_data (task, g_strdup (path), g_free);
   g_task_run_in_thread (task, read_words_in_thread);
-}
-
-/* Returns: a number with a slider before it; @adjustment: receives what both show */
-static GtkWidget *
-new_weight (double value, const char *label, const char *spoken, GtkAdjustment **adjustment)
-{
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  *adjustment =
-      gtk_adjustment_new (value, LEAST_WEIGHT, LARGEST_WEIGHT, WEIGHT_STEP, 4 * WEIGHT_STEP, 0);
-  GtkWidget *scale = gtk_scale_new (GTK_ORIENTATION_HORIZONTAL, *adjustment);
-  GtkWidget *spin = gtk_spin_button_new (*adjustment, WEIGHT_STEP, 2);
-  gtk_scale_add_mark (GTK_SCALE (scale), 1, GTK_POS_BOTTOM, NULL);
-  gtk_widget_set_hexpand (scale, TRUE);
-  gtk_editable_set_width_chars (GTK_EDITABLE (spin), 5);
-  gesso_wheel_leave_to_page (scale);
-  gesso_wheel_leave_to_page (spin);
-  gesso_name (scale, spoken);
-  gesso_name (spin, spoken);
-  GtkWidget *caption = gtk_label_new (label);
-  gtk_widget_add_css_class (caption, "caption");
-  gtk_label_set_xalign (GTK_LABEL (caption), 0);
-  gtk_label_set_width_chars (GTK_LABEL (caption), 6);
-  gtk_box_append (GTK_BOX (box), caption);
-  gtk_box_append (GTK_BOX (box), scale);
-  gtk_box_append (GTK_BOX (box), spin);
-  return box;
 }
 
 static char *
 dup_shown_name (GessoAdapterList *self, const RecipeAdapter *item)
 {
-  GessoModelFile *file =
-      item->path ? gesso_library_find_model (self->library, GESSO_FILE_LORA, item->path, NULL)
-                 : NULL;
-  if (file && g_str_equal (gesso_model_file_get_path (file), item->path))
-    return gesso_library_dup_title (self->library, file);
+  char *title = gesso_list_row_dup_title (self->library, GESSO_FILE_LORA, item->path);
+  if (title)
+    return title;
   const char *name = item->name ? item->name : item->path ? item->path : "";
   return g_filename_display_basename (name);
 }
@@ -405,51 +350,18 @@ dup_misfit (GessoAdapterList *self, const RecipeAdapter *item)
                           family, model);
 }
 
-/* @name: of what it does, as it is read out and shown */
-static GtkWidget *
-new_button (Place place, const char *icon, const char *name, GCallback callback)
-{
-  GtkWidget *button = gtk_button_new_from_icon_name (icon);
-  gtk_widget_add_css_class (button, "flat");
-  gtk_widget_set_tooltip_text (button, name);
-  gesso_name (button, name);
-  connect (place, button, "clicked", callback);
-  return button;
-}
-
-/* @misfit: the row is off, and what is chosen here comes back later */
-static GtkWidget *
-new_head (Place place, const RecipeAdapter *item, const char *name, gboolean misfit)
-{
-  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8), *on = gtk_switch_new ();
-  GtkWidget *label = gtk_label_new (name);
-  g_autofree char *on_name = g_strdup_printf (_ ("Use %s"), name);
-  g_autofree char *remove_name = g_strdup_printf (_ ("Take %s off the list"), name);
-  gtk_switch_set_active (GTK_SWITCH (on), !item->muted && !misfit);
-  gtk_widget_set_sensitive (on, !misfit);
-  gtk_widget_set_valign (on, GTK_ALIGN_CENTER);
-  gesso_name (on, on_name);
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_widget_set_hexpand (label, TRUE);
-  gtk_widget_set_tooltip_text (label, item->path);
-  gtk_box_append (GTK_BOX (head), on);
-  gtk_box_append (GTK_BOX (head), label);
-  gtk_box_append (GTK_BOX (head),
-                  new_button (place, "user-trash-symbolic", remove_name, G_CALLBACK (remove_cb)));
-  connect (place, on, "notify::active", G_CALLBACK (on_cb));
-  return head;
-}
-
 /* Their order counts where one reads what another has left (DoRA and its kin). */
 static void
-add_movers (
-    Place place, GtkWidget *row, GtkWidget *head, const char *name, const RecipeAdapters *list)
+add_movers (GessoListPlace place,
+            GtkWidget *row,
+            GtkWidget *head,
+            const char *name,
+            const RecipeAdapters *list)
 {
   g_autofree char *up_name = g_strdup_printf (_ ("Move %s up"), name);
   g_autofree char *down_name = g_strdup_printf (_ ("Move %s down"), name);
-  GtkWidget *up = new_button (place, "go-up-symbolic", up_name, G_CALLBACK (up_cb));
-  GtkWidget *down = new_button (place, "go-down-symbolic", down_name, G_CALLBACK (down_cb));
+  GtkWidget *up = gesso_list_row_new_button (place, "go-up-symbolic", up_name, up_cb);
+  GtkWidget *down = gesso_list_row_new_button (place, "go-down-symbolic", down_name, down_cb);
   gboolean is_first = neighbour (list, place.index, -1) == list->n;
   gboolean is_last = neighbour (list, place.index, 1) == list->n;
   gtk_widget_set_sensitive (up, !is_first);
@@ -464,16 +376,11 @@ add_movers (
   g_object_set_data (G_OBJECT (row), "down", down);
 }
 
-static void
-add_warning (GtkWidget *row, const char *text)
+static GtkWidget *
+new_weight (double value, const char *caption, const char *spoken, GtkAdjustment **adjustment)
 {
-  g_autofree char *marked = g_strdup_printf ("⚠ %s", text);
-  GtkWidget *label = gtk_label_new (marked);
-  gtk_widget_add_css_class (label, "error");
-  gtk_widget_add_css_class (label, "caption");
-  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  gtk_box_append (GTK_BOX (row), label);
+  return gesso_list_row_new_weight (caption, value, LEAST_WEIGHT, LARGEST_WEIGHT, spoken,
+                                    adjustment);
 }
 
 static GtkWidget *
@@ -488,23 +395,23 @@ new_row (GessoAdapterList *self, const RecipeAdapters *list, guint i)
   GtkAdjustment *weight, *text;
   GtkWidget *weights = new_weight (item->weight, _ ("Weight"), weight_name, &weight);
   GtkWidget *texts = new_weight (item->text_weight, _ ("Text"), text_name, &text);
-  Place place = { self, i, text };
+  GessoListPlace place = { GTK_WIDGET (self), i, text };
+  /* a row for another model is off, and what is chosen here comes back later */
+  GessoListHead parts = { name,    item->path,         !item->muted && !misfit,
+                          !misfit, G_CALLBACK (on_cb), remove_cb };
+  GtkWidget *head = gesso_list_row_new_head (place, &parts);
   gtk_widget_add_css_class (box, "adapter-row");
-  GtkWidget *head = new_head (place, item, name, misfit != NULL);
   add_movers (place, box, head, name, list);
   gtk_box_append (GTK_BOX (box), head);
   gtk_box_append (GTK_BOX (box), weights);
   gtk_box_append (GTK_BOX (box), texts);
   gtk_widget_set_visible (weights, !misfit);
   gtk_widget_set_visible (texts, !misfit);
-  const char *problem = find_problem (self, item);
-  if (problem[0])
-    add_warning (box, problem);
-  if (misfit)
-    add_warning (box, misfit);
+  gtk_box_append (GTK_BOX (box), gesso_list_row_new_warning (find_problem (self, item)));
+  gtk_box_append (GTK_BOX (box), gesso_list_row_new_warning (misfit));
   find_words (self, box, item->path);
-  connect (place, weight, "value-changed", G_CALLBACK (weight_cb));
-  connect (place, text, "value-changed", G_CALLBACK (text_weight_cb));
+  gesso_list_row_connect (place, weight, "value-changed", G_CALLBACK (weight_cb));
+  gesso_list_row_connect (place, text, "value-changed", G_CALLBACK (text_weight_cb));
   return box;
 }
 
@@ -555,29 +462,33 @@ update_fit (GessoAdapterList *self)
     update (self);
 }
 
-void
-gesso_adapters_add (GessoForm *form, const char *path)
+gboolean
+gesso_adapters_add (GessoForm *form, const char *path, GError **error)
 {
-  g_return_if_fail (GESSO_IS_FORM (form) && path);
+  g_return_val_if_fail (GESSO_IS_FORM (form) && path, FALSE);
   g_auto (RecipeAdapters) list = read_form (form);
   for (guint i = 0; i < list.n; i++)
     if (g_strcmp0 (list.items[i].path, path) == 0 && !list.items[i].from_prompt)
-      return;
+      return TRUE;
   g_autofree char *base = g_path_get_basename (path);
   char *dot = strrchr (base, '.');
   if (dot && dot != base)
     *dot = '\0';
   Status status = { 0 };
   RecipeAdapter *item = recipe_adapters_add (&list, base, &status);
-  if (item && recipe_adapter_set (&item->path, path, &status))
-    write_form (form, &list);
+  if (item && recipe_adapter_set (&item->path, path, &status) && write_form (form, &list, &status))
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, status.message);
+  return FALSE;
 }
 
 void
 gesso_adapter_list_add (GessoAdapterList *self, const char *path)
 {
   g_return_if_fail (GESSO_IS_ADAPTER_LIST (self));
-  gesso_adapters_add (self->form, path);
+  g_autoptr (GError) error = NULL;
+  if (!gesso_adapters_add (self->form, path, &error))
+    g_signal_emit (self, message_signal, 0, error->message);
 }
 
 static void
@@ -603,6 +514,8 @@ static void
 gesso_adapter_list_class_init (GessoAdapterListClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = gesso_adapter_list_dispose;
+  message_signal = g_signal_new ("message", GESSO_TYPE_ADAPTER_LIST, G_SIGNAL_RUN_LAST, 0, NULL,
+                                 NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void
@@ -618,23 +531,14 @@ gesso_adapter_list_new (GessoForm *form, GessoLibrary *library)
   GessoAdapterList *self = g_object_new (GESSO_TYPE_ADAPTER_LIST, NULL);
   self->form = g_object_ref (form);
   self->library = g_object_ref (library);
-  GtkWidget *group = adw_preferences_group_new ();
   GtkWidget *picker =
       gesso_model_picker_new_chooser (form, library, GESSO_FILE_LORA, _ ("Add a LoRA"));
   g_signal_connect_object (picker, "chosen", G_CALLBACK (chosen_cb), self, 0);
-  adw_preferences_group_set_title (ADW_PREFERENCES_GROUP (group), _ ("LoRAs"));
-  adw_preferences_group_set_header_suffix (ADW_PREFERENCES_GROUP (group), picker);
-  self->hint = gtk_label_new (_ ("None. Add one here, or write <lora:name:1> in the prompt."));
-  gtk_label_set_wrap (GTK_LABEL (self->hint), TRUE);
-  gtk_label_set_xalign (GTK_LABEL (self->hint), 0);
-  gtk_widget_add_css_class (self->hint, "dim-label");
-  gtk_widget_add_css_class (self->hint, "caption");
-  self->rows = gtk_box_new (GTK_ORIENTATION_VERTICAL, 10);
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
-  gtk_box_append (GTK_BOX (box), self->hint);
-  gtk_box_append (GTK_BOX (box), self->rows);
-  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), box);
-  adw_bin_set_child (ADW_BIN (self), group);
+  adw_bin_set_child (
+      ADW_BIN (self),
+      gesso_list_row_new_group (_ ("LoRAs"), picker,
+                                _ ("None. Add one here, or write <lora:name:1> in the prompt."),
+                                &self->rows, &self->hint));
   g_signal_connect_object (form, "changed::" KEY, G_CALLBACK (update), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (form, "changed::model", G_CALLBACK (update_fit), self,
                            G_CONNECT_SWAPPED);

@@ -14,11 +14,11 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GessoAdapterList, gesso_adapter_list, GESSO, ADAPTER_LIST, AdwBin)
 
 /* Shows and sets the list under the key "adapters" of @form.  What tags of the prompt bring
- * (<lora:name:1>) stays in the prompt. */
+ * (<lora:name:1>) stays in the prompt.  Signal: "message" (string for a toast). */
 GtkWidget *gesso_adapter_list_new (GessoForm *form, GessoLibrary *library);
 /* Adds the file at @path with full weight, unless it is in the list. */
 void gesso_adapter_list_add (GessoAdapterList *self, const char *path);
-/* The same where there is only the form. */
-void gesso_adapters_add (GessoForm *form, const char *path);
+/* The same where there is only the form.  Fails: G_IO_ERROR_FAILED without memory */
+gboolean gesso_adapters_add (GessoForm *form, const char *path, GError **error);
 
 G_END_DECLS

@@ -224,8 +224,13 @@ static void
 use_adapters (GessoWindow *window, const GPtrArray *files)
 {
   GessoForm *form = gesso_create_page_get_form (gesso_window_get_create_page (window));
+  g_autoptr (GError) error = NULL;
   for (guint i = 0; i < files->len; i++)
-    gesso_adapters_add (form, g_file_peek_path (g_ptr_array_index (files, i)));
+    if (!gesso_adapters_add (form, g_file_peek_path (g_ptr_array_index (files, i)), &error))
+      {
+        gesso_window_say (window, error->message);
+        return;
+      }
   gesso_window_show_page (window, "create");
   if (files->len == 1)
     say_of_file (window, _ ("“%s” is used as a LoRA now"), g_ptr_array_index (files, 0));
