@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 #define GESSO_TYPE_CONTROL_LIST (gesso_control_list_get_type ())
 G_DECLARE_FINAL_TYPE (GessoControlList, gesso_control_list, GESSO, CONTROL_LIST, AdwBin)
 
-/* Shows and sets the list under the key "controls" of @form. */
+/* Shows and sets the list under the key "controls" of @form.  Signal: "message" (string for a
+ * toast). */
 GtkWidget *gesso_control_list_new (GessoForm *form, GessoLibrary *library);
 /* Adds the network at @path, at full weight in all steps. */
 void gesso_control_list_add (GessoControlList *self, const char *path);

@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "app/gesso-control-preview.h"
 
+#include "app/gesso-list-row.h"
 #include "app/gesso-texture.h"
 #include "core/mem.h"
+#include "media/frames.h"
 #include "media/preprocess.h"
 #include "media/resize.h"
 
 #define LARGEST_SIDE 512
+#define KEY "control-preview"
 
+/* What the thread has: no widget, as it may be the last to let go of its task. */
 typedef struct
 {
   char *path;
   Preprocess kind;
   double a, b;
 } Work;
+
+/* What is shown in a GtkPicture, or soon will be; the picture owns it. */
+typedef struct
+{
+  Work work; /* its path NULL: nothing */
+  GtkWidget *warning;
+  GCancellable *cancellable;
+} Preview;
 
 static void
 work_free (gpointer data)
@@ -40,22 +52,30 @@ free_rgb (gpointer rgb)
   mem_free (rgb);
 }
 
+static gboolean
+make (Image *image, const Work *work, Status *status)
+{
+  if (!frames_read_picture (image, work->path, NULL, status))
+    return FALSE;
+  int most = MAX (image->width, image->height);
+  return (most <= LARGEST_SIDE ||
+          image_resize (image, MAX (image->width * LARGEST_SIDE / most, 1),
+                        MAX (image->height * LARGEST_SIDE / most, 1), status)) &&
+         image_preprocess (image, work->kind, work->a, work->b, status);
+}
+
 static void
 preview_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  const Work *work = data;
   Image image = { 0 };
   Status status = { 0 };
-  gboolean ok = image_read (&image, work->path, &status);
-  int most = MAX (image.width, image.height);
-  if (ok && most > LARGEST_SIDE)
-    ok = image_resize (&image, MAX (image.width * LARGEST_SIDE / most, 1),
-                       MAX (image.height * LARGEST_SIDE / most, 1), &status);
-  ok = ok && image_preprocess (&image, work->kind, work->a, work->b, &status);
-  if (!ok)
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  if (!make (&image, data, &status))
     {
+      g_autofree char *message = g_utf8_make_valid (status.message, -1);
       image_clear (&image);
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", status.message);
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", message);
       return;
     }
   g_autoptr (GBytes) rgb = g_bytes_new_with_free_func (
@@ -64,39 +84,60 @@ preview_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
 }
 
 static void
+preview_free (gpointer data)
+{
+  Preview *preview = data;
+  g_cancellable_cancel (preview->cancellable);
+  g_object_unref (preview->cancellable);
+  g_object_unref (preview->warning);
+  g_free (preview->work.path);
+  g_free (preview);
+}
+
+static void
+show (GtkPicture *picture, GtkWidget *warning, GdkTexture *texture, const char *problem)
+{
+  gtk_picture_set_paintable (picture, GDK_PAINTABLE (texture));
+  gtk_widget_set_visible (GTK_WIDGET (picture), texture != NULL);
+  gesso_list_row_warn (warning, problem);
+}
+
+static void
 done_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GdkTexture) texture = g_task_propagate_pointer (G_TASK (result), &error);
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) /* with the picture, perhaps */
     return;
-  gtk_picture_set_paintable (GTK_PICTURE (source), GDK_PAINTABLE (texture));
-  gtk_widget_set_visible (GTK_WIDGET (source), texture != NULL);
+  const Preview *preview = g_object_get_data (user_data, KEY);
+  show (user_data, preview->warning, texture, error ? error->message : NULL);
 }
 
-static void
-cancel_and_unref (gpointer data)
+static gboolean
+is_same (const Work *a, const Work *b)
 {
-  g_cancellable_cancel (data);
-  g_object_unref (data);
+  return g_strcmp0 (a->path, b->path) == 0 && a->kind == b->kind && a->a == b->a && a->b == b->b;
 }
 
 void
-gesso_control_preview_show (GtkPicture *picture, const RecipeControl *control)
+gesso_control_preview_show (GtkPicture *picture, GtkWidget *warning, const RecipeControl *control)
 {
-  g_return_if_fail (GTK_IS_PICTURE (picture) && control);
-  GCancellable *cancellable = g_cancellable_new ();
-  g_object_set_data_full (G_OBJECT (picture), "control-preview", cancellable, cancel_and_unref);
-  if (!control->image)
+  g_return_if_fail (GTK_IS_PICTURE (picture) && GTK_IS_LABEL (warning) && control);
+  const Preview *shown = g_object_get_data (G_OBJECT (picture), KEY);
+  Work work = { control->image, preprocess_of (control->preprocess), control->a, control->b };
+  if (shown && is_same (&shown->work, &work))
+    return;
+  Preview *preview = g_new (Preview, 1);
+  *preview = (Preview){ work, g_object_ref (warning), g_cancellable_new () };
+  preview->work.path = g_strdup (work.path);
+  g_object_set_data_full (G_OBJECT (picture), KEY, preview, preview_free);
+  if (!work.path)
     {
-      gtk_picture_set_paintable (picture, NULL);
-      gtk_widget_set_visible (GTK_WIDGET (picture), FALSE);
+      show (picture, warning, NULL, NULL);
       return;
     }
-  Work *work = g_new (Work, 1);
-  *work = (Work){ g_strdup (control->image), preprocess_of (control->preprocess), control->a,
-                  control->b };
-  g_autoptr (GTask) task = g_task_new (picture, cancellable, done_cb, NULL);
-  g_task_set_task_data (task, work, work_free);
+  g_autoptr (GTask) task = g_task_new (NULL, preview->cancellable, done_cb, picture);
+  work.path = g_strdup (work.path);
+  g_task_set_task_data (task, g_memdup2 (&work, sizeof work), work_free);
   g_task_run_in_thread (task, preview_in_thread);
 }

@@ -340,7 +340,7 @@ gesso_create_page_keep_draft (GessoCreatePage *self)
 /* ---- making ---- */
 
 static void
-stage_message_cb (GessoStage *stage, const char *message, gpointer user_data)
+message_cb (GtkWidget *part, const char *message, gpointer user_data)
 {
   say (user_data, message);
 }
@@ -382,6 +382,13 @@ choose_some_model (GessoCreatePage *self)
 }
 
 static void
+append_list (GessoCreatePage *self, GtkWidget *list)
+{
+  gtk_box_append (GTK_BOX (self->forms), list);
+  g_signal_connect_object (list, "message", G_CALLBACK (message_cb), self, 0);
+}
+
+static void
 build_sidebar (GessoCreatePage *self)
 {
   self->prompt = gesso_prompt_view_new (self->form, self->session);
@@ -391,8 +398,8 @@ build_sidebar (GessoCreatePage *self)
   gtk_box_append (GTK_BOX (self->forms), self->prompt);
   gtk_box_append (GTK_BOX (self->forms), gesso_few_steps_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->forms), self->list);
-  gtk_box_append (GTK_BOX (self->forms), gesso_adapter_list_new (self->form, self->library));
-  gtk_box_append (GTK_BOX (self->forms), gesso_control_list_new (self->form, self->library));
+  append_list (self, gesso_adapter_list_new (self->form, self->library));
+  append_list (self, gesso_control_list_new (self->form, self->library));
   gtk_box_append (GTK_BOX (self->bar_place), self->bar);
 }
 
@@ -402,7 +409,7 @@ build_stage (GessoCreatePage *self)
   self->stage = gesso_stage_new (self->session, self->library, self->document);
   gtk_widget_set_hexpand (self->stage, TRUE);
   gtk_box_append (GTK_BOX (self->stage_place), self->stage);
-  g_signal_connect_object (self->stage, "message", G_CALLBACK (stage_message_cb), self, 0);
+  g_signal_connect_object (self->stage, "message", G_CALLBACK (message_cb), self, 0);
   g_signal_connect_object (self->stage, "picture-dropped", G_CALLBACK (stage_dropped_cb), self, 0);
   g_signal_connect_object (self->stage, "discarded", G_CALLBACK (stage_discarded_cb), self, 0);
 }
