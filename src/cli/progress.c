@@ -70,7 +70,8 @@ draw_bar (const Progress *p, const char *label, int done, int total, double eta)
 static double
 seconds_left (const Progress *p, double now, int done, int total)
 {
-  return (now - p->phase_started) / (done - p->done_before) * (total - done);
+  int n = done > p->done_before ? done - p->done_before : 1;
+  return (now - p->phase_started) / n * (total - done);
 }
 
 void

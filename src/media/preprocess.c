@@ -219,15 +219,23 @@ mirror (int v, int n)
   return n > 1 ? v : 0;
 }
 
-/* @to: (n) values @stride apart, as @from. */
+/* @to: (n) values @stride apart, as @from; @padded: room for (n + 2 radius). */
 static void
-blur_line (float *to, const float *from, int n, size_t stride, const float *kernel, int radius)
+blur_line (float *to,
+           const float *from,
+           int n,
+           size_t stride,
+           const float *kernel,
+           int radius,
+           float *padded)
 {
+  for (int i = -radius; i < n + radius; i++)
+    padded[i + radius] = from[(size_t) mirror (i, n) * stride];
   for (int i = 0; i < n; i++)
     {
       float sum = 0;
-      for (int k = -radius; k <= radius; k++)
-        sum += kernel[k + radius] * from[(size_t) mirror (i + k, n) * stride];
+      for (int k = 0; k <= 2 * radius; k++)
+        sum += kernel[k] * padded[i + k];
       to[(size_t) i * stride] = sum;
     }
 }
@@ -253,7 +261,8 @@ blur (Image *image, double sigma, Status *status)
   float *kernel = mem_calloc ((size_t) (2 * radius + 1), sizeof *kernel);
   float *a = mem_calloc (n * IMAGE_CHANNELS, sizeof *a);
   float *b = mem_calloc (n * IMAGE_CHANNELS, sizeof *b);
-  bool ok = (kernel && a && b) || no_memory (status);
+  float *padded = mem_calloc ((size_t) ((w > h ? w : h) + 2 * radius), sizeof *padded);
+  bool ok = (kernel && a && b && padded) || no_memory (status);
   if (ok)
     {
       fill_kernel (kernel, radius, sigma);
@@ -262,15 +271,16 @@ blur (Image *image, double sigma, Status *status)
       for (int y = 0; y < h; y++)
         for (int k = 0; k < IMAGE_CHANNELS; k++)
           blur_line (b + (size_t) y * row + k, a + (size_t) y * row + k, w, IMAGE_CHANNELS, kernel,
-                     radius);
+                     radius, padded);
       for (size_t x = 0; x < row; x++)
-        blur_line (a + x, b + x, h, row, kernel, radius);
+        blur_line (a + x, b + x, h, row, kernel, radius, padded);
       for (size_t i = 0; i < n * IMAGE_CHANNELS; i++)
         image->rgb[i] = (uint8_t) fminf (fmaxf (rintf (a[i]), 0), WHITE);
     }
   mem_free (kernel);
   mem_free (a);
   mem_free (b);
+  mem_free (padded);
   return ok;
 }
 

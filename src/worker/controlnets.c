@@ -130,6 +130,19 @@ preprocess_of (RecipePreprocess kind)
   return kinds[kind];
 }
 
+void
+job_controls_name (const JobControls *controls, PipelineJob *job)
+{
+  job->n_controls = 0;
+  for (size_t i = 0; i < controls->list.n; i++)
+    {
+      const RecipeControl *c = &controls->list.items[i];
+      job->controls[job->n_controls++] = (PipelineControl){
+        .path = c->model, .weight = c->weight, .start = c->start, .end = c->end
+      };
+    }
+}
+
 bool
 job_controls_give (JobControls *controls,
                    const ControlFrame *frame,
@@ -138,7 +151,7 @@ job_controls_give (JobControls *controls,
 {
   int width = frame->width > 0 ? frame->width : job->width;
   int height = frame->height > 0 ? frame->height : job->height;
-  job->n_controls = 0;
+  job_controls_name (controls, job);
   for (size_t i = 0; i < controls->list.n; i++)
     {
       const RecipeControl *c = &controls->list.items[i];
@@ -147,9 +160,7 @@ job_controls_give (JobControls *controls,
           !cut (image, frame, job, status) ||
           !image_preprocess (image, preprocess_of (c->preprocess), c->a, c->b, status))
         return false;
-      job->controls[job->n_controls++] = (PipelineControl){
-        .path = c->model, .rgb = image->rgb, .weight = c->weight, .start = c->start, .end = c->end
-      };
+      job->controls[i].rgb = image->rgb;
     }
   return true;
 }

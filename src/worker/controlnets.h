@@ -39,6 +39,8 @@ bool job_controls_give (JobControls *controls,
                         const ControlFrame *frame,
                         PipelineJob *job,
                         Status *status);
+/* All but the pictures, which a plan has no use for. */
+void job_controls_name (const JobControls *controls, PipelineJob *job);
 void job_controls_clear (JobControls *controls);
 
 /* @image: changed in place to @width x @height, as @resize says.  Fails: NO_MEMORY */

@@ -2,6 +2,7 @@
 #include "worker/inputs.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,21 @@ enum
 {
   SIZE_STEP_PX = 8 /* sizes are multiples of what the VAE shrinks by */
 };
+
+/* One more sentence; one for which there is no room any more is left out. */
+static void __attribute__ ((format (printf, 2, 3)))
+add_note (JobInputs *inputs, const char *format, ...)
+{
+  size_t n = strlen (inputs->note), start = n > 0 ? n + 1 : 0, room = sizeof inputs->note - start;
+  va_list args;
+  va_start (args, format);
+  int length =
+      start < sizeof inputs->note ? vsnprintf (inputs->note + start, room, format, args) : -1;
+  va_end (args);
+  bool fits = length >= 0 && (size_t) length < room;
+  if (n > 0)
+    inputs->note[n] = fits && length > 0 ? ' ' : '\0';
+}
 
 static void
 take_size (Recipe *recipe, const Image *image)
@@ -60,7 +76,7 @@ load_mask (JobInputs *inputs, const Recipe *recipe, Status *status)
                         "anew.",
                         recipe->mask_image);
   if (m->width != source->width || m->height != source->height)
-    snprintf (inputs->note, sizeof inputs->note,
+    add_note (inputs,
               status_text (
                   "The mask has %d x %d pixels, the initial image %d x %d: the mask was resized."),
               m->width, m->height, source->width, source->height);
@@ -75,8 +91,7 @@ read_picture (JobInputs *inputs, Image *image, const char *path, Status *status)
   if (!frames_read_picture (image, path, &info, status))
     return false;
   if (info.n_frames != 1)
-    snprintf (inputs->note, sizeof inputs->note,
-              status_text ("\"%.300s\" moves: its first frame is taken."), path);
+    add_note (inputs, status_text ("\"%.300s\" moves: its first frame is taken."), path);
   return true;
 }
 
@@ -125,9 +140,9 @@ load_guides (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status 
   if (model->config.family != FAMILY_FLUX)
     {
       if (has_reference (recipe) || control)
-        snprintf (inputs->note, sizeof inputs->note,
-                  "The %s image has no effect: only FLUX.1 models read one.",
-                  has_reference (recipe) ? "reference" : "control");
+        add_note (inputs, "%s",
+                  status_text ("A reference or control image has no effect: only FLUX.1 models "
+                               "read one."));
       return true;
     }
   if (!load_references (inputs, recipe, status) ||
@@ -172,7 +187,7 @@ load_ends (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *s
   if (model->config.family != FAMILY_WAN)
     {
       if (first || last || recipe->extend)
-        snprintf (inputs->note, sizeof inputs->note, "%s",
+        add_note (inputs, "%s",
                   status_text ("A first or last frame, or a clip to extend, has no effect: only "
                                "video models take one."));
       return true;
@@ -199,7 +214,7 @@ load_controls (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Statu
   if (takes_controls (model))
     return job_controls_load (&inputs->controls, recipe, status);
   if (recipe->controls)
-    snprintf (inputs->note, sizeof inputs->note, "%s",
+    add_note (inputs, "%s",
               status_text ("ControlNets have no effect: they are for models of SD 1.5 and SDXL."));
   return true;
 }
@@ -212,8 +227,8 @@ job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Sta
             load_start (inputs, recipe, status) && load_guides (inputs, recipe, model, status) &&
             load_ends (inputs, recipe, model, status) &&
             load_controls (inputs, recipe, model, status);
-  if (ok && !*inputs->note)
-    snprintf (inputs->note, sizeof inputs->note, "%s", inputs->adapters.note);
+  if (ok && *inputs->adapters.note)
+    add_note (inputs, "%s", inputs->adapters.note);
   if (ok)
     return true;
   job_inputs_clear (inputs);
@@ -283,9 +298,9 @@ name_of (const char *key)
 static void
 note_unused_fill (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job)
 {
-  if (!*inputs->note && recipe->inpaint_fill != RECIPE_INPAINT_ORIGINAL && job->denoise >= 1 &&
+  if (recipe->inpaint_fill != RECIPE_INPAINT_ORIGINAL && job->denoise >= 1 &&
       job->convention == CONVENTION_DIFFUSERS)
-    snprintf (inputs->note, sizeof inputs->note,
+    add_note (inputs,
               status_text ("%s has no effect at %s 1 under diffusers' convention: set the latter "
                            "below 1, or %s to comfyui."),
               name_of ("inpaint_fill"), name_of ("denoise"), name_of ("convention"));
@@ -371,12 +386,26 @@ give_controls (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status
   return job_controls_give (&inputs->controls, &frame, job, status);
 }
 
-bool
-job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
+static bool
+give_all_but_controls (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
 {
   return job_adapters_give (&inputs->adapters, job, status) &&
          give_guides (inputs, recipe, job, status) && give_ends (inputs, job, status) &&
-         give_start (inputs, recipe, job, status) && give_controls (inputs, recipe, job, status);
+         give_start (inputs, recipe, job, status);
+}
+
+bool
+job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
+{
+  return give_all_but_controls (inputs, recipe, job, status) &&
+         give_controls (inputs, recipe, job, status);
+}
+
+bool
+job_inputs_plan (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status)
+{
+  job_controls_name (&inputs->controls, job);
+  return give_all_but_controls (inputs, recipe, job, status);
 }
 
 bool

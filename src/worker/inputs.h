@@ -27,7 +27,7 @@ typedef struct
   ExtendInput extend; /* the same: what it goes on from */
   JobAdapters adapters;
   JobControls controls;           /* of SD 1.5 and SDXL only */
-  char note[STATUS_MESSAGE_SIZE]; /* a sentence for the user, or "" */
+  char note[STATUS_MESSAGE_SIZE]; /* sentences for the user, or "" */
 } JobInputs;
 
 /* job_inputs_load:
@@ -48,6 +48,9 @@ bool job_inputs_load (JobInputs *inputs, Recipe *recipe, const Checkpoint *model
  * Fails: NO_MEMORY, ARGUMENT
  */
 bool job_inputs_give (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status);
+
+/* The same for a plan: ControlNets see no pictures. */
+bool job_inputs_plan (JobInputs *inputs, const Recipe *recipe, PipelineJob *job, Status *status);
 
 /* job_inputs_finish:
  * @rgb: (height, width, 3) as the engine decoded it

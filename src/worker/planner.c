@@ -127,7 +127,7 @@ plan_job (Planner *p, Recipe *recipe, bool may_measure, PlannerPlan *plan, Statu
             recipe_validate (recipe, status);
   if (ok)
     {
-      ok = job_inputs_give (&inputs, recipe, &job, status) &&
+      ok = job_inputs_plan (&inputs, recipe, &job, status) &&
            pipeline_plan (p->pipeline, &job, &work, status) &&
            estimate (p, &job, &work, may_measure, plan, status);
     }

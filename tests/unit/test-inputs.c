@@ -353,6 +353,11 @@ test_reference_of_another_family_is_noted (Fixture *f, gconstpointer data)
   g_assert_cmpint (job.n_references, ==, 0);
   g_assert_nonnull (strstr (in.note, "only FLUX.1"));
   job_inputs_clear (&in);
+  /* one does not push the other out */
+  recipe_set (&f->recipe, "first_frame", "/nowhere.png", &status);
+  g_assert_true (job_inputs_load (&in, &f->recipe, &sd_model, &status));
+  g_assert_nonnull (strstr (in.note, "only FLUX.1 models read one. A first or last frame"));
+  job_inputs_clear (&in);
 }
 
 static void
