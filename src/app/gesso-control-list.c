@@ -531,6 +531,8 @@ gesso_control_list_set_image (GessoControlList *self, guint index, const char *p
     write_list (self, &list);
   else
     say (self, status.message);
+  /* The same path may be that of another file by now, which is no news to the form. */
+  update (self);
 }
 
 static void

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "app/gesso-control-preview.h"
 
+#include <glib/gstdio.h>
+
 #include "app/gesso-list-row.h"
 #include "app/gesso-texture.h"
 #include "core/mem.h"
@@ -9,6 +11,7 @@
 #include "media/resize.h"
 
 #define LARGEST_SIDE 512
+#define NANOSECONDS_IN_US 1000
 #define KEY "control-preview"
 
 /* What the thread has: no widget, as it may be the last to let go of its task. */
@@ -17,6 +20,7 @@ typedef struct
   char *path;
   Preprocess kind;
   double a, b;
+  gint64 modified_us, size_bytes; /* of the file; 0 when it is not there */
 } Work;
 
 /* What is shown in a GtkPicture, or soon will be; the picture owns it. */
@@ -116,7 +120,22 @@ done_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 static gboolean
 is_same (const Work *a, const Work *b)
 {
-  return g_strcmp0 (a->path, b->path) == 0 && a->kind == b->kind && a->a == b->a && a->b == b->b;
+  return g_strcmp0 (a->path, b->path) == 0 && a->kind == b->kind && a->a == b->a && a->b == b->b &&
+         a->modified_us == b->modified_us && a->size_bytes == b->size_bytes;
+}
+
+/* Returns: borrows from @control */
+static Work
+work_of (const RecipeControl *control)
+{
+  Work work = { control->image, preprocess_of (control->preprocess), control->a, control->b, 0, 0 };
+  GStatBuf info;
+  if (!control->image || g_stat (control->image, &info) != 0)
+    return work;
+  work.modified_us =
+      info.st_mtim.tv_sec * G_USEC_PER_SEC + info.st_mtim.tv_nsec / NANOSECONDS_IN_US;
+  work.size_bytes = info.st_size;
+  return work;
 }
 
 void
@@ -124,7 +143,7 @@ gesso_control_preview_show (GtkPicture *picture, GtkWidget *warning, const Recip
 {
   g_return_if_fail (GTK_IS_PICTURE (picture) && GTK_IS_LABEL (warning) && control);
   const Preview *shown = g_object_get_data (G_OBJECT (picture), KEY);
-  Work work = { control->image, preprocess_of (control->preprocess), control->a, control->b };
+  Work work = work_of (control);
   if (shown && is_same (&shown->work, &work))
     return;
   Preview *preview = g_new (Preview, 1);

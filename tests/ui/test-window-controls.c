@@ -367,6 +367,30 @@ test_drop_says_what_is_wrong (Fixture *f, gconstpointer unused)
   recipe_controls_clear (&controls);
 }
 
+static gboolean
+cannot_be_read (Fixture *f)
+{
+  return says (f, "neither PNG, JPEG nor WebP");
+}
+
+/* Whoever mends a file and chooses it again has chosen the same path. */
+static void
+test_mended_file_is_read_again (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = g_build_filename (f->dir, "a.png", NULL), *picture = dup_picture ();
+  g_autofree char *bytes = NULL;
+  gsize n;
+  g_assert_true (g_file_set_contents (path, "no picture", -1, NULL));
+  gesso_control_list_add (list_of (f), "/nets/canny.pth");
+  gesso_control_list_set_image (list_of (f), 0, path);
+  WAIT (f, cannot_be_read);
+  g_assert_true (g_file_get_contents (picture, &bytes, &n, NULL));
+  g_assert_true (g_file_set_contents (path, bytes, (gssize) n, NULL));
+  gesso_control_list_set_image (list_of (f), 0, path);
+  WAIT (f, shows_preview);
+  g_assert_false (cannot_be_read (f));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -380,5 +404,6 @@ main (int argc, char **argv)
   ADD ("controls/net-found-later-is-known", test_net_found_later_is_known);
   ADD ("controls/one-too-many-is-said", test_one_too_many_is_said);
   ADD ("controls/drop-says-what-is-wrong", test_drop_says_what_is_wrong);
+  ADD ("controls/mended-file-is-read-again", test_mended_file_is_read_again);
   return g_test_run ();
 }
