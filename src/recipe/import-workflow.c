@@ -20,7 +20,8 @@ enum
 {
   MAX_DEPTH = 16,       /* of subgraphs in each other */
   ID_SIZE = 512,        /* "7:12:3" */
-  MAX_LOOKS = 50000000, /* at links and nodes: a file cannot keep us busy */
+  MAX_LOOKS = 50000000, /* at links, nodes and settings: a file cannot keep us busy */
+  PUT_LOOKS = 16,       /* what a new member counts: it takes memory */
   MODE_MUTED = 2,
   MODE_BYPASSED = 4,
   SUBGRAPH_INPUT = -10,
@@ -122,10 +123,45 @@ length_of (struct json_object *array)
   return json_object_is_type (array, json_type_array) ? json_object_array_length (array) : 0;
 }
 
+/* Ids are numbers, or texts in some versions.  Longer texts are none: comparing them takes long. */
+static bool
+is_id (struct json_object *value)
+{
+  return json_object_is_type (value, json_type_int) ||
+         (json_object_is_type (value, json_type_string) &&
+          json_object_get_string_len (value) < ID_SIZE);
+}
+
+static bool
+same_id (struct json_object *a, struct json_object *b)
+{
+  if (!is_id (a) || !is_id (b))
+    return false;
+  if (json_object_is_type (a, json_type_int) && json_object_is_type (b, json_type_int))
+    return json_object_get_int64 (a) == json_object_get_int64 (b);
+  const char *one = json_object_get_string (a), *two = json_object_get_string (b);
+  return one && two && strcmp (one, two) == 0;
+}
+
+static const char *
+id_of (struct json_object *node)
+{
+  struct json_object *id = json_member (node, "id");
+  const char *text = is_id (id) ? json_object_get_string (id) : NULL;
+  return text ? text : "";
+}
+
+/* A text as short as an id; NULL for all else. */
+static const char *
+short_text (struct json_object *object, const char *key)
+{
+  return is_id (json_member (object, key)) ? json_member_text (object, key) : NULL;
+}
+
 static const char *
 type_of (struct json_object *node)
 {
-  const char *type = json_member_text (node, "type");
+  const char *type = short_text (node, "type");
   return type ? type : "";
 }
 
@@ -142,23 +178,25 @@ in_mode (struct json_object *node, int mode)
   return value && json_object_get_int64 (value) == mode;
 }
 
-/* Ids are numbers, or texts in some versions. */
+/* Returns: false when too much was looked at already; nothing is found then */
 static bool
-same_id (struct json_object *a, struct json_object *b)
+spend (int64_t *looks, size_t n)
 {
-  if (json_object_is_type (a, json_type_int) && json_object_is_type (b, json_type_int))
-    return json_object_get_int64 (a) == json_object_get_int64 (b);
-  const char *one = a ? json_object_get_string (a) : NULL;
-  const char *two = b ? json_object_get_string (b) : NULL;
-  return one && two && strcmp (one, two) == 0;
+  *looks -= *looks >= 0 ? (int64_t) n : 0;
+  return *looks >= 0;
 }
 
-/* Returns: false when too much was looked at already; nothing is found then */
 static bool
 may_look (const Level *level, struct json_object *array)
 {
-  *level->looks -= (int64_t) length_of (array);
-  return *level->looks >= 0;
+  return spend (level->looks, length_of (array));
+}
+
+static bool
+too_many (Reader *r)
+{
+  return status_fail (r->im->status, STATUS_FORMAT,
+                      "The ComfyUI workflow has too many links to be read.");
 }
 
 static struct json_object *
@@ -201,13 +239,14 @@ find_link (const Level *level, struct json_object *id)
 }
 
 static struct json_object *
-subgraph_of (const Reader *r, struct json_object *node)
+subgraph_of (Reader *r, struct json_object *node)
 {
-  for (size_t i = 0; i < length_of (r->definitions); i++)
+  struct json_object *type = json_member (node, "type");
+  size_t n = spend (&r->looks, length_of (r->definitions)) ? length_of (r->definitions) : 0;
+  for (size_t i = 0; i < n; i++)
     {
       struct json_object *graph = json_object_array_get_idx (r->definitions, i);
-      const char *id = json_member_text (graph, "id");
-      if (id && is_type (node, id))
+      if (same_id (json_member (graph, "id"), type))
         return graph;
     }
   return NULL;
@@ -224,18 +263,19 @@ input_at (struct json_object *node, int64_t slot)
 
 /* A bypassed node hands on its first input of the output's type. */
 static struct json_object *
-bypass (struct json_object *node, int64_t slot)
+bypass (const Level *level, struct json_object *node, int64_t slot)
 {
   struct json_object *inputs = json_member (node, "inputs"),
                      *outputs = json_member (node, "outputs");
   struct json_object *output = slot >= 0 && (size_t) slot < length_of (outputs)
                                    ? json_object_array_get_idx (outputs, (size_t) slot)
                                    : NULL;
-  const char *type = json_member_text (output, "type");
-  for (size_t i = 0; type && i < length_of (inputs); i++)
+  const char *type = short_text (output, "type");
+  size_t n = type && may_look (level, inputs) ? length_of (inputs) : 0;
+  for (size_t i = 0; i < n; i++)
     {
       struct json_object *input = json_object_array_get_idx (inputs, i);
-      const char *other = json_member_text (input, "type");
+      const char *other = short_text (input, "type");
       if (other && strcmp (type, other) == 0)
         return json_member (input, "link");
     }
@@ -264,7 +304,7 @@ static struct json_object *
 link_behind (const Level *level, struct json_object *node, int64_t slot)
 {
   if (in_mode (node, MODE_BYPASSED))
-    return bypass (node, slot);
+    return bypass (level, node, slot);
   if (is_type (node, "Reroute") || is_type (node, "SetNode"))
     return json_member (input_at (node, 0), "link");
   if (is_type (node, "GetNode") && length_of (json_member (node, "widgets_values")) > 0)
@@ -312,14 +352,13 @@ origin_of (const Level *level, struct json_object *id)
 static bool
 open_level (const Level *outer, struct json_object *node, struct json_object *graph, Level *level)
 {
-  const char *id = json_object_get_string (json_member (node, "id"));
   *level = (Level){ .nodes = json_member (graph, "nodes"),
                     .links = json_member (graph, "links"),
                     .outer = outer,
                     .instance = node,
                     .depth = outer->depth + 1,
                     .looks = outer->looks };
-  int n = snprintf (level->prefix, sizeof level->prefix, "%s%s:", outer->prefix, id ? id : "");
+  int n = snprintf (level->prefix, sizeof level->prefix, "%s%s:", outer->prefix, id_of (node));
   return n > 0 && (size_t) n < sizeof level->prefix && level->depth <= MAX_DEPTH;
 }
 
@@ -356,8 +395,7 @@ link_to (Reader *r, Origin o)
   if (!o.node)
     return NULL;
   char id[ID_SIZE + TEXT_EXCERPT_SIZE];
-  const char *own = json_object_get_string (json_member (o.node, "id"));
-  snprintf (id, sizeof id, "%s%s", o.level->prefix, own ? own : "");
+  snprintf (id, sizeof id, "%s%s", o.level->prefix, id_of (o.node));
   struct json_object *link = json_object_new_array (), *name = json_object_new_string (id),
                      *slot = json_object_new_int64 (o.slot);
   if (link && name && slot && json_object_array_add (link, name) == 0 &&
@@ -373,10 +411,11 @@ link_to (Reader *r, Origin o)
 static bool
 put (Reader *r, struct json_object *inputs, const char *name, struct json_object *value)
 {
-  if (json_object_object_add (inputs, name, value) == 0)
+  bool may = spend (&r->looks, PUT_LOOKS + strlen (name));
+  if (may && json_object_object_add (inputs, name, value) == 0)
     return true;
   json_object_put (value);
-  return no_memory (r);
+  return may ? no_memory (r) : too_many (r);
 }
 
 static bool
@@ -410,23 +449,26 @@ known_names (struct json_object *node)
 static const char *
 widget_name (struct json_object *input)
 {
-  return json_member_text (json_member (input, "widget"), "name");
+  return short_text (json_member (input, "widget"), "name");
 }
 
-/* The name of setting @index: of a node that is known, else of the @index-th input that has one. */
-static const char *
-setting_name (struct json_object *node, const char *const *names, size_t index)
+/* The names of a node's settings, in order: of one that is known, else of its inputs. */
+typedef struct
 {
-  if (names)
-    return names[index];
-  struct json_object *inputs = json_member (node, "inputs");
-  for (size_t i = 0; i < length_of (inputs); i++)
-    {
-      const char *name = widget_name (json_object_array_get_idx (inputs, i));
-      if (name && index-- == 0)
-        return name;
-    }
-  return NULL;
+  const char *const *known; /* NULL: not known */
+  struct json_object *inputs;
+  size_t at;
+} Names;
+
+static const char *
+next_name (Names *names)
+{
+  const char *name = NULL;
+  if (names->known)
+    return names->known[names->at++];
+  while (!name && names->at < length_of (names->inputs))
+    name = widget_name (json_object_array_get_idx (names->inputs, names->at++));
+  return name;
 }
 
 static bool
@@ -451,27 +493,41 @@ put_named (Reader *r, struct json_object *values, struct json_object *inputs)
   return ok;
 }
 
+/* @inputs: NULL to count only
+ * @n_read: receives how many of @values have a name */
+static bool
+put_list (
+    Reader *r, Names names, struct json_object *values, struct json_object *inputs, size_t *n_read)
+{
+  const char *name;
+  size_t at = 0, n = length_of (values);
+  bool ok = true;
+  while (ok && at < n && (name = next_name (&names)))
+    {
+      ok = !inputs || put_shared (r, inputs, name, json_object_array_get_idx (values, at));
+      at++;
+      if (at < n && is_seed_control (name, json_object_array_get_idx (values, at)))
+        at++;
+    }
+  *n_read = at;
+  return ok;
+}
+
+/* What follows the settings of a known node is of the window alone, as the button beside a picture.
+ * Of another, an older file names only those that are linked: which value is which is not known. */
 static bool
 put_settings (Reader *r, struct json_object *node, struct json_object *inputs)
 {
   struct json_object *values = json_member (node, "widgets_values");
-  const char *const *names = known_names (node);
+  Names names = { .known = known_names (node), .inputs = json_member (node, "inputs") };
+  size_t n_read, n = length_of (values);
   if (json_object_is_type (values, json_type_object))
     return put_named (r, values, inputs);
-  if (length_of (values) > 0 && !setting_name (node, names, 0))
+  if (!spend (&r->looks, n + length_of (names.inputs)))
+    return too_many (r);
+  if (!names.known && put_list (r, names, values, NULL, &n_read) && n_read < n)
     return note_unnamed (r, node);
-  size_t at = 0, n = length_of (values);
-  for (size_t i = 0; at < n; i++)
-    {
-      const char *name = setting_name (node, names, i);
-      if (!name)
-        break; /* what follows is of the window alone, as the button beside a picture */
-      if (!put_shared (r, inputs, name, json_object_array_get_idx (values, at++)))
-        return false;
-      if (at < n && is_seed_control (name, json_object_array_get_idx (values, at)))
-        at++;
-    }
-  return true;
+  return put_list (r, names, values, inputs, &n_read);
 }
 
 /* A setting that stands in the form of the node around; the inner node's own may be old. */
@@ -487,21 +543,23 @@ put_from_outside (Reader *r,
       json_object_get_int64 (link_part (link, 1, "origin_id")) != SUBGRAPH_INPUT)
     return true;
   int64_t slot = json_object_get_int64 (link_part (link, 2, "origin_slot"));
-  const char *outer_name = widget_name (input_at (level->instance, slot));
+  const char *at, *outer_name = widget_name (input_at (level->instance, slot));
   struct json_object *values = json_member (level->instance, "widgets_values");
-  for (size_t i = 0; outer_name && i < length_of (values); i++)
-    {
-      const char *at = setting_name (level->instance, NULL, i);
-      if (at && strcmp (at, outer_name) == 0)
-        return put_shared (r, inputs, name, json_object_array_get_idx (values, i));
-    }
+  Names names = { .inputs = json_member (level->instance, "inputs") };
+  if (!outer_name)
+    return true;
+  if (!may_look (level, names.inputs))
+    return too_many (r);
+  for (size_t i = 0; i < length_of (values) && (at = next_name (&names)); i++)
+    if (strcmp (at, outer_name) == 0)
+      return put_shared (r, inputs, name, json_object_array_get_idx (values, i));
   return true;
 }
 
 static bool
 put_link (Reader *r, const Level *level, struct json_object *input, struct json_object *inputs)
 {
-  const char *name = json_member_text (input, "name");
+  const char *name = short_text (input, "name");
   if (!name)
     return true;
   Origin origin = origin_of (level, json_member (input, "link"));
@@ -519,11 +577,11 @@ static bool
 put_links (Reader *r, const Level *level, struct json_object *node, struct json_object *inputs)
 {
   struct json_object *list = json_member (node, "inputs");
-  for (size_t i = 0; i < length_of (list); i++)
+  size_t n = may_look (level, list) ? length_of (list) : 0;
+  for (size_t i = 0; i < n; i++)
     if (!put_link (r, level, json_object_array_get_idx (list, i), inputs))
       return false;
-  return r->looks >= 0 || status_fail (r->im->status, STATUS_FORMAT,
-                                       "The ComfyUI workflow has too many links to be read.");
+  return r->looks >= 0 || too_many (r);
 }
 
 /* ---- nodes ---- */
@@ -539,8 +597,7 @@ static bool
 put_node (Reader *r, const Level *level, struct json_object *node)
 {
   char id[ID_SIZE + TEXT_EXCERPT_SIZE];
-  const char *own = json_object_get_string (json_member (node, "id"));
-  snprintf (id, sizeof id, "%s%s", level->prefix, own ? own : "");
+  snprintf (id, sizeof id, "%s%s", level->prefix, id_of (node));
   struct json_object *out = json_object_new_object (), *inputs = json_object_new_object ();
   if (!out || !inputs || json_object_object_add (r->graph, id, out) != 0)
     {
@@ -561,6 +618,8 @@ put_level (Reader *r, const Level *level)
       struct json_object *node = json_object_array_get_idx (level->nodes, i);
       struct json_object *graph = subgraph_of (r, node);
       Level inside;
+      if (r->looks < 0)
+        return too_many (r);
       if (++r->n_nodes > GRAPH_MAX_NODES)
         return status_fail (r->im->status, STATUS_FORMAT,
                             "The ComfyUI graph has more than %d nodes: it cannot be read.",

@@ -327,6 +327,122 @@ test_damaged_workflows_are_refused (void)
                   "no sampler");
 }
 
+/* "[PIECE,PIECE,...]" */
+static char *
+list_of (size_t n, const char *piece)
+{
+  GString *list = g_string_new ("[");
+  for (size_t i = 0; i < n; i++)
+    g_string_append_printf (list, "%s%s", i ? "," : "", piece);
+  return g_string_free (g_string_append_c (list, ']'), FALSE);
+}
+
+static void
+test_looks_at_definitions_count (void)
+{
+  g_autofree char *nodes = list_of (2000, "{\"type\": \"a\"}");
+  g_autofree char *definitions = list_of (30000, "null");
+  g_autofree char *text =
+      g_strdup_printf ("{\"nodes\": %s, \"definitions\": {\"subgraphs\": %s}}", nodes, definitions);
+  assert_refused (text, "too many links");
+}
+
+static void
+test_looks_at_settings_around_count (void)
+{
+  g_autofree char *inner = list_of (8000, "{\"name\": \"x\", \"link\": 1}");
+  g_autofree char *many = list_of (8000, "{\"widget\": {\"name\": \"z\"}}");
+  g_autofree char *text = g_strdup_printf (
+      "{\"nodes\": [{\"id\": 1, \"type\": \"a\", \"inputs\": %s}], \"definitions\": "
+      "{\"subgraphs\": [{\"id\": \"a\", \"links\": [[1, -10, 0, 2, 0]], \"nodes\": [{\"id\": 2, "
+      "\"type\": \"b\", \"inputs\": %s}]}]}}",
+      many, inner);
+  assert_refused (text, "too many links");
+}
+
+static void
+test_looks_through_bypassed_nodes_count (void)
+{
+  g_autofree char *passed = list_of (8000, "{}");
+  g_autofree char *inputs = list_of (8000, "{\"name\": \"x\", \"link\": 1}");
+  g_autofree char *text =
+      g_strdup_printf ("{\"nodes\": [{\"id\": 1, \"type\": \"a\", \"mode\": 4, \"inputs\": %s, "
+                       "\"outputs\": [{\"type\": \"MODEL\"}]}, {\"id\": 2, \"type\": \"b\", "
+                       "\"inputs\": %s}], \"links\": [[1, 1, 0, 2, 0]]}",
+                       passed, inputs);
+  assert_refused (text, "too many links");
+}
+
+/* A small file whose inner settings, opened again and again, would fill the memory. */
+static void
+test_settings_of_many_copies_count (void)
+{
+  g_autofree char *copies = list_of (1000, "{\"type\": \"a\"}");
+  g_autofree char *values = list_of (3000, "1");
+  g_autofree char *inputs = list_of (3000, "{\"widget\": {\"name\": \"x\"}}");
+  g_autofree char *text =
+      g_strdup_printf ("{\"nodes\": %s, \"definitions\": {\"subgraphs\": [{\"id\": \"a\", "
+                       "\"nodes\": [{\"type\": \"b\", \"widgets_values\": %s, \"inputs\": "
+                       "%s}]}]}}",
+                       copies, values, inputs);
+  assert_refused (text, "too many links");
+}
+
+static const char two_nodes[] =
+    "{\"nodes\": [{\"id\": 1, \"type\": \"CheckpointLoaderSimple\", \"widgets_values\": "
+    "[\"m.safetensors\"]}, {\"id\": 2, \"type\": \"KSampler\", \"widgets_values\": [5, \"fixed\", "
+    "20, 7, \"euler\", \"normal\", 1], \"inputs\": [{\"name\": \"model\", \"link\": %s}]}], "
+    "\"links\": [[%s, 1, 0, 2, 0, \"MODEL\"]]}";
+
+/* Comparing anything else as text takes as long as it is, for every link. */
+static void
+test_ids_are_numbers_or_short_texts (void)
+{
+  static const struct
+  {
+    const char *id;
+    bool is;
+  } ids[] = { { "7", true }, { "\"7\"", true }, { "[7]", false }, { "{\"a\": 7}", false } };
+  for (size_t i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      g_autofree char *text = g_strdup_printf (two_nodes, ids[i].id, ids[i].id);
+      Imported im = import_as ("workflow", text);
+      g_assert_cmpstr (im.recipe.model, ==, ids[i].is ? "m.safetensors" : NULL);
+      done (&im);
+    }
+  g_autofree char *letters = g_strnfill (600, 'a');
+  g_autofree char *id = g_strdup_printf ("\"%s\"", letters);
+  g_autofree char *text = g_strdup_printf (two_nodes, id, id);
+  Imported im = import_as ("workflow", text);
+  g_assert_null (im.recipe.model);
+  done (&im);
+}
+
+/* An older file lists among the inputs only settings that are linked: which values those are it
+ * does not say. */
+static void
+test_settings_named_in_part_are_noted (void)
+{
+  static const char form[] =
+      "{\"nodes\": [{\"id\": 1, \"type\": \"MyLoader\", \"widgets_values\": %s, \"inputs\": "
+      "[{\"name\": \"ckpt_name\", \"widget\": {\"name\": \"ckpt_name\"}}, {\"name\": \"seed\", "
+      "\"widget\": {\"name\": \"seed\"}}]}, {\"id\": 2, \"type\": \"KSampler\", "
+      "\"widgets_values\": [5, \"fixed\", 20, 7, \"euler\", \"normal\", 1], \"inputs\": "
+      "[{\"name\": "
+      "\"model\", \"link\": 1}]}], \"links\": [[1, 1, 0, 2, 0, \"MODEL\"]]}";
+  g_autofree char *whole = g_strdup_printf (form, "[\"m.safetensors\", 3, \"randomize\"]");
+  Imported im = import_as ("workflow", whole);
+  g_assert_cmpstr (im.recipe.model, ==, "m.safetensors");
+  for (size_t i = 0; i < im.notes.n; i++)
+    g_assert_null (strstr (im.notes.items[i], "have no names"));
+  done (&im);
+  g_autofree char *part = g_strdup_printf (form, "[\"fp8\", 3, \"m.safetensors\"]");
+  im = import_as ("workflow", part);
+  g_assert_null (im.recipe.model);
+  assert_note (&im, "The settings of MyLoader have no names");
+  done (&im);
+}
+
 static bool
 import_all (Status *status)
 {
@@ -381,6 +497,12 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/clips/other-passes", test_other_second_passes_stay_notes);
   g_test_add_func ("/recipe/import/workflow/subgraphs", test_subgraphs_are_opened);
   g_test_add_func ("/recipe/import/workflow/damaged", test_damaged_workflows_are_refused);
+  g_test_add_func ("/recipe/import/workflow/definitions", test_looks_at_definitions_count);
+  g_test_add_func ("/recipe/import/workflow/settings-around", test_looks_at_settings_around_count);
+  g_test_add_func ("/recipe/import/workflow/bypassed", test_looks_through_bypassed_nodes_count);
+  g_test_add_func ("/recipe/import/workflow/copies", test_settings_of_many_copies_count);
+  g_test_add_func ("/recipe/import/workflow/ids", test_ids_are_numbers_or_short_texts);
+  g_test_add_func ("/recipe/import/workflow/named-in-part", test_settings_named_in_part_are_noted);
   g_test_add_func ("/recipe/import/clips/memory", test_every_allocation_may_fail);
   return g_test_run ();
 }
