@@ -271,7 +271,7 @@ bool
 import_comfyui (Import *im, struct json_object *graph)
 {
   Comfy w = { .im = im };
-  bool ok = graph_read (&w.graph, graph, im->status) && read_all (&w);
+  bool ok = graph_read (&w.graph, graph, im->status) && read_all (&w) && status_ok (im->status);
   graph_clear (&w.graph);
   return ok;
 }

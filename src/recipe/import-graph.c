@@ -38,6 +38,7 @@ graph_read (Graph *graph, struct json_object *root, Status *status)
 {
   struct json_object_iter it;
   bool ok = true;
+  graph->status = status;
   json_object_object_foreachC (root, it)
   {
     ok = ok && add_node (graph, it.key, it.val, status);
@@ -72,7 +73,10 @@ GraphNode *
 graph_follow (Graph *graph, const GraphNode *node, const char *key)
 {
   struct json_object *value = json_member (node->inputs, key);
-  if (!is_link (value) || graph->n == 0)
+  if (++graph->n_looks > GRAPH_MAX_LOOKS)
+    status_fail (graph->status, STATUS_FORMAT,
+                 "The ComfyUI workflow has too many links to be read.");
+  if (graph->n_looks > GRAPH_MAX_LOOKS || !is_link (value) || graph->n == 0)
     return NULL;
   GraphNode wanted = { .id = json_object_get_string (json_object_array_get_idx (value, 0)) };
   return wanted.id ? bsearch (&wanted, graph->nodes, graph->n, sizeof wanted, compare_ids) : NULL;

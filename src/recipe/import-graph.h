@@ -9,7 +9,8 @@
 enum
 {
   GRAPH_MAX_NODES = 10000,
-  GRAPH_MAX_WALK = 200 /* links followed in one direction; longer chains end there */
+  GRAPH_MAX_WALK = 200,     /* links followed in one direction; longer chains end there */
+  GRAPH_MAX_LOOKS = 5000000 /* at inputs, all together: a file cannot keep us busy */
 };
 
 typedef struct
@@ -24,13 +25,16 @@ typedef struct
 {
   GraphNode *nodes;
   size_t n, capacity;
+  int64_t n_looks;
+  Status *status; /* that of graph_read() */
 } Graph;
 
-/* Borrows from @root, which has to outlive the graph. */
+/* Borrows from @root, and keeps @status: both have to outlive the graph. */
 bool graph_read (Graph *graph, struct json_object *root, Status *status);
 void graph_clear (Graph *graph);
 
-/* The node that input @key is linked to; NULL when it is none or holds a value. */
+/* The node that input @key is linked to; NULL when it is none or holds a value, or when
+ * GRAPH_MAX_LOOKS were done: the graph's status says so. */
 GraphNode *graph_follow (Graph *graph, const GraphNode *node, const char *key);
 /* The same for the first of the NULL-terminated @keys that is linked. */
 GraphNode *graph_follow_any (Graph *graph, const GraphNode *node, const char *const *keys);

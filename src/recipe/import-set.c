@@ -90,6 +90,32 @@ adapter_weight (const char *text, double otherwise)
   return ok ? v : otherwise;
 }
 
+/* A list that is full is not read again for each of those that do not fit.
+ * Returns: a new item of @list, which was read; NULL when there is no room, or the status is set */
+static RecipeAdapter *
+new_adapter (Import *im, RecipeAdapters *list, const char *name)
+{
+  *list = (RecipeAdapters){ 0 };
+  if (im->adapters_full || !recipe_adapters_read (list, im->recipe, im->status))
+    return NULL;
+  if (list->n < PARAM_LIST_MAX_ITEMS)
+    return recipe_adapters_add (list, name, im->status);
+  im->adapters_full = true;
+  notes_add (im->notes, im->status, "A recipe holds at most %d LoRAs: the others are left out.",
+             PARAM_LIST_MAX_ITEMS);
+  return NULL;
+}
+
+/* @item: new in @list, which is cleared; NULL for none */
+static bool
+store_adapter (Import *im, RecipeAdapters *list, const RecipeAdapter *item)
+{
+  bool ok =
+      status_ok (im->status) && (!item || recipe_adapters_write (list, im->recipe, im->status));
+  recipe_adapters_clear (list);
+  return ok;
+}
+
 bool
 import_adapter (Import *im, const char *name, const char *weight, const char *text_weight)
 {
@@ -98,18 +124,13 @@ import_adapter (Import *im, const char *name, const char *weight, const char *te
   adapter_name (shown, name);
   if (!*shown)
     return true;
-  if (!recipe_adapters_read (&list, im->recipe, im->status))
-    return false;
-  RecipeAdapter *item =
-      list.n < PARAM_LIST_MAX_ITEMS ? recipe_adapters_add (&list, shown, im->status) : NULL;
+  RecipeAdapter *item = new_adapter (im, &list, shown);
   if (item)
     {
       item->weight = adapter_weight (weight, 1);
       item->text_weight = adapter_weight (text_weight, item->weight);
     }
-  bool ok = status_ok (im->status) && recipe_adapters_write (&list, im->recipe, im->status);
-  recipe_adapters_clear (&list);
-  return ok;
+  return store_adapter (im, &list, item);
 }
 
 static bool
@@ -117,21 +138,15 @@ add_from_prompt (
     Import *im, const char *name, const char *hash, const char *autov3, bool is_embedding)
 {
   RecipeAdapters list;
-  if (!recipe_adapters_read (&list, im->recipe, im->status))
-    return false;
-  RecipeAdapter *item =
-      list.n < PARAM_LIST_MAX_ITEMS ? recipe_adapters_add (&list, name, im->status) : NULL;
+  RecipeAdapter *item = new_adapter (im, &list, name);
   if (item)
     {
       item->from_prompt = true;
       item->is_embedding = is_embedding;
+      if (recipe_adapter_set (&item->autov3, autov3, im->status))
+        recipe_adapter_set (&item->hash, hash, im->status);
     }
-  bool ok = status_ok (im->status) &&
-            (!item || (recipe_adapter_set (&item->autov3, autov3, im->status) &&
-                       recipe_adapter_set (&item->hash, hash, im->status))) &&
-            recipe_adapters_write (&list, im->recipe, im->status);
-  recipe_adapters_clear (&list);
-  return ok;
+  return store_adapter (im, &list, item);
 }
 
 bool

@@ -14,6 +14,7 @@ typedef struct
   Recipe *recipe;
   Notes *notes;
   Status *status;
+  bool adapters_full; /* and noted */
 } Import;
 
 /* Sets @key; a value that does not fit adds a note.  Returns: false only when memory ran out. */
@@ -27,7 +28,7 @@ bool import_left_out (Import *im, const char *what);
 /* Notes the sampler or schedule @name, which Gesso does not have; the recipe keeps its own. */
 bool import_unknown_name (Import *im, const char *key, const char *name);
 /* Adds the LoRA @name, which may be a path or a file's name; @weight and @text_weight as text, NULL
- * for 1 and for @weight. */
+ * for 1 and for @weight.  Once the list is full, one note says that it is. */
 bool import_adapter (Import *im, const char *name, const char *weight, const char *text_weight);
 /* Adds what is known of an adapter that a tag of the prompt names. */
 bool import_adapter_hash (Import *im, const char *name, const char *autov3);

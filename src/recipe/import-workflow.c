@@ -21,7 +21,7 @@ enum
   MAX_DEPTH = 16,       /* of subgraphs in each other */
   ID_SIZE = 512,        /* "7:12:3" */
   MAX_LOOKS = 50000000, /* at links, nodes and settings: a file cannot keep us busy */
-  PUT_LOOKS = 16,       /* what a new member counts: it takes memory */
+  PUT_LOOKS = 64,       /* what a new member counts: it takes memory */
   MODE_MUTED = 2,
   MODE_BYPASSED = 4,
   SUBGRAPH_INPUT = -10,
@@ -143,6 +143,14 @@ same_id (struct json_object *a, struct json_object *b)
   return one && two && strcmp (one, two) == 0;
 }
 
+/* A number that stands where an id does; 0 for all else.  Longer texts of digits are none, either.
+ */
+static int64_t
+number_of (struct json_object *value)
+{
+  return is_id (value) ? json_object_get_int64 (value) : 0;
+}
+
 static const char *
 id_of (struct json_object *node)
 {
@@ -174,8 +182,7 @@ is_type (struct json_object *node, const char *type)
 static bool
 in_mode (struct json_object *node, int mode)
 {
-  struct json_object *value = json_member (node, "mode");
-  return value && json_object_get_int64 (value) == mode;
+  return number_of (json_member (node, "mode")) == mode;
 }
 
 /* Returns: false when too much was looked at already; nothing is found then */
@@ -328,10 +335,10 @@ origin_of (const Level *level, struct json_object *id)
     {
       struct json_object *link = find_link (level, id);
       struct json_object *from = link ? link_part (link, 1, "origin_id") : NULL;
-      int64_t slot = link ? json_object_get_int64 (link_part (link, 2, "origin_slot")) : 0;
+      int64_t slot = link ? number_of (link_part (link, 2, "origin_slot")) : 0;
       if (!from)
         break;
-      if (level->outer && json_object_get_int64 (from) == SUBGRAPH_INPUT)
+      if (level->outer && number_of (from) == SUBGRAPH_INPUT)
         {
           id = json_member (input_at (level->instance, slot), "link");
           level = level->outer;
@@ -370,8 +377,8 @@ output_link (const Level *level, int64_t slot)
   for (size_t i = 0; i < n; i++)
     {
       struct json_object *link = json_object_array_get_idx (level->links, i);
-      if (json_object_get_int64 (link_part (link, 3, "target_id")) == SUBGRAPH_OUTPUT &&
-          json_object_get_int64 (link_part (link, 4, "target_slot")) == slot)
+      if (number_of (link_part (link, 3, "target_id")) == SUBGRAPH_OUTPUT &&
+          number_of (link_part (link, 4, "target_slot")) == slot)
         return link_part (link, 0, "id");
     }
   return NULL;
@@ -396,7 +403,7 @@ link_to (Reader *r, Origin o)
     return NULL;
   char id[ID_SIZE + TEXT_EXCERPT_SIZE];
   snprintf (id, sizeof id, "%s%s", o.level->prefix, id_of (o.node));
-  struct json_object *link = json_object_new_array (), *name = json_object_new_string (id),
+  struct json_object *link = json_object_new_array_ext (2), *name = json_object_new_string (id),
                      *slot = json_object_new_int64 (o.slot);
   if (link && name && slot && json_object_array_add (link, name) == 0 &&
       json_object_array_add (link, slot) == 0)
@@ -539,10 +546,9 @@ put_from_outside (Reader *r,
                   struct json_object *inputs)
 {
   struct json_object *link = find_link (level, json_member (input, "link"));
-  if (!link || !level->outer ||
-      json_object_get_int64 (link_part (link, 1, "origin_id")) != SUBGRAPH_INPUT)
+  if (!link || !level->outer || number_of (link_part (link, 1, "origin_id")) != SUBGRAPH_INPUT)
     return true;
-  int64_t slot = json_object_get_int64 (link_part (link, 2, "origin_slot"));
+  int64_t slot = number_of (link_part (link, 2, "origin_slot"));
   const char *at, *outer_name = widget_name (input_at (level->instance, slot));
   struct json_object *values = json_member (level->instance, "widgets_values");
   Names names = { .inputs = json_member (level->instance, "inputs") };

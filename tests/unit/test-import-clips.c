@@ -297,19 +297,24 @@ test_subgraphs_are_opened (void)
 }
 
 static void
-assert_refused (const char *text, const char *part)
+assert_refused_as (const char *key, const char *text, const char *part)
 {
   Recipe recipe;
   Notes notes = { 0 };
   Status status = { 0 };
   ImportSource source;
   recipe_init (&recipe);
-  g_assert_false (
-      import_recipe (&recipe, &(ImportText){ "workflow", text }, 1, &source, &notes, &status));
+  g_assert_false (import_recipe (&recipe, &(ImportText){ key, text }, 1, &source, &notes, &status));
   if (!strstr (status.message, part))
     g_error ("\"%s\"", status.message);
   notes_clear (&notes);
   recipe_clear (&recipe);
+}
+
+static void
+assert_refused (const char *text, const char *part)
+{
+  assert_refused_as ("workflow", text, part);
 }
 
 static void
@@ -388,6 +393,41 @@ test_settings_of_many_copies_count (void)
   assert_refused (text, "too many links");
 }
 
+/* Walking the graph that a workflow gives, or that a file holds, counts, too: each node that saves
+ * looks for its sampler. */
+static void
+test_looks_at_a_graph_count (void)
+{
+  GString *text = g_string_new ("{\"a\": {\"class_type\": \"x\", \"inputs\": {");
+  for (int i = 0; i < 4000; i++)
+    g_string_append_printf (text, "%s\"%d\": [\"a\", 0]", i ? "," : "", i);
+  g_string_append (text, "}}");
+  for (int i = 0; i < 3000; i++)
+    g_string_append_printf (
+        text, ", \"%d\": {\"class_type\": \"SaveImage\", \"inputs\": {\"i\": [\"a\", 0]}}", i);
+  g_autofree char *graph = g_string_free (g_string_append_c (text, '}'), FALSE);
+  assert_refused_as ("prompt", graph, "too many links");
+}
+
+static void
+test_more_loras_than_a_recipe_holds_are_noted_once (void)
+{
+  GString *text = g_string_new (
+      "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, \"cfg\": "
+      "3, \"model\": [\"2\", 0]}}, \"2\": {\"class_type\": \"Stack\", \"inputs\": {");
+  for (int i = 0; i < 500; i++)
+    g_string_append_printf (text, "%s\"lora_%d\": \"lora %d\"", i ? "," : "", i, i);
+  g_autofree char *graph = g_string_free (g_string_append (text, "}}}"), FALSE);
+  Imported im = import_as ("prompt", graph);
+  size_t n_said = 0;
+  for (size_t i = 0; i < im.notes.n; i++)
+    n_said += strstr (im.notes.items[i], "at most 64 LoRAs") != NULL;
+  g_assert_cmpint (n_said, ==, 1);
+  g_assert_nonnull (strstr (im.recipe.adapters, "\"lora 63\""));
+  g_assert_null (strstr (im.recipe.adapters, "\"lora 64\""));
+  done (&im);
+}
+
 static const char two_nodes[] =
     "{\"nodes\": [{\"id\": 1, \"type\": \"CheckpointLoaderSimple\", \"widgets_values\": "
     "[\"m.safetensors\"]}, {\"id\": 2, \"type\": \"KSampler\", \"widgets_values\": [5, \"fixed\", "
@@ -416,6 +456,24 @@ test_ids_are_numbers_or_short_texts (void)
   Imported im = import_as ("workflow", text);
   g_assert_null (im.recipe.model);
   done (&im);
+}
+
+/* A mode, or the end of a link, that is a text of a million digits takes as long at every look. */
+static void
+test_numbers_are_no_long_texts (void)
+{
+  g_autofree char *zeros = g_strnfill (600, '0');
+  g_autofree char *muted = g_strdup_printf ("\"%s2\"", zeros);
+  for (int i = 0; i < 2; i++)
+    {
+      g_autofree char *with = g_strdup_printf ("{\"id\": 1, \"mode\": %s,", i ? muted : "2");
+      g_autofree char *plain = g_strdup_printf (two_nodes, "7", "7");
+      g_auto (GStrv) parts = g_strsplit (plain, "{\"id\": 1,", 2);
+      g_autofree char *text = g_strjoinv (with, parts);
+      Imported im = import_as ("workflow", text);
+      g_assert_cmpstr (im.recipe.model, ==, i ? "m.safetensors" : NULL);
+      done (&im);
+    }
 }
 
 /* An older file lists among the inputs only settings that are linked: which values those are it
@@ -502,6 +560,9 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/workflow/bypassed", test_looks_through_bypassed_nodes_count);
   g_test_add_func ("/recipe/import/workflow/copies", test_settings_of_many_copies_count);
   g_test_add_func ("/recipe/import/workflow/ids", test_ids_are_numbers_or_short_texts);
+  g_test_add_func ("/recipe/import/workflow/numbers", test_numbers_are_no_long_texts);
+  g_test_add_func ("/recipe/import/graph-looks", test_looks_at_a_graph_count);
+  g_test_add_func ("/recipe/import/many-loras", test_more_loras_than_a_recipe_holds_are_noted_once);
   g_test_add_func ("/recipe/import/workflow/named-in-part", test_settings_named_in_part_are_noted);
   g_test_add_func ("/recipe/import/clips/memory", test_every_allocation_may_fail);
   return g_test_run ();
