@@ -379,8 +379,8 @@ note_differences (Comfy *w, const Recipe *other)
       ok = one && two &&
            (strcmp (one, two) == 0 ||
             notes_add (w->im->notes, w->im->status,
-                       "The second model had another %s, which is left out: \"%s\".", keys[i],
-                       text_excerpt (excerpt, two)));
+                       "%s of the second model was another one, which is left out: \"%s\".",
+                       recipe_param_name (keys[i]), text_excerpt (excerpt, two)));
       mem_free (one);
       mem_free (two);
     }
@@ -416,6 +416,36 @@ read_pass (Comfy *w, GraphNode *sampler, Recipe *other)
          comfy_read_prompt (&pass, guider, "negative", "negative_prompt");
 }
 
+/* Parted before the first step, the run is the second model's alone. */
+static bool
+take_second_alone (Comfy *w, const Recipe *other)
+{
+  static const char *const keys[] = { "model",    "guidance_scale", "adapters",
+                                      "prompt",   "sampler",        "negative_prompt",
+                                      "schedule", "steps",          "clip_skip",
+                                      "shift" };
+  char excerpt[TEXT_EXCERPT_SIZE];
+  bool ok = notes_add (w->im->notes, w->im->status,
+                       "The first model, %s, drew none of the steps: it is left out.",
+                       text_excerpt (excerpt, recipe_str (w->im->recipe->model)));
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0] && ok; i++)
+    {
+      char *text = recipe_get_text (other, keys[i], w->im->status);
+      ok = text && recipe_set (w->im->recipe, keys[i], text, w->im->status);
+      mem_free (text);
+    }
+  return ok;
+}
+
+static bool
+leave_out_second (Comfy *w, const Recipe *other)
+{
+  char excerpt[TEXT_EXCERPT_SIZE];
+  return notes_add (w->im->notes, w->im->status,
+                    "The second model, %s, drew none of the steps: it is left out.",
+                    text_excerpt (excerpt, recipe_str (other->model)));
+}
+
 static bool
 take_pass (Comfy *w, GraphNode *sampler, const Recipe *other)
 {
@@ -426,6 +456,10 @@ take_pass (Comfy *w, GraphNode *sampler, const Recipe *other)
   char number[TEXT_NUMBER_SIZE];
   if (split)
     split->understood = true;
+  if (step <= 0)
+    return take_second_alone (w, other) && note_noise (w, sampler);
+  if (other->steps > 0 && step >= other->steps)
+    return leave_out_second (w, other) && note_noise (w, sampler);
   text_from_double (number, other->guidance_scale);
   return import_set (w->im, "model_2", recipe_str (other->model)) &&
          import_set (w->im, "guidance_scale_2", number) &&

@@ -90,6 +90,36 @@ comfy_set_vae (Comfy *w, GraphNode *node)
   return !name || strcmp (name, "Baked VAE") == 0 || import_set (w->im, "vae", name);
 }
 
+/* One that has no strength is not loaded there. */
+static bool
+take_wan_lora (Comfy *w, GraphNode *node, const char *lora, const char *strength)
+{
+  const char *name = graph_text (&w->graph, node, lora);
+  struct json_object *value = graph_value (&w->graph, node, strength);
+  bool is_off = value && json_object_get_double (value) == 0;
+  return !name || strcmp (name, "none") == 0 || is_off || take_lora (w, name, value, NULL);
+}
+
+/* WanVideoLoraSelect has one, WanVideoLoraSelectMulti numbered ones. */
+static bool
+take_wan_node (Comfy *w, GraphNode *node)
+{
+  enum
+  {
+    MOST = 5
+  };
+  bool ok = take_wan_lora (w, node, "lora", "strength") &&
+            take_wan_lora (w, node, "lora_name", "strength");
+  for (int i = 0; ok && i < MOST; i++)
+    {
+      char lora[TEXT_NUMBER_SIZE], strength[TEXT_NUMBER_SIZE];
+      snprintf (lora, sizeof lora, "lora_%d", i);
+      snprintf (strength, sizeof strength, "strength_%d", i);
+      ok = take_wan_lora (w, node, lora, strength);
+    }
+  return ok;
+}
+
 /* Kijai's WanVideoWrapper hangs its LoRAs one on the other beside the model. */
 static bool
 take_wan_loras (Comfy *w, const GraphNode *from)
@@ -97,10 +127,8 @@ take_wan_loras (Comfy *w, const GraphNode *from)
   GraphNode *node = graph_follow (&w->graph, from, "lora");
   for (int i = 0; node && i < GRAPH_MAX_WALK; i++)
     {
-      const char *name = graph_text (&w->graph, node, "lora");
       node->understood = true;
-      if (name && strcmp (name, "none") != 0 &&
-          !take_lora (w, name, graph_value (&w->graph, node, "strength"), NULL))
+      if (!take_wan_node (w, node))
         return false;
       node = graph_follow (&w->graph, node, "prev_lora");
     }
@@ -275,13 +303,26 @@ note_conditioning (Comfy *w, GraphNode *node)
   return comfy_class_has (node, "Reroute") || comfy_has_frames (node) || note_node (w, node);
 }
 
-/* WanVideoTextEncode holds both prompts. */
+/* WanVideoWrapper's encoder, past WanVideoApplyNAG, which stays for the notes; NULL for none. */
+static GraphNode *
+wan_encoder (Comfy *w, const GraphNode *from)
+{
+  GraphNode *node = graph_follow (&w->graph, from, "text_embeds"), *next;
+  for (int i = 0; node && i < GRAPH_MAX_WALK; i++, node = next)
+    if (!(next = graph_follow (&w->graph, node, "original_text_embeds")))
+      break;
+  return node;
+}
+
+/* WanVideoTextEncode holds both prompts, WanVideoTextEncodeSingle one. */
 static bool
 read_wan_prompt (Comfy *w, GraphNode *encoder, const char *key)
 {
   bool negative = strcmp (key, "negative_prompt") == 0;
   const char *text =
       graph_text (&w->graph, encoder, negative ? "negative_prompt" : "positive_prompt");
+  if (!text && !negative)
+    text = graph_text (&w->graph, encoder, "prompt");
   encoder->understood = true;
   return !text || recipe_set (w->im->recipe, key, text, w->im->status);
 }
@@ -290,9 +331,15 @@ read_wan_prompt (Comfy *w, GraphNode *encoder, const char *key)
 bool
 comfy_read_prompt (Comfy *w, const GraphNode *from, const char *branch, const char *key)
 {
-  GraphNode *wan = graph_follow (&w->graph, from, "text_embeds");
-  if (wan)
+  GraphNode *wan = wan_encoder (w, from);
+  if (wan && !graph_follow (&w->graph, wan, "positive"))
     return read_wan_prompt (w, wan, key);
+  if (wan) /* WanVideoTextEmbedBridge: ComfyUI's own encoders are behind it */
+    {
+      wan->understood = true;
+      from = wan;
+      branch = strcmp (key, "prompt") == 0 ? "positive" : "negative";
+    }
   const char *const keys[] = {
     branch, "conditioning", "conditioning_1", "conditioning_to", "cond", "", NULL
   };

@@ -35,7 +35,8 @@ import_set_json (Import *im, const char *key, struct json_object *value)
   if (type == json_type_null)
     return true;
   if (type == json_type_object || type == json_type_array)
-    return notes_add (im->notes, im->status, "%s was left out: it is no single value.", key);
+    return notes_add (im->notes, im->status, "%s was left out: it is no single value.",
+                      recipe_param_name (key));
   const char *text = json_object_get_string (value);
   return text ? import_set (im, key, text)
               : status_fail (im->status, STATUS_NO_MEMORY,
@@ -62,8 +63,8 @@ import_unknown_name (Import *im, const char *key, const char *name)
   char excerpt[TEXT_EXCERPT_SIZE];
   char *kept = recipe_get_text (im->recipe, key, im->status);
   bool ok = kept && notes_add (im->notes, im->status,
-                               "The %s \"%s\" is not available: the recipe uses %s instead.", key,
-                               text_excerpt (excerpt, name), kept);
+                               "%s: \"%s\" is not available, the recipe uses %s instead.",
+                               recipe_param_name (key), text_excerpt (excerpt, name), kept);
   mem_free (kept);
   return ok;
 }

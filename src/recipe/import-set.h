@@ -25,7 +25,7 @@ bool import_set_choice (Import *im, const char *key, int choice);
 
 /* Notes "<what> is left out". */
 bool import_left_out (Import *im, const char *what);
-/* Notes the sampler or schedule @name, which Gesso does not have; the recipe keeps its own. */
+/* Notes the choice @name of parameter @key, which Gesso does not have; the recipe keeps its own. */
 bool import_unknown_name (Import *im, const char *key, const char *name);
 /* Adds the LoRA @name, which may be a path or a file's name; @weight and @text_weight as text, NULL
  * for 1 and for @weight.  Once the list is full, one note says that it is. */

@@ -59,7 +59,7 @@ typedef struct
 
 /* ComfyUI's own nodes, and the few of others that everybody uses: what their settings are called,
  * in order. */
-static const char *const known[][12] = {
+static const char *const known[][14] = {
   { "CheckpointLoaderSimple", "ckpt_name" },
   { "UNETLoader", "unet_name", "weight_dtype" },
   { "UnetLoaderGGUF", "unet_name" },
@@ -103,6 +103,9 @@ static const char *const known[][12] = {
   { "SaveWEBM", "filename_prefix", "codec", "fps", "crf" },
   { "SaveAnimatedWEBP", "filename_prefix", "fps", "lossless", "quality", "method" },
   { "CreateVideo", "fps" },
+  { "WanVideoLoraSelect", "lora", "strength", "low_mem_load", "merge_loras" },
+  { "WanVideoLoraSelectMulti", "lora_0", "strength_0", "lora_1", "strength_1", "lora_2",
+    "strength_2", "lora_3", "strength_3", "lora_4", "strength_4", "low_mem_load", "merge_loras" },
   { "PrimitiveInt", "value" },
   { "PrimitiveFloat", "value" },
   { "PrimitiveString", "value" },

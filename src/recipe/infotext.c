@@ -264,7 +264,7 @@ read_masked_content (Import *im, Pairs *pairs)
         im->recipe->inpaint_fill = names[i].fill;
         return true;
       }
-  return !content || import_unknown_name (im, "masked content", content->value);
+  return !content || import_unknown_name (im, "inpaint_fill", content->value);
 }
 
 /* A1111 writes "Mask blur" whenever there is a mask, and other areas than the whole picture. */
@@ -284,7 +284,8 @@ read_mask (Import *im, Pairs *pairs)
                     "The mask's black part was painted anew: invert the mask before you use it.");
   return ok && (!blur || notes_add (im->notes, im->status,
                                     "The picture was made with a mask, which is not in it: choose "
-                                    "it as mask_image."));
+                                    "it as %s.",
+                                    recipe_param_name ("mask_image")));
 }
 
 static bool

@@ -150,7 +150,7 @@ set_from_json (Recipe *recipe, const RecipeParam *p, struct json_object *value, 
     [PARAM_ENUM] = STATUS_MARK ("a text"),        [PARAM_LIST] = STATUS_MARK ("a list")
   };
   if (!type_fits (p, value))
-    return status_fail (status, STATUS_ARGUMENT, "%s in the recipe has to be %s.", p->key,
+    return status_fail (status, STATUS_ARGUMENT, "%s in the recipe has to be %s.", param_name (p),
                         status_text (kinds[p->type]));
   const char *text = json_object_get_string (value);
   if (!text)

@@ -98,8 +98,7 @@ static const RecipeParam table[] = {
     .help = N_ ("What the picture is steered away from."), .since = 1 },
   { AT (adapters), .type = PARAM_LIST, .default_text = "", .flag = "adapters",
     .label = N_ ("Adapters"),
-    .help = N_ ("LoRAs and their kin that change the model, as a JSON list."),
-    .since = 4 },
+    .help = N_ ("LoRAs and their kin that change the model, as a JSON list."), .since = 4 },
   { AT (seed), .type = PARAM_U64, .default_text = "0", .step = 1, .letter = 's', .flag = "seed",
     .label = N_ ("Seed"),
     .help = N_ (
@@ -233,10 +232,8 @@ static const RecipeParam table[] = {
     .since = 3, .families = PARAM_FOR_FLUX },
   { AT (controls), .type = PARAM_LIST, .default_text = "", .flag = "controls",
     .label = N_ ("ControlNets"),
-    .help =
-        N_ ("ControlNets that guide SD 1.5 or SDXL by a picture, as a JSON list; --control adds "
-            "one."),
-    .since = 7, .families = PARAM_FOR_SD },
+    .help = N_ ("ControlNets that guide SD 1.5 or SDXL by a picture, as a JSON list."), .since = 7,
+    .families = PARAM_FOR_SD },
   { AT (first_frame), .type = PARAM_PATH, .default_text = "", .flag = "first-frame",
     .label = N_ ("First frame"), .help = N_ ("A picture that a clip begins with; empty for none."),
     .since = 5, .families = PARAM_FOR_WAN },

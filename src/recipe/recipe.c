@@ -92,8 +92,8 @@ recipe_get_text (const Recipe *recipe, const char *key, Status *status)
   return p ? param_get_text (p, recipe, status) : NULL;
 }
 
-static const char *
-name_of (const char *key)
+const char *
+recipe_param_name (const char *key)
 {
   return param_name (recipe_find_param (key));
 }
@@ -118,9 +118,9 @@ check_sizes (const Recipe *r, Status *status)
         status, STATUS_ARGUMENT,
         "Only one of width and height is set: set both, or both to 0 for the model's own.");
   if (r->vae_tile % PIXELS_PER_LATENT || (r->vae_tile && r->vae_tile < SMALLEST_TILE))
-    return status_fail (status, STATUS_ARGUMENT,
-                        "%s has to be 0 or a multiple of %d from %d on, not %d.",
-                        name_of ("vae_tile"), PIXELS_PER_LATENT, SMALLEST_TILE, r->vae_tile);
+    return status_fail (
+        status, STATUS_ARGUMENT, "%s has to be 0 or a multiple of %d from %d on, not %d.",
+        recipe_param_name ("vae_tile"), PIXELS_PER_LATENT, SMALLEST_TILE, r->vae_tile);
   return true;
 }
 
@@ -130,16 +130,16 @@ check_initial_image (const Recipe *r, Status *status)
   if (r->init_image && r->denoise == 0)
     return status_fail (status, STATUS_ARGUMENT,
                         "%s is 0, which would leave the initial image as it is: set it above 0.",
-                        name_of ("denoise"));
+                        recipe_param_name ("denoise"));
   if (!r->init_image && r->denoise < 1)
     return status_fail (
         status, STATUS_ARGUMENT,
         "%s is below 1 but there is no %s to start from: choose one, or set the former to 1.",
-        name_of ("denoise"), name_of ("init_image"));
+        recipe_param_name ("denoise"), recipe_param_name ("init_image"));
   if (r->mask_image && !r->init_image)
     return status_fail (status, STATUS_ARGUMENT,
                         "There is a %s but no %s that it belongs to: choose one.",
-                        name_of ("mask_image"), name_of ("init_image"));
+                        recipe_param_name ("mask_image"), recipe_param_name ("init_image"));
   return true;
 }
 
@@ -159,6 +159,7 @@ recipe_validate (const Recipe *r, Status *status)
                         n_pictures, r->seed);
   if (r->eta < 0 && r->eta != -1)
     return status_fail (status, STATUS_ARGUMENT,
-                        "%s has to be -1 for the sampler's own, or from 0 on.", name_of ("eta"));
+                        "%s has to be -1 for the sampler's own, or from 0 on.",
+                        recipe_param_name ("eta"));
   return true;
 }

@@ -201,6 +201,8 @@ const RecipeParam *recipe_table (void);
 int recipe_table_count (void);
 /* Returns: NULL when no parameter has this key */
 const RecipeParam *recipe_find_param (const char *key);
+/* param_name() of the parameter @key, which there has to be. */
+const char *recipe_param_name (const char *key);
 
 /* Sets every field to its default, without reading what is there. */
 void recipe_init (Recipe *recipe);

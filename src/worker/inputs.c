@@ -288,12 +288,6 @@ make_edge (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job, Stat
   return true;
 }
 
-static const char *
-name_of (const char *key)
-{
-  return param_name (recipe_find_param (key));
-}
-
 /* diffusers' inpainting begins from noise alone at full strength. */
 static void
 note_unused_fill (JobInputs *inputs, const Recipe *recipe, const PipelineJob *job)
@@ -303,7 +297,8 @@ note_unused_fill (JobInputs *inputs, const Recipe *recipe, const PipelineJob *jo
     add_note (inputs,
               status_text ("%s has no effect at %s 1 under diffusers' convention: set the latter "
                            "below 1, or %s to comfyui."),
-              name_of ("inpaint_fill"), name_of ("denoise"), name_of ("convention"));
+              recipe_param_name ("inpaint_fill"), recipe_param_name ("denoise"),
+              recipe_param_name ("convention"));
 }
 
 static bool

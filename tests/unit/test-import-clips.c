@@ -229,7 +229,8 @@ test_split_noise_levels (void)
   /* beta quantiles 6/8 and 5/8 of 0.6, 0.6: levels 0.8436 and 0.6799 of the list (scipy) */
   g_assert_cmpfloat (im.recipe.boundary, <, level (844, 8));
   g_assert_cmpfloat (im.recipe.boundary, >, level (679, 8));
-  assert_note (&im, "The second model had another prompt, which is left out: \"heavy rain\"");
+  assert_note (&im,
+               "prompt of the second model was another one, which is left out: \"heavy rain\"");
   assert_n_notes (&im, 1);
   done (&im);
 }
@@ -263,6 +264,78 @@ test_wan_wrapper (void)
   assert_note (&im, "WanVideoTeaCache is left out");
   assert_n_notes (&im, 1);
   done (&im);
+}
+
+/* Of the wrapper, too: several LoRAs in one node, and prompts from ComfyUI's own encoders. */
+static void
+test_wan_wrapper_with_other_nodes (void)
+{
+  Imported im = import_file ("prompt", "wan-wrapper-bridge.prompt.json");
+  g_assert_cmpstr (im.recipe.prompt, ==, "tall waves");
+  g_assert_cmpstr (im.recipe.negative_prompt, ==, "blur");
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"paper\",\"weight\":0.6,\"text_weight\":0.6},"
+                   "{\"name\":\"styles/grain\",\"weight\":0.25,\"text_weight\":0.25},"
+                   "{\"name\":\"last\",\"weight\":1,\"text_weight\":1},"
+                   "{\"name\":\"first\",\"weight\":2,\"text_weight\":2}]");
+  assert_note (&im, "WanVideoApplyNAG is left out");
+  assert_n_notes (&im, 1);
+  done (&im);
+}
+
+/* A workflow whose inputs do not name settings: those of the nodes that are known. */
+static void
+test_loras_of_the_wrapper_in_a_workflow (void)
+{
+  Imported im = import_as (
+      "workflow",
+      "{\"nodes\": [{\"id\": 1, \"type\": \"WanVideoLoraSelectMulti\", \"widgets_values\": "
+      "[\"a.safetensors\", 0.5, \"none\", 1, \"none\", 1, \"none\", 1, \"b.safetensors\", 2, "
+      "false, true]}, {\"id\": 2, \"type\": \"WanVideoModelLoader\", \"inputs\": [{\"name\": "
+      "\"lora\", \"link\": 1}, {\"name\": \"model\", \"widget\": {\"name\": \"model\"}}], "
+      "\"widgets_values\": [\"m.safetensors\"]}, {\"id\": 3, \"type\": \"KSampler\", "
+      "\"widgets_values\": [5, \"fixed\", 20, 7, \"euler\", \"normal\", 1], \"inputs\": "
+      "[{\"name\": \"model\", \"link\": 2}]}], \"links\": [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]]}");
+  g_assert_cmpstr (im.recipe.model, ==, "m.safetensors");
+  g_assert_cmpstr (im.recipe.adapters, ==,
+                   "[{\"name\":\"a\",\"weight\":0.5,\"text_weight\":0.5},"
+                   "{\"name\":\"b\",\"weight\":2,\"text_weight\":2}]");
+  done (&im);
+}
+
+/* Noise levels parted at an end leave one of the models nothing to do. */
+static void
+test_split_at_an_end_is_one_model (void)
+{
+  static const struct
+  {
+    const char *step;
+    bool second; /* draws all of it */
+  } cases[] = { { "\"step\": 0", true },
+                { "\"step\": -2", true },
+                { "\"step\": 8", false },
+                { "\"step\": 9000000000", false } };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *graph = read_graph ("wan22-split.prompt.json");
+      g_auto (GStrv) parts = g_strsplit (graph, "\"step\": 3", -1);
+      g_autofree char *text = g_strjoinv (cases[i].step, parts);
+      Imported im = import_as ("prompt", text);
+      bool second = cases[i].second;
+      g_assert_cmpstr (im.recipe.model, ==,
+                       second ? "wan_low.safetensors" : "wan_high.safetensors");
+      g_assert_null (im.recipe.model_2);
+      g_assert_cmpstr (im.recipe.prompt, ==, second ? "heavy rain" : "rain");
+      g_assert_cmpfloat (im.recipe.guidance_scale, ==, second ? 1 : 3.5);
+      g_assert_cmpfloat (im.recipe.boundary, ==, -1);
+      g_assert_cmpint (im.recipe.steps, ==, 8);
+      g_assert_cmpuint (im.recipe.seed, ==, 11);
+      g_assert_null (im.recipe.adapters);
+      assert_note (&im, second ? "The first model, wan_high.safetensors, drew none of the steps"
+                               : "The second model, wan_low.safetensors, drew none of the steps");
+      assert_n_notes (&im, 1);
+      done (&im);
+    }
 }
 
 /* Passes of one model, or of pictures, are no experts. */
@@ -551,7 +624,11 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/clips/first-and-last", test_first_and_last_frame);
   g_test_add_func ("/recipe/import/clips/5b", test_five_billion);
   g_test_add_func ("/recipe/import/clips/split", test_split_noise_levels);
+  g_test_add_func ("/recipe/import/clips/split-at-an-end", test_split_at_an_end_is_one_model);
   g_test_add_func ("/recipe/import/clips/wan-wrapper", test_wan_wrapper);
+  g_test_add_func ("/recipe/import/clips/wan-wrapper-others", test_wan_wrapper_with_other_nodes);
+  g_test_add_func ("/recipe/import/clips/wan-wrapper-workflow",
+                   test_loras_of_the_wrapper_in_a_workflow);
   g_test_add_func ("/recipe/import/clips/other-passes", test_other_second_passes_stay_notes);
   g_test_add_func ("/recipe/import/workflow/subgraphs", test_subgraphs_are_opened);
   g_test_add_func ("/recipe/import/workflow/damaged", test_damaged_workflows_are_refused);

@@ -365,7 +365,7 @@ test_comfyui_custom_sampler (void)
   g_assert_cmpfloat (im.recipe.guidance_scale, ==, 1);
   g_assert_cmpfloat (im.recipe.denoise, ==, 0.6);
   g_assert_cmpstr (im.recipe.vae, ==, "ae.sft");
-  assert_note (&im, "The sampler \"er_sde\" is not available: the recipe uses auto");
+  assert_note (&im, "sampler: \"er_sde\" is not available, the recipe uses auto");
   assert_note (&im, "starts from the picture \"start.png\"");
   done (&im);
 }

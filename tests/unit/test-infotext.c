@@ -252,7 +252,7 @@ test_unknown_values_become_notes (void)
   g_assert_cmpint (p.recipe.steps, ==, 0);
   g_assert_true (has_note (&p, "steps has to be"));
   g_assert_true (
-      has_note (&p, "The sampler \"DPM fast Karras\" is not available: the recipe uses auto"));
+      has_note (&p, "sampler: \"DPM fast Karras\" is not available, the recipe uses auto"));
   g_assert_true (has_note (&p, "\"Turbo\""));
   g_assert_true (has_note (&p, "seed has to be"));
   g_assert_true (has_note (&p, "The size"));
@@ -430,6 +430,31 @@ test_too_long_or_not_utf8_is_refused (void)
   g_assert_cmpint (status.code, ==, STATUS_FORMAT);
 }
 
+/* What a parameter is called there, not its key. */
+static void
+test_notes_in_the_window_use_its_names (void)
+{
+  static const char text[] =
+      "x\nSteps: 20, Sampler: Nonesuch, CFG scale: 7, Seed: 1, Mask blur: 4, "
+      "Masked content: foam, Noise Schedule: Odd";
+  static const char *const keys[] = { "sampler: \"Nonesuch\" is not",
+                                      "inpaint_fill: \"foam\" is not",
+                                      "zero_terminal_snr: \"Odd\" is not", "it as mask_image." };
+  static const char *const labels[] = { "Sampler: \"Nonesuch\" is not",
+                                        "Masked content: \"foam\" is",
+                                        "Zero terminal SNR: \"Odd\" is not", "it as Mask." };
+  for (int window = 0; window < 2; window++)
+    {
+      status_set_in_window (window);
+      Parsed p = parse (text);
+      for (size_t i = 0; i < G_N_ELEMENTS (keys); i++)
+        if (!has_note (&p, window ? labels[i] : keys[i]))
+          g_error ("no note says %s", window ? labels[i] : keys[i]);
+      done (&p);
+    }
+  status_set_in_window (false);
+}
+
 /* Open quotes and brackets are looked ahead for: not over and over to the end. */
 static void
 test_hostile_text_is_quick (void)
@@ -563,6 +588,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/infotext/masks", test_writes_and_reads_masks);
   g_test_add_func ("/recipe/infotext/round-trip", test_write_and_read_give_the_same);
   g_test_add_func ("/recipe/infotext/refused", test_too_long_or_not_utf8_is_refused);
+  g_test_add_func ("/recipe/infotext/window", test_notes_in_the_window_use_its_names);
   g_test_add_func ("/recipe/infotext/hostile", test_hostile_text_is_quick);
   g_test_add_func ("/recipe/infotext/memory", test_every_allocation_may_fail);
   return g_test_run ();

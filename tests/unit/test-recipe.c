@@ -121,6 +121,7 @@ test_table_is_complete_and_consistent (void)
       g_assert_cmpstr (p->key, ==, other_values[i][0]);
       g_assert_true (recipe_find_param (p->key) == p);
       g_assert_true (p->label && *p->label && p->help && g_str_has_suffix (p->help, "."));
+      g_assert_null (strstr (p->help, "--")); /* the window shows it, too */
       g_assert_cmpint (p->since, >=, 1);
       g_assert_cmpint (p->since, <=, RECIPE_VERSION);
       g_assert_true (g_ascii_islower (p->flag[0]) && !strchr (p->flag, '_'));
