@@ -152,7 +152,7 @@ matches (const FewStepsKind *kind, const char *text, bool adapter)
   bool found = false;
   for (int i = 0; i < MAX_PATTERNS && kind->patterns[i]; i++)
     found |= strstr (text, kind->patterns[i]) != NULL;
-  if (!found || (kind->unless && strstr (text, kind->unless)) || (adapter && kind->models_only))
+  if (!found || (adapter && kind->models_only))
     return false;
   return !adapter || !kind->plain_word || named_steps (text) > 0 || strstr (text, "sdxl") ||
          strstr (text, " sd ");
@@ -170,6 +170,8 @@ few_steps_find (
         normalise (text, texts[t]);
         if (!(kinds[k].families & families) || !matches (&kinds[k], text, adapter))
           continue;
+        if (kinds[k].unless && strstr (text, kinds[k].unless))
+          return false; /* later texts, that say less, do not know better */
         int steps = named_steps (text);
         *found = (FewSteps){ &kinds[k], steps > 0 ? steps : kinds[k].steps };
         return true;

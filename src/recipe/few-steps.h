@@ -34,7 +34,8 @@ typedef struct
  * @found: receives the kind, or zeroes
  * @families: PARAM_FOR_SD, ... of the model that is sampled
  * @adapter: the texts are a LoRA's, whose name may be about anything else
- * @texts: @n_texts, what the file says of itself before its name; NULLs are passed over
+ * @texts: @n_texts, what the file says of itself before its name; NULLs are passed over.  The first
+ * that is about a kind decides, also that the file is a variant that is sampled like others
  *
  * Returns: whether it is one
  */

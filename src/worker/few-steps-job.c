@@ -76,17 +76,39 @@ is_adapter (FewSteps *found, const RecipeAdapter *item, unsigned families)
   return is;
 }
 
+/* " --lora FILE:WEIGHT" as its makers weight it, where the user left that at 1; else "". */
+static void
+advise_weight (const FewSteps *found, const RecipeAdapter *item, char flag[STATUS_MESSAGE_SIZE / 2])
+{
+  char excerpt[TEXT_EXCERPT_SIZE], weight[TEXT_NUMBER_SIZE];
+  *flag = '\0';
+  if (few_steps_weight (found) <= 0 || item->weight != 1)
+    return;
+  text_from_double (weight, few_steps_weight (found));
+  snprintf (flag, STATUS_MESSAGE_SIZE / 2, " --lora %s:%s",
+            text_excerpt (excerpt, recipe_str (item->path ? item->path : item->name)), weight);
+}
+
+/* @flag: receives what is to be changed of the adapter that was found; "" for nothing */
 static bool
-find (FewSteps *found, const Recipe *recipe, const Checkpoint *model)
+find (FewSteps *found,
+      const Recipe *recipe,
+      const Checkpoint *model,
+      char flag[STATUS_MESSAGE_SIZE / 2])
 {
   unsigned families = families_of (model->config.family);
   RecipeAdapters list = { 0 };
   Status ignored = { 0 };
   bool is = false;
+  *flag = '\0';
   if (recipe_adapters_read (&list, recipe, &ignored))
     for (size_t i = 0; i < list.n && !is; i++)
-      is = !list.items[i].muted && !list.items[i].is_embedding &&
-           is_adapter (found, &list.items[i], families);
+      {
+        is = !list.items[i].muted && !list.items[i].is_embedding &&
+             is_adapter (found, &list.items[i], families);
+        if (is)
+          advise_weight (found, &list.items[i], flag);
+      }
   recipe_adapters_clear (&list);
   return is || is_model (found, model, families);
 }
@@ -96,9 +118,9 @@ job_few_steps (const Recipe *recipe, const Checkpoint *model, char sentence[STAT
 {
   FewSteps found;
   FewStepsValue values[FEW_STEPS_VALUES];
-  char flags[STATUS_MESSAGE_SIZE / 2] = "";
+  char flags[STATUS_MESSAGE_SIZE / 2] = "", lora[STATUS_MESSAGE_SIZE / 2];
   *sentence = '\0';
-  if (!find (&found, recipe, model) ||
+  if (!find (&found, recipe, model, lora) ||
       few_steps_fit (&found, recipe->steps, recipe->guidance_scale))
     return;
   int n = few_steps_values (&found, values);
@@ -110,5 +132,5 @@ job_few_steps (const Recipe *recipe, const Checkpoint *model, char sentence[STAT
     }
   snprintf (sentence, STATUS_MESSAGE_SIZE,
             status_text ("%s is made for few steps, and its makers use it with%s."),
-            few_steps_name (&found), flags);
+            few_steps_name (&found), strncat (flags, lora, sizeof flags - strlen (flags) - 1));
 }

@@ -73,6 +73,20 @@ test_what_a_file_says_comes_first (void)
   g_assert_cmpint (found.steps, ==, 8);
 }
 
+/* Hyper-SD's variants for guidance: the title knows, whatever became of the name. */
+static void
+test_a_variant_is_told_by_the_text_that_tells_the_kind (void)
+{
+  FewSteps found;
+  const char *const variant[] = { "Hyper-SDXL 12 steps CFG", NULL, "Hyper-SDXL-8steps-lora" };
+  const char *const plain[] = { "Hyper-SDXL 8 steps", NULL, "no-cfg/hyper-sdxl" };
+  const char *const other[] = { "cfg", NULL, "Hyper-SDXL-8steps-lora" };
+  g_assert_false (few_steps_find (&found, PARAM_FOR_SD, true, variant, G_N_ELEMENTS (variant)));
+  g_assert_null (found.kind);
+  g_assert_true (few_steps_find (&found, PARAM_FOR_SD, true, plain, G_N_ELEMENTS (plain)));
+  g_assert_true (few_steps_find (&found, PARAM_FOR_SD, true, other, G_N_ELEMENTS (other)));
+}
+
 static void
 test_recipes_take_what_is_offered (void)
 {
@@ -113,6 +127,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/few-steps/names", test_names_tell);
   g_test_add_func ("/recipe/few-steps/order", test_what_a_file_says_comes_first);
+  g_test_add_func ("/recipe/few-steps/variant",
+                   test_a_variant_is_told_by_the_text_that_tells_the_kind);
   g_test_add_func ("/recipe/few-steps/values", test_recipes_take_what_is_offered);
   g_test_add_func ("/recipe/few-steps/guidance", test_too_much_guidance_does_not_fit);
   return g_test_run ();

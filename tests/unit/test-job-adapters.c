@@ -9,6 +9,7 @@
 #include "recipe/infotext.h"
 #include "worker/adapter-args.h"
 #include "worker/adapters.h"
+#include "worker/few-steps-job.h"
 
 /* A folder like ComfyUI's, with two LoRAs; GESSO_MODELS names its checkpoints. */
 typedef struct
@@ -310,6 +311,40 @@ test_args (void)
   g_assert_cmpint (a.last_step, ==, 7);
 }
 
+/* Hyper-FLUX at weight 1 draws noise: the weight belongs to the advice, unless it was chosen. */
+static void
+test_advice_of_few_steps_says_the_weight (void)
+{
+  static const struct
+  {
+    double weight;
+    const char *advice;
+  } cases[] = {
+    { 1, "makers use it with --steps 8 --lora /l/Hyper-FLUX.1-dev-8steps-lora.safetensors:0.125." },
+    { 0.2, "makers use it with --steps 8." },
+  };
+  char path[] = "flux1-dev.safetensors";
+  Checkpoint model = { .path = path, .config = { .family = FAMILY_FLUX } };
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      char sentence[STATUS_MESSAGE_SIZE];
+      RecipeAdapters list = { 0 };
+      Status status = { 0 };
+      Recipe recipe;
+      recipe_init (&recipe);
+      recipe.steps = 28;
+      RecipeAdapter *item = recipe_adapters_add (&list, NULL, &status);
+      g_assert_true (
+          recipe_adapter_set (&item->path, "/l/Hyper-FLUX.1-dev-8steps-lora.safetensors", &status));
+      item->weight = cases[i].weight;
+      g_assert_true (recipe_adapters_write (&list, &recipe, &status));
+      recipe_adapters_clear (&list);
+      job_few_steps (&recipe, &model, sentence);
+      g_assert_true (g_str_has_suffix (sentence, cases[i].advice));
+      recipe_clear (&recipe);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -324,5 +359,6 @@ main (int argc, char **argv)
   ADD ("/job-adapters/bundled-embedding", test_bundled_embedding);
   ADD ("/job-adapters/another-file-is-said", test_another_file_is_said);
   g_test_add_func ("/job-adapters/args", test_args);
+  g_test_add_func ("/job-adapters/few-steps", test_advice_of_few_steps_says_the_weight);
   return g_test_run ();
 }
