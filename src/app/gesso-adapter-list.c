@@ -476,7 +476,7 @@ gesso_adapters_add (GessoForm *form, const char *path, GError **error)
     *dot = '\0';
   Status status = { 0 };
   RecipeAdapter *item = recipe_adapters_add (&list, base, &status);
-  if (item && recipe_adapter_set (&item->path, path, &status) && write_form (form, &list, &status))
+  if (item && text_replace (&item->path, path, &status) && write_form (form, &list, &status))
     return TRUE;
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, status.message);
   return FALSE;

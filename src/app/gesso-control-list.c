@@ -527,7 +527,7 @@ gesso_control_list_set_image (GessoControlList *self, guint index, const char *p
   Status status = { 0 };
   if (index >= list.n)
     return;
-  if (recipe_control_set (&list.items[index].image, path, &status))
+  if (text_replace (&list.items[index].image, path, &status))
     write_list (self, &list);
   else
     say (self, status.message);

@@ -49,6 +49,17 @@ find_colon (char *text)
   return first;
 }
 
+/* A longer one would be cut where it is opened, and could then be another file's. */
+static bool
+check_path (const char *path, Status *status)
+{
+  char excerpt[TEXT_EXCERPT_SIZE];
+  return strlen (path) + sizeof "./" <= GESSO_PATH_SIZE ||
+         status_fail (status, STATUS_ARGUMENT,
+                      "--control takes paths of at most %d bytes, and %s is longer.",
+                      GESSO_PATH_SIZE - (int) sizeof "./", text_excerpt (excerpt, path));
+}
+
 /* A file of the current folder is a path, too: a name without a slash would be looked for. */
 static bool
 set_model (RecipeControl *item, const char *text, Status *status)
@@ -56,7 +67,7 @@ set_model (RecipeControl *item, const char *text, Status *status)
   char path[GESSO_PATH_SIZE];
   bool is_here = !strchr (text, '/') && access (text, F_OK) == 0;
   snprintf (path, sizeof path, "%s%s", is_here ? "./" : "", text);
-  return recipe_control_set (&item->model, path, status);
+  return text_replace (&item->model, path, status);
 }
 
 static bool
@@ -65,14 +76,18 @@ fill (RecipeControl *item, char *text, Status *status)
   double n[MAX_NUMBERS] = { item->weight, item->start, item->end };
   cut_numbers (text, MAX_NUMBERS, n);
   char *colon = find_colon (text);
+  char excerpt[TEXT_EXCERPT_SIZE];
   if (!colon || colon == text || !colon[1])
     return status_fail (status, STATUS_ARGUMENT,
-                        "--control takes FILE:IMAGE[:WEIGHT[:START[:END]]], not %s.", text);
+                        "--control takes FILE:IMAGE[:WEIGHT[:START[:END]]], not %s.",
+                        text_excerpt (excerpt, text));
   *colon = '\0';
+  if (!check_path (text, status) || !check_path (colon + 1, status))
+    return false;
   item->weight = n[0];
   item->start = n[1];
   item->end = n[2];
-  return set_model (item, text, status) && recipe_control_set (&item->image, colon + 1, status);
+  return set_model (item, text, status) && text_replace (&item->image, colon + 1, status);
 }
 
 /* What was written is read again, so that its ranges are checked in one place. */
@@ -118,11 +133,12 @@ last_of (RecipeControls *list, const Recipe *recipe, const char *flag, Status *s
 static bool
 bad_choice (const char *flag, const char *const *names, const char *text, Status *status)
 {
-  char all[128] = "";
+  char all[128] = "", excerpt[TEXT_EXCERPT_SIZE];
   size_t n = 0;
   for (int i = 0; names[i] && n < sizeof all; i++)
     n += (size_t) snprintf (all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
-  return status_fail (status, STATUS_ARGUMENT, "%s takes one of %s, not %s.", flag, all, text);
+  return status_fail (status, STATUS_ARGUMENT, "%s takes one of %s, not %s.", flag, all,
+                      text_excerpt (excerpt, text));
 }
 
 static bool

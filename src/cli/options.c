@@ -196,8 +196,7 @@ take_lora (Options *o, const char *text, Status *status)
       item->text_weight = last;
     }
   if (item && strchr (name, '/'))
-    ok = recipe_adapter_set (&item->path, name, status) &&
-         recipe_adapter_set (&item->name, NULL, status);
+    ok = text_replace (&item->path, name, status) && text_replace (&item->name, NULL, status);
   ok = ok && item && recipe_adapters_write (&list, &o->recipe, status);
   recipe_adapters_clear (&list);
   mem_free (name);

@@ -39,5 +39,3 @@ RecipeAdapter *recipe_adapters_add (RecipeAdapters *list, const char *name, Stat
 /* Empties an item whose strings have got another owner. */
 void recipe_adapters_forget (RecipeAdapter *item);
 void recipe_adapters_remove (RecipeAdapters *list, size_t index);
-/* Replaces a string of an item; NULL and "" empty it. */
-bool recipe_adapter_set (char **field, const char *text, Status *status);

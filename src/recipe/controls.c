@@ -8,7 +8,7 @@
 
 #include "core/mem.h"
 #include "recipe/json.h"
-#include "recipe/text.h"
+#include "recipe/list-json.h"
 
 const char *const recipe_preprocess_names[] = {
   "none", "canny", "invert", "blur", "threshold", NULL
@@ -45,17 +45,6 @@ recipe_control_choice (const char *const *names, const char *name)
   return -1;
 }
 
-bool
-recipe_control_set (char **field, const char *text, Status *status)
-{
-  char *copy = text && *text ? mem_strdup (text) : NULL;
-  if (text && *text && !copy)
-    return status_fail (status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
-  mem_free (*field);
-  *field = copy;
-  return true;
-}
-
 static void
 clear_item (RecipeControl *item)
 {
@@ -75,7 +64,7 @@ recipe_controls_add (RecipeControls *list, const char *model, Status *status)
     }
   RecipeControl *item = &list->items[list->n];
   *item = (RecipeControl){ .weight = 1, .end = 1, .a = -1, .b = -1 };
-  if (!recipe_control_set (&item->model, model, status))
+  if (!text_replace (&item->model, model, status))
     return NULL;
   list->n++;
   return item;
@@ -103,166 +92,71 @@ recipe_controls_clear (RecipeControls *list)
 /* ---- from JSON ---- */
 
 static bool
-bad_item (size_t i, const char *key, const char *kind, Status *status)
+read_choice (
+    const ListItem *from, const char *key, const char *const *names, int *out, Status *status)
 {
-  return status_fail (status, STATUS_ARGUMENT, "%s of ControlNet %zu in the recipe has to be %s.",
-                      key, i + 1, status_text (kind));
-}
-
-static bool
-read_number (struct json_object *o, size_t i, int k, RecipeControl *item, Status *status)
-{
-  struct json_object *value = json_member (o, numbers[k].key);
-  if (!value)
-    return true;
-  bool is_number =
-      json_object_is_type (value, json_type_double) || json_object_is_type (value, json_type_int);
-  double v = is_number ? json_object_get_double (value) : numbers[k].max + 1;
-  if (!(v >= numbers[k].min && v <= numbers[k].max))
-    return status_fail (status, STATUS_ARGUMENT,
-                        "%s of ControlNet %zu in the recipe has to be a number from %g to %g.",
-                        numbers[k].key, i + 1, numbers[k].min, numbers[k].max);
-  *(double *) (void *) ((char *) item + numbers[k].offset) = v;
-  return true;
-}
-
-static bool
-read_text (struct json_object *o, size_t i, const char *key, char **out, Status *status)
-{
-  const char *text = json_member_text (o, key);
-  if (json_member (o, key) && !text)
-    return bad_item (i, key, STATUS_MARK ("a text"), status);
-  return recipe_control_set (out, text, status);
-}
-
-static bool
-read_choice (struct json_object *o,
-             size_t i,
-             const char *key,
-             const char *const *names,
-             int *out,
-             Status *status)
-{
-  const char *text = json_member_text (o, key);
-  if (!json_member (o, key))
+  const char *text = json_member_text (from->object, key);
+  if (!json_member (from->object, key))
     return true;
   *out = text ? recipe_control_choice (names, text) : -1;
-  return *out >= 0 || bad_item (i, key, STATUS_MARK ("one of its choices"), status);
+  return *out >= 0 || list_item_fail (from, key, STATUS_MARK ("one of its choices"), status);
 }
 
 static bool
-read_flag (struct json_object *o, size_t i, const char *key, bool *out, Status *status)
+read_item (void *data, const ListItem *from, Status *status)
 {
-  struct json_object *value = json_member (o, key);
-  if (value && !json_object_is_type (value, json_type_boolean))
-    return bad_item (i, key, STATUS_MARK ("true or false"), status);
-  *out = value && json_object_get_boolean (value);
-  return true;
-}
-
-static bool
-read_item (RecipeControls *list, struct json_object *o, size_t i, Status *status)
-{
+  RecipeControls *list = data;
   int preprocess = RECIPE_PREPROCESS_NONE, resize = RECIPE_RESIZE_CROP;
   RecipeControl *item = recipe_controls_add (list, NULL, status);
   if (!item)
     return false;
   for (int k = 0; k < N_NUMBERS; k++)
-    if (!read_number (o, i, k, item, status))
+    if (!list_item_number (from, numbers[k].key, numbers[k].min, numbers[k].max,
+                           (double *) (void *) ((char *) item + numbers[k].offset), status))
       return false;
-  if (!read_text (o, i, "model", &item->model, status) ||
-      !read_text (o, i, "image", &item->image, status) ||
-      !read_choice (o, i, "preprocessor", recipe_preprocess_names, &preprocess, status) ||
-      !read_choice (o, i, "resize", recipe_resize_names, &resize, status) ||
-      !read_flag (o, i, "off", &item->off, status))
+  if (!list_item_text (from, "model", &item->model, status) ||
+      !list_item_text (from, "image", &item->image, status) ||
+      !read_choice (from, "preprocessor", recipe_preprocess_names, &preprocess, status) ||
+      !read_choice (from, "resize", recipe_resize_names, &resize, status) ||
+      !list_item_flag (from, "off", &item->off, status))
     return false;
   item->preprocess = (RecipePreprocess) preprocess;
   item->resize = (RecipeResize) resize;
   return item->start < item->end || status_fail (status, STATUS_ARGUMENT,
                                                  "ControlNet %zu in the recipe ends at %g of the "
                                                  "steps, before it starts at %g.",
-                                                 i + 1, item->end, item->start);
+                                                 from->index + 1, item->end, item->start);
 }
 
 bool
 recipe_controls_read (RecipeControls *list, const Recipe *recipe, Status *status)
 {
   list->n = 0;
-  if (!recipe->controls)
+  if (list_json_read (recipe->controls, STATUS_MARK ("The list of ControlNets"),
+                      STATUS_MARK ("ControlNet"), read_item, list, status))
     return true;
-  struct json_object *root =
-      json_parse (recipe->controls, strlen (recipe->controls), PARAM_LIST_MAX_DEPTH,
-                  STATUS_MARK ("The list of ControlNets"), status);
-  bool ok = root != NULL;
-  for (size_t i = 0; ok && i < json_object_array_length (root); i++)
-    ok = read_item (list, json_object_array_get_idx (root, i), i, status);
-  json_object_put (root);
-  if (!ok)
-    recipe_controls_clear (list);
-  return ok;
+  recipe_controls_clear (list);
+  return false;
 }
 
 /* ---- to JSON ---- */
 
 static bool
-add (struct json_object *o, const char *key, struct json_object *value)
+write_item (const void *data, size_t index, struct json_object *o)
 {
-  if (value && json_object_object_add (o, key, value) == 0)
-    return true;
-  json_object_put (value);
-  return false;
-}
-
-static bool
-add_text (struct json_object *o, const char *key, const char *text)
-{
-  return !text || add (o, key, json_object_new_string (text));
-}
-
-static bool
-add_number (struct json_object *o, const char *key, double v)
-{
-  char text[TEXT_NUMBER_SIZE];
-  text_from_double (text, v);
-  return add (o, key, json_object_new_double_s (v, text));
-}
-
-static struct json_object *
-item_to_json (const RecipeControl *item)
-{
-  struct json_object *o = json_object_new_object ();
-  bool ok = o && add_text (o, "model", item->model) && add_text (o, "image", item->image) &&
-            add_text (o, "preprocessor", recipe_preprocess_names[item->preprocess]) &&
-            add_text (o, "resize", recipe_resize_names[item->resize]) &&
-            (item->a < 0 || add_number (o, "a", item->a)) &&
-            (item->b < 0 || add_number (o, "b", item->b)) &&
-            add_number (o, "weight", item->weight) && add_number (o, "start", item->start) &&
-            add_number (o, "end", item->end) &&
-            (!item->off || add (o, "off", json_object_new_boolean (true)));
-  if (ok)
-    return o;
-  json_object_put (o);
-  return NULL;
+  const RecipeControl *item = &((const RecipeControls *) data)->items[index];
+  return list_json_text (o, "model", item->model) && list_json_text (o, "image", item->image) &&
+         list_json_text (o, "preprocessor", recipe_preprocess_names[item->preprocess]) &&
+         list_json_text (o, "resize", recipe_resize_names[item->resize]) &&
+         (item->a < 0 || list_json_number (o, "a", item->a)) &&
+         (item->b < 0 || list_json_number (o, "b", item->b)) &&
+         list_json_number (o, "weight", item->weight) &&
+         list_json_number (o, "start", item->start) && list_json_number (o, "end", item->end) &&
+         list_json_flag (o, "off", item->off);
 }
 
 bool
 recipe_controls_write (const RecipeControls *list, Recipe *recipe, Status *status)
 {
-  if (list->n == 0)
-    return recipe_set (recipe, "controls", "", status);
-  struct json_object *root = json_object_new_array ();
-  bool ok = root != NULL;
-  for (size_t i = 0; ok && i < list->n; i++)
-    {
-      struct json_object *o = item_to_json (&list->items[i]);
-      ok = o && json_object_array_add (root, o) == 0;
-    }
-  const char *text = ok ? json_object_to_json_string_ext (root, JSON_C_TO_STRING_PLAIN |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE)
-                        : NULL;
-  ok = text ? recipe_set (recipe, "controls", text, status)
-            : status_fail (status, STATUS_NO_MEMORY,
-                           "Out of memory: close other programs and retry.");
-  json_object_put (root);
-  return ok;
+  return list_json_write (recipe, "controls", list, list->n, write_item, status);
 }

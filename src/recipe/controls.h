@@ -64,5 +64,3 @@ void recipe_controls_clear (RecipeControls *list);
  * when there are too many, NO_MEMORY */
 RecipeControl *recipe_controls_add (RecipeControls *list, const char *model, Status *status);
 void recipe_controls_remove (RecipeControls *list, size_t index);
-/* Replaces a string of an item; NULL and "" empty it. */
-bool recipe_control_set (char **field, const char *text, Status *status);

@@ -310,7 +310,7 @@ confine (Comfy *w, RecipeAdapter *item, const char *steps, const char *word, boo
     return true;
   text_excerpt (excerpt, item->name);
   text_from_double (weight, item->weight);
-  if (!recipe_adapter_set (&item->steps, steps, w->im->status))
+  if (!text_replace (&item->steps, steps, w->im->status))
     return false;
   return twice ? notes_add (w->im->notes, w->im->status,
                             "The LoRA \"%s\" had a weight for each model: it acts with %s on the "

@@ -13,7 +13,6 @@
 
 enum
 {
-  NAME_SIZE = 1024,
   MAX_WEIGHT = 10
 };
 
@@ -45,22 +44,19 @@ find_module (const char *name, RecipePreprocess *kind)
   return false;
 }
 
-/* "folder\control_v11p_sd15_canny.pth [d14c016b]" is known by its stem. */
-static void
-model_name (char out[NAME_SIZE], const char *name)
+/* "folder\control_v11p_sd15_canny.pth [d14c016b]" is known by its stem.
+ * Returns: the caller's to mem_free; NULL and the status set */
+static char *
+model_name (Import *im, const char *name)
 {
-  static const char *const extensions[] = { ".safetensors", ".pth", ".pt", ".ckpt", ".bin" };
-  snprintf (out, NAME_SIZE, "%s", name);
-  for (char *p = out; *p; p++)
-    if (*p == '\\')
-      *p = '/';
-  size_t n = strlen (out);
-  char *bracket = strrchr (out, '[');
-  if (n > 0 && out[n - 1] == ']' && bracket && bracket > out && bracket[-1] == ' ')
-    bracket[-1] = '\0';
-  for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
-    if (text_ends_with (out, extensions[i]))
-      out[strlen (out) - strlen (extensions[i])] = '\0';
+  char *stem = import_stem (im, name);
+  char *bracket = stem ? strrchr (stem, '[') : NULL;
+  if (bracket && text_ends_with (stem, "]") && bracket > stem && bracket[-1] == ' ')
+    {
+      bracket[-1] = '\0';
+      stem[text_stem_length (stem)] = '\0';
+    }
+  return stem;
 }
 
 static double
@@ -94,32 +90,49 @@ take_module (Import *im, RecipeControl *item, const ImportedControl *c)
                       text_excerpt (excerpt, c->module));
   bool has_a =
       item->preprocess != RECIPE_PREPROCESS_NONE && item->preprocess != RECIPE_PREPROCESS_INVERT;
+  const Recipe *r = im->recipe;
+  int side = r->width < r->height ? r->width : r->height;
   item->a = has_a && c->a >= 0 ? within (c->a, 0, 1000) : -1;
   item->b = item->preprocess == RECIPE_PREPROCESS_CANNY && c->b >= 0 ? within (c->b, 0, 1000) : -1;
-  return true;
+  return !has_a || !(c->side > 0) || c->side == side ||
+         notes_add (
+             im->notes, im->status,
+             "The preprocessor \"%s\" worked on a picture of %g pixels, here it works on one "
+             "of the result's size: it may differ.",
+             text_excerpt (excerpt, c->module), c->side);
+}
+
+static bool
+take_weight (Import *im, RecipeControl *item, const char *name, double weight)
+{
+  char said[TEXT_NUMBER_SIZE] = "?";
+  item->weight = isfinite (weight) ? within (weight, -MAX_WEIGHT, MAX_WEIGHT) : 1;
+  if (item->weight == weight)
+    return true;
+  if (isfinite (weight))
+    text_from_double (said, weight);
+  return import_note_weight (im, name, said, item->weight);
 }
 
 static bool
 fill (Import *im, RecipeControl *item, const char *name, const ImportedControl *c)
 {
   double start = within (c->start, 0, 1), end = within (c->end, 0, 1);
-  item->weight = isfinite (c->weight) ? within (c->weight, -MAX_WEIGHT, MAX_WEIGHT) : 1;
   item->resize = c->resize;
   item->off = !(start < end); /* it never acted */
   item->start = item->off ? 0 : start;
   item->end = item->off ? 1 : end;
-  return take_module (im, item, c) && note_picture (im, name, c->picture);
+  return take_weight (im, item, name, c->weight) && take_module (im, item, c) &&
+         note_picture (im, name, c->picture);
 }
 
-bool
-import_control (Import *im, const ImportedControl *c)
+static bool
+add_control (Import *im, const char *name, const ImportedControl *c)
 {
-  char name[NAME_SIZE];
   RecipeControls list = { .n = 0 };
-  model_name (name, c->model ? c->model : "");
   if (!recipe_controls_read (&list, im->recipe, im->status))
     return false;
-  if (list.n == RECIPE_MAX_CONTROLS)
+  if (list.n == RECIPE_MAX_CONTROLS || strlen (name) >= IMPORT_NAME_SIZE)
     {
       recipe_controls_clear (&list);
       return import_left_out (im, name);
@@ -131,22 +144,37 @@ import_control (Import *im, const ImportedControl *c)
   return ok;
 }
 
+bool
+import_control (Import *im, const ImportedControl *c)
+{
+  char *name = model_name (im, c->model ? c->model : "");
+  bool ok = name && add_control (im, name, c);
+  mem_free (name);
+  return ok;
+}
+
 /* ---- A1111 ---- */
 
-/* Up to the next comma that is not in brackets.  Returns: behind it, NULL at the end */
+/* Whether a field's name follows, and its colon. */
+static bool
+is_field (const char *p)
+{
+  p += strspn (p, " ");
+  size_t n = strspn (p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz /");
+  return n > 0 && p[n] == ':';
+}
+
+/* Names of files may have brackets and commas, as tuples have: a field ends where another begins.
+ * Returns: behind its comma, NULL at the end */
 static char *
 cut_field (char *text)
 {
-  int depth = 0;
-  for (; *text; text++)
-    {
-      depth += *text == '(' ? 1 : *text == ')' ? -1 : 0;
-      if (*text == ',' && depth <= 0)
-        {
-          *text = '\0';
-          return text + 1;
-        }
-    }
+  for (; (text = strchr (text, ',')); text++)
+    if (is_field (text + 1))
+      {
+        *text = '\0';
+        return text + 1;
+      }
   return NULL;
 }
 
@@ -170,47 +198,103 @@ read_tuple (const char *text, double *out, int most)
   return n;
 }
 
-static RecipeResize
-resize_of (const char *name)
+static bool
+note_field (Import *im, const char *key, const char *value)
 {
-  if (text_equal_nocase (name, "Just Resize"))
-    return RECIPE_RESIZE_STRETCH;
-  return text_equal_nocase (name, "Resize and Fill") ? RECIPE_RESIZE_FILL : RECIPE_RESIZE_CROP;
+  char what[TEXT_EXCERPT_SIZE], field[TEXT_EXCERPT_SIZE], said[TEXT_EXCERPT_SIZE];
+  snprintf (what, sizeof what, "ControlNet %.30s: %s", text_excerpt (field, key),
+            text_excerpt (said, value));
+  return import_left_out (im, what);
+}
+
+static bool
+take_resize (Import *im, ImportedControl *c, const char *key, const char *name)
+{
+  static const struct
+  {
+    const char *name;
+    RecipeResize resize;
+  } names[] = { { "Just Resize", RECIPE_RESIZE_STRETCH },
+                { "Crop and Resize", RECIPE_RESIZE_CROP },
+                { "Resize and Fill", RECIPE_RESIZE_FILL } };
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (text_equal_nocase (name, names[i].name))
+      {
+        c->resize = names[i].resize;
+        return true;
+      }
+  return note_field (im, key, name);
+}
+
+/* "(512, 100, 200)": the side at which the preprocessor works, then its thresholds. */
+static bool
+take_tuple (Import *im, ImportedControl *c, const char *key, const char *value)
+{
+  double n[3] = { -1, -1, -1 };
+  bool is_range = text_equal_nocase (key, "starting/ending");
+  if (read_tuple (value, n, 3) < 2)
+    return note_field (im, key, value);
+  *(is_range ? &c->start : &c->side) = n[0];
+  *(is_range ? &c->end : &c->a) = n[1];
+  c->b = is_range ? c->b : n[2];
+  return true;
+}
+
+/* What is as here, or changes no picture. */
+static bool
+does_not_matter (const char *key, const char *value)
+{
+  static const char *const fields[][2] = {
+    { "Enabled", NULL },     { "Low Vram", NULL },       { "Save Detected Map", NULL },
+    { "Is Ui", NULL },       { "Input Mode", "simple" }, { "Control Mode", "Balanced" },
+    { "Hr Option", "Both" }, { "Batch Images", "" },     { "Output Dir", "" },
+    { "Loopback", "False" }
+  };
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    if (text_equal_nocase (key, fields[i][0]))
+      return !fields[i][1] || text_equal_nocase (value, fields[i][1]);
+  return false;
 }
 
 static bool
 take_field (Import *im, ImportedControl *c, const char *key, const char *value)
 {
-  double params[3] = { -1, -1, -1 }, range[2] = { 0, 1 };
+  const struct
+  {
+    const char *key;
+    double *number;
+  } numbers[] = { { "Weight", &c->weight },    { "Guidance Start", &c->start },
+                  { "Guidance End", &c->end }, { "Threshold A", &c->a },
+                  { "Threshold B", &c->b },    { "Processor Res", &c->side } };
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    if (text_equal_nocase (key, numbers[i].key))
+      return text_to_double (value, numbers[i].number) || note_field (im, key, value);
   if (text_equal_nocase (key, "Module") || text_equal_nocase (key, "preprocessor"))
     c->module = value;
   else if (text_equal_nocase (key, "Model"))
     c->model = value;
-  else if (text_equal_nocase (key, "Weight"))
-    text_to_double (value, &c->weight);
-  else if (text_equal_nocase (key, "Guidance Start"))
-    text_to_double (value, &c->start);
-  else if (text_equal_nocase (key, "Guidance End"))
-    text_to_double (value, &c->end);
-  else if (text_equal_nocase (key, "Threshold A"))
-    text_to_double (value, &c->a);
-  else if (text_equal_nocase (key, "Threshold B"))
-    text_to_double (value, &c->b);
+  else if (text_equal_nocase (key, "Pixel Perfect"))
+    c->pixel_perfect = text_equal_nocase (value, "True");
   else if (text_equal_nocase (key, "Resize Mode"))
-    c->resize = resize_of (value);
-  else if (text_equal_nocase (key, "starting/ending") && read_tuple (value, range, 2) == 2)
-    {
-      c->start = range[0];
-      c->end = range[1];
-    }
-  else if (text_equal_nocase (key, "preprocessor params") && read_tuple (value, params, 3) > 1)
-    {
-      c->a = params[1];
-      c->b = params[2];
-    }
-  else if (text_equal_nocase (key, "Control Mode") && !text_equal_nocase (value, "Balanced"))
-    return import_left_out (im, value);
+    return take_resize (im, c, key, value);
+  else if (text_equal_nocase (key, "starting/ending") ||
+           text_equal_nocase (key, "preprocessor params"))
+    return take_tuple (im, c, key, value);
+  else
+    return does_not_matter (key, value) || note_field (im, key, value);
   return true;
+}
+
+/* Some preprocessors guide by themselves: "reference_only". */
+static bool
+take_unit (Import *im, ImportedControl *c)
+{
+  if (c->pixel_perfect)
+    c->side = -1;
+  if (c->model && !text_equal_nocase (c->model, "None"))
+    return import_control (im, c);
+  return !c->module || text_equal_nocase (c->module, "none") ||
+         note_field (im, "Module", c->module);
 }
 
 /* @text: changed: its parts are cut apart */
@@ -224,12 +308,16 @@ read_unit (Import *im, char *text)
       field += strspn (field, " ");
       char *colon = strchr (field, ':');
       if (!colon)
-        continue;
+        {
+          if (*field && !note_field (im, "", field))
+            return false;
+          continue;
+        }
       *colon = '\0';
       if (!take_field (im, &c, field, colon + 1 + strspn (colon + 1, " ")))
         return false;
     }
-  return !c.model || text_equal_nocase (c.model, "None") || import_control (im, &c);
+  return take_unit (im, &c);
 }
 
 bool

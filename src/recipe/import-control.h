@@ -16,6 +16,8 @@ typedef struct
   RecipeResize resize;
   double weight, start, end; /* out of range: the nearest that is in it */
   double a, b;               /* of the preprocessor; below 0: not said */
+  double side;               /* the shorter one, of what it works on; up to 0: the result's */
+  bool pixel_perfect;        /* it is the result's, whatever @side says */
 } ImportedControl;
 
 /* Adds it, and notes that its picture has to be chosen, and what a recipe cannot hold of it. */

@@ -13,7 +13,6 @@
 
 enum
 {
-  ADAPTER_NAME_SIZE = 1024,
   MAX_ADAPTER_WEIGHT = 100 /* of what a recipe takes */
 };
 
@@ -69,26 +68,41 @@ import_unknown_name (Import *im, const char *key, const char *name)
   return ok;
 }
 
-/* Without the folders of another system and the extension. */
-static void
-adapter_name (char out[ADAPTER_NAME_SIZE], const char *name)
+char *
+import_stem (Import *im, const char *name)
 {
-  static const char *const extensions[] = { ".safetensors", ".pt", ".ckpt", ".bin" };
-  snprintf (out, ADAPTER_NAME_SIZE, "%s", name);
-  for (char *p = out; *p; p++)
+  char *stem = mem_strdup (name);
+  if (!stem)
+    {
+      status_fail (im->status, STATUS_NO_MEMORY, "Out of memory: close other programs and retry.");
+      return NULL;
+    }
+  for (char *p = stem; *p; p++)
     if (*p == '\\')
       *p = '/';
-  for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
-    if (text_ends_with (out, extensions[i]))
-      out[strlen (out) - strlen (extensions[i])] = '\0';
+  stem[text_stem_length (stem)] = '\0';
+  return stem;
 }
 
-static double
-adapter_weight (const char *text, double otherwise)
+bool
+import_note_weight (Import *im, const char *name, const char *said, double used)
+{
+  char excerpt[TEXT_EXCERPT_SIZE], weight[TEXT_EXCERPT_SIZE], number[TEXT_NUMBER_SIZE];
+  text_from_double (number, used);
+  return notes_add (im->notes, im->status,
+                    "\"%s\" had a weight of %s, which does not fit: the recipe has %s.",
+                    text_excerpt (excerpt, name), text_excerpt (weight, said), number);
+}
+
+/* @weight: stays where @text is NULL, or does not fit, which is noted */
+static bool
+take_weight (Import *im, const char *name, const char *text, double *weight)
 {
   double v;
-  bool ok = text && text_to_double (text, &v) && fabs (v) <= MAX_ADAPTER_WEIGHT;
-  return ok ? v : otherwise;
+  if (text && (!text_to_double (text, &v) || fabs (v) > MAX_ADAPTER_WEIGHT))
+    return import_note_weight (im, name, text, *weight);
+  *weight = text ? v : *weight;
+  return true;
 }
 
 /* A list that is full is not read again for each of those that do not fit.
@@ -97,6 +111,11 @@ static RecipeAdapter *
 new_adapter (Import *im, RecipeAdapters *list, const char *name)
 {
   *list = (RecipeAdapters){ 0 };
+  if (strlen (name) >= IMPORT_NAME_SIZE)
+    {
+      import_left_out (im, name);
+      return NULL;
+    }
   if (im->adapters_full || !recipe_adapters_read (list, im->recipe, im->status))
     return NULL;
   if (list->n < PARAM_LIST_MAX_ITEMS)
@@ -120,16 +139,15 @@ store_adapter (Import *im, RecipeAdapters *list, const RecipeAdapter *item)
 bool
 import_adapter (Import *im, const char *name, const char *weight, const char *text_weight)
 {
-  char shown[ADAPTER_NAME_SIZE];
-  RecipeAdapters list;
-  adapter_name (shown, name);
-  if (!*shown)
-    return true;
-  RecipeAdapter *item = new_adapter (im, &list, shown);
+  RecipeAdapters list = { 0 };
+  char *stem = import_stem (im, name);
+  RecipeAdapter *item = stem && *stem ? new_adapter (im, &list, stem) : NULL;
+  mem_free (stem);
   if (item)
     {
-      item->weight = adapter_weight (weight, 1);
-      item->text_weight = adapter_weight (text_weight, item->weight);
+      take_weight (im, name, weight, &item->weight);
+      item->text_weight = item->weight;
+      take_weight (im, name, text_weight, &item->text_weight);
     }
   return store_adapter (im, &list, item);
 }
@@ -144,8 +162,8 @@ add_from_prompt (
     {
       item->from_prompt = true;
       item->is_embedding = is_embedding;
-      if (recipe_adapter_set (&item->autov3, autov3, im->status))
-        recipe_adapter_set (&item->hash, hash, im->status);
+      if (text_replace (&item->autov3, autov3, im->status))
+        text_replace (&item->hash, hash, im->status);
     }
   return store_adapter (im, &list, item);
 }

@@ -23,8 +23,23 @@ bool import_set (Import *im, const char *key, const char *text);
 bool import_set_json (Import *im, const char *key, struct json_object *value);
 bool import_set_choice (Import *im, const char *key, int choice);
 
+enum
+{
+  IMPORT_NAME_SIZE = 1024 /* a model's longer name is left out */
+};
+
+/* import_stem:
+ * @name: of a model's file, perhaps with folders of another system
+ *
+ * Returns: @name with slashes and without extension, the caller's to mem_free; NULL and the status
+ * set
+ */
+char *import_stem (Import *im, const char *name);
+
 /* Notes "<what> is left out". */
 bool import_left_out (Import *im, const char *what);
+/* Notes that @name had the weight @said, which a recipe cannot hold, and has @used. */
+bool import_note_weight (Import *im, const char *name, const char *said, double used);
 /* Notes the choice @name of parameter @key, which Gesso does not have; the recipe keeps its own. */
 bool import_unknown_name (Import *im, const char *key, const char *name);
 /* Adds the LoRA @name, which may be a path or a file's name; @weight and @text_weight as text, NULL

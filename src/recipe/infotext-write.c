@@ -58,20 +58,8 @@ base_name (const char *path)
 static void
 append_stem (Text *out, const char *path)
 {
-  static const char *const extensions[] = { ".safetensors", ".sft", ".ckpt", ".gguf",
-                                            ".pt",          ".pth", ".bin" };
-  Text name = { 0 };
-  text_append (&name, base_name (path));
-  for (size_t i = 0; !name.failed && i < sizeof extensions / sizeof extensions[0]; i++)
-    if (text_ends_with (name.data, extensions[i]))
-      {
-        name.data[name.length - strlen (extensions[i])] = '\0';
-        break;
-      }
-  if (!name.failed)
-    text_append (out, name.data);
-  out->failed |= name.failed;
-  text_clear (&name);
+  const char *name = base_name (path);
+  text_append_n (out, name, text_stem_length (name));
 }
 
 /* A1111's name of a checkpoint. */

@@ -309,6 +309,37 @@ read_zero_snr (Import *im, Pairs *pairs)
   return true;
 }
 
+/* Where the entry "NAME: HASH" at @p ends.  Names may have commas and colons of their own; there is
+ * no hash where the file was not found.
+ * @colon: receives the one before the hash
+ *
+ * Returns: NULL when there is none */
+static char *
+end_of_entry (char *p, char **colon)
+{
+  enum
+  {
+    MOST_DIGITS = 64 /* of a whole SHA-256 */
+  };
+  int n_digits = 0;
+  bool is_hash = false;
+  for (char *end = p;; end++)
+    if (*end == ':' && end > p)
+      {
+        *colon = end;
+        n_digits = 0;
+        is_hash = true;
+      }
+    else if (is_hash && (*end == ',' || !*end))
+      return end;
+    else if (!*end)
+      return NULL;
+    else if (strchr ("0123456789abcdefABCDEF", *end))
+      is_hash = is_hash && ++n_digits <= MOST_DIGITS;
+    else
+      is_hash = is_hash && *end == ' ';
+}
+
 /* "one: 0123, two: 4567": the names are those of tags and words in the prompt. */
 static bool
 read_hashes (Import *im,
@@ -317,21 +348,19 @@ read_hashes (Import *im,
              bool (*add) (Import *im, const char *name, const char *hash))
 {
   Pair *hashes = pairs_take (pairs, field);
-  for (char *p = hashes ? hashes->value : NULL; p && *p;)
+  char *colon, *end;
+  for (char *p = hashes ? hashes->value : ""; *p; p = end)
     {
-      char *end = strchr (p, ','), *next = end ? end + 1 : p + strlen (p);
-      if (end)
-        *end = '\0';
-      char *colon = strrchr (p, ':');
       p += strspn (p, " ");
-      if (colon && colon > p)
-        {
-          *colon = '\0';
-          colon++;
-          if (!add (im, p, colon + strspn (colon, " ")))
-            return false;
-        }
-      p = next;
+      if (!*p)
+        return true;
+      if (!(end = end_of_entry (p, &colon)))
+        return import_left_out (im, p);
+      if (*end)
+        *end++ = '\0';
+      *colon = '\0';
+      if (!add (im, p, colon + 1 + strspn (colon + 1, " ")))
+        return false;
     }
   return true;
 }

@@ -170,6 +170,28 @@ text_excerpt (char out[TEXT_EXCERPT_SIZE], const char *text)
 }
 
 bool
+text_replace (char **field, const char *text, Status *status)
+{
+  char *copy = text_is_empty (text) ? NULL : mem_strdup (text);
+  if (!copy && !text_is_empty (text))
+    return status_fail (status, STATUS_NO_MEMORY, "%s", no_memory);
+  mem_free (*field);
+  *field = copy;
+  return true;
+}
+
+size_t
+text_stem_length (const char *name)
+{
+  static const char *const extensions[] = { ".safetensors", ".sft", ".ckpt", ".gguf",
+                                            ".pt",          ".pth", ".bin" };
+  for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
+    if (text_ends_with (name, extensions[i]))
+      return strlen (name) - strlen (extensions[i]);
+  return strlen (name);
+}
+
+bool
 text_is_empty (const char *text)
 {
   return !text || !*text;

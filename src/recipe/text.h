@@ -41,6 +41,13 @@ bool text_to_double (const char *text, double *value);
 /* The beginning of @text for a sentence to the user: one line, valid UTF-8, "..." where cut. */
 const char *text_excerpt (char out[TEXT_EXCERPT_SIZE], const char *text);
 
+/* Replaces @field, the string of a struct; NULL and "" empty it.  Fails: NO_MEMORY, it stays then
+ */
+bool text_replace (char **field, const char *text, Status *status);
+
+/* How much of @name, of a model's file, stands before its extension. */
+size_t text_stem_length (const char *name);
+
 /* True for NULL and "". */
 bool text_is_empty (const char *text);
 /* ASCII letters compare alike in both cases, whatever the locale. */

@@ -77,7 +77,7 @@ set_weights (RecipeAdapter *item, const Tag *tag, Status *status)
   if (!network)
     return true;
   return first_weight (network, &item->weight, &is_curve, status) &&
-         (!is_curve || recipe_adapter_set (&item->curve, network, status));
+         (!is_curve || text_replace (&item->curve, network, status));
 }
 
 static bool
@@ -87,8 +87,8 @@ set_steps (RecipeAdapter *item, const Tag *tag, Status *status)
   snprintf (range, sizeof range, "%.30s-%.30s", tag->start ? tag->start : "",
             tag->stop ? tag->stop : "");
   if (tag->steps)
-    return recipe_adapter_set (&item->steps, tag->steps, status);
-  return (!tag->start && !tag->stop) || recipe_adapter_set (&item->steps, range, status);
+    return text_replace (&item->steps, tag->steps, status);
+  return (!tag->start && !tag->stop) || text_replace (&item->steps, range, status);
 }
 
 /* What the recipe knows of a tag's file from the last time. */
@@ -115,10 +115,10 @@ add_tag (JobAdapters *a, const RecipeAdapters *old, const PromptNetwork *network
     return false;
   item->from_prompt = true;
   return set_weights (item, &tag, status) && set_steps (item, &tag, status) &&
-         recipe_adapter_set (&item->blocks, tag.blocks, status) &&
-         (!known || (recipe_adapter_set (&item->path, known->path, status) &&
-                     recipe_adapter_set (&item->hash, known->hash, status) &&
-                     recipe_adapter_set (&item->autov3, known->autov3, status)));
+         text_replace (&item->blocks, tag.blocks, status) &&
+         (!known || (text_replace (&item->path, known->path, status) &&
+                     text_replace (&item->hash, known->hash, status) &&
+                     text_replace (&item->autov3, known->autov3, status)));
 }
 
 /* Left open, the weighting of SD's models is A1111's. */
@@ -173,8 +173,8 @@ find_file (RecipeAdapter *item, Status *status)
   char *dot = strrchr (stem, '.');
   if (dot && dot != stem)
     *dot = '\0';
-  return recipe_adapter_set (&item->path, path, status) &&
-         (item->name || recipe_adapter_set (&item->name, stem, status));
+  return text_replace (&item->path, path, status) &&
+         (item->name || text_replace (&item->name, stem, status));
 }
 
 static bool
@@ -227,8 +227,8 @@ note_embedding (const EmbeddingSearch *s, const char *name, const char *path)
   if (!item)
     return false;
   item->from_prompt = item->is_embedding = true;
-  return recipe_adapter_set (&item->path, path, s->status) &&
-         (!known || recipe_adapter_set (&item->hash, known->hash, s->status));
+  return text_replace (&item->path, path, s->status) &&
+         (!known || text_replace (&item->hash, known->hash, s->status));
 }
 
 /* @bundle: whether @path is a LoRA that carries it */
@@ -478,8 +478,7 @@ hash_item (RecipeAdapter *item, const atomic_bool *cancel, char *note, Status *s
     snprintf (note, STATUS_MESSAGE_SIZE,
               "The adapter \"%.200s\" is another file than the one that the recipe was made with.",
               recipe_str (item->name));
-  return recipe_adapter_set (&item->hash, hash, status) &&
-         recipe_adapter_set (&item->autov3, tensors, status);
+  return text_replace (&item->hash, hash, status) && text_replace (&item->autov3, tensors, status);
 }
 
 bool

@@ -22,7 +22,7 @@ find_model (RecipeControl *c, size_t i, Status *status)
                         "There is no ControlNet \"%.300s\": give its file, or put it into the "
                         "folder controlnet beside your models.",
                         c->model);
-  return recipe_control_set (&c->model, path, status);
+  return text_replace (&c->model, path, status);
 }
 
 static bool

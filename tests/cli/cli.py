@@ -890,6 +890,8 @@ def test_control():
         assert plans[0]["phases"]["denoise"][key] < plans[1]["phases"]["denoise"][key], key
     for expect, args, sentence in (
         (USAGE, ["--control", "x"], b"FILE:IMAGE"),
+        (USAGE, ["--control", f"{'n' * 5000}:{image}"], b"at most 4093 bytes"),
+        (USAGE, ["--control", f"{net}:{'/i' * 3000}"], b"at most 4093 bytes"),
         (USAGE, ["--control", f"{net}:{image}:1:0.8:0.2"], b"before it starts at 0.8"),
         (USAGE, ["--control", f"{net}:{image}:11"], b"from -10 to 10"),
         (USAGE, ["--control-resize", "fill"], b"there is none"),

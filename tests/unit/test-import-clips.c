@@ -501,6 +501,25 @@ test_more_loras_than_a_recipe_holds_are_noted_once (void)
   done (&im);
 }
 
+/* A name that no file has, and a weight that a recipe cannot hold. */
+static void
+test_odd_loras_are_noted (void)
+{
+  g_autofree char *letters = g_strnfill (5000, 'a');
+  g_autofree char *text = g_strdup_printf (
+      "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, \"cfg\": "
+      "3, \"model\": [\"2\", 0]}}, \"2\": {\"class_type\": \"LoraLoader\", \"inputs\": "
+      "{\"lora_name\": \"%s\", \"model\": [\"3\", 0]}}, \"3\": {\"class_type\": \"LoraLoader\", "
+      "\"inputs\": {\"lora_name\": \"ink.sft\", \"strength_model\": 1000, \"strength_clip\": "
+      "0.5}}}",
+      letters);
+  Imported im = import_as ("prompt", text);
+  g_assert_cmpstr (im.recipe.adapters, ==, "[{\"name\":\"ink\",\"weight\":1,\"text_weight\":0.5}]");
+  assert_note (&im, "aaa... is left out");
+  assert_note (&im, "\"ink.sft\" had a weight of 1000, which does not fit: the recipe has 1.");
+  done (&im);
+}
+
 static const char two_nodes[] =
     "{\"nodes\": [{\"id\": 1, \"type\": \"CheckpointLoaderSimple\", \"widgets_values\": "
     "[\"m.safetensors\"]}, {\"id\": 2, \"type\": \"KSampler\", \"widgets_values\": [5, \"fixed\", "
@@ -639,6 +658,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/workflow/ids", test_ids_are_numbers_or_short_texts);
   g_test_add_func ("/recipe/import/workflow/numbers", test_numbers_are_no_long_texts);
   g_test_add_func ("/recipe/import/graph-looks", test_looks_at_a_graph_count);
+  g_test_add_func ("/recipe/import/odd-loras", test_odd_loras_are_noted);
   g_test_add_func ("/recipe/import/many-loras", test_more_loras_than_a_recipe_holds_are_noted_once);
   g_test_add_func ("/recipe/import/workflow/named-in-part", test_settings_named_in_part_are_noted);
   g_test_add_func ("/recipe/import/clips/memory", test_every_allocation_may_fail);

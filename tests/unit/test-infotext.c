@@ -533,6 +533,65 @@ test_reads_controls (void)
   done (&p);
 }
 
+/* Whatever changed the picture and cannot be had here is said. */
+static void
+test_fields_of_controls_are_not_lost (void)
+{
+  static const char *const notes[] = {
+    "ControlNet Weight: heavy is left out",
+    "ControlNet Resize Mode: Envelope is left out",
+    "ControlNet Hr Option: High res only is left out",
+    "ControlNet Effective Region Mask: mask.png is left out",
+    "ControlNet starting/ending: (0.2) is left out",
+    "The preprocessor \"canny\" worked on a picture of 640 pixels",
+    "\"two\" had a weight of 30, which does not fit: the recipe has 10",
+    "ControlNet Module: reference_only is left out",
+    "\"one\" followed a picture",
+    "\"two\" followed a picture",
+  };
+  Parsed p = parse (
+      "fox\n" SETTINGS
+      ", ControlNet 0: \"Module: canny, Model: one, Weight: heavy, Resize Mode: Envelope, Low "
+      "Vram: False, Processor Res: 640, Hr Option: High res only, Effective Region Mask: "
+      "mask.png, starting/ending: (0.2)\", ControlNet 1: \"Module: canny, Model: two, Weight: "
+      "30, Processor Res: 512, Hr Option: Both\", ControlNet 2: \"Module: reference_only, "
+      "Model: None, Weight: 1\"");
+  for (size_t i = 0; i < G_N_ELEMENTS (notes); i++)
+    if (!has_note (&p, notes[i]))
+      g_error ("no note says %s", notes[i]);
+  g_assert_cmpint (p.notes.n, ==, G_N_ELEMENTS (notes));
+  done (&p);
+}
+
+static void
+test_names_may_have_commas_and_brackets (void)
+{
+  Parsed p = parse ("fox\n" SETTINGS
+                    ", Lora hashes: \"ink (v2, soft): 0123, a: nib, c: 45AB, d(: 67, none: \", "
+                    "ControlNet 0: \"Module: none, Model: my(net, v2 [d14c016b], Weight: 0.5, "
+                    "Guidance End: 0.5\", ControlNet 1: \"preprocessor: none, model: other) [one], "
+                    "weight: 1, starting/ending: (0.25, 1)\"");
+  assert_value (&p.recipe, "adapters",
+                "[{\"name\":\"ink (v2, soft)\",\"autov3\":\"0123\",\"weight\":1,\"text_weight\":1,"
+                "\"from_prompt\":true},"
+                "{\"name\":\"a: nib, c\",\"autov3\":\"45AB\",\"weight\":1,\"text_weight\":1,"
+                "\"from_prompt\":true},"
+                "{\"name\":\"d(\",\"autov3\":\"67\",\"weight\":1,\"text_weight\":1,\"from_prompt\":"
+                "true},"
+                "{\"name\":\"none\",\"weight\":1,\"text_weight\":1,\"from_prompt\":true}]");
+  assert_value (
+      &p.recipe, "controls",
+      "[{\"model\":\"my(net, v2\",\"preprocessor\":\"none\",\"resize\":\"crop\",\"weight\":"
+      "0.5,\"start\":0,\"end\":0.5},"
+      "{\"model\":\"other)\",\"preprocessor\":\"none\",\"resize\":\"crop\",\"weight\":1,"
+      "\"start\":0.25,\"end\":1}]");
+  g_assert_cmpint (p.notes.n, ==, 2); /* the pictures of both */
+  done (&p);
+  p = parse ("fox\n" SETTINGS ", Lora hashes: \"one: 01, what is that\"");
+  g_assert_true (has_note (&p, "what is that is left out"));
+  done (&p);
+}
+
 static void
 test_writes_and_reads_controls (void)
 {
@@ -568,6 +627,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/infotext/controls", test_reads_controls);
+  g_test_add_func ("/recipe/infotext/controls-fields", test_fields_of_controls_are_not_lost);
+  g_test_add_func ("/recipe/infotext/names", test_names_may_have_commas_and_brackets);
   g_test_add_func ("/recipe/infotext/controls-written", test_writes_and_reads_controls);
   g_test_add_func ("/recipe/infotext/usual", test_reads_the_usual_text);
   g_test_add_func ("/recipe/reads-forge-flux", test_reads_forge_flux);

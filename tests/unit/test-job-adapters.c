@@ -335,7 +335,7 @@ test_advice_of_few_steps_says_the_weight (void)
       recipe.steps = 28;
       RecipeAdapter *item = recipe_adapters_add (&list, NULL, &status);
       g_assert_true (
-          recipe_adapter_set (&item->path, "/l/Hyper-FLUX.1-dev-8steps-lora.safetensors", &status));
+          text_replace (&item->path, "/l/Hyper-FLUX.1-dev-8steps-lora.safetensors", &status));
       item->weight = cases[i].weight;
       g_assert_true (recipe_adapters_write (&list, &recipe, &status));
       recipe_adapters_clear (&list);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "recipe/adapters.h"
 #include "recipe/controls.h"
 #include "recipe/recipe.h"
 
@@ -568,6 +569,32 @@ test_controls_are_checked (void)
 }
 
 static void
+assert_adapters_refused (const char *json, const char *sentence)
+{
+  Recipe recipe;
+  RecipeAdapters list = { 0 };
+  Status status = { 0 };
+  recipe_init (&recipe);
+  g_assert_true (recipe_set (&recipe, "adapters", json, &status));
+  g_assert_false (recipe_adapters_read (&list, &recipe, &status));
+  g_assert_cmpstr (status.message, ==, sentence);
+  g_assert_null (list.items);
+  recipe_clear (&recipe);
+}
+
+static void
+test_adapters_are_checked (void)
+{
+  assert_adapters_refused (
+      "[{\"name\": \"a\"}, {\"name\": \"b\", \"text_weight\": -101}]",
+      "text_weight of adapter 2 in the recipe has to be a number from -100 to 100.");
+  assert_adapters_refused ("[{\"name\": 1}]", "name of adapter 1 in the recipe has to be a text.");
+  assert_adapters_refused ("[{}]", "name of adapter 1 in the recipe has to be given, or a path.");
+  assert_adapters_refused ("[{\"name\": \"a\", \"muted\": 1}]",
+                           "muted of adapter 1 in the recipe has to be true or false.");
+}
+
+static void
 test_controls_round_trip (void)
 {
   Recipe recipe;
@@ -596,6 +623,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/controls/checked", test_controls_are_checked);
+  g_test_add_func ("/recipe/adapters/checked", test_adapters_are_checked);
   g_test_add_func ("/recipe/controls/round-trip", test_controls_round_trip);
   g_test_add_func ("/recipe/table/complete", test_table_is_complete_and_consistent);
   g_test_add_func ("/recipe/table/choices-match-enums", test_choices_match_their_enums);
