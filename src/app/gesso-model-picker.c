@@ -22,6 +22,7 @@ struct _GessoModelPicker
   char *search;             /* case-folded, "" for all */
   const char *family;       /* of the chosen model; "" when not known */
   gboolean show_others;     /* those for other models, too */
+  gboolean filtering;       /* what changes is counted once, at the end */
   GtkWidget *button, *label, *entry, *stack, *view, *others;
   GtkFilterListModel *filtered;
   GtkFilter *filter;
@@ -145,9 +146,18 @@ update_empty (GessoModelPicker *self)
 }
 
 static void
+items_changed (GessoModelPicker *self)
+{
+  if (!self->filtering)
+    update_empty (self);
+}
+
+static void
 filter_again (GessoModelPicker *self)
 {
+  self->filtering = TRUE;
   gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+  self->filtering = FALSE;
   update_empty (self);
 }
 
@@ -327,7 +337,7 @@ gesso_model_picker_init (GessoModelPicker *self)
 static void
 follow (GessoModelPicker *self)
 {
-  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (update_empty), self,
+  g_signal_connect_object (self->filtered, "items-changed", G_CALLBACK (items_changed), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->form, "changed::model", G_CALLBACK (update_family), self,
                            G_CONNECT_SWAPPED);

@@ -60,10 +60,7 @@ gesso_model_row_matches (GessoModelFile *file, const char *folded)
   g_return_val_if_fail (GESSO_IS_MODEL_FILE (file) && folded, FALSE);
   if (!folded[0])
     return TRUE;
-  g_autofree char *place = gesso_model_file_dup_place (file);
-  g_autofree char *text = g_strdup_printf ("%s %s %s", gesso_model_file_get_name (file),
-                                           gesso_model_file_get_family (file), place);
-  g_autofree char *all = g_utf8_casefold (text, -1);
+  const char *all = gesso_model_file_peek_search_text (file);
   g_auto (GStrv) words = g_strsplit_set (folded, " \t", -1);
   for (int i = 0; words[i]; i++)
     if (!strstr (all, words[i]))

@@ -46,6 +46,8 @@ gint64 gesso_model_file_get_size (GessoModelFile *self);
 /* The folders between that of its kind ("loras", "checkpoints", ...) and the file: "styles/ink"; ""
  * where there are none or no such folder.  The caller frees it. */
 char *gesso_model_file_dup_place (GessoModelFile *self);
+/* Name, family and place, case-folded.  Main thread. */
+const char *gesso_model_file_peek_search_text (GessoModelFile *self);
 
 /* A picture.  Properties: id, path, width, height, created (int64, Unix seconds), starred (boolean,
  * may change and notifies), prompt, model (strings) */

@@ -12,6 +12,7 @@ struct _GessoModelFile
   GObject parent_instance;
   GessoModelRow row;
   char *collation_key;
+  char *search_text; /* NULL until somebody searches */
 };
 
 G_DEFINE_FINAL_TYPE (GessoModelFile, gesso_model_file, G_TYPE_OBJECT)
@@ -97,6 +98,7 @@ gesso_model_file_finalize (GObject *object)
   GessoModelFile *self = GESSO_MODEL_FILE (object);
   gesso_model_row_clear (&self->row);
   g_free (self->collation_key);
+  g_free (self->search_text);
   G_OBJECT_CLASS (gesso_model_file_parent_class)->finalize (object);
 }
 
@@ -255,6 +257,19 @@ gesso_model_file_dup_place (GessoModelFile *self)
         return g_filename_display_name (place);
       }
   return g_strdup ("");
+}
+
+const char *
+gesso_model_file_peek_search_text (GessoModelFile *self)
+{
+  g_return_val_if_fail (GESSO_IS_MODEL_FILE (self), NULL);
+  if (!self->search_text)
+    {
+      g_autofree char *place = gesso_model_file_dup_place (self);
+      g_autofree char *text = g_strdup_printf ("%s %s %s", self->row.name, self->row.family, place);
+      self->search_text = g_utf8_casefold (text, -1);
+    }
+  return self->search_text;
 }
 
 const char *
