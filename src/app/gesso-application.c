@@ -78,6 +78,16 @@ open_session (GessoApplication *self, GError **error)
   return TRUE;
 }
 
+/* Preferences refuse a folder of models; a command line may name one. */
+static void
+add_own_folder (GessoApplication *self)
+{
+  const char *folder = gesso_session_get_pictures_dir (self->session);
+  const char *problem = gesso_library_add_own_folder (self->library, folder);
+  if (problem)
+    g_message ("%s: %s", folder, problem);
+}
+
 /* With a data folder of its own the index goes there, too. */
 static gboolean
 open_library (GessoApplication *self, GError **error)
@@ -88,8 +98,7 @@ open_library (GessoApplication *self, GError **error)
   g_autofree char *cache = self->data_dir ? g_build_filename (self->data_dir, "cache", NULL) : NULL;
   self->library = gesso_library_new (path, cache, bundled, error);
   if (self->library)
-    gesso_library_add_pictures_folder (self->library,
-                                       gesso_session_get_pictures_dir (self->session));
+    add_own_folder (self);
   return self->library != NULL;
 }
 
@@ -288,8 +297,7 @@ pictures_folder_cb (GSettings *settings, const char *key, gpointer user_data)
     return;
   gesso_session_set_pictures_dir (self->session, *chosen ? chosen : NULL);
   if (self->library)
-    gesso_library_add_pictures_folder (self->library,
-                                       gesso_session_get_pictures_dir (self->session));
+    add_own_folder (self);
 }
 
 static void

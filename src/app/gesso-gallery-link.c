@@ -50,23 +50,42 @@ go_to_create_cb (GessoGalleryPage *page, gpointer user_data)
   gesso_window_show_page (user_data, "create");
 }
 
-static void
-trash_answered_cb (int answer, gpointer user_data)
+/* What was asked about, whatever is selected meanwhile. */
+typedef struct
 {
-  if (answer == 1)
-    gesso_gallery_page_trash (user_data);
+  GessoGalleryPage *page;
+  GListModel *pictures;
+} Trash;
+
+static void
+trash_free (gpointer data)
+{
+  Trash *trash = data;
+  g_object_unref (trash->page);
+  g_object_unref (trash->pictures);
+  g_free (trash);
 }
 
 static void
-ask_trash_cb (GessoGalleryPage *page, guint n, gpointer user_data)
+trash_answered_cb (int answer, gpointer user_data)
+{
+  Trash *trash = user_data;
+  if (answer == 1)
+    gesso_gallery_page_trash (trash->page, trash->pictures);
+}
+
+static void
+ask_trash_cb (GessoGalleryPage *page, GListModel *pictures, guint n, gpointer user_data)
 {
   const char *const buttons[] = { _ ("_Cancel"), _ ("Move to _Trash"), NULL };
   g_autofree char *heading =
       g_strdup_printf (g_dngettext (NULL, "Move %u picture of another program to the trash?",
                                     "Move %u pictures of other programs to the trash?", n),
                        n);
+  Trash *trash = g_new (Trash, 1);
+  *trash = (Trash){ g_object_ref (page), g_object_ref (pictures) };
   gesso_ask (user_data, heading, _ ("Gesso only shows what lies in such folders."), buttons,
-             GESSO_ASK_DESTRUCTIVE, trash_answered_cb, g_object_ref (page), g_object_unref);
+             GESSO_ASK_DESTRUCTIVE, trash_answered_cb, trash, trash_free);
 }
 
 static void

@@ -84,8 +84,15 @@ static void
 add_folders (GessoWindow *window, const GPtrArray *folders)
 {
   for (guint i = 0; i < folders->len; i++)
-    gesso_library_add_folder (gesso_window_get_library (window),
-                              g_file_peek_path (g_ptr_array_index (folders, i)));
+    {
+      const char *problem = gesso_library_add_folder (
+          gesso_window_get_library (window), g_file_peek_path (g_ptr_array_index (folders, i)));
+      if (problem)
+        {
+          gesso_window_say (window, problem);
+          return;
+        }
+    }
   if (folders->len == 1)
     {
       say_of_file (window, _ ("Looking for models in “%s”; its files stay there"),

@@ -10,6 +10,7 @@
 #include "app/gesso-compat.h"
 #include "app/gesso-device-group.h"
 #include "app/gesso-dialog.h"
+#include "app/gesso-folder-row.h"
 #include "app/gesso-name.h"
 #include "media/film.h"
 
@@ -48,61 +49,14 @@ new_button (const char *icon, const char *tip)
   return button;
 }
 
+/* @problem: NULL when the folder was taken */
 static void
-remove_cb (GtkButton *button, gpointer user_data)
+tell (GtkWidget *window, const char *problem)
 {
-  Preferences *p = user_data;
-  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
-  gesso_library_remove_folder (gesso_window_get_library (p->window), path);
-}
-
-static int
-count_below (GessoLibrary *library, GessoFileKind kind, const char *folder)
-{
-  GListModel *files = gesso_library_get_models (library, kind);
-  g_autofree char *prefix = g_strconcat (folder, G_DIR_SEPARATOR_S, NULL);
-  int n = 0;
-  for (guint i = 0; i < g_list_model_get_n_items (files); i++)
-    {
-      g_autoptr (GessoModelFile) file = g_list_model_get_item (files, i);
-      n += g_str_has_prefix (gesso_model_file_get_path (file), prefix);
-    }
-  return n;
-}
-
-/* What is in a folder of models; of pictures the gallery tells. */
-static char *
-dup_folder_state (GessoLibrary *library, const char *folder, gboolean pictures)
-{
-  if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
-    return g_strdup (_ ("Not there now: its disk may not be connected."));
-  if (pictures)
-    return g_strdup ("");
-  int n = count_below (library, GESSO_FILE_CHECKPOINT, folder);
-  int n_loras = count_below (library, GESSO_FILE_LORA, folder);
-  g_autofree char *models =
-      g_strdup_printf (g_dngettext (NULL, "%d model", "%d models", (gulong) n), n);
-  g_autofree char *loras =
-      g_strdup_printf (g_dngettext (NULL, "%d LoRA", "%d LoRAs", (gulong) n_loras), n_loras);
-  return g_strdup_printf ("%s · %s", models, loras);
-}
-
-static GtkWidget *
-new_folder_row (Preferences *p, const char *path, gboolean pictures)
-{
-  g_autofree char *state = dup_folder_state (gesso_window_get_library (p->window), path, pictures);
-  GtkWidget *row = adw_action_row_new ();
-  g_autofree char *shown = g_filename_display_name (path);
-  g_autofree char *escaped = g_markup_escape_text (shown, -1);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), escaped);
-  adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 2);
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), state);
-  g_autofree char *tip = g_strdup_printf (_ ("Leave out %s"), shown);
-  GtkWidget *button = new_button ("list-remove-symbolic", tip);
-  g_object_set_data_full (G_OBJECT (button), "path", g_strdup (path), g_free);
-  g_signal_connect (button, "clicked", G_CALLBACK (remove_cb), p);
-  adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
-  return row;
+  const char *const buttons[] = { _ ("_Close"), NULL };
+  if (problem)
+    gesso_ask (GTK_WINDOW (window), _ ("The folder was not added"), problem, buttons,
+               GESSO_ASK_PLAIN, NULL, NULL, NULL);
 }
 
 static void
@@ -110,7 +64,8 @@ use_cb (GtkButton *button, gpointer user_data)
 {
   Preferences *p = user_data;
   g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
-  gesso_library_add_folder (gesso_window_get_library (p->window), path);
+  GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
+  tell (window, gesso_library_add_folder (gesso_window_get_library (p->window), path));
 }
 
 static void
@@ -118,7 +73,8 @@ show_cb (GtkButton *button, gpointer user_data)
 {
   Preferences *p = user_data;
   g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
-  gesso_library_add_pictures_folder (gesso_window_get_library (p->window), path);
+  GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
+  tell (window, gesso_library_add_pictures_folder (gesso_window_get_library (p->window), path));
 }
 
 /* Of another program, found in one of the usual places and not named yet. */
@@ -172,7 +128,7 @@ list_picture_folders (Preferences *p)
   g_ptr_array_set_size (p->picture_rows, 0);
   for (int i = 0; folders && folders[i]; i++)
     if (!g_str_equal (folders[i], own))
-      add_picture_row (p, new_folder_row (p, folders[i], TRUE));
+      add_picture_row (p, gesso_folder_row_new (library, folders[i], TRUE));
   for (int i = 0; p->outputs && p->outputs[i]; i++)
     if (!folders || !g_strv_contains ((const char *const *) folders, p->outputs[i]))
       add_picture_row (
@@ -187,11 +143,9 @@ take_changes (Preferences *p)
   GessoLibrary *library = gesso_window_get_library (p->window);
   g_auto (GStrv) models = gesso_library_dup_folders (library);
   g_auto (GStrv) pictures = gesso_library_dup_picture_folders (library);
-  int n_models = 0; /* rows say how many */
-  g_object_get (library, "n-models", &n_models, NULL);
   g_autofree char *first = g_strjoinv ("\n", models), *second = g_strjoinv ("\n", pictures);
   g_autofree char *listed =
-      g_strdup_printf ("%d\n\n%s\n\n%s\n\n%s", n_models, first, second,
+      g_strdup_printf ("%s\n\n%s\n\n%s", first, second,
                        gesso_session_get_pictures_dir (gesso_window_get_session (p->window)));
   if (g_strcmp0 (listed, p->listed) == 0)
     return FALSE;
@@ -213,7 +167,7 @@ list_folders (GtkWidget *window)
   GessoLibrary *library = gesso_window_get_library (p->window);
   g_auto (GStrv) folders = gesso_library_dup_folders (library);
   for (int i = 0; folders && folders[i]; i++)
-    add_row (p, new_folder_row (p, folders[i], FALSE));
+    add_row (p, gesso_folder_row_new (library, folders[i], FALSE));
   if (!p->rows->len)
     add_row (p, new_no_folder_row ());
   for (int i = 0; p->found && p->found[i]; i++)
@@ -228,7 +182,8 @@ folder_chosen_cb (GFile *file, gpointer user_data)
   g_autoptr (GtkWidget) window = user_data;
   Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
   if (file && g_file_peek_path (file))
-    gesso_library_add_folder (gesso_window_get_library (p->window), g_file_peek_path (file));
+    tell (window,
+          gesso_library_add_folder (gesso_window_get_library (p->window), g_file_peek_path (file)));
   list_folders (window);
 }
 
@@ -246,8 +201,8 @@ others_chosen_cb (GFile *file, gpointer user_data)
   g_autoptr (GtkWidget) window = user_data;
   Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
   if (file && g_file_peek_path (file))
-    gesso_library_add_pictures_folder (gesso_window_get_library (p->window),
-                                       g_file_peek_path (file));
+    tell (window, gesso_library_add_pictures_folder (gesso_window_get_library (p->window),
+                                                     g_file_peek_path (file)));
   list_folders (window);
 }
 
@@ -305,10 +260,14 @@ pictures_chosen_cb (GFile *file, gpointer user_data)
   const char *path = file ? g_file_peek_path (file) : NULL;
   if (!path)
     return;
-  if (g_utf8_validate (path, -1, NULL) && g_access (path, W_OK) == 0)
-    g_settings_set_string (gesso_window_get_settings (p->window), "pictures-folder", path);
+  const char *problem =
+      g_utf8_validate (path, -1, NULL) && g_access (path, W_OK) == 0
+          ? gesso_library_add_own_folder (gesso_window_get_library (p->window), path)
+          : _ ("Pictures cannot be written there: choose another folder.");
+  if (problem)
+    gesso_window_say (p->window, problem);
   else
-    gesso_window_say (p->window, _ ("Pictures cannot be written there: choose another folder."));
+    g_settings_set_string (gesso_window_get_settings (p->window), "pictures-folder", path);
 }
 
 /* GtkWidget * first: see list_folders. */

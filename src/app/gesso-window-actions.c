@@ -191,8 +191,10 @@ folder_chosen_cb (GFile *file, gpointer user_data)
 {
   g_autoptr (GessoWindow) window = user_data;
   const char *path = file ? g_file_peek_path (file) : NULL;
-  if (path)
-    gesso_library_add_folder (gesso_window_get_library (window), path);
+  const char *problem =
+      path ? gesso_library_add_folder (gesso_window_get_library (window), path) : NULL;
+  if (problem)
+    gesso_window_say (window, problem);
 }
 
 static void

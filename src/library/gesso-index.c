@@ -382,7 +382,8 @@ gesso_index_picture (sqlite3 *db, gint64 id, GError **error)
 }
 
 gboolean
-gesso_index_folders (sqlite3 *db, GPtrArray *models, GPtrArray *pictures, GError **error)
+gesso_index_folders (
+    sqlite3 *db, GPtrArray *models, GPtrArray *pictures, GPtrArray *own, GError **error)
 {
   gboolean row = FALSE;
   sqlite3_stmt *s = gesso_sql_prepare (db, "SELECT path, role FROM folders ORDER BY path", error);
@@ -393,9 +394,12 @@ gesso_index_folders (sqlite3 *db, GPtrArray *models, GPtrArray *pictures, GError
       if (!gesso_sql_step (s, &row, error))
         return FALSE;
       g_autofree char *role = row ? dup_column (s, 1) : NULL;
-      GPtrArray *to = g_strcmp0 (role, GESSO_ROLE_PICTURES) == 0 ? pictures : models;
+      gboolean is_own = g_strcmp0 (role, GESSO_ROLE_OWN) == 0;
+      GPtrArray *to = is_own || g_strcmp0 (role, GESSO_ROLE_PICTURES) == 0 ? pictures : models;
       if (row && to)
         g_ptr_array_add (to, dup_column (s, 0));
+      if (row && is_own && own)
+        g_ptr_array_add (own, dup_column (s, 0));
     }
   while (row);
   return TRUE;

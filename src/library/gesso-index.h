@@ -67,6 +67,14 @@ GessoPictureRow *gesso_index_picture (sqlite3 *db, gint64 id, GError **error);
 /* Folders the user named, by role. */
 #define GESSO_ROLE_MODELS "models"
 #define GESSO_ROLE_PICTURES "pictures"
-gboolean gesso_index_folders (sqlite3 *db, GPtrArray *models, GPtrArray *pictures, GError **error);
+#define GESSO_ROLE_OWN "own" /* pictures that Gesso wrote itself */
+
+/* gesso_index_folders:
+ * @pictures: of either role; @own: those of them that are Gesso's own
+ *
+ * Adds their paths.  Each array may be NULL.
+ */
+gboolean gesso_index_folders (
+    sqlite3 *db, GPtrArray *models, GPtrArray *pictures, GPtrArray *own, GError **error);
 
 G_END_DECLS

@@ -3,6 +3,7 @@
  */
 #define G_LOG_DOMAIN "gesso-library"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #include "library/gesso-index.h"
@@ -33,7 +34,24 @@ is_below_any (const char *path, GPtrArray *folders)
   return FALSE;
 }
 
-/* But for those that lie in another folder, too: their stars are the user's. */
+/* A starred one is only hidden: its star is there again with its folder. */
+static gboolean
+remove_picture (sqlite3 *db, gint64 id, const char *path, GError **error)
+{
+  gboolean found = FALSE;
+  sqlite3_stmt *s =
+      gesso_sql_prepare (db, "SELECT 1 FROM pictures WHERE id = ? AND starred <> 0", error);
+  if (!s)
+    return FALSE;
+  sqlite3_bind_int64 (s, 1, id);
+  if (!gesso_sql_step (s, &found, error))
+    return FALSE;
+  sqlite3_reset (s);
+  return found ? gesso_index_set_state (db, id, GESSO_STATE_ABSENT, error)
+               : gesso_index_remove (db, id, path, error);
+}
+
+/* But for those that lie in another folder, too. */
 static gboolean
 remove_pictures_below (sqlite3 *db, const char *path, GError **error)
 {
@@ -41,12 +59,12 @@ remove_pictures_below (sqlite3 *db, const char *path, GError **error)
   g_autoptr (GPtrArray) others = g_ptr_array_new_with_free_func (g_free);
   GHashTableIter iter;
   gpointer file, value;
-  gboolean ok = known != NULL && gesso_index_folders (db, NULL, others, error);
+  gboolean ok = known != NULL && gesso_index_folders (db, NULL, others, NULL, error);
   if (ok)
     g_hash_table_iter_init (&iter, known);
   while (ok && g_hash_table_iter_next (&iter, &file, &value))
     if (((GessoKnown *) value)->kind == GESSO_FILE_PICTURE && !is_below_any (file, others))
-      ok = gesso_index_remove (db, ((GessoKnown *) value)->id, file, error);
+      ok = remove_picture (db, ((GessoKnown *) value)->id, file, error);
   return ok;
 }
 
@@ -122,35 +140,57 @@ gesso_library_publish_folders (GessoLibrary *self)
 }
 
 static void
-add_folder (GessoLibrary *self, const char *path, const char *role)
+note_folder (GessoLibrary *self, GPtrArray *folders, char *folder, const char *role)
 {
-  g_autofree char *folder = g_canonicalize_filename (path, NULL);
-  GPtrArray *folders =
-      g_str_equal (role, GESSO_ROLE_MODELS) ? self->folders : self->picture_folders;
-  if (find_folder (folders, folder) < folders->len)
-    return;
-  /* a folder has one role */
-  drop_folder (self->folders, folder);
-  drop_folder (self->picture_folders, folder);
-  g_ptr_array_add (folders, g_strdup (folder));
+  if (find_folder (folders, folder) == folders->len)
+    g_ptr_array_add (folders, g_strdup (folder));
   gesso_library_publish_folders (self);
-  run_folder_change (self, g_steal_pointer (&folder), role);
+  run_folder_change (self, folder, role);
 }
 
-void
+const char *
 gesso_library_add_folder (GessoLibrary *self, const char *path)
 {
-  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
-  g_return_if_fail (path != NULL);
-  add_folder (self, path, GESSO_ROLE_MODELS);
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self) && !self->closed, NULL);
+  g_return_val_if_fail (path != NULL, NULL);
+  g_autofree char *folder = g_canonicalize_filename (path, NULL);
+  if (find_folder (self->picture_folders, folder) < self->picture_folders->len)
+    return _ ("This is a folder of pictures: choose the one in it that holds the models.");
+  if (find_folder (self->folders, folder) == self->folders->len)
+    note_folder (self, self->folders, g_steal_pointer (&folder), GESSO_ROLE_MODELS);
+  return NULL;
 }
 
-void
+static const char *
+add_pictures_folder (GessoLibrary *self, const char *path, gboolean own)
+{
+  g_autofree char *folder = g_canonicalize_filename (path, NULL);
+  GPtrArray *known = own ? self->own_folders : self->picture_folders;
+  if (find_folder (self->folders, folder) < self->folders->len)
+    return _ ("This is a folder of models: choose the one in it that holds the pictures.");
+  if (find_folder (known, folder) < known->len)
+    return NULL;
+  if (own)
+    g_ptr_array_add (self->own_folders, g_strdup (folder));
+  note_folder (self, self->picture_folders, g_steal_pointer (&folder),
+               own ? GESSO_ROLE_OWN : GESSO_ROLE_PICTURES);
+  return NULL;
+}
+
+const char *
 gesso_library_add_pictures_folder (GessoLibrary *self, const char *path)
 {
-  g_return_if_fail (GESSO_IS_LIBRARY (self) && !self->closed);
-  g_return_if_fail (path != NULL);
-  add_folder (self, path, GESSO_ROLE_PICTURES);
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self) && !self->closed, NULL);
+  g_return_val_if_fail (path != NULL, NULL);
+  return add_pictures_folder (self, path, FALSE);
+}
+
+const char *
+gesso_library_add_own_folder (GessoLibrary *self, const char *path)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self) && !self->closed, NULL);
+  g_return_val_if_fail (path != NULL, NULL);
+  return add_pictures_folder (self, path, TRUE);
 }
 
 void
@@ -161,8 +201,26 @@ gesso_library_remove_folder (GessoLibrary *self, const char *path)
   g_autofree char *folder = g_canonicalize_filename (path, NULL);
   drop_folder (self->folders, folder);
   drop_folder (self->picture_folders, folder);
+  drop_folder (self->own_folders, folder);
   gesso_library_publish_folders (self);
   run_folder_change (self, g_steal_pointer (&folder), NULL);
+}
+
+gboolean
+gesso_library_is_of_others (GessoLibrary *self, const char *path)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self) && path, FALSE);
+  const char *innermost = NULL;
+  if (!*path)
+    return self->picture_folders->len > self->own_folders->len;
+  for (guint i = 0; i < self->picture_folders->len; i++)
+    {
+      const char *folder = self->picture_folders->pdata[i];
+      if (gesso_scan_is_below (path, folder) &&
+          (!innermost || strlen (folder) > strlen (innermost)))
+        innermost = folder;
+    }
+  return innermost && find_folder (self->own_folders, innermost) == self->own_folders->len;
 }
 
 static char **
@@ -216,6 +274,13 @@ is_installation (const char *path)
   return first && !g_str_equal (first->path, path); /* else it only has the name */
 }
 
+static gboolean
+is_named (GessoLibrary *self, const char *path)
+{
+  return find_folder (self->folders, path) < self->folders->len ||
+         find_folder (self->picture_folders, path) < self->picture_folders->len;
+}
+
 char **
 gesso_library_find_installations (GessoLibrary *self)
 {
@@ -224,7 +289,7 @@ gesso_library_find_installations (GessoLibrary *self)
   for (guint i = 0; i < G_N_ELEMENTS (installations); i++)
     {
       g_autofree char *path = g_build_filename (g_get_home_dir (), installations[i], NULL);
-      if (find_folder (self->folders, path) >= self->folders->len && is_installation (path))
+      if (!is_named (self, path) && is_installation (path))
         g_strv_builder_add (builder, path);
     }
   char **found = g_strv_builder_end (builder);
@@ -240,8 +305,7 @@ add_outputs (GessoLibrary *self, GPtrArray *found, const char *installation)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autofree char *path = g_build_filename (installation, names[i], NULL);
-      if (g_file_test (path, G_FILE_TEST_IS_DIR) &&
-          find_folder (self->picture_folders, path) >= self->picture_folders->len &&
+      if (g_file_test (path, G_FILE_TEST_IS_DIR) && !is_named (self, path) &&
           find_folder (found, path) >= found->len)
         g_ptr_array_add (found, g_steal_pointer (&path));
     }

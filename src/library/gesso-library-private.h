@@ -34,6 +34,7 @@ struct _GessoLibrary
   GHashTable *pictures; /* id -> GessoPicture, not owned: every picture is one object */
   GPtrArray *lists;     /* GessoPictureList, not owned */
   GPtrArray *folders, *picture_folders; /* paths the user named, by role */
+  GPtrArray *own_folders;               /* those of picture_folders that Gesso wrote to */
   int n_models, n_pictures;
   gboolean scanning, closed;
 

@@ -379,6 +379,7 @@ gesso_library_finalize (GObject *object)
   g_free (self->folder_file);
   g_ptr_array_unref (self->folders);
   g_ptr_array_unref (self->picture_folders);
+  g_ptr_array_unref (self->own_folders);
   g_ptr_array_unref (self->to_watch);
   g_free (self->own_trash);
   G_OBJECT_CLASS (gesso_library_parent_class)->finalize (object);
@@ -427,6 +428,7 @@ gesso_library_init (GessoLibrary *self)
   self->lists = g_ptr_array_new ();
   self->folders = g_ptr_array_new_with_free_func (g_free);
   self->picture_folders = g_ptr_array_new_with_free_func (g_free);
+  self->own_folders = g_ptr_array_new_with_free_func (g_free);
   self->to_watch = g_ptr_array_new_with_free_func (g_free);
   for (int k = 0; k < GESSO_N_FILE_KINDS; k++)
     self->models[k] = gesso_model_list_new ();
@@ -436,7 +438,7 @@ static gboolean
 load_folders (sqlite3 *db, gpointer data, GError **error)
 {
   GessoLibrary *self = data;
-  return gesso_index_folders (db, self->folders, self->picture_folders, error);
+  return gesso_index_folders (db, self->folders, self->picture_folders, self->own_folders, error);
 }
 
 /* What was known at the last end is there before the first scan. */

@@ -75,16 +75,24 @@ GessoLibrary *gesso_library_new (const char *path,
 void gesso_library_close (GessoLibrary *self); /* waits for its threads */
 
 /* Folders the user named.  Adding recognises a ComfyUI, Forge/A1111 or SwarmUI installation (and
- * its extra_model_paths.yaml) and takes its model folders; any other folder is taken as it is. */
-void gesso_library_add_folder (GessoLibrary *self, const char *path);
+ * its extra_model_paths.yaml) and takes its model folders; any other folder is taken as it is.  A
+ * folder is one of models or one of pictures.  Returns: NULL, or a sentence for the user that says
+ * why it cannot be both; then nothing has changed */
+const char *gesso_library_add_folder (GessoLibrary *self, const char *path);
+/* Stars of pictures are kept for the day when their folder is named again. */
 void gesso_library_remove_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
 /* ~/ComfyUI and the like that exist and are not yet named: for the first run.  Blocking, cheap. */
 char **gesso_library_find_installations (GessoLibrary *self);
 /* Where pictures are made, by Gesso or another program: watched; PNG, JPEG and WebP files are
- * indexed as they come, and never written.  Kept like the others. */
-void gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
+ * indexed as they come, and never written.  Kept like the others.  Returns: as add_folder */
+const char *gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
+/* The one that Gesso writes to.  It stays one of its own when Gesso writes elsewhere. */
+const char *gesso_library_add_own_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_picture_folders (GessoLibrary *self);
+/* Whether @path lies in a folder of other programs' pictures: of the named folders around it the
+ * innermost decides.  "", of a picture that is not loaded: whether there are such folders at all */
+gboolean gesso_library_is_of_others (GessoLibrary *self, const char *path);
 /* Where installations in the usual places, and those that models are taken from, put their
  * pictures; without what is named already.  Blocking, cheap. */
 char **gesso_library_find_outputs (GessoLibrary *self);

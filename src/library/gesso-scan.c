@@ -303,7 +303,9 @@ gesso_scan_forget_outside (GessoScan *scan, GPtrArray *roots)
       gboolean inside = FALSE;
       for (guint i = 0; i < roots->len && !inside; i++)
         inside = gesso_scan_is_below (path, roots->pdata[i]);
-      if (!inside && (known->kind != GESSO_FILE_PICTURE || g_access (path, F_OK) != 0))
+      /* hidden with its folder, it keeps its star */
+      gboolean left_out = known->kind == GESSO_FILE_PICTURE && known->state == GESSO_STATE_ABSENT;
+      if (!inside && !left_out && (known->kind != GESSO_FILE_PICTURE || g_access (path, F_OK) != 0))
         remove_later (scan, known, path);
     }
 }

@@ -43,7 +43,7 @@ void gesso_scan_end (GessoScan *scan);
 void gesso_scan_folder (GessoScan *scan, GessoWalk *walk, const char *folder);
 
 /* Forgets what lies below none of @roots: the user took it out of the library.  A picture that was
- * added by itself stays as long as its file. */
+ * added by itself stays as long as its file, a hidden one in any case. */
 void gesso_scan_forget_outside (GessoScan *scan, GPtrArray *roots);
 
 /* gesso_scan_read_file:

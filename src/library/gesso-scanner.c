@@ -200,7 +200,7 @@ static gboolean
 load_named (sqlite3 *db, gpointer data, GError **error)
 {
   Named *named = data;
-  return gesso_index_folders (db, named->models, named->pictures, error);
+  return gesso_index_folders (db, named->models, named->pictures, NULL, error);
 }
 
 static void

@@ -10,7 +10,7 @@
 
 const char *const gesso_schema_migrations[] = {
   /* 1 */
-  /* role: "models" or "pictures" */
+  /* role: "models", "pictures" or "own" */
   "CREATE TABLE folders (path TEXT PRIMARY KEY, role TEXT NOT NULL) WITHOUT ROWID;"
 
   /* (size, mtime_ns, inode) say whether a file has to be read again */

@@ -66,6 +66,93 @@ test_library_keeps_stars_when_a_folder_around_goes (Fixture *f, gconstpointer da
   g_assert_true (gesso_picture_get_starred (own));
 }
 
+/* Its row went at one click, and with it the star: naming the folder again brought it back without.
+ */
+static void
+test_library_keeps_stars_of_a_folder_left_out (Fixture *f, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (f->files, "pics", NULL);
+  g_autofree char *away = g_build_filename (f->files, "away", NULL);
+  g_autoptr (GessoPictureList) list = gesso_picture_list_new (f->library);
+  add_pictures (f, "pics", 3);
+  wait_items (list, 3);
+  gint64 id = gesso_picture_get_id (picture_at (list, 1));
+  gesso_library_set_starred (f->library, picture_at (list, 1), TRUE);
+  tree_settle (f->library);
+  gesso_library_remove_folder (f->library, folder);
+  wait_items (list, 0);
+  tree_settle (f->library);
+  g_assert_cmpint (n_pictures (f), ==, 0);
+  g_assert_cmpint (g_rename (folder, away), ==, 0); /* its disk is away for a while */
+  gesso_library_rescan (f->library);
+  tree_settle (f->library);
+  g_assert_cmpint (g_rename (away, folder), ==, 0);
+  gesso_library_add_pictures_folder (f->library, folder);
+  wait_items (list, 3);
+  g_assert_cmpint (gesso_picture_get_id (picture_at (list, 1)), ==, id);
+  g_assert_true (gesso_picture_get_starred (picture_at (list, 1)));
+  g_assert_false (gesso_picture_get_starred (picture_at (list, 0)));
+}
+
+/* A folder of models that was chosen for its pictures, too, was one of models no more. */
+static void
+test_library_keeps_folders_of_models (Fixture *f, gconstpointer data)
+{
+  g_autofree char *pictures = tree_mkdir (f->files, "output");
+  g_free (tree_lora (f->files, "a.safetensors", 768));
+  g_assert_null (gesso_library_add_folder (f->library, f->files));
+  wait_models (f, GESSO_FILE_LORA, 1);
+  g_assert_nonnull (gesso_library_add_pictures_folder (f->library, f->files));
+  g_assert_nonnull (gesso_library_add_own_folder (f->library, f->files));
+  g_assert_null (gesso_library_add_pictures_folder (f->library, pictures));
+  g_assert_nonnull (gesso_library_add_folder (f->library, pictures));
+  tree_settle (f->library);
+  g_assert_cmpint (n_of (f, GESSO_FILE_LORA), ==, 1);
+  close_library (&f->library);
+  f->library = open_library (f);
+  g_auto (GStrv) folders = gesso_library_dup_folders (f->library);
+  g_auto (GStrv) named = gesso_library_dup_picture_folders (f->library);
+  g_assert_cmpstr (folders[0], ==, f->files);
+  g_assert_null (folders[1]);
+  g_assert_cmpstr (named[0], ==, pictures);
+  g_assert_null (named[1]);
+}
+
+static void
+assert_of_others (Fixture *f, const char *name, gboolean expected)
+{
+  g_autofree char *path = g_build_filename (f->files, name, NULL);
+  g_test_message ("%s", name);
+  g_assert_cmpint (gesso_library_is_of_others (f->library, path), ==, expected);
+}
+
+/* ComfyUI's went to the trash unasked where its folder lay in Gesso's, and Gesso's own were called
+ * another program's once it wrote elsewhere. */
+static void
+test_library_knows_whose_pictures_are_whose (Fixture *f, gconstpointer data)
+{
+  g_autofree char *own = tree_mkdir (f->files, "own"), *next = tree_mkdir (f->files, "next");
+  g_autofree char *comfy = tree_mkdir (own, "ComfyUI"), *inner = tree_mkdir (comfy, "gesso");
+  gesso_library_add_pictures_folder (f->library, own); /* as older versions noted it */
+  gesso_library_add_own_folder (f->library, own);
+  g_assert_false (gesso_library_is_of_others (f->library, ""));
+  gesso_library_add_pictures_folder (f->library, comfy);
+  gesso_library_add_own_folder (f->library, inner);
+  gesso_library_add_own_folder (f->library, next);
+  for (int i = 0; i < 2; i++)
+    {
+      assert_of_others (f, "own/2026/a.png", FALSE);
+      assert_of_others (f, "own/ComfyUI/a.png", TRUE);
+      assert_of_others (f, "own/ComfyUI 2/a.png", FALSE);
+      assert_of_others (f, "own/ComfyUI/gesso/a.png", FALSE);
+      assert_of_others (f, "next/a.png", FALSE);
+      assert_of_others (f, "nowhere/a.png", FALSE);
+      g_assert_true (gesso_library_is_of_others (f->library, ""));
+      close_library (&f->library);
+      f->library = open_library (f);
+    }
+}
+
 static void
 test_library_lists_and_searches_pictures (Fixture *f, gconstpointer data)
 {
@@ -241,6 +328,10 @@ main (int argc, char **argv)
   add_test ("/library/pictures/outputs", test_library_finds_outputs);
   add_test ("/library/pictures/stars-of-nested-folders",
             test_library_keeps_stars_when_a_folder_around_goes);
+  add_test ("/library/pictures/stars-of-a-folder-left-out",
+            test_library_keeps_stars_of_a_folder_left_out);
+  add_test ("/library/pictures/keeps-models", test_library_keeps_folders_of_models);
+  add_test ("/library/pictures/whose", test_library_knows_whose_pictures_are_whose);
   add_test ("/library/pictures/search", test_library_lists_and_searches_pictures);
   add_test ("/library/pictures/stale", test_library_drops_stale_searches);
   add_test ("/library/pictures/pages", test_library_loads_pages);

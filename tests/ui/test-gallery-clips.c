@@ -182,7 +182,7 @@ set_up (Fixture *f, gconstpointer data)
   gtk_window_set_default_size (GTK_WINDOW (f->window), 1000, 640);
   adw_window_set_content (ADW_WINDOW (f->window), GTK_WIDGET (f->page));
   gtk_window_present (GTK_WINDOW (f->window));
-  gesso_library_add_pictures_folder (f->library, f->pictures);
+  gesso_library_add_own_folder (f->library, f->pictures);
   WAIT (f, is_listed);
   WAIT (f, has_thumbnails);
 }

@@ -276,7 +276,7 @@ set_up (Fixture *f, gconstpointer data)
   set_up_empty (f, data);
   for (int i = 0; i < N_PICTURES; i++)
     write_picture (f, i, now_s);
-  gesso_library_add_pictures_folder (f->library, f->pictures);
+  gesso_library_add_own_folder (f->library, f->pictures);
   WAIT (f, has_all);
   WAIT (f, has_thumbnail);
 }
@@ -698,6 +698,9 @@ test_gallery_by_keyboard (Fixture *f, gconstpointer data)
   input ("xdotool key Down");
   WAIT (f, has_keyboard);
   WAIT (f, is_first_selected); /* the details show it without another key */
+  gtk_selection_model_unselect_all (selection (f));
+  input ("xdotool key ctrl+a");
+  WAIT (f, is_first_selected);
   input ("xdotool key s");
   WAIT (f, is_first_starred);
   input ("xdotool key space");

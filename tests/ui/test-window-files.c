@@ -10,10 +10,11 @@
 #include <unistd.h>
 #include <utime.h>
 
-#include "app/gallery/gesso-gallery-page.h"
+#include "app/gallery/gesso-gallery-private.h"
 #include "app/gesso-inputs.h"
 #include "app/gesso-model-picker.h"
 #include "app/gesso-model-row.h"
+#include "app/gesso-open.h"
 #include "window-fixture.h"
 
 static const char *drag_source;
@@ -75,6 +76,7 @@ drop (Fixture *f, const char *path, int x, int y)
   drag_to (f, x, y);
   g_subprocess_force_exit (source);
   g_subprocess_wait (source, NULL, NULL);
+  press (f, "xdotool mousemove 1390 890"); /* beside the windows: no row's tooltip is to come */
 }
 
 static gboolean
@@ -350,13 +352,13 @@ find_of_type (GtkWidget *widget, GType type, const char *label)
 
 /* A picture where another program has put it.  Returns: (transfer full) */
 static char *
-put_other_picture (Fixture *f)
+put_other_picture (Fixture *f, const char *name)
 {
   g_autofree char *from =
       g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/golden/fixtures/init-24x16.png", NULL);
   g_autofree char *folder = g_build_filename (f->dir, "ComfyUI", "output", NULL);
   g_autofree char *bytes = NULL;
-  char *path = g_build_filename (folder, "ComfyUI_00001_.png", NULL);
+  char *path = g_build_filename (folder, name, NULL);
   gsize n = 0;
   g_assert_true (g_file_get_contents (from, &bytes, &n, NULL));
   g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
@@ -410,7 +412,7 @@ is_answered (Fixture *f)
 static void
 test_trash_asks_for_pictures_of_others (Fixture *f, gconstpointer unused)
 {
-  g_autofree char *path = put_other_picture (f);
+  g_autofree char *path = put_other_picture (f, "ComfyUI_00001_.png");
   gesso_window_show_page (f->window, "gallery");
   GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
   gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), path);
@@ -421,6 +423,52 @@ test_trash_asks_for_pictures_of_others (Fixture *f, gconstpointer unused)
   WAIT (f, can_trash);
   answer ("Move to _Trash");
   WAIT (f, is_gone);
+}
+
+static gboolean
+shows_the_second (Fixture *f)
+{
+  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  g_autoptr (GessoPicture) picture = gesso_gallery_ref_picture (GESSO_GALLERY_PAGE (page));
+  return picture && g_str_has_suffix (gesso_picture_get_path (picture), "ComfyUI_00002_.png");
+}
+
+/* What was selected when the answer came went, and not what had been asked about. */
+static void
+test_trash_moves_what_it_asked_about (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *first = put_other_picture (f, "ComfyUI_00001_.png");
+  g_autofree char *second = put_other_picture (f, "ComfyUI_00002_.png");
+  gesso_window_show_page (f->window, "gallery");
+  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), first);
+  WAIT (f, can_trash);
+  gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), second);
+  WAIT (f, shows_the_second);
+  answer ("Move to _Trash");
+  WAIT (f, is_gone);
+  g_assert_true (g_file_test (second, G_FILE_TEST_EXISTS));
+}
+
+static gboolean
+says_pictures (Fixture *f)
+{
+  return find_label (GTK_WIDGET (f->window), "This is a folder of pictures") != NULL;
+}
+
+/* Dropped on the window, ComfyUI's output was no folder of pictures any more. */
+static void
+test_folder_of_pictures_is_not_one_of_models (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = put_other_picture (f, "ComfyUI_00001_.png");
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autoptr (GFile) file = g_file_new_for_path (folder);
+  WAIT (f, planned);
+  GSList files = { file, NULL };
+  gesso_open_files (f->window, &files);
+  WAIT (f, says_pictures);
+  g_auto (GStrv) named = gesso_library_dup_picture_folders (gesso_window_get_library (f->window));
+  g_assert_true (g_strv_contains ((const char *const *) named, folder));
 }
 
 /* ---- the model picker ---- */
@@ -527,6 +575,37 @@ test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
 }
 
+/* Of those that a search finds: also where the list itself stays as it is. */
+static void
+test_picker_counts_those_for_other_models (Fixture *f, gconstpointer unused)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  WAIT (f, planned);
+  add_lora (f, "loras/Styles", "ink.safetensors");
+  add_lora (f, "loras/Styles", "oil.safetensors");
+  add_lora (f, "loras", "pen.safetensors");
+  add_lora (f, "loras", "pencil.safetensors");
+  g_autofree char *folder = g_build_filename (f->dir, "loras", NULL);
+  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
+  gesso_library_add_folder (library, folder);
+  WAIT (f, loras_are_read);
+  GtkWidget *picker =
+      gesso_model_picker_new_chooser (f->form, library, GESSO_FILE_LORA, "Add a LoRA");
+  GtkWidget *window = gtk_window_new ();
+  gtk_window_set_child (GTK_WINDOW (window), picker);
+  GListModel *shown = gesso_model_picker_get_list (GESSO_MODEL_PICKER (picker));
+  static const char *const counted[][2] = { { "", "Show 4 for other" },
+                                            { "pen", "Show 2 for other" },
+                                            { "Oil STYLES", "Show 1 for other" } };
+  for (gsize i = 0; i < G_N_ELEMENTS (counted); i++)
+    {
+      gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), counted[i][0]);
+      g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
+      g_assert_nonnull (find_label (picker, counted[i][1]));
+    }
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
 static GtkWidget *
 find_label_anywhere (const char *part)
 {
@@ -544,9 +623,21 @@ lora_is_read (Fixture *f)
 }
 
 static gboolean
-folder_says_what_is_in_it (Fixture *f)
+folder_says_one (Fixture *f)
 {
   return find_label_anywhere ("0 models · 1 LoRA") != NULL;
+}
+
+static gboolean
+folder_says_two (Fixture *f)
+{
+  return find_label_anywhere ("0 models · 2 LoRAs") != NULL;
+}
+
+static gboolean
+folder_says_away (Fixture *f)
+{
+  return find_label_anywhere ("Not there now") != NULL;
 }
 
 /* Nothing told whether a folder that was added had been understood. */
@@ -560,7 +651,33 @@ test_preferences_say_what_a_folder_holds (Fixture *f, gconstpointer unused)
   gesso_library_add_folder (library, folder);
   WAIT (f, lora_is_read);
   g_action_group_activate_action (G_ACTION_GROUP (f->app), "preferences", NULL);
-  WAIT (f, folder_says_what_is_in_it);
+  WAIT (f, folder_says_one);
+  gesso_library_remove_folder (library, folder);
+}
+
+/* Every batch of a scan made all rows anew, and the button under the pointer with them. */
+static void
+test_preferences_keep_rows_while_a_scan_goes_on (Fixture *f, gconstpointer unused)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  add_lora (f, "few/loras", "ink.safetensors");
+  g_autofree char *folder = g_build_filename (f->dir, "few", NULL);
+  g_autofree char *away = g_build_filename (f->dir, "unplugged", NULL);
+  gesso_library_add_folder (library, folder);
+  g_action_group_activate_action (G_ACTION_GROUP (f->app), "preferences", NULL);
+  WAIT (f, folder_says_one);
+  GtkWidget *label = find_label_anywhere ("0 models · 1 LoRA");
+  add_lora (f, "few/loras", "oil.safetensors");
+  gesso_library_rescan (library);
+  WAIT (f, folder_says_two);
+  g_assert_true (find_label_anywhere ("0 models · 2 LoRAs") == label);
+  g_assert_cmpint (g_rename (folder, away), ==, 0);
+  gesso_library_rescan (library);
+  WAIT (f, folder_says_away);
+  g_assert_true (find_label_anywhere ("Not there now") == label);
+  g_assert_cmpint (g_rename (away, folder), ==, 0);
+  gesso_library_rescan (library);
+  WAIT (f, folder_says_two);
   gesso_library_remove_folder (library, folder);
 }
 
@@ -694,6 +811,11 @@ main (int argc, char **argv)
   ADD ("canvas/opened-picture-is-not-covered", test_opened_picture_is_not_covered);
   ADD ("recipe/from-words-starts-from-nothing", test_recipe_from_words_starts_from_nothing);
   ADD ("others/trash-asks", test_trash_asks_for_pictures_of_others);
+  ADD ("others/trash-moves-what-it-asked-about", test_trash_moves_what_it_asked_about);
+  ADD ("others/folder-is-not-one-of-models", test_folder_of_pictures_is_not_one_of_models);
+  ADD ("picker/counts-those-for-other-models", test_picker_counts_those_for_other_models);
+  ADD ("preferences/keep-rows-while-a-scan-goes-on",
+       test_preferences_keep_rows_while_a_scan_goes_on);
   ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
   ADD ("picker/tells-files-of-one-name-apart", test_picker_tells_files_of_one_name_apart);
   ADD ("preferences/say-what-a-folder-holds", test_preferences_say_what_a_folder_holds);

@@ -432,29 +432,21 @@ trashed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 void
-gesso_gallery_page_trash (GessoGalleryPage *self)
+gesso_gallery_page_trash (GessoGalleryPage *self, GListModel *pictures)
 {
-  g_return_if_fail (GESSO_IS_GALLERY_PAGE (self));
-  g_autoptr (GPtrArray) pictures = gesso_gallery_dup_pictures (self, G_MAXUINT);
-  if (pictures->len == 0)
-    return;
-  g_autoptr (GListStore) store = g_list_store_new (GESSO_TYPE_PICTURE);
-  g_list_store_splice (store, 0, 0, pictures->pdata, pictures->len);
+  g_return_if_fail (GESSO_IS_GALLERY_PAGE (self) && G_IS_LIST_MODEL (pictures));
   Trash *trash = g_new (Trash, 1);
-  *trash = (Trash){ g_object_ref (self), pictures->len,
+  *trash = (Trash){ g_object_ref (self), g_list_model_get_n_items (pictures),
                     g_list_model_get_n_items (G_LIST_MODEL (self->list)), first_selected (self) };
-  gesso_library_trash_async (self->library, G_LIST_MODEL (store), NULL, trashed_cb, trash);
+  gesso_library_trash_async (self->library, pictures, NULL, trashed_cb, trash);
 }
 
-/* How many lie outside of the folder that is written to: in those of other programs. */
 static guint
 count_others (GessoGalleryPage *self, GPtrArray *pictures)
 {
-  const char *own = self->session ? gesso_session_get_pictures_dir (self->session) : NULL;
-  g_autofree char *below = own ? g_strconcat (own, "/", NULL) : NULL;
   guint n = 0;
-  for (guint i = 0; below && i < pictures->len; i++)
-    n += !g_str_has_prefix (gesso_picture_get_path (pictures->pdata[i]), below);
+  for (guint i = 0; i < pictures->len; i++)
+    n += gesso_library_is_of_others (self->library, gesso_picture_get_path (pictures->pdata[i]));
   return n;
 }
 
@@ -463,11 +455,15 @@ trash_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
   GessoGalleryPage *self = user_data;
   g_autoptr (GPtrArray) pictures = gesso_gallery_dup_pictures (self, G_MAXUINT);
+  if (pictures->len == 0)
+    return;
+  g_autoptr (GListStore) store = g_list_store_new (GESSO_TYPE_PICTURE);
+  g_list_store_splice (store, 0, 0, pictures->pdata, pictures->len);
   guint n_others = count_others (self, pictures);
   if (n_others > 0)
-    g_signal_emit_by_name (self, "ask-trash", n_others);
+    g_signal_emit_by_name (self, "ask-trash", store, n_others);
   else
-    gesso_gallery_page_trash (self);
+    gesso_gallery_page_trash (self, G_LIST_MODEL (store));
 }
 
 static void

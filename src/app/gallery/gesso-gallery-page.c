@@ -427,7 +427,7 @@ gesso_gallery_page_class_init (GessoGalleryPageClass *klass)
                     0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[GESSO_GALLERY_ASK_TRASH] =
       g_signal_new (names[GESSO_GALLERY_ASK_TRASH], GESSO_TYPE_GALLERY_PAGE, G_SIGNAL_RUN_LAST, 0,
-                    NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_UINT);
+                    NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_LIST_MODEL, G_TYPE_UINT);
 }
 
 static void

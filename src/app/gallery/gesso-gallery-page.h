@@ -6,7 +6,7 @@
  *   "use-seed" (string: the seed in decimal)  set the form's "seed" and say so; the page stays
  *   "send-to-canvas" (string: path)           open the picture on the canvas and show Create
  *   "go-to-create"                            the button of the empty gallery
- *   "ask-trash" (uint: how many)              pictures of other programs are among those chosen:
+ *   "ask-trash" (GListModel of GessoPicture, uint: how many of them are of other programs)
  *                                             gesso_gallery_page_trash once the user says so
  * Toasts, with their Undo, are the page's own.  Actions: group "gallery", on the page itself, so
  * that menus and tests reach them with gtk_widget_activate_action (page, "gallery.star", NULL).
@@ -29,7 +29,7 @@ GtkWidget *gesso_gallery_page_new (GessoSession *session, GessoLibrary *library)
 void gesso_gallery_page_focus_search (GessoGalleryPage *self);
 /* Selects the picture at @path, once the library lists it, and shows it large. */
 void gesso_gallery_page_show_picture (GessoGalleryPage *self, const char *path);
-/* Moves the chosen pictures to the trash, whoever made them. */
-void gesso_gallery_page_trash (GessoGalleryPage *self);
+/* Moves @pictures to the trash, whoever made them. */
+void gesso_gallery_page_trash (GessoGalleryPage *self, GListModel *pictures);
 
 G_END_DECLS
