@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-name.h"
+#include "app/gesso-tooltip.h"
 
 struct _GessoGenerateBar
 {
@@ -135,7 +136,7 @@ gesso_generate_bar_set_plan (GessoGenerateBar *self,
   g_autofree char *shown =
       problem || warning ? g_strdup_printf ("⚠ %s", problem ? problem : text) : g_strdup (text);
   gtk_label_set_label (GTK_LABEL (self->line), shown);
-  gtk_widget_set_tooltip_text (self->line, problem);
+  gesso_tooltip_set (self->line, problem);
   gtk_widget_remove_css_class (self->line, problem || warning ? "dim-label" : "warning");
   gtk_widget_add_css_class (self->line, problem || warning ? "warning" : "dim-label");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->button),

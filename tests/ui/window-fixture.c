@@ -83,11 +83,22 @@ end_cb (GApplication *app, GVariantDict *options, gpointer unused)
   return 0;
 }
 
+/* The newest first: what stands before a window holds on to it. */
+static void
+destroy_windows (void)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+  for (guint n; (n = g_list_model_get_n_items (windows)) > 0;)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, n - 1);
+      gtk_window_destroy (window);
+    }
+}
+
 void
 stop (Fixture *f)
 {
-  if (gesso_application_get_window (f->app))
-    gtk_window_destroy (GTK_WINDOW (f->window));
+  destroy_windows ();
   char name[] = "gesso", *argv[] = { name, NULL };
   g_signal_connect (f->app, "handle-local-options", G_CALLBACK (end_cb), NULL);
   g_application_run (G_APPLICATION (f->app), 1, argv);
