@@ -157,11 +157,16 @@ keep_result_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   *(GAsyncResult **) user_data = g_object_ref (result);
 }
 
+static gboolean
+has_result (gpointer result)
+{
+  return *(GAsyncResult **) result != NULL;
+}
+
 GAsyncResult *
 await (GAsyncResult **result)
 {
-  while (!*result)
-    g_main_context_iteration (NULL, TRUE);
+  tree_wait (has_result, result);
   return *result;
 }
 

@@ -52,6 +52,20 @@ changed_cb (GListModel *list, guint position, guint n_removed, guint n_added, gp
   *(guint *) data += 1;
 }
 
+/* All LoRAs; until then files may still change. */
+static gboolean
+are_hashed (gpointer library)
+{
+  GListModel *loras = gesso_library_get_models (library, GESSO_FILE_LORA);
+  for (guint i = 0; i < g_list_model_get_n_items (loras); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (loras, i);
+      if (!*gesso_model_file_get_hash (file))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static void
 test_library_scan_twice_changes_nothing (Fixture *f, gconstpointer data)
 {
@@ -66,10 +80,7 @@ test_library_scan_twice_changes_nothing (Fixture *f, gconstpointer data)
   g_autoptr (GessoPictureList) list = gesso_picture_list_new (f->library);
   wait_items (list, 1);
   tree_settle (f->library);
-  /* until the hashes are there, files may still change */
-  while (!*gesso_model_file_get_hash (tree_find (f->library, GESSO_FILE_LORA, "a")) ||
-         !*gesso_model_file_get_hash (tree_find (f->library, GESSO_FILE_LORA, "b")))
-    g_main_context_iteration (NULL, TRUE);
+  tree_wait (are_hashed, f->library);
   tree_settle (f->library);
   GListModel *loras = gesso_library_get_models (f->library, GESSO_FILE_LORA);
   g_signal_connect (loras, "items-changed", G_CALLBACK (changed_cb), &n_changes);
@@ -155,8 +166,7 @@ test_library_hashes_and_finds (Fixture *f, gconstpointer data)
   gsize n = 0;
   gesso_library_add_folder (f->library, f->files);
   wait_models (f, GESSO_FILE_LORA, 1);
-  while (!*gesso_model_file_get_hash (tree_find (f->library, GESSO_FILE_LORA, "My Style")))
-    g_main_context_iteration (NULL, TRUE);
+  tree_wait (are_hashed, f->library);
   g_assert_true (g_file_get_contents (path, &bytes, &n, NULL));
   g_autofree char *hash = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (guchar *) bytes, n);
   GessoModelFile *file = tree_find (f->library, GESSO_FILE_LORA, "My Style");

@@ -37,21 +37,6 @@ extends (Fixture *f)
   return g_str_equal (label (f), "Extend");
 }
 
-GtkWidget *
-find (GtkWidget *widget, GType type)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type))
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find (child, type);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
 void
 choose_video_model (Fixture *f, const char *name)
 {

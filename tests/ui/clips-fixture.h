@@ -19,9 +19,6 @@ const char *label (Fixture *f);
 gboolean animates (Fixture *f);
 gboolean extends (Fixture *f);
 
-/* The first widget of @type below @widget, or itself. */
-GtkWidget *find (GtkWidget *widget, GType type);
-
 /* @name: of a model of the golden tests, which is put into a folder of models that the user named
  */
 void choose_video_model (Fixture *f, const char *name);

@@ -15,27 +15,6 @@
 #include "recipe/adapters.h"
 #include "window-fixture.h"
 
-static GtkWidget *
-find_nth (GtkWidget *widget, GType type, int *n)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type) && (*n)-- == 0)
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_nth (child, type, n);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
-static GtkWidget *
-nth (GtkWidget *widget, GType type, int n)
-{
-  return find_nth (widget, type, &n);
-}
-
 static GessoAdapterList *
 list_of (Fixture *f)
 {
@@ -348,19 +327,6 @@ add_loras (Fixture *f)
 }
 
 static gboolean
-says (Fixture *f, const char *part)
-{
-  for (int i = 0;; i++)
-    {
-      GtkWidget *label = nth (GTK_WIDGET (list_of (f)), GTK_TYPE_LABEL, i);
-      if (!label)
-        return FALSE;
-      if (gtk_widget_is_visible (label) && strstr (gtk_label_get_text (GTK_LABEL (label)), part))
-        return TRUE;
-    }
-}
-
-static gboolean
 one_job (Fixture *f)
 {
   return n_jobs (f) == 1;
@@ -373,7 +339,7 @@ test_lora_of_another_family_is_off (Fixture *f, gconstpointer unused)
   g_autofree char *flux = add_loras (f);
   gesso_adapter_list_add (list_of (f), flux);
   GtkWidget *on = nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 0);
-  g_assert_true (says (f, "For FLUX.1, not used with SDXL"));
+  g_assert_true (says (GTK_WIDGET (list_of (f)), "For FLUX.1, not used with SDXL"));
   g_assert_false (gtk_switch_get_active (GTK_SWITCH (on)));
   g_assert_false (gtk_widget_get_sensitive (on));
   assert_adapter (f, 0, "flux", 1, 1, FALSE); /* nobody has muted it */
@@ -390,7 +356,7 @@ test_lora_of_another_family_is_off (Fixture *f, gconstpointer unused)
       gtk_switch_get_active (GTK_SWITCH (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 1))));
   /* of a model that is not known the engine decides */
   gesso_form_set_text (f->form, "model", "/nowhere/x.safetensors", NULL);
-  g_assert_false (says (f, "For FLUX.1"));
+  g_assert_false (says (GTK_WIDGET (list_of (f)), "For FLUX.1"));
   g_assert_true (
       gtk_switch_get_active (GTK_SWITCH (nth (GTK_WIDGET (list_of (f)), GTK_TYPE_SWITCH, 0))));
 }
@@ -439,7 +405,7 @@ test_names_that_are_shared_get_folders (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (g_list_model_get_n_items (found), ==, 1);
   g_autoptr (GessoModelFile) file = g_list_model_get_item (found, 0);
   gesso_adapter_list_add (list_of (f), gesso_model_file_get_path (file));
-  g_assert_true (says (f, "two/paint"));
+  g_assert_true (says (GTK_WIDGET (list_of (f)), "two/paint"));
 }
 
 int

@@ -23,7 +23,7 @@ generates (Fixture *f)
 static gboolean
 row_is_shown (Fixture *f, const char *key)
 {
-  GtkWidget *list = find (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST);
+  GtkWidget *list = nth (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST, 0);
   return gtk_widget_get_visible (gesso_parameter_list_get_row (GESSO_PARAMETER_LIST (list), key));
 }
 
@@ -89,7 +89,7 @@ test_makes_a_clip (Fixture *f, gconstpointer unused)
 static GtkWidget *
 row_of (Fixture *f, const char *key)
 {
-  GtkWidget *list = find (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST);
+  GtkWidget *list = nth (GTK_WIDGET (f->window), GESSO_TYPE_PARAMETER_LIST, 0);
   return gesso_parameter_list_get_row (GESSO_PARAMETER_LIST (list), key);
 }
 

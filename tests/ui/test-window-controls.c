@@ -12,27 +12,6 @@
 #include "recipe/controls.h"
 #include "window-fixture.h"
 
-static GtkWidget *
-find_nth (GtkWidget *widget, GType type, int *n)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type) && (*n)-- == 0)
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_nth (child, type, n);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
-static GtkWidget *
-nth (GtkWidget *widget, GType type, int n)
-{
-  return find_nth (widget, type, &n);
-}
-
 static GessoControlList *
 list_of (Fixture *f)
 {
@@ -52,22 +31,9 @@ read_controls (Fixture *f, RecipeControls *out)
 }
 
 static gboolean
-says_in (GtkWidget *widget, const char *part)
+list_says (Fixture *f, const char *part)
 {
-  for (int i = 0;; i++)
-    {
-      GtkWidget *label = nth (widget, GTK_TYPE_LABEL, i);
-      if (!label)
-        return FALSE;
-      if (strstr (gtk_label_get_text (GTK_LABEL (label)), part) && gtk_widget_get_visible (label))
-        return TRUE;
-    }
-}
-
-static gboolean
-says (Fixture *f, const char *part)
-{
-  return says_in (GTK_WIDGET (list_of (f)), part);
+  return says (GTK_WIDGET (list_of (f)), part);
 }
 
 static char *
@@ -100,9 +66,9 @@ test_slot_is_filled_and_removed (Fixture *f, gconstpointer unused)
   GtkWidget *list = GTK_WIDGET (list_of (f));
   g_autofree char *picture = dup_picture ();
   RecipeControls controls;
-  g_assert_true (says (f, "None. A ControlNet makes"));
+  g_assert_true (list_says (f, "None. A ControlNet makes"));
   gesso_control_list_add (list_of (f), "/nets/canny.pth");
-  g_assert_true (says (f, "not there any more"));
+  g_assert_true (list_says (f, "not there any more"));
   gesso_control_list_set_image (list_of (f), 0, picture);
   WAIT (f, shows_preview);
   gtk_range_set_value (GTK_RANGE (nth (list, GTK_TYPE_SCALE, 0)), 0.7);
@@ -163,7 +129,7 @@ test_list_follows_the_recipe (Fixture *f, gconstpointer unused)
   static const char json[] =
       "{\"version\": 7, \"controls\": [{\"model\": \"a\"}, {\"model\": \"b\", \"off\": true}]}";
   g_assert_true (gesso_form_load (f->form, json, NULL));
-  g_assert_true (says (f, "It needs a picture"));
+  g_assert_true (list_says (f, "It needs a picture"));
   GtkWidget *list = GTK_WIDGET (list_of (f));
   g_assert_true (gtk_switch_get_active (GTK_SWITCH (nth (list, GTK_TYPE_SWITCH, 0))));
   g_assert_false (gtk_switch_get_active (GTK_SWITCH (nth (list, GTK_TYPE_SWITCH, 1))));
@@ -253,7 +219,7 @@ picker_list (Fixture *f)
 static gboolean
 misfit_is_said (Fixture *f)
 {
-  return says (f, "⚠ It is for SD 1.5, and the model is one of SDXL");
+  return list_says (f, "⚠ It is for SD 1.5, and the model is one of SDXL");
 }
 
 static gboolean
@@ -275,11 +241,11 @@ test_net_found_later_is_known (Fixture *f, gconstpointer unused)
   gesso_control_list_add (list_of (f), canny);
   gesso_control_list_add (list_of (f), depth);
   /* not twice what all files of diffusers are called */
-  g_assert_true (says (f, "canny") && says (f, "depth"));
+  g_assert_true (list_says (f, "canny") && list_says (f, "depth"));
   g_assert_false (misfit_is_said (f));
   gesso_library_add_folder (gesso_window_get_library (f->window), parent);
   WAIT (f, misfit_is_said);
-  g_assert_true (says (f, "canny") && says (f, "depth"));
+  g_assert_true (list_says (f, "canny") && list_says (f, "depth"));
   /* those of the other family are asked for */
   WAIT (f, picker_shows_two);
   gesso_model_picker_set_show_others (
@@ -290,7 +256,7 @@ test_net_found_later_is_known (Fixture *f, gconstpointer unused)
 static gboolean
 too_many_is_said (Fixture *f)
 {
-  return says_in (GTK_WIDGET (f->window), "At most 8 ControlNets");
+  return says (GTK_WIDGET (f->window), "At most 8 ControlNets");
 }
 
 static void
@@ -332,13 +298,14 @@ drop (Fixture *f, int index, GFile *file)
 static gboolean
 drop_is_refused (Fixture *f)
 {
-  return says (f, "⚠ ") && says (f, "is neither PNG, JPEG nor WebP") && !shows_preview (f);
+  return list_says (f, "⚠ ") && list_says (f, "is neither PNG, JPEG nor WebP") &&
+         !shows_preview (f);
 }
 
 static gboolean
 place_is_said (Fixture *f)
 {
-  return says_in (GTK_WIDGET (f->window), "This file is not on this computer");
+  return says (GTK_WIDGET (f->window), "This file is not on this computer");
 }
 
 /* A drop that cannot be used was taken without a word. */
@@ -354,12 +321,12 @@ test_drop_says_what_is_wrong (Fixture *f, gconstpointer unused)
   RecipeControls controls;
   g_assert_true (g_file_set_contents (moving, gif, sizeof gif - 1, NULL));
   gesso_control_list_add (list_of (f), model);
-  g_assert_true (says (f, "⚠ It needs a picture"));
+  g_assert_true (list_says (f, "⚠ It needs a picture"));
   g_assert_true (drop (f, 0, wrong));
   WAIT (f, drop_is_refused);
   g_assert_true (drop (f, 0, right)); /* its first frame */
   WAIT (f, shows_preview);
-  g_assert_false (says (f, "⚠"));
+  g_assert_false (list_says (f, "⚠"));
   g_assert_false (drop (f, 0, far));
   WAIT (f, place_is_said);
   read_controls (f, &controls);
@@ -370,7 +337,7 @@ test_drop_says_what_is_wrong (Fixture *f, gconstpointer unused)
 static gboolean
 cannot_be_read (Fixture *f)
 {
-  return says (f, "neither PNG, JPEG nor WebP");
+  return list_says (f, "neither PNG, JPEG nor WebP");
 }
 
 /* Whoever mends a file and chooses it again has chosen the same path. */

@@ -57,18 +57,6 @@ teardown_cards (Fixture *f, gconstpointer unused)
 }
 
 static GtkWidget *
-find_label (GtkWidget *widget, const char *part)
-{
-  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_label (GTK_LABEL (widget)), part))
-    return widget;
-  GtkWidget *found = NULL;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
-       child = gtk_widget_get_next_sibling (child))
-    found = find_label (child, part);
-  return found;
-}
-
-static GtkWidget *
 stage (Fixture *f)
 {
   return GTK_WIDGET (gesso_create_page_get_stage (f->page));

@@ -24,26 +24,6 @@ setup_fake (Fixture *f, gconstpointer unused)
   g_setenv ("GESSO_TEST_WORKER", real, TRUE);
 }
 
-static GtkWidget *
-find_label (GtkWidget *widget, const char *part)
-{
-  if (GTK_IS_LABEL (widget) && gtk_widget_get_mapped (widget) &&
-      strstr (gtk_label_get_label (GTK_LABEL (widget)), part))
-    return widget;
-  GtkWidget *found = NULL;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
-       child = gtk_widget_get_next_sibling (child))
-    found = find_label (child, part);
-  return found;
-}
-
-/* Whether the window shows @part anywhere. */
-static gboolean
-is_shown (Fixture *f, const char *part)
-{
-  return find_label (GTK_WIDGET (f->window), part) != NULL;
-}
-
 static gboolean
 has_failed (Fixture *f)
 {
@@ -54,14 +34,13 @@ static gboolean
 failure_is_on_the_queue_and_said (Fixture *f)
 {
   GtkWidget *said = find_button_anywhere ("Queue");
-  return said && is_shown (f, "It was told to fail.");
+  return said && says (GTK_WIDGET (f->window), "It was told to fail.");
 }
 
 static gboolean
 is_in_the_queue_pane (Fixture *f)
 {
-  GtkWidget *label = find_label (GTK_WIDGET (f->window), "It was told to fail.");
-  return label && gtk_widget_get_ancestor (label, GTK_TYPE_LIST_VIEW);
+  return says (GTK_WIDGET (gesso_window_get_queue_pane (f->window)), "It was told to fail.");
 }
 
 static void
@@ -157,7 +136,7 @@ kill_worker (Fixture *f)
 static gboolean
 stop_is_said_above_generate (Fixture *f)
 {
-  return is_shown (f, "The engine is stopped.");
+  return says (GTK_WIDGET (f->window), "The engine is stopped.");
 }
 
 /* It said everything twice. */
@@ -217,7 +196,8 @@ problem (Fixture *f)
 static gboolean
 misses_text_encoder (Fixture *f)
 {
-  return strstr (problem (f), "no text encoder") && is_shown (f, "no text encoder");
+  return strstr (problem (f), "no text encoder") &&
+         says (GTK_WIDGET (f->window), "no text encoder");
 }
 
 /* The shipped model with links to all of its parts but one. */
@@ -272,7 +252,8 @@ write_part (Fixture *f, const char *of, gsize n_bytes, const char *name)
 static gboolean
 damaged_picture_is_said (Fixture *f)
 {
-  return is_shown (f, "the PNG is damaged") && is_shown (f, "Get the file again.");
+  return says (GTK_WIDGET (f->window), "the PNG is damaged") &&
+         says (GTK_WIDGET (f->window), "Get the file again.");
 }
 
 static void
@@ -287,7 +268,7 @@ test_damaged_picture (Fixture *f, gconstpointer unused)
 static gboolean
 damaged_model_is_said (Fixture *f)
 {
-  return strstr (problem (f), "cut short") && is_shown (f, "Download it again.");
+  return strstr (problem (f), "cut short") && says (GTK_WIDGET (f->window), "Download it again.");
 }
 
 static void

@@ -39,21 +39,6 @@ has_picture (Fixture *f)
 
 /* ---- drops ---- */
 
-static GtkWidget *
-find_label (GtkWidget *widget, const char *part)
-{
-  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_text (GTK_LABEL (widget)), part))
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_label (child, part);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
 /* From another program's window onto (@x, @y) of the display, where ours begins at 0, 0. */
 static void
 drag_to (Fixture *f, int x, int y)
@@ -336,19 +321,6 @@ test_recipe_from_words_starts_from_nothing (Fixture *f, gconstpointer unused)
 
 /* ---- pictures of other programs ---- */
 
-static GtkWidget *
-find_of_type (GtkWidget *widget, GType type, const char *label)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type) &&
-      (!label || g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), label) == 0))
-    return widget;
-  GtkWidget *found = NULL;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
-       child = gtk_widget_get_next_sibling (child))
-    found = find_of_type (child, type, label);
-  return found;
-}
-
 /* A picture where another program has put it.  Returns: (transfer full) */
 static char *
 put_other_picture (Fixture *f, const char *name)
@@ -383,7 +355,7 @@ find_question (void)
 static gboolean
 can_trash (Fixture *f)
 {
-  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  GtkWidget *page = nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0);
   gtk_widget_activate_action (page, "gallery.trash", NULL);
   return find_question () != NULL;
 }
@@ -398,7 +370,7 @@ is_gone (Fixture *f)
 static void
 answer (const char *label)
 {
-  g_signal_emit_by_name (find_of_type (find_question (), GTK_TYPE_BUTTON, label), "clicked");
+  g_signal_emit_by_name (find_button (find_question (), label), "clicked");
 }
 
 static gboolean
@@ -413,7 +385,7 @@ test_trash_asks_for_pictures_of_others (Fixture *f, gconstpointer unused)
 {
   g_autofree char *path = put_other_picture (f, "ComfyUI_00001_.png");
   gesso_window_show_page (f->window, "gallery");
-  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  GtkWidget *page = nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0);
   gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), path);
   WAIT (f, can_trash);
   answer ("_Cancel");
@@ -427,7 +399,7 @@ test_trash_asks_for_pictures_of_others (Fixture *f, gconstpointer unused)
 static gboolean
 shows_the_second (Fixture *f)
 {
-  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  GtkWidget *page = nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0);
   g_autoptr (GessoPicture) picture = gesso_gallery_ref_picture (GESSO_GALLERY_PAGE (page));
   return picture && g_str_has_suffix (gesso_picture_get_path (picture), "ComfyUI_00002_.png");
 }
@@ -439,7 +411,7 @@ test_trash_moves_what_it_asked_about (Fixture *f, gconstpointer unused)
   g_autofree char *first = put_other_picture (f, "ComfyUI_00001_.png");
   g_autofree char *second = put_other_picture (f, "ComfyUI_00002_.png");
   gesso_window_show_page (f->window, "gallery");
-  GtkWidget *page = find_of_type (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, NULL);
+  GtkWidget *page = nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0);
   gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), first);
   WAIT (f, can_trash);
   gesso_gallery_page_show_picture (GESSO_GALLERY_PAGE (page), second);
@@ -472,18 +444,6 @@ test_folder_of_pictures_is_not_one_of_models (Fixture *f, gconstpointer unused)
 
 /* ---- the model picker ---- */
 
-static GtkWidget *
-find_list (GtkWidget *widget)
-{
-  if (GTK_IS_LIST_VIEW (widget))
-    return widget;
-  GtkWidget *found = NULL;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
-       child = gtk_widget_get_next_sibling (child))
-    found = find_list (child);
-  return found;
-}
-
 /* GTK keeps a popover for ever that is open when its window goes, and may show a tooltip on it. */
 static void
 close_picker (GtkWidget *window, GtkWidget *picker)
@@ -503,7 +463,7 @@ test_picker_opens_with_all_models (Fixture *f, gconstpointer unused)
   gtk_window_present (GTK_WINDOW (window));
   WAIT (f, planned);
   guint n = g_list_model_get_n_items (gesso_library_get_models (library, GESSO_FILE_CHECKPOINT));
-  GtkWidget *list = find_list (picker);
+  GtkWidget *list = nth (picker, GTK_TYPE_LIST_VIEW, 0);
   GListModel *shown = G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (list)));
   gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "nothing of this name");
   g_assert_cmpuint (g_list_model_get_n_items (shown), ==, 0);
@@ -730,13 +690,13 @@ test_picker_shows_what_a_wider_search_finds (Fixture *f, gconstpointer unused)
   gesso_model_picker_set_show_others (GESSO_MODEL_PICKER (picker), TRUE); /* these are Wan's */
   gtk_window_set_child (GTK_WINDOW (window), picker);
   gtk_window_present (GTK_WINDOW (window));
-  picker_list = find_list (picker);
+  picker_list = nth (picker, GTK_TYPE_LIST_VIEW, 0);
   gtk_menu_button_popup (GTK_MENU_BUTTON (gtk_widget_get_first_child (picker)));
   WAIT (f, first_row_shows);
   gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "0499");
-  press (f, "sleep 0.2");
+  draw (f, picker_list);
   gesso_model_picker_set_search (GESSO_MODEL_PICKER (picker), "0");
-  press (f, "sleep 0.2");
+  draw (f, picker_list);
   WAIT (f, first_row_shows);
   close_picker (window, picker);
 }

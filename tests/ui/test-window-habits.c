@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/gesso-adapter-list.h"
+#include "app/gesso-parameter-row.h"
 #include "recipe/adapters.h"
 #include "window-fixture.h"
 
@@ -16,27 +17,6 @@ enum
   LONG_PROMPT_PX = 120, /* more than an empty prompt has */
   SMALL_HEIGHT_PX = 600
 };
-
-static GtkWidget *
-find_nth (GtkWidget *widget, GType type, int *n)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type) && (*n)-- == 0)
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_nth (child, type, n);
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
-static GtkWidget *
-nth (GtkWidget *widget, GType type, int n)
-{
-  return find_nth (widget, type, &n);
-}
 
 static GtkAdjustment *
 scrolled (Fixture *f)
@@ -90,19 +70,55 @@ make_small (Fixture *f)
   WAIT (f, is_small);
 }
 
+static GtkWidget *target; /* of the wheel */
+static double scrolled_before;
+
+/* Where its middle is. */
+static graphene_point_t
+place_in (GtkWidget *widget)
+{
+  graphene_point_t at;
+  graphene_point_t middle = GRAPHENE_POINT_INIT ((float) gtk_widget_get_width (target) / 2,
+                                                 (float) gtk_widget_get_height (target) / 2);
+  g_assert_true (gtk_widget_compute_point (target, widget, &middle, &at));
+  return at;
+}
+
+/* Else it is scrolled to where it will be. */
+static gboolean
+can_be_reached (Fixture *f)
+{
+  GtkWidget *window = GTK_WIDGET (f->window);
+  graphene_point_t at = place_in (window);
+  GtkWidget *there = gtk_widget_pick (window, at.x, at.y, GTK_PICK_DEFAULT);
+  if (there && (there == target || gtk_widget_is_ancestor (there, target)))
+    return TRUE;
+  at = place_in (gtk_widget_get_ancestor (target, GTK_TYPE_VIEWPORT));
+  gtk_adjustment_set_value (scrolled (f), gtk_adjustment_get_value (scrolled (f)) + at.y -
+                                              gtk_adjustment_get_page_size (scrolled (f)) / 2);
+  return FALSE;
+}
+
+static gboolean
+has_scrolled (Fixture *f)
+{
+  return gtk_adjustment_get_value (scrolled (f)) != scrolled_before;
+}
+
+/* Up, or down where the page begins. */
 static void
 turn_wheel_over (Fixture *f, GtkWidget *widget)
 {
-  graphene_point_t at;
   double shadow_x, shadow_y;
-  int width = gtk_widget_get_width (widget), height = gtk_widget_get_height (widget);
-  g_assert_true (
-      gtk_widget_compute_point (widget, GTK_WIDGET (f->window),
-                                &GRAPHENE_POINT_INIT ((float) width / 2, (float) height / 2), &at));
+  target = widget;
+  WAIT (f, can_be_reached);
+  graphene_point_t at = place_in (GTK_WIDGET (f->window));
   gtk_native_get_surface_transform (GTK_NATIVE (f->window), &shadow_x, &shadow_y);
-  g_autofree char *line = g_strdup_printf (
-      "xdotool mousemove %.0f %.0f sleep 0.1 click 5 sleep 0.1", at.x + shadow_x, at.y + shadow_y);
+  scrolled_before = gtk_adjustment_get_value (scrolled (f));
+  g_autofree char *line = g_strdup_printf ("xdotool mousemove %.0f %.0f click %d", at.x + shadow_x,
+                                           at.y + shadow_y, is_at_the_top (f) ? 5 : 4);
   press (f, line);
+  WAIT (f, has_scrolled);
 }
 
 static double
@@ -125,20 +141,13 @@ test_wheel_scrolls_and_changes_nothing (Fixture *f, gconstpointer unused)
     return;
   WAIT (f, planned);
   make_small (f);
-  GtkWidget *steps = nth (GTK_WIDGET (f->page), GTK_TYPE_SPIN_BUTTON, 0);
-  turn_wheel_over (f, steps);
-  WAIT (f, is_scrolled);
+  GessoParameterList *parameters = gesso_create_page_get_parameter_list (f->page);
+  GtkWidget *steps = gesso_parameter_list_get_row (parameters, "steps");
+  turn_wheel_over (f, gesso_parameter_row_get_editor (GESSO_PARAMETER_ROW (steps)));
   g_assert_true (gesso_form_is_default (f->form, "steps"));
   GtkWidget *list = nth (GTK_WIDGET (f->window), GESSO_TYPE_ADAPTER_LIST, 0);
   gesso_adapter_list_add (GESSO_ADAPTER_LIST (list), "/loras/ink.safetensors");
-  GtkWidget *slider = nth (list, GTK_TYPE_SCALE, 0);
-  gtk_window_set_default_size (GTK_WINDOW (f->window), 1100, 2 * SMALL_HEIGHT_PX);
-  while (gtk_widget_get_height (slider) == 0)
-    g_main_context_iteration (NULL, TRUE);
-  make_small (f);
-  gtk_adjustment_set_value (scrolled (f), gtk_adjustment_get_upper (scrolled (f)));
-  press (f, "xdotool sleep 0.2");
-  turn_wheel_over (f, slider);
+  turn_wheel_over (f, nth (list, GTK_TYPE_SCALE, 0));
   turn_wheel_over (f, nth (list, GTK_TYPE_SPIN_BUTTON, 0));
   g_assert_cmpfloat (weight_of_first (f), ==, 1);
 }
@@ -183,6 +192,15 @@ test_prompt_grows_with_its_text (Fixture *f, gconstpointer unused)
   WAIT (f, prompt_is_tall);
 }
 
+static gboolean
+prompt_is_in_sight (Fixture *f)
+{
+  GtkWidget *prompt = GTK_WIDGET (gesso_create_page_get_prompt_view (f->page));
+  GtkWidget *page = gtk_widget_get_ancestor (prompt, GTK_TYPE_VIEWPORT);
+  graphene_rect_t at;
+  return gtk_widget_compute_bounds (prompt, page, &at) && at.origin.y >= 0;
+}
+
 /* The text had the focus already, so that nothing showed it to who had scrolled on. */
 static void
 test_prompt_key_shows_the_prompt (Fixture *f, gconstpointer unused)
@@ -195,12 +213,7 @@ test_prompt_key_shows_the_prompt (Fixture *f, gconstpointer unused)
   gtk_adjustment_set_value (scrolled (f), gtk_adjustment_get_upper (scrolled (f)));
   WAIT (f, is_scrolled);
   act (f, "win.focus-prompt");
-  GtkWidget *prompt = GTK_WIDGET (gesso_create_page_get_prompt_view (f->page));
-  GtkWidget *page = gtk_widget_get_ancestor (prompt, GTK_TYPE_VIEWPORT);
-  graphene_rect_t at;
-  press (f, "xdotool sleep 0.1");
-  g_assert_true (gtk_widget_compute_bounds (prompt, page, &at));
-  g_assert_cmpfloat (at.origin.y, >=, 0);
+  WAIT (f, prompt_is_in_sight);
 }
 
 static gboolean
@@ -227,7 +240,7 @@ test_panes_take_turns_in_a_small_window (Fixture *f, gconstpointer unused)
   g_settings_set_boolean (settings, "show-queue", TRUE);
   WAIT (f, queue_shows);
   g_assert_false (g_settings_get_boolean (settings, "show-parameters"));
-  press (f, "sleep 0.2");
+  draw (f, GTK_WIDGET (f->window));
   g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (f->window)), <, 950);
   g_settings_set_boolean (settings, "show-parameters", TRUE);
   g_assert_false (g_settings_get_boolean (settings, "show-queue"));
@@ -281,7 +294,7 @@ test_queue_shows_a_new_first_job (Fixture *f, gconstpointer unused)
   g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
   gesso_queue_add_async (f->queue, one, GESSO_QUEUE_NEXT, NULL, NULL, NULL);
   WAIT (f, one_more_waits);
-  press (f, "sleep 0.3");
+  draw (f, GTK_WIDGET (f->window));
   g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
 }
 

@@ -107,17 +107,18 @@ test_first_run_proposes_what_the_model_is_meant_for (Fixture *f, gconstpointer u
     }
 }
 
+static gboolean
+welcome_is_dismissed (Fixture *f)
+{
+  return g_settings_get_boolean (gesso_window_get_settings (f->window), "welcome-dismissed");
+}
+
 static void
 test_first_run_card_can_be_closed (Fixture *f, gconstpointer unused)
 {
-  GSettings *settings = gesso_window_get_settings (f->window);
-  g_assert_false (g_settings_get_boolean (settings, "welcome-dismissed"));
+  g_assert_false (welcome_is_dismissed (f));
   gesso_library_add_folder (gesso_window_get_library (f->window), f->dir);
-  gint64 deadline = g_get_monotonic_time () + DEADLINE_S * G_USEC_PER_SEC;
-  while (!g_settings_get_boolean (settings, "welcome-dismissed") &&
-         g_get_monotonic_time () < deadline)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_true (g_settings_get_boolean (settings, "welcome-dismissed"));
+  WAIT (f, welcome_is_dismissed);
 }
 
 /* ---- prompt ---- */
@@ -425,18 +426,6 @@ has_six_jobs (Fixture *f)
   return n_jobs (f) == 6;
 }
 
-static GtkWidget *
-find_entry (GtkWidget *widget)
-{
-  if (GTK_IS_ENTRY (widget))
-    return widget;
-  GtkWidget *found = NULL;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
-       child = gtk_widget_get_next_sibling (child))
-    found = find_entry (child);
-  return found;
-}
-
 static void
 test_grid_counts_and_adds (Fixture *f, gconstpointer unused)
 {
@@ -454,7 +443,7 @@ test_grid_counts_and_adds (Fixture *f, gconstpointer unused)
   gesso_grid_dialog_set_axis (grid, 2, "", "");
   g_assert_cmpint (gesso_grid_dialog_get_n_pictures (grid), ==, 6);
   gtk_window_present (GTK_WINDOW (grid));
-  GtkWidget *values = find_entry (GTK_WIDGET (grid));
+  GtkWidget *values = nth (GTK_WIDGET (grid), GTK_TYPE_ENTRY, 0);
   gtk_widget_grab_focus (values);
   gtk_widget_activate_default (values); /* as Enter does there */
   WAIT (f, has_six_jobs);

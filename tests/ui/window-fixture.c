@@ -4,6 +4,7 @@
 #include "window-fixture.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "app/gesso-paths.h"
 
@@ -260,19 +261,98 @@ press (Fixture *f, const char *command)
   g_assert_cmpint (exit_status, ==, 0);
 }
 
+static int n_frames;
+
+static gboolean
+frame_cb (GtkWidget *widget, GdkFrameClock *clock, gpointer unused)
+{
+  n_frames++;
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+is_drawn (Fixture *f)
+{
+  return n_frames > 2;
+}
+
+void
+draw (Fixture *f, GtkWidget *widget)
+{
+  n_frames = 0;
+  guint id = gtk_widget_add_tick_callback (widget, frame_cb, NULL, NULL);
+  WAIT (f, is_drawn);
+  gtk_widget_remove_tick_callback (widget, id);
+}
+
+/* ---- what the window shows ---- */
+
+typedef gboolean (*IsIt) (GtkWidget *widget, gpointer data);
+
 static GtkWidget *
+find_where (GtkWidget *widget, IsIt is_it, gpointer data)
+{
+  GtkWidget *found = is_it (widget, data) ? widget : NULL;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child && !found;
+       child = gtk_widget_get_next_sibling (child))
+    found = find_where (child, is_it, data);
+  return found;
+}
+
+typedef struct
+{
+  GType type;
+  int n;
+} Nth;
+
+static gboolean
+is_nth (GtkWidget *widget, gpointer data)
+{
+  Nth *nth = data;
+  return g_type_is_a (G_OBJECT_TYPE (widget), nth->type) && nth->n-- == 0;
+}
+
+GtkWidget *
+nth (GtkWidget *widget, GType type, int n)
+{
+  return find_where (widget, is_nth, &(Nth){ type, n });
+}
+
+static gboolean
+has_text (GtkWidget *widget, gpointer part)
+{
+  return GTK_IS_LABEL (widget) && strstr (gtk_label_get_text (GTK_LABEL (widget)), part);
+}
+
+GtkWidget *
+find_label (GtkWidget *widget, const char *part)
+{
+  return find_where (widget, has_text, (gpointer) part);
+}
+
+static gboolean
+shows_text (GtkWidget *widget, gpointer part)
+{
+  return has_text (widget, part) && gtk_widget_get_mapped (widget);
+}
+
+gboolean
+says (GtkWidget *widget, const char *part)
+{
+  return find_where (widget, shows_text, (gpointer) part) != NULL;
+}
+
+static gboolean
+is_button (GtkWidget *widget, gpointer label)
+{
+  return GTK_IS_BUTTON (widget) &&
+         g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), label) == 0;
+}
+
+GtkWidget *
 find_button (GtkWidget *widget, const char *label)
 {
-  if (GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_button_get_label (GTK_BUTTON (widget)), label) == 0)
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_button (child, label);
-      if (found)
-        return found;
-    }
-  return NULL;
+  return find_where (widget, is_button, (gpointer) label);
 }
 
 GtkWidget *

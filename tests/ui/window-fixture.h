@@ -51,6 +51,15 @@ gboolean has_result (Fixture *f);
 gboolean can_generate (Fixture *f);
 /* Runs a command, of xdotool for instance, while the window goes on. */
 void press (Fixture *f, const char *command);
+/* Lets @widget, which is mapped, be laid out and drawn twice: what that brings about is there. */
+void draw (Fixture *f, GtkWidget *widget);
+
+/* In @widget, itself first; NULL: none */
+GtkWidget *nth (GtkWidget *widget, GType type, int n); /* from 0 */
+GtkWidget *find_label (GtkWidget *widget, const char *part);
+GtkWidget *find_button (GtkWidget *widget, const char *label);
 GtkWidget *find_button_anywhere (const char *label);
+/* Whether a label with @part in it is on the screen, or scrolled out of sight. */
+gboolean says (GtkWidget *widget, const char *part);
 
 #define ADD(path, func) g_test_add ("/ui/" path, Fixture, NULL, setup, func, teardown)
