@@ -22,13 +22,16 @@ typedef struct
   GPtrArray *rows, *picture_rows;        /* theirs */
   char *listed;                          /* what the rows were made of */
   GtkWidget *pictures;
-  char **found, **outputs; /* of other programs, as of the opening */
+  char **found, **outputs;   /* of other programs, as of the opening; NULL until they are found */
+  GCancellable *cancellable; /* of the search for them */
 } Preferences;
 
 static void
 preferences_free (gpointer data)
 {
   Preferences *p = data;
+  g_cancellable_cancel (p->cancellable);
+  g_object_unref (p->cancellable);
   g_object_unref (p->window);
   g_ptr_array_unref (p->rows);
   g_ptr_array_unref (p->picture_rows);
@@ -174,6 +177,20 @@ list_folders (GtkWidget *window)
     if (!folders || !g_strv_contains ((const char *const *) folders, p->found[i]))
       add_row (p, new_found_row (p, p->found[i], _ ("Models found"), G_CALLBACK (use_cb)));
   list_picture_folders (p);
+}
+
+static void
+found_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  char **outputs = NULL;
+  char **found = gesso_library_find_others_finish (GESSO_LIBRARY (source), result, &outputs);
+  if (!found)
+    return; /* the window is closed */
+  Preferences *p = user_data;
+  p->found = found;
+  p->outputs = outputs;
+  g_clear_pointer (&p->listed, g_free);
+  list_folders (GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (p->folders))));
 }
 
 static void
@@ -415,8 +432,7 @@ gesso_preferences_new (GessoWindow *window)
   p->window = g_object_ref (window);
   p->rows = g_ptr_array_new ();
   p->picture_rows = g_ptr_array_new ();
-  p->found = gesso_library_find_installations (gesso_window_get_library (window));
-  p->outputs = gesso_library_find_outputs (gesso_window_get_library (window));
+  p->cancellable = g_cancellable_new ();
   GtkWidget *page = adw_preferences_page_new ();
   gtk_widget_set_vexpand (page, TRUE);
   AdwPreferencesPage *pages = ADW_PREFERENCES_PAGE (page);
@@ -434,5 +450,6 @@ gesso_preferences_new (GessoWindow *window)
   g_signal_connect_object (gesso_window_get_settings (window), "changed::pictures-folder",
                            G_CALLBACK (pictures_changed), dialog, G_CONNECT_SWAPPED);
   list_folders (GTK_WIDGET (dialog));
+  gesso_library_find_others_async (gesso_window_get_library (window), p->cancellable, found_cb, p);
   return dialog;
 }

@@ -12,6 +12,7 @@ struct _GessoWelcome
   AdwBin parent_instance;
   GessoLibrary *library;
   GSettings *settings;
+  GCancellable *cancellable;
   GtkWidget *found;
 };
 
@@ -56,18 +57,23 @@ append_installation (GessoWelcome *self, const char *path)
 }
 
 static void
-list_installations (GessoWelcome *self)
+found_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_auto (GStrv) paths = gesso_library_find_installations (self->library);
-  for (int i = 0; paths && paths[i]; i++)
+  g_auto (GStrv) paths = gesso_library_find_others_finish (GESSO_LIBRARY (source), result, NULL);
+  if (!paths)
+    return; /* the card is gone */
+  GessoWelcome *self = user_data;
+  for (int i = 0; paths[i]; i++)
     append_installation (self, paths[i]);
-  gtk_widget_set_visible (self->found, paths && paths[0]);
+  gtk_widget_set_visible (self->found, paths[0] != NULL);
 }
 
 static void
 gesso_welcome_dispose (GObject *object)
 {
   GessoWelcome *self = GESSO_WELCOME (object);
+  g_cancellable_cancel (self->cancellable);
+  g_clear_object (&self->cancellable);
   gtk_widget_dispose_template (GTK_WIDGET (self), GESSO_TYPE_WELCOME);
   g_clear_object (&self->library);
   g_clear_object (&self->settings);
@@ -99,13 +105,14 @@ gesso_welcome_new (GessoLibrary *library, GSettings *settings)
   GessoWelcome *self = g_object_new (GESSO_TYPE_WELCOME, NULL);
   self->library = g_object_ref (library);
   self->settings = g_object_ref (settings);
+  self->cancellable = g_cancellable_new ();
   g_settings_bind (settings, "welcome-dismissed", self, "visible",
                    G_SETTINGS_BIND_GET | G_SETTINGS_BIND_INVERT_BOOLEAN);
   g_signal_connect_object (library, "changed", G_CALLBACK (library_changed_cb), self,
                            G_CONNECT_SWAPPED);
   if (gtk_widget_get_visible (GTK_WIDGET (self)))
     {
-      list_installations (self);
+      gesso_library_find_others_async (library, self->cancellable, found_cb, self);
       library_changed_cb (self);
     }
   return GTK_WIDGET (self);

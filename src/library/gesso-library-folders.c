@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-library-folders.c - the folders that the user named, and installations of other programs.
+ * gesso-library-folders.c - the folders that the user named.
  */
 #define G_LOG_DOMAIN "gesso-library"
 
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "library/gesso-index.h"
-#include "library/gesso-layouts.h"
 #include "library/gesso-library-private.h"
 #include "library/gesso-scan.h"
 #include "library/gesso-schema.h"
@@ -182,7 +181,11 @@ gesso_library_add_pictures_folder (GessoLibrary *self, const char *path)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (self) && !self->closed, NULL);
   g_return_val_if_fail (path != NULL, NULL);
-  return add_pictures_folder (self, path, FALSE);
+  g_autoptr (GPtrArray) outputs = gesso_library_dup_outputs (path);
+  const char *problem = outputs->len ? NULL : add_pictures_folder (self, path, FALSE);
+  for (guint i = 0; i < outputs->len && !problem; i++)
+    problem = add_pictures_folder (self, outputs->pdata[i], FALSE);
+  return problem;
 }
 
 const char *
@@ -246,89 +249,4 @@ gesso_library_dup_picture_folders (GessoLibrary *self)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
   return dup_all (self->picture_folders);
-}
-
-/* Below the user's home folder. */
-static const char *const installations[] = {
-  "ComfyUI",
-  "comfyui",
-  "Documents/ComfyUI",
-  "stable-diffusion-webui",
-  "stable-diffusion-webui-forge",
-  "SwarmUI",
-  "swarmui",
-  "sd-webui-forge-classic",
-  "AI/ComfyUI",
-  "src/ComfyUI",
-  "git/ComfyUI",
-  "StableSwarmUI",
-};
-
-static gboolean
-is_installation (const char *path)
-{
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
-    return FALSE;
-  g_autoptr (GPtrArray) folders = gesso_layouts_resolve (path);
-  GessoScanFolder *first = folders->len ? folders->pdata[0] : NULL;
-  return first && !g_str_equal (first->path, path); /* else it only has the name */
-}
-
-static gboolean
-is_named (GessoLibrary *self, const char *path)
-{
-  return find_folder (self->folders, path) < self->folders->len ||
-         find_folder (self->picture_folders, path) < self->picture_folders->len;
-}
-
-char **
-gesso_library_find_installations (GessoLibrary *self)
-{
-  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
-  GStrvBuilder *builder = g_strv_builder_new ();
-  for (guint i = 0; i < G_N_ELEMENTS (installations); i++)
-    {
-      g_autofree char *path = g_build_filename (g_get_home_dir (), installations[i], NULL);
-      if (!is_named (self, path) && is_installation (path))
-        g_strv_builder_add (builder, path);
-    }
-  char **found = g_strv_builder_end (builder);
-  g_strv_builder_unref (builder);
-  return found;
-}
-
-/* ComfyUI, Forge and A1111, SwarmUI. */
-static void
-add_outputs (GessoLibrary *self, GPtrArray *found, const char *installation)
-{
-  static const char *const names[] = { "output", "outputs", "Output" };
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    {
-      g_autofree char *path = g_build_filename (installation, names[i], NULL);
-      if (g_file_test (path, G_FILE_TEST_IS_DIR) && !is_named (self, path) &&
-          find_folder (found, path) >= found->len)
-        g_ptr_array_add (found, g_steal_pointer (&path));
-    }
-}
-
-char **
-gesso_library_find_outputs (GessoLibrary *self)
-{
-  g_return_val_if_fail (GESSO_IS_LIBRARY (self), NULL);
-  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < G_N_ELEMENTS (installations); i++)
-    {
-      g_autofree char *path = g_build_filename (g_get_home_dir (), installations[i], NULL);
-      if (is_installation (path))
-        add_outputs (self, found, path);
-    }
-  for (guint i = 0; i < self->folders->len; i++)
-    {
-      g_autofree char *parent = g_path_get_dirname (self->folders->pdata[i]);
-      g_autofree char *name = g_path_get_basename (self->folders->pdata[i]);
-      if (is_installation (self->folders->pdata[i]))
-        add_outputs (self, found,
-                     g_ascii_strcasecmp (name, "models") ? self->folders->pdata[i] : parent);
-    }
-  return dup_all (found);
 }

@@ -82,10 +82,9 @@ const char *gesso_library_add_folder (GessoLibrary *self, const char *path);
 /* Stars of pictures are kept for the day when their folder is named again. */
 void gesso_library_remove_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
-/* ~/ComfyUI and the like that exist and are not yet named: for the first run.  Blocking, cheap. */
-char **gesso_library_find_installations (GessoLibrary *self);
 /* Where pictures are made, by Gesso or another program: watched; PNG, JPEG and WebP files are
- * indexed as they come, and never written.  Kept like the others.  Returns: as add_folder */
+ * indexed as they come, and never written.  Kept like the others.  An installation stands for the
+ * folders that it writes to.  Returns: as add_folder */
 const char *gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
 /* The one that Gesso writes to.  It stays one of its own when Gesso writes elsewhere. */
 const char *gesso_library_add_own_folder (GessoLibrary *self, const char *path);
@@ -93,9 +92,20 @@ char **gesso_library_dup_picture_folders (GessoLibrary *self);
 /* Whether @path lies in a folder of other programs' pictures: of the named folders around it the
  * innermost decides.  "", of a picture that is not loaded: whether there are such folders at all */
 gboolean gesso_library_is_of_others (GessoLibrary *self, const char *path);
-/* Where installations in the usual places, and those that models are taken from, put their
- * pictures; without what is named already.  Blocking, cheap. */
-char **gesso_library_find_outputs (GessoLibrary *self);
+/* gesso_library_find_others_async:
+ *
+ * Looks for other programs in the usual places (~/ComfyUI and the like); on a thread, as a disk may
+ * not answer.
+ *
+ * Returns (finish): installations whose models could be used, NULL once cancelled; @outputs, unless
+ * it is NULL: where they, and those that models are taken from, put their pictures.  Both without
+ * what is named already; (transfer full)
+ */
+void gesso_library_find_others_async (GessoLibrary *self,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+char **gesso_library_find_others_finish (GessoLibrary *self, GAsyncResult *result, char ***outputs);
 void gesso_library_rescan (GessoLibrary *self);
 
 /* Models of a kind as a live GListModel of GessoModelFile, sorted by name. */

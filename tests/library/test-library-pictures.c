@@ -11,7 +11,11 @@
 static void
 assert_outputs (Fixture *f, const char *const *names)
 {
-  g_auto (GStrv) found = gesso_library_find_outputs (f->library);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_auto (GStrv) found = NULL;
+  gesso_library_find_others_async (f->library, NULL, keep_result_cb, &result);
+  await (&result);
+  g_strfreev (gesso_library_find_others_finish (f->library, result, &found));
   g_assert_cmpuint (g_strv_length (found), ==, g_strv_length ((char **) names));
   for (guint i = 0; names[i]; i++)
     {
@@ -38,6 +42,25 @@ test_library_finds_outputs (Fixture *f, gconstpointer data)
   gesso_library_add_pictures_folder (f->library, output);
   assert_outputs (f, both + 1);
   g_auto (GStrv) named = gesso_library_dup_picture_folders (f->library);
+  g_assert_cmpuint (g_strv_length (named), ==, 1);
+  g_assert_cmpstr (named[0], ==, output);
+}
+
+/* One big folder that models are taken from was no folder of pictures to anybody. */
+static void
+test_library_takes_outputs_of_an_installation (Fixture *f, gconstpointer data)
+{
+  g_autofree char *models = tree_mkdir (f->dir, "ComfyUI/models/checkpoints");
+  g_autofree char *comfy = g_build_filename (f->dir, "ComfyUI", NULL);
+  g_assert_null (gesso_library_add_folder (f->library, comfy));
+  g_assert_nonnull (gesso_library_add_pictures_folder (f->library, comfy)); /* it wrote none */
+  g_autofree char *output = tree_mkdir (comfy, "output");
+  g_assert_null (gesso_library_add_pictures_folder (f->library, comfy));
+  g_assert_null (gesso_library_add_pictures_folder (f->library, comfy));
+  g_auto (GStrv) folders = gesso_library_dup_folders (f->library);
+  g_auto (GStrv) named = gesso_library_dup_picture_folders (f->library);
+  g_assert_cmpuint (g_strv_length (folders), ==, 1);
+  g_assert_cmpstr (folders[0], ==, comfy);
   g_assert_cmpuint (g_strv_length (named), ==, 1);
   g_assert_cmpstr (named[0], ==, output);
 }
@@ -223,6 +246,18 @@ test_library_loads_pages (Fixture *f, gconstpointer data)
   g_assert_null (g_list_model_get_item (G_LIST_MODEL (list), 300));
 }
 
+static gboolean
+is_elsewhere (gpointer picture)
+{
+  return g_str_has_suffix (gesso_picture_get_path (picture), "/elsewhere.png");
+}
+
+static gboolean
+is_wider (gpointer picture)
+{
+  return gesso_picture_get_width (picture) == 30;
+}
+
 static void
 test_library_stars (Fixture *f, gconstpointer data)
 {
@@ -242,16 +277,13 @@ test_library_stars (Fixture *f, gconstpointer data)
   assert_search (starred, "", 1);
   /* a star follows a file that is renamed, or changed */
   g_autofree char *moved = g_build_filename (f->files, "pics", "elsewhere.png", NULL);
+  tree_settle (f->library);
   g_assert_cmpint (g_rename (gesso_picture_get_path (p), moved), ==, 0);
-  while (!g_str_equal (gesso_picture_get_path (p), moved))
-    {
-      gesso_library_rescan (f->library);
-      tree_settle (f->library);
-    }
+  gesso_library_rescan (f->library);
+  tree_wait (is_elsewhere, p);
   g_assert_cmpint (g_list_model_get_n_items (G_LIST_MODEL (all)), ==, 5);
   g_free (tree_picture (f->files, "pics/elsewhere.png", 30, 30, 9, NULL));
-  while (gesso_picture_get_width (p) != 30)
-    g_main_context_iteration (NULL, TRUE);
+  tree_wait (is_wider, p);
   g_assert_true (gesso_picture_get_starred (p));
   g_clear_object (&all);
   g_clear_object (&starred);
@@ -326,6 +358,8 @@ main (int argc, char **argv)
 {
   init_tests (&argc, &argv);
   add_test ("/library/pictures/outputs", test_library_finds_outputs);
+  add_test ("/library/pictures/outputs-of-an-installation",
+            test_library_takes_outputs_of_an_installation);
   add_test ("/library/pictures/stars-of-nested-folders",
             test_library_keeps_stars_when_a_folder_around_goes);
   add_test ("/library/pictures/stars-of-a-folder-left-out",
