@@ -640,6 +640,69 @@ test_preferences_keep_rows_while_a_scan_goes_on (Fixture *f, gconstpointer unuse
   gesso_library_remove_folder (library, folder);
 }
 
+/* Another program's, where such programs usually are.  Returns: (transfer full) */
+static char *
+put_installation (const char *const *folders)
+{
+  char *comfy = g_build_filename (g_get_home_dir (), "ComfyUI", NULL);
+  for (gsize i = 0; folders[i]; i++)
+    {
+      g_autofree char *folder = g_build_filename (comfy, folders[i], NULL);
+      g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+    }
+  return comfy;
+}
+
+static gboolean
+others_are_found (Fixture *f)
+{
+  return find_label_anywhere ("Models found") && find_label_anywhere ("Pictures found");
+}
+
+static gboolean
+output_is_named (Fixture *f)
+{
+  g_auto (GStrv) named = gesso_library_dup_picture_folders (gesso_window_get_library (f->window));
+  g_autofree char *output = g_build_filename (g_get_home_dir (), "ComfyUI", "output", NULL);
+  return !find_label_anywhere ("Pictures found") &&
+         g_strv_contains ((const char *const *) named, output);
+}
+
+static gboolean
+is_refused (Fixture *f)
+{
+  return find_label_anywhere ("The folder was not added") &&
+         find_label_anywhere ("This is a folder of pictures");
+}
+
+static void
+use (const char *found)
+{
+  GtkWidget *row = gtk_widget_get_ancestor (find_label_anywhere (found), ADW_TYPE_ACTION_ROW);
+  g_signal_emit_by_name (find_button (row, "_Use"), "clicked");
+}
+
+/* Looking for them on a thread, Preferences may be closed before it has ended. */
+static void
+test_preferences_offer_what_others_have (Fixture *f, gconstpointer unused)
+{
+  static const char *const folders[] = { "models/checkpoints", "output", NULL };
+  g_autofree char *comfy = put_installation (folders);
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  g_action_group_activate_action (G_ACTION_GROUP (f->app), "preferences", NULL);
+  gtk_window_destroy (GTK_WINDOW (find_question ()));
+  g_action_group_activate_action (G_ACTION_GROUP (f->app), "preferences", NULL);
+  WAIT (f, others_are_found);
+  use ("Pictures found");
+  WAIT (f, output_is_named);
+  g_assert_null (gesso_library_add_own_folder (library, comfy));
+  use ("Models found");
+  WAIT (f, is_refused);
+  g_auto (GStrv) models = gesso_library_dup_folders (library);
+  g_assert_null (models[0]);
+  remove_tree (comfy);
+}
+
 enum
 {
   MANY_LORAS = 500
@@ -777,6 +840,7 @@ main (int argc, char **argv)
        test_preferences_keep_rows_while_a_scan_goes_on);
   ADD ("picker/opens-with-all-models", test_picker_opens_with_all_models);
   ADD ("picker/tells-files-of-one-name-apart", test_picker_tells_files_of_one_name_apart);
+  ADD ("preferences/offer-what-others-have", test_preferences_offer_what_others_have);
   ADD ("preferences/say-what-a-folder-holds", test_preferences_say_what_a_folder_holds);
   ADD ("picker/shows-what-a-wider-search-finds", test_picker_shows_what_a_wider_search_finds);
   ADD ("canvas/zoom-is-said-when-room-changes", test_zoom_is_said_when_room_changes);
