@@ -21,6 +21,7 @@
 
 enum
 {
+  TICK_MS = 5,
   N_PICTURES = 300,
   OWN_PICTURE = 3, /* has our recipe; with a model that is not there */
   A1111_PICTURE = 7,
@@ -50,18 +51,23 @@ settle (void)
 }
 
 static gboolean
+tick_cb (gpointer unused)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* What comes without an event is looked for at each tick. */
+static gboolean
 pump_until (gboolean (*done) (Fixture *), Fixture *f)
 {
   gint64 end = g_get_monotonic_time () + WAIT_US;
-  while (!done (f))
-    {
-      if (g_get_monotonic_time () > end)
-        return FALSE;
-      if (!g_main_context_iteration (NULL, FALSE))
-        g_usleep (2000);
-    }
+  guint tick = g_timeout_add (TICK_MS, tick_cb, NULL);
+  gboolean ok;
+  while (!(ok = done (f)) && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (tick);
   settle ();
-  return TRUE;
+  return ok;
 }
 
 #define WAIT(f, done) g_assert_true (pump_until (done, f))
@@ -90,14 +96,15 @@ input (const char *line)
   g_autoptr (GSubprocess) process =
       g_subprocess_new (G_SUBPROCESS_FLAGS_NONE, NULL, "sh", "-ec", line, NULL);
   gint64 end = g_get_monotonic_time () + WAIT_US;
+  guint tick = g_timeout_add (TICK_MS, tick_cb, NULL);
   g_assert_nonnull (process);
   g_subprocess_wait_check_async (process, NULL, process_done_cb, &done);
   while (!done)
     {
       g_assert_cmpint (g_get_monotonic_time (), <, end);
-      if (!g_main_context_iteration (NULL, FALSE))
-        g_usleep (2000);
+      g_main_context_iteration (NULL, TRUE);
     }
+  g_source_remove (tick);
   settle ();
 }
 
