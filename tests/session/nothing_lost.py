@@ -32,7 +32,7 @@ def recipes(model, n):
     for i in range(n):
         count, size = shapes[i % len(shapes)]
         yield {"version": 1, "model": str(model), "prompt": f"a red apple, number {i}", "seed": 1000 * i + 7,
-               "width": 64, "height": 64, "steps": 6 + i % 9, "batch_count": count, "batch_size": size,
+               "width": 32, "height": 32, "steps": 6 + i % 9, "batch_count": count, "batch_size": size,
                "sampler": ["euler", "euler_a", "dpmpp_2m"][i % 3]}
 
 
