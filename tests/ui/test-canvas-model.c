@@ -169,7 +169,7 @@ random_change (GessoDocument *doc, GRand *rand, int i)
 {
   double at[4];
   for (int k = 0; k < 4; k++)
-    at[k] = g_rand_double_range (rand, -50, 750);
+    at[k] = g_rand_double_range (rand, -50, 450);
   if (i % 100 == 50)
     gesso_document_invert_mask (doc);
   else if (i % 250 == 99)
@@ -183,16 +183,32 @@ random_change (GessoDocument *doc, GRand *rand, int i)
     stroke (doc, at[0], at[1], at[2], at[3], g_rand_int_range (rand, 0, 3) == 0);
 }
 
+/* Of a thousand states these are compared. */
+static gboolean
+is_looked_at (guint i)
+{
+  return i % 9 == 0 || i < 5;
+}
+
+static void
+assert_as_before (GessoDocument *doc, GPtrArray *digests, guint i)
+{
+  if (!digests->pdata[i])
+    return;
+  g_autofree char *now = digest (doc);
+  g_assert_cmpstr (now, ==, digests->pdata[i]);
+}
+
 /* The promise "without limit": steps far over the bound of memory come back from the file. */
 static void
 undo_thousand (gsize history_bytes)
 {
   const int n = 1000;
   g_autoptr (GessoDocument) doc = gesso_document_new_with_memory (history_bytes);
-  g_autoptr (GBytes) rgb = make_rgb (700, 700, 0);
+  g_autoptr (GBytes) rgb = make_rgb (400, 400, 0);
   g_autoptr (GRand) rand = g_rand_new_with_seed (7);
   g_autoptr (GPtrArray) digests = g_ptr_array_new_with_free_func (g_free);
-  put (doc, rgb, 700, 700, (GessoRect){ 0, 0, 700, 700 });
+  put (doc, rgb, 400, 400, (GessoRect){ 0, 0, 400, 400 });
   const GessoHistory *history = gesso_document_peek_history (doc);
   g_ptr_array_add (digests, digest (doc));
   for (int i = 0; i < n; i++)
@@ -203,9 +219,11 @@ undo_thousand (gsize history_bytes)
         ;
       g_assert_cmpuint (gesso_history_get_memory_bytes (history), <=, history_bytes);
       if (gesso_history_get_n_undo (history) > n_steps)
-        g_ptr_array_add (digests, digest (doc));
+        g_ptr_array_add (digests, is_looked_at (digests->len) ? digest (doc) : NULL);
     }
   g_assert_cmpuint (digests->len, >, 900);
+  g_free (digests->pdata[digests->len - 1]);
+  digests->pdata[digests->len - 1] = digest (doc);
   for (int pass = 0; pass < 2; pass++)
     {
       GError *error = NULL;
@@ -213,21 +231,13 @@ undo_thousand (gsize history_bytes)
         {
           g_assert_true (gesso_document_undo (doc, &error));
           g_assert_no_error (error);
-          if (i % 7 == 0 || i < 5)
-            {
-              g_autofree char *now = digest (doc);
-              g_assert_cmpstr (now, ==, digests->pdata[i - 1]);
-            }
+          assert_as_before (doc, digests, i - 1);
         }
       for (guint i = 1; i < digests->len; i++)
         {
           g_assert_true (gesso_document_redo (doc, &error));
           g_assert_no_error (error);
-          if (i % 11 == 0 || i > digests->len - 5)
-            {
-              g_autofree char *now = digest (doc);
-              g_assert_cmpstr (now, ==, digests->pdata[i]);
-            }
+          assert_as_before (doc, digests, i);
         }
       while (g_main_context_iteration (NULL, FALSE))
         ;
