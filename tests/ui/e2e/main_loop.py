@@ -19,7 +19,7 @@ from studio import HOME, Jobs, Studio, main, note, ok, png_write, wait
 FRAME_MS = 16  # of processor time: one frame at 60 Hz
 SHARED = 2  # a neighbour on the core's other thread takes half of its speed
 SIDE = 512
-STEPS = 4
+STEPS = 2
 BLOCKING = "fsync,fdatasync,sync,syncfs,sync_file_range,msync,wait4,waitid,nanosleep,clock_nanosleep,flock"
 
 

@@ -91,15 +91,17 @@ def wait(what, probe, longest_s=LONGEST_S):
     end = time.monotonic() + longest_s
     while True:
         settle()
+        began = time.monotonic()
         try:
             found = probe()
         except GLib.Error:  # a widget that went away while it was looked at
             found = None
         if found:
             return found
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise TimeoutError(f"waited {longest_s} s for: {what}")
-        time.sleep(POLL_S)
+        time.sleep(max(POLL_S, min(now - began, 1)))  # asking keeps the program from what is waited for
 
 
 def walk(node, visible=True):
@@ -200,8 +202,8 @@ def png_texts(path):
     return texts
 
 
-def png_pixels(path):
-    """(width, height, rows of RGB bytes) of an 8-bit PNG without interlace."""
+def png_pixels(path, n_rows=None):
+    """(width, height, rows of RGB bytes) of an 8-bit PNG without interlace; with @n_rows only the first rows."""
     data, at, packed = pathlib.Path(path).read_bytes(), 8, b""
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
@@ -214,7 +216,7 @@ def png_pixels(path):
     n = {2: 3, 6: 4}[colour]
     assert depth == 8
     raw, rows, before = zlib.decompress(packed), [], bytearray(width * n)
-    for y in range(height):
+    for y in range(n_rows or height):
         at = y * (width * n + 1)
         row = bytearray(raw[at + 1:at + 1 + width * n])
         unfilter(raw[at], row, before, n)
@@ -227,13 +229,18 @@ def unfilter(kind, row, up, n):
     """Undoes a row's filter in place (PNG specification, section 9)."""
     if kind == 0:
         return
+    if kind == 2:  # the commonest: all bytes at once, their highest bits without a carry
+        low = int.from_bytes(b"\x7f" * len(row), "big")
+        a, b = int.from_bytes(row, "big"), int.from_bytes(up, "big")
+        row[:] = (((a & low) + (b & low)) ^ ((a ^ b) & ~low)).to_bytes(len(row), "big")
+        return
     for i in range(len(row)):
         a, b, c = row[i - n] if i >= n else 0, up[i], up[i - n] if i >= n else 0
         if kind == 4:
             p = a + b - c
             guess = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
         else:
-            guess = (0, a, b, (a + b) // 2)[kind]
+            guess = a if kind == 1 else (a + b) // 2
         row[i] = (row[i] + guess) & 255
 
 
@@ -477,7 +484,7 @@ class Studio:
         self.app_action("quit")
 
         def ended():
-            if self.process.poll() is None and self.has("Quit While Jobs Wait.*"):
+            if self.process.poll() is None and len(self.windows()) > 1 and self.has("Quit While Jobs Wait.*"):
                 self.press("_?Quit( Quit)?")
             return self.process.poll() is not None
         try:
