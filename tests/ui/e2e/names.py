@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-from studio import (HOME, Atspi, Jobs, Studio, has_state, main, note, ok, png_write, role_of, screenshot, search, settle,
+from studio import (HOME, Atspi, Jobs, Studio, contains, main, note, ok, png_write, role_of, screenshot, search, settle,
                     wait, xdotool)
 
 CLASS = re.compile(r"(Gtk|Adw|Gdk|Gesso)[A-Z]\w+")
@@ -43,11 +43,14 @@ def path_of(node):
     return " < ".join(names)
 
 
-def is_inside(node, roles):
-    while (node := node.get_parent()):
-        if role_of(node) in roles:
-            return True
-    return False
+def is_inside(node, roles, known):
+    """@known keeps the answers, as many nodes have the same ancestors."""
+    parent = node.get_parent()
+    if not parent:
+        return False
+    if parent not in known:
+        known[parent] = role_of(parent) in roles or is_inside(parent, roles, known)
+    return known[parent]
 
 
 def is_named_by_toolkit(node):
@@ -58,15 +61,16 @@ def is_named_by_toolkit(node):
 
 class Names:
     def __init__(self, studio, texts):
-        self.studio, self.texts = studio, texts
+        self.studio, self.texts, self.buttons = studio, texts, []
 
     def takers(self, window):
         """The widgets of @window that can have the focus, but for the toolkit's own parts."""
-        def wanted(node):
-            return has_state(node, "FOCUSABLE") and role_of(node) not in NO_STOP
+        def wanted(node, states):
+            return contains(states, "FOCUSABLE") and role_of(node) not in NO_STOP
         self.studio.app.clear_cache()
         settle()
-        return [n for n in search(window, wanted) if not is_inside(n, TOOLKIT)]
+        known = {}
+        return [n for n in search(window, wanted) if not is_inside(n, TOOLKIT, known)]
 
     def problem(self, node):
         name = node.get_name().strip()
@@ -96,11 +100,20 @@ class Names:
         if not ok(takers and not bad, f"{what}: all {len(takers)} widgets that take the focus are named"):
             note("\n".join(bad))
 
+    def button(self, name):
+        """The outermost of the name.  The window is looked through once for all, and again when one is not known."""
+        def found():
+            known, self.buttons = self.buttons or self.studio.all(None, "push button"), []
+            node = next((n for n in known if re.fullmatch(name, n.get_name())), None)
+            self.buttons = known if node else []
+            return node
+        return wait(f"a button named {name!r}", found)
+
     def popover(self, name):
         """Opens what hangs from the button @name, looks, closes it.  GTK gives it below the button's outer part."""
-        button = self.studio.find(name, "push button")
+        button = self.button(name)
         before = len(self.takers(button))
-        self.studio.press(name)
+        self.studio.press(name, within=button)
         wait(f"{name} to open", lambda: len(self.takers(button)) > before)
         self.check(name, button)
         xdotool("key", "Escape")
@@ -150,7 +163,7 @@ def scenario():
                    said("Main menu")):
         names.popover(button)
     studio.page("gallery")
-    wait("the gallery", lambda: studio.all(None, "table cell"))
+    wait("the gallery", lambda: studio.has(None, "table cell"))
     names.check("Gallery", studio.frame)
     studio.page("create")
     names.window(lambda: studio.do("grid"), "the grid")

@@ -131,12 +131,13 @@ def is_visible(node):
 
 
 def search(node, wanted, visible=True):
-    """As walk(), but only what is @wanted.  Asking for a size is dear: where there is nothing to leave out, it is
-    not asked."""
+    """As walk(), but only what is @wanted, which is told the states, too.  Every question is dear, that for a size
+    most of all: where there is nothing to leave out, it is not asked."""
     try:
-        if visible and not has_state(node, "VISIBLE"):
+        states = node.get_state_set()
+        if visible and not contains(states, "VISIBLE"):
             return
-        n, found = node.get_child_count(), wanted(node)
+        n, found = node.get_child_count(), wanted(node, states)
         if visible and (found or n > 1) and not has_size(node):
             return
         if found:
@@ -149,8 +150,12 @@ def search(node, wanted, visible=True):
             yield from search(child, wanted, visible)
 
 
+def contains(states, state):
+    return states.contains(getattr(Atspi.StateType, state))
+
+
 def has_state(node, state):
-    return node.get_state_set().contains(getattr(Atspi.StateType, state))
+    return contains(node.get_state_set(), state)
 
 
 def role_of(node):
@@ -350,7 +355,7 @@ class Studio:
         (within or self.app).clear_cache()
         settle()
 
-        def wanted(node):
+        def wanted(node, _):
             return ((name is None or re.fullmatch(name, node.get_name()))
                     and (role is None or re.fullmatch(role, role_of(node))))
         for top in [within] if within else self.app_children():
@@ -370,13 +375,13 @@ class Studio:
         """The widget that has it."""
         self.app.clear_cache()
         settle()
-        found = [n for top in self.app_children() for n in search(top, lambda node: has_state(node, "FOCUSED"))]
+        found = [n for top in self.app_children() for n in search(top, lambda _, states: contains(states, "FOCUSED"))]
         return found[-1] if found else None
 
-    def press(self, name, role="push button"):
+    def press(self, name, role="push button", within=None):
         """The innermost match: GtkMenuButton and AdwSplitButton show as two nested buttons."""
         def pressed():
-            for node in reversed(self.all(name, role)):
+            for node in reversed(self.all(name, role, within=within)):
                 if has_state(node, "SENSITIVE") and Atspi.Action.get_n_actions(node) > 0 and Atspi.Action.do_action(node, 0):
                     return True
             return False
