@@ -41,20 +41,19 @@ def make(studio):
 
 def star_in_filmstrip(studio):
     def on_the_strip():
-        f = studio.focus()
-        return f and any(re.match("a rocket", n.get_name() or "") for n in walk(f))
+        return focus and any(re.match("a rocket", n.get_name() or "") for n in walk(focus))
 
     def elsewhere(before):
         f = studio.focus()
-        return f and f != before
+        return f if f != before else None
+    focus = studio.focus()
     for _ in range(4):
-        before = studio.focus()
         key("F6")
-        wait("the next part of the window", lambda: elsewhere(before))
+        focus = wait("the next part of the window", lambda: elsewhere(focus))
         if on_the_strip():
             break
     else:
-        note(f"the focus is on {role_of(studio.focus())} {studio.focus().get_name()!r}")
+        note(f"the focus is on {role_of(focus)} {focus.get_name()!r}")
     ok(on_the_strip(), "F6 leads to the filmstrip")
     key("s")
     wait("a star", starred)
