@@ -93,6 +93,26 @@ float check_factor (float f, Compute compute);
 const char *check_compute_name (Compute compute);
 const char *check_values_name (Values values); /* "" or "/huge" */
 
+/* Sums of products of a row and the columns of a weight, for the slots that make them: products.c. */
+typedef struct
+{
+  int64_t n_in, n_out;
+  Compute compute;
+  float *x;              /* n_in: the case writes a row, check_products_row rounds it */
+  double x_size;         /* sum |x| */
+  float *weights;        /* (n_out / 8, n_in, 8) as the compute type sees them */
+  double *sizes;         /* n_out: sum |w| */
+  double *exact, *scale; /* n_out, of the last row */
+  float *plain;
+} Products;
+
+Products check_products (Checker *c, int64_t n_in, int64_t n_out, Compute compute);
+void check_products_weight (Products *p, int64_t out, int64_t in, float w); /* once each */
+void check_products_row (Products *p);
+/* Element @i is the row's sum @out and the @n values @added. */
+void check_products_expect (
+    const Outputs *o, const Products *p, int64_t i, int64_t out, const float *added, int n);
+
 /* Buffers behind the above: guarded.c. */
 typedef struct Guarded Guarded;
 void *guarded_new (Guarded **list, size_t size_bytes);

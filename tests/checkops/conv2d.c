@@ -45,35 +45,36 @@ input_at (const ConvArgs *a, int64_t image, int64_t y, int64_t x, int64_t c)
   return y < 0 || y >= h || x < 0 || x >= w ? 0 : a->x[((image * h + y) * w + x) * a->c_in + c];
 }
 
+/* What a kernel sees at output pixel (@y, @x): (row, column, channel). */
 static void
-expect (const Outputs *o, const ConvArgs *a, const float *w, const float *bias, int64_t i)
+fill_row (float *row, const ConvArgs *a, int64_t image, int64_t y, int64_t x)
 {
-  int64_t out = i % a->c_out, x = i / a->c_out % a->w_out;
-  int64_t y = i / a->c_out / a->w_out % a->h_out, image = i / a->c_out / a->w_out / a->h_out;
-  double exact = 0, scale = 0, factors = 0;
-  float plain = 0;
-  for (int ky = 0; ky < a->kernel; ky++)
-    for (int kx = 0; kx < a->kernel; kx++)
-      for (int64_t c = 0; c < a->c_in; c++)
+  for (int t = 0; t < a->kernel * a->kernel; t++)
+    for (int64_t c = 0; c < a->c_in; c++)
+      *row++ = input_at (a, image, y * a->stride + t / a->kernel - a->pad_top,
+                         x * a->stride + t % a->kernel - a->pad_left, c);
+}
+
+static void
+expect (Checker *c, const Outputs *o, const ConvArgs *a, const float *w, const float *bias)
+{
+  int taps = a->kernel * a->kernel;
+  Products p = check_products (c, taps * a->c_in, a->c_out, a->compute);
+  for (int64_t i = 0; i < a->c_out * a->c_in * taps; i++)
+    check_products_weight (&p, i / taps / a->c_in, i % taps * a->c_in + i / taps % a->c_in, w[i]);
+  for (int64_t pixel = 0, i = 0; pixel < a->n * a->h_out * a->w_out; pixel++)
+    {
+      int64_t image = pixel / a->w_out / a->h_out;
+      fill_row (p.x, a, image, pixel / a->w_out % a->h_out, pixel % a->w_out);
+      check_products_row (&p);
+      for (int64_t out = 0; out < a->c_out; out++, i++)
         {
-          float f = input_at (a, image, y * a->stride + ky - a->pad_top,
-                              x * a->stride + kx - a->pad_left, c);
-          float v = w[((out * a->c_in + c) * a->kernel + ky) * a->kernel + kx];
-          f = check_factor (f, a->compute);
-          v = check_factor (v, a->compute);
-          exact += (double) f * v;
-          scale += fabs ((double) f * v);
-          factors += fabs (f) + fabs (v);
-          plain += f * v;
+          float added[] = { bias ? bias[out] : 0,
+                            a->channel_add ? a->channel_add[image * a->c_out + out] : 0,
+                            a->add ? a->add[i] : 0 };
+          check_products_expect (o, &p, i, out, added, COUNT (added));
         }
-  float b = bias ? bias[out] : 0, add = a->add ? a->add[i] : 0;
-  float channel = a->channel_add ? a->channel_add[image * a->c_out + out] : 0;
-  o->exact[i] = exact + b + channel + add;
-  o->scale[i] = scale + fabs (b) + fabs (channel) + fabs (add);
-  o->plain[i] = plain + b + channel + add;
-  /* VDPBF16PS and TDPBF16PS take denormal factors and products for zero. */
-  if (a->compute == COMPUTE_BF16)
-    o->slack[i] = FLT_MIN * (factors + (double) (a->kernel * a->kernel * a->c_in));
+    }
 }
 
 static int64_t
@@ -125,8 +126,7 @@ check_one (Checker *c, const ConvCase *t)
     a.add = check_input (c, n, VALUES_NORMAL);
   Outputs o = check_outputs (c, n);
   bool alias = t->has_add && t->add_is_y;
-  for (int64_t i = 0; i < n; i++)
-    expect (&o, &a, w, bias, i);
+  expect (c, &o, &a, w, bias);
   check_end (c, &(Case){ .outputs = o,
                          .initial = alias ? a.add : NULL,
                          .args = &a,

@@ -48,30 +48,24 @@ input_at (const Conv3dArgs *a, int64_t image, int64_t y, int64_t x, int tap, int
 }
 
 static void
-expect (const Outputs *o, const Conv3dArgs *a, const float *w, const float *bias, int64_t i)
+expect (Checker *c, const Outputs *o, const Conv3dArgs *a, const float *w, const float *bias)
 {
-  int64_t out = i % a->c_out, x = i / a->c_out % a->w, y = i / a->c_out / a->w % a->h;
-  int64_t image = i / a->c_out / a->w / a->h;
   int taps = FRAMES * a->kernel * a->kernel;
-  double exact = 0, scale = 0, factors = 0;
-  float plain = 0;
-  for (int tap = 0; tap < taps; tap++)
-    for (int64_t c = 0; c < a->c_in; c++)
-      {
-        float f = check_factor (input_at (a, image, y, x, tap, c), a->compute);
-        float v = check_factor (w[(out * a->c_in + c) * taps + tap], a->compute);
-        exact += (double) f * v;
-        scale += fabs ((double) f * v);
-        factors += fabs (f) + fabs (v);
-        plain += f * v;
-      }
-  float b = bias ? bias[out] : 0, add = a->add ? a->add[i] : 0;
-  o->exact[i] = exact + b + add;
-  o->scale[i] = scale + fabs (b) + fabs (add);
-  o->plain[i] = plain + b + add;
-  /* VDPBF16PS and TDPBF16PS take denormal factors and products for zero. */
-  if (a->compute == COMPUTE_BF16)
-    o->slack[i] = FLT_MIN * (factors + (double) (taps * a->c_in));
+  Products p = check_products (c, taps * a->c_in, a->c_out, a->compute);
+  for (int64_t i = 0; i < a->c_out * a->c_in * taps; i++)
+    check_products_weight (&p, i / taps / a->c_in, i % taps * a->c_in + i / taps % a->c_in, w[i]);
+  for (int64_t pixel = 0, i = 0; pixel < a->n * a->h * a->w; pixel++)
+    {
+      for (int64_t k = 0; k < p.n_in; k++)
+        p.x[k] = input_at (a, pixel / a->w / a->h, pixel / a->w % a->h, pixel % a->w,
+                           (int) (k / a->c_in), k % a->c_in);
+      check_products_row (&p);
+      for (int64_t out = 0; out < a->c_out; out++, i++)
+        {
+          float added[] = { bias ? bias[out] : 0, a->add ? a->add[i] : 0 };
+          check_products_expect (o, &p, i, out, added, COUNT (added));
+        }
+    }
 }
 
 static void
@@ -108,8 +102,7 @@ check_one (Checker *c, const Conv3dCase *t)
     a.add = check_input (c, n, VALUES_NORMAL);
   Outputs o = check_outputs (c, n);
   bool alias = t->has_add && t->add_is_y;
-  for (int64_t i = 0; i < n; i++)
-    expect (&o, &a, w, bias, i);
+  expect (c, &o, &a, w, bias);
   check_end (c, &(Case){ .outputs = o,
                          .initial = alias ? a.add : NULL,
                          .args = &a,

@@ -3,6 +3,8 @@
  */
 #include "checkops.h"
 
+#include <string.h>
+
 typedef enum
 {
   ADD_NONE,
@@ -38,34 +40,29 @@ run_linear_add_is_y (Backend *b, const void *args, float *y)
   b->ops.linear (b, &a);
 }
 
-/* One element: both answers and the scale of its rounding errors. */
 static void
-expect (const Outputs *o,
+expect (Checker *c,
+        const Outputs *o,
         const LinearArgs *a,
         const float *w,
         const float *bias,
-        const float *add,
-        int64_t i)
+        const float *add)
 {
-  int64_t row = i / a->y_stride, out = i % a->y_stride;
-  double exact = 0, scale = 0, factors = 0;
-  float plain = 0;
-  for (int64_t c = 0; c < a->n_in; c++)
+  Products p = check_products (c, a->n_in, a->n_out, a->compute);
+  for (int64_t i = 0; i < a->n_out * a->n_in; i++)
+    check_products_weight (&p, i / a->n_in, i % a->n_in, w[i]);
+  for (int64_t i = 0; i < a->n_rows * a->y_stride; i++)
+    o->exact[i] = GAP;
+  for (int64_t row = 0; row < a->n_rows; row++)
     {
-      float x = check_factor (a->x[row * a->x_stride + c], a->compute);
-      float v = check_factor (w[out * a->n_in + c], a->compute);
-      exact += (double) x * v;
-      scale += fabs ((double) x * v);
-      factors += fabs (x) + fabs (v);
-      plain += x * v;
+      memcpy (p.x, a->x + row * a->x_stride, (size_t) a->n_in * sizeof *p.x);
+      check_products_row (&p);
+      for (int64_t out = 0, i = row * a->y_stride; out < a->n_out; out++, i++)
+        {
+          float added[] = { bias ? bias[out] : 0, add ? add[i] : 0 };
+          check_products_expect (o, &p, i, out, added, COUNT (added));
+        }
     }
-  float b = bias ? bias[out] : 0, added = add ? add[i] : 0;
-  o->exact[i] = exact + b + added;
-  o->scale[i] = scale + fabs (b) + fabs (added);
-  o->plain[i] = plain + b + added;
-  /* VDPBF16PS and TDPBF16PS take denormal factors and products for zero. */
-  if (a->compute == COMPUTE_BF16)
-    o->slack[i] = FLT_MIN * (factors + (double) a->n_in);
 }
 
 static void
@@ -94,17 +91,12 @@ check_one (Checker *c, const LinearCase *t)
   if (t->add != ADD_NONE)
     add = check_rows (c, t->n_rows, t->n_out, a.y_stride, VALUES_NORMAL);
   a.add = add;
-  int64_t n = t->n_rows * a.y_stride;
-  Outputs o = check_outputs (c, n);
+  Outputs o = check_outputs (c, t->n_rows * a.y_stride);
   Case k = { .outputs = o,
              .initial = t->add == ADD_IS_Y ? add : NULL,
              .args = &a,
              .run = t->add == ADD_IS_Y ? run_linear_add_is_y : run_linear };
-  for (int64_t i = 0; i < n; i++)
-    if (i % a.y_stride < t->n_out)
-      expect (&o, &a, w, bias, add, i);
-    else
-      o.exact[i] = GAP;
+  expect (c, &o, &a, w, bias, add);
   check_end (c, &k);
 }
 
