@@ -57,7 +57,7 @@ __attribute__ ((weak)) void emu_adopt (void *p, size_t size_bytes, const char *n
 __attribute__ ((weak)) void emu_abandon (void *p);
 __attribute__ ((weak)) void emu_host_wrote (void *p, size_t size_bytes);
 __attribute__ ((weak)) void emu_set_around (int (*around) (int begins));
-__attribute__ ((weak)) void emu_check (void);
+__attribute__ ((weak)) void emu_check (int on);
 __attribute__ ((weak)) bool emu_tensor_map (void *map,
                                             int element_bytes,
                                             const void *base,
@@ -102,8 +102,13 @@ report (void)
 static void
 open_all (bool readable)
 {
-  for (int i = 0; i < n_mapped; i++)
-    mprotect (mapped[i].from, mapped[i].size_bytes, readable ? PROT_READ | PROT_WRITE : PROT_NONE);
+  for (int i = 0, next; i < n_mapped; i = next)
+    {
+      size_t size_bytes = 0;
+      for (next = i; next < n_mapped && mapped[next].from == mapped[i].from + size_bytes; next++)
+        size_bytes += mapped[next].size_bytes;
+      mprotect (mapped[i].from, size_bytes, readable ? PROT_READ | PROT_WRITE : PROT_NONE);
+    }
 }
 
 void
@@ -163,8 +168,8 @@ start (void)
   space = mmap (NULL, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (emu_set_around)
     emu_set_around (around_launch);
-  if (emu_check && getenv ("FAKE_CUDA_CHECK"))
-    emu_check ();
+  if (emu_check)
+    emu_check (getenv ("FAKE_CUDA_CHECK") != NULL);
   if (getenv ("FAKE_CUDA_REPORT"))
     atexit (report);
 }

@@ -83,8 +83,8 @@ void emu_adopt (void *p, size_t size_bytes, const char *name);
 void emu_abandon (void *p);
 void emu_host_wrote (void *p, size_t size_bytes);
 
-/* Sets emu_options.check and quiet, from programs that do not see them. */
-void emu_check (void);
+/* Sets emu_options.check and quiet, from programs that do not see them; before the first launch. */
+void emu_check (int on);
 
 /* Called before each launch (1), whose error it may answer in its place (-1: none, and nothing
  * runs), and after it (0). */

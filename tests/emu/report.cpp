@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -121,10 +122,17 @@ static bool recording;
 static std::vector<EmuSite> sites;
 static EmuSite disabled;
 
+// Each source has words of its own for what several of them include, mostly the same ones.
+static bool
+is_same (const char *a, const char *b)
+{
+  return a == b || strcmp (a, b) == 0;
+}
+
 static bool
 is_site (const EmuSite &s, const char *kind, const char *file, int line)
 {
-  return s.line == line && s.kind && std::string (s.kind) == kind && std::string (s.file) == file;
+  return s.line == line && s.kind && is_same (s.kind, kind) && is_same (s.file, file);
 }
 
 extern "C" bool
@@ -170,7 +178,7 @@ emu_disable_site (const EmuSite *site)
 }
 
 extern "C" void
-emu_check (void)
+emu_check (int on)
 {
-  emu_options.check = emu_options.quiet = true;
+  emu_options.check = emu_options.quiet = on;
 }
