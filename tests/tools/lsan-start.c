@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * lsan-start.c - part of programs with a window, in builds with AddressSanitizer only.
+ * lsan-start.c - part of programs that use GTK or GStreamer, in builds with AddressSanitizer only.
  *
  * GLib keeps its quarks in a table of 16 KiB, and leaves each table to its readers when it makes
  * the next, larger one, on purpose.  GTK, the themes and the window have more than 2048 quarks,

@@ -14,7 +14,7 @@ v_exp2 (V x, bool coarse)
   const V shifter = v_set (12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
   x = v_max (x, v_set (-126.0f));
   V t = x + shifter;
-  VI exponent = (VI) t << 23; /* the low bits of the sum are the integer */
+  VU exponent = (VU) t << 23; /* the low bits of the sum are the integer */
   V f = x - (t - shifter);
   V p = v_set (9.6181291e-3f);
   if (!coarse)
@@ -23,7 +23,7 @@ v_exp2 (V x, bool coarse)
   p = v_fma (p, f, v_set (2.4022651e-1f));
   p = v_fma (p, f, v_set (6.9314718e-1f));
   p = v_fma (p, f, v_set (1.0f));
-  return (V) ((VI) p + exponent);
+  return (V) ((VU) p + exponent);
 }
 
 INLINE float
