@@ -33,12 +33,10 @@ dot_products (double *sums, const LinearArgs *a, int64_t first_row, int64_t n_ro
     {
       int64_t n = a->n_in - k < CHUNK ? a->n_in - k : CHUNK;
       load_weights (w, a, out * a->n_in + k, n);
-      for (int64_t r = 0; r < n_rows; r++)
-        {
-          const float *x = a->x + (first_row + r) * a->x_stride + k;
-          for (int64_t i = 0; i < n; i++)
-            sums[r] += (double) ref_factor (x[i], a->compute) * w[i];
-        }
+      const float *x = a->x + first_row * a->x_stride + k;
+      for (int64_t i = 0; i < n; i++)
+        for (int64_t r = 0; r < n_rows; r++)
+          sums[r] += (double) ref_factor (x[r * a->x_stride + i], a->compute) * w[i];
     }
 }
 
