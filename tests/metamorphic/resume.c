@@ -175,24 +175,20 @@ restore (PipelineRun *run, const Blob *b)
 
 /* ---- stopped after each step ---- */
 
-/* After step @k saved and freed with its pipeline, then restored in another. */
+/* After step @k saved and freed, then restored in a pipeline of the same model that has not seen
+ * it. */
 static PipelineResult
-interrupted (const char *model, const PipelineJob *like, int k, bool *ok)
+interrupted (const Model *m, const Model *other, const PipelineJob *like, int k, bool *ok)
 {
-  Model m = open_model (model);
-  PipelineRun *run = new_run (&m, like);
+  PipelineRun *run = new_run (m, like);
   advance (run, k);
   Blob b = save (run);
   pipeline_run_free (run);
-  close_model (&m);
-  m = open_model (model);
-  run = new_run (&m, like);
+  run = new_run (other, like);
   restore (run, &b);
   *ok = *ok && pipeline_run_step (run) == k;
   mem_free (b.data);
-  PipelineResult r = finish (run);
-  close_model (&m);
-  return r;
+  return finish (run);
 }
 
 static void
@@ -204,9 +200,11 @@ test_stopped (const char *model, const PipelineJob *job, const char *what)
   PipelineRun *run = new_run (&m, job);
   int n = pipeline_run_n_steps (run), n_wrong = 0;
   bool ok = same (&whole, finish (run));
-  close_model (&m);
+  Model other = open_model (model);
   for (int k = 0; k <= n; k++)
-    n_wrong += !same (&whole, interrupted (model, job, k, &ok));
+    n_wrong += !same (&whole, interrupted (&m, &other, job, k, &ok));
+  close_model (&other);
+  close_model (&m);
   snprintf (name, sizeof name, "stopped/%s/%s/%s/%s%s", model, sampler_name (job->sampler),
             job->convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui",
             job->noise == RNG_NV ? "nv" : "cpu", what);
