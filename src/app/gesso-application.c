@@ -30,7 +30,7 @@ struct _GessoApplication
 {
   AdwApplication parent_instance;
   char *data_dir, *backends, *pictures_dir, *worker, *screenshot;
-  int n_polls;
+  int n_polls, restart_delay_ms;
   GSettings *settings;
   GessoSession *session;
   GessoLibrary *library;
@@ -68,6 +68,7 @@ open_session (GessoApplication *self, GError **error)
   g_autofree char *worker = self->worker ? g_strdup (self->worker) : gesso_paths_dup_worker ();
   g_autofree char *backends = dup_backends (self);
   GessoSessionOptions options = { self->data_dir, pictures, worker, backends };
+  options.restart_delay_ms = self->restart_delay_ms;
   options.vram_limit_mib = g_settings_get_int (self->settings, "vram-limit-mib");
   self->session = gesso_session_new (&options, error);
   if (!self->session)
@@ -500,6 +501,7 @@ gesso_application_set_options (GessoApplication *self, const GessoSessionOptions
   self->pictures_dir = g_strdup (options->pictures_dir);
   self->worker = g_strdup (options->worker);
   self->backends = g_strdup (options->backends);
+  self->restart_delay_ms = options->restart_delay_ms;
   g_autoptr (GError) error = NULL;
   self->settings = gesso_paths_new_settings (&error);
   if (!self->settings)

@@ -20,7 +20,8 @@ enum
 G_DECLARE_FINAL_TYPE (GessoApplication, gesso_application, GESSO, APPLICATION, AdwApplication)
 
 GessoApplication *gesso_application_new (void);
-/* What --data-dir and --backend say; for tests.  Copied; before activation. */
+/* What --data-dir and --backend say, and how soon a worker starts again; for tests.  Copied; before
+ * activation. */
 void gesso_application_set_options (GessoApplication *self, const GessoSessionOptions *options);
 /* NULL before activation, and when it could not start. */
 GessoWindow *gesso_application_get_window (GessoApplication *self);

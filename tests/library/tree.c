@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/mem.h"
 #include "library/gesso-library-private.h"
 #include "media/clip.h"
 #include "media/png.h"
@@ -212,6 +213,7 @@ char *
 tree_picture (
     const char *dir, const char *name, int width, int height, int seed, const char *parameters)
 {
+  g_autoptr (GError) error = NULL;
   Status status = { 0 };
   char *path = prepare (dir, name);
   gsize n = (gsize) width * (gsize) height * IMAGE_CHANNELS;
@@ -220,9 +222,15 @@ tree_picture (
     rgb[i] = (guint8) (seed * 40 + (int) (i % 3) * 50);
   Image image = { width, height, rgb };
   PngText text = { "parameters", parameters };
-  PngOptions options = { .texts = &text, .n_texts = parameters ? 1 : 0, .overwrite = true };
-  if (!png_write_file (path, &image, &options, &status))
+  PngOptions options = { .texts = &text, .n_texts = parameters ? 1 : 0 };
+  guint8 *png;
+  gsize n_bytes;
+  if (!png_write_memory (&png, &n_bytes, &image, &options, &status))
     g_error ("%s", status.message);
+  /* Whole or not at all, as our own writer's, but without waiting for the disk. */
+  g_file_set_contents (path, (const char *) png, (gssize) n_bytes, &error);
+  g_assert_no_error (error);
+  mem_free (png);
   return path;
 }
 

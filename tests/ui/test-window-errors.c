@@ -24,6 +24,15 @@ setup_fake (Fixture *f, gconstpointer unused)
   g_setenv ("GESSO_TEST_WORKER", real, TRUE);
 }
 
+/* It does not matter here for how long a worker that dies is not started again. */
+static void
+setup_restarting (Fixture *f, gconstpointer unused)
+{
+  g_setenv ("GESSO_TEST_RESTART_MS", "300", TRUE);
+  setup (f, NULL);
+  g_unsetenv ("GESSO_TEST_RESTART_MS");
+}
+
 static gboolean
 has_failed (Fixture *f)
 {
@@ -344,7 +353,8 @@ main (int argc, char **argv)
   g_test_add ("/ui/pill/leaves-room-for-zoom", Fixture, NULL, setup_fake,
               test_pill_leaves_room_for_zoom, teardown);
   ADD ("errors/stopped-queue-goes-on", test_stopped_queue_goes_on);
-  ADD ("errors/worker-that-keeps-dying", test_worker_that_keeps_dying);
+  g_test_add ("/ui/errors/worker-that-keeps-dying", Fixture, NULL, setup_restarting,
+              test_worker_that_keeps_dying, teardown);
   ADD ("errors/missing-text-encoder", test_missing_text_encoder);
   ADD ("errors/damaged-picture", test_damaged_picture);
   ADD ("errors/damaged-model", test_damaged_model);

@@ -35,8 +35,10 @@ start_in (Fixture *f, const char *dir)
   g_autofree char *data = g_build_filename (dir, "data", NULL);
   g_autofree char *pictures = g_build_filename (dir, "pictures", NULL);
   const char *backends = g_getenv ("GESSO_TEST_BACKENDS");
+  const char *restart = g_getenv ("GESSO_TEST_RESTART_MS");
   GessoSessionOptions options = { data, pictures, g_getenv ("GESSO_TEST_WORKER"),
                                   backends ? backends : "null" };
+  options.restart_delay_ms = restart ? (int) g_ascii_strtoll (restart, NULL, 10) : 0;
   if (g_str_equal (options.backends, "settings"))
     options.backends = NULL;
   g_autoptr (GError) error = NULL;

@@ -28,7 +28,8 @@ typedef gboolean (*Condition) (Fixture *f);
 void wait_until (Fixture *f, Condition condition, const char *what);
 #define WAIT(f, condition) wait_until (f, condition, #condition)
 
-/* What computes is "null", or what GESSO_TEST_BACKENDS names: "settings" leaves it to them. */
+/* What computes is "null", or what GESSO_TEST_BACKENDS names: "settings" leaves it to them.  A
+ * worker that died starts again after the session's own time, or after GESSO_TEST_RESTART_MS. */
 void start_in (Fixture *f, const char *dir);
 void setup (Fixture *f, gconstpointer unused);
 void stop (Fixture *f);
