@@ -22,7 +22,7 @@ from studio import GLib, Jobs, Studio, has_state, main, ok, pictures, png_pixels
 PROMPTS = ["a fox", "a rocket", "a mushroom", "a red apple", "a sunflower", "a blue butterfly", "a whale", "a cactus",
            "an owl", "a penguin", "a strawberry", "a turtle"]
 N_FEW = 4
-MIDDLE = 420  # the row of a screenshot that is looked at
+ROW = 250  # of a screenshot, is looked at: below what all pages have in common
 LARGEST_BYTES = 150 * 1024
 
 
@@ -55,9 +55,9 @@ def take(studio, folder, name, moving=False):
 
 def shrink(path):
     few = "few" in sys.argv
-    width, height, rows = png_pixels(path, MIDDLE + 1 if few else None)
-    middle = rows[MIDDLE]
-    colours = set(zip(middle[0::3], middle[1::3], middle[2::3]))
+    width, height, rows = png_pixels(path, ROW + 1 if few else None)
+    row = rows[ROW]
+    colours = set(zip(row[0::3], row[1::3], row[2::3]))
     ok(width > 1000 and height > 700 and len(colours) > 3, f"{path.name} shows something, {width} x {height}")
     if few:
         return
