@@ -19,6 +19,9 @@ for program in Xvfb dbus-run-session; do
   command -v $program >/dev/null || { echo "1..0 # SKIP $program is not installed"; exit 0; }
 done
 
+# What GStreamer has found out about its plugins is the machine's: each new home folder would look at them all again.
+export GST_REGISTRY=${GST_REGISTRY:-${XDG_CACHE_HOME:-$HOME/.cache}/gstreamer-1.0/registry.$(uname -m).bin}
+
 scratch=$(mktemp -d)
 if [ "$keep" = yes ] && [ -n "$GESSO_TEST_HOME" ]; then
   export HOME=$GESSO_TEST_HOME
