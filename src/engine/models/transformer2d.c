@@ -92,6 +92,17 @@ transformer2d_keys (Ctx *ctx, const Transformer2d *t, const Tensor *context, Pro
     }
 }
 
+/* Rows that follow each other share a row of @k and @v, so their queries are as of one. */
+static Tensor *
+cross_attention (Ctx *ctx, const Tensor *q, const Tensor *k, const Tensor *v, int n_heads)
+{
+  if (ctx_failed (ctx) || k->ne[0] == q->ne[0] || q->ne[0] % k->ne[0] != 0)
+    return op_attention (ctx, q, k, v, n_heads, false);
+  const int64_t joined[3] = { k->ne[0], q->ne[0] / k->ne[0] * q->ne[1], q->ne[2] };
+  Tensor *y = op_attention (ctx, op_view (ctx, q, 3, joined), k, v, n_heads, false);
+  return op_view (ctx, y, 3, q->ne);
+}
+
 /* @n: the normed queries; keys and values from @context, unless there are @keys.  Returns: @x plus
  * the attended. */
 static Tensor *
@@ -106,7 +117,7 @@ attend (Ctx *ctx,
   Tensor *q = op_linear (ctx, n, a->q, NULL);
   Tensor *k = keys ? ctx_borrow (ctx, keys->k) : op_linear (ctx, context, a->k, NULL);
   Tensor *v = keys ? ctx_borrow (ctx, keys->v) : op_linear (ctx, context, a->v, NULL);
-  return op_linear (ctx, op_attention (ctx, q, k, v, n_heads, false), a->out, x);
+  return op_linear (ctx, cross_attention (ctx, q, k, v, n_heads), a->out, x);
 }
 
 static Tensor *

@@ -33,7 +33,8 @@ void transformer2d_keys (Ctx *ctx, const Transformer2d *t, const Tensor *context
 /* transformer2d_forward:
  * @x: (N, H, W, C)
  * @context: (N, L, context_dim); not read when there are @keys
- * @keys: NULL, or one for each block, as transformer2d_keys made them in another Ctx
+ * @keys: NULL, or one for each block, as transformer2d_keys made them in another Ctx; of N rows,
+ *   or of fewer, each for as many rows of @x that follow each other
  *
  * Returns: (N, H, W, C)
  */

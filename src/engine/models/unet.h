@@ -52,7 +52,8 @@ int unet_n_keys (const Unet *unet);
  */
 void unet_keys (Ctx *ctx, const Unet *unet, const Tensor *context, PromptKeys *out);
 
-/* unet_forward with the @keys of its context, made by unet_keys in another Ctx.
+/* unet_forward with the @keys of its context, made by unet_keys in another Ctx; as
+ * transformer2d_forward they may have fewer rows.
  * @control: NULL, or what ControlNets add */
 Tensor *unet_forward_with_keys (Ctx *ctx,
                                 const Unet *unet,

@@ -3,8 +3,9 @@
  *
  * Inpainting checkpoints read the mask and the picture without its masked part behind the latent.
  *
- * The batch holds, for each picture, one row per part of the prompt (AND) and one for the negative
- * prompt: row = picture * n_rows + part, the negative last.
+ * The batch holds one row per part of the prompt (AND) and one for the negative prompt, the last,
+ * for each picture: row = part * n_pictures + picture.  So the pictures, which have the same texts,
+ * share their keys and values.
  */
 #include <math.h>
 #include <string.h>
@@ -23,16 +24,17 @@ typedef struct
 {
   PipelineDenoiser base;
   const SdText *text;
-  int64_t n_rows; /* a picture */
+  int64_t n_rows; /* a picture: the texts at work */
   bool guided;
   SdControls controls;
   const Sampler *sampler; /* NULL when only planning */
   int step;               /* from 0 */
   unsigned active;        /* which controls the Ctx was measured with */
   SdKeys keys;
-  float *x, *t, *context, *vector; /* inputs of the network, all rows */
-  int *row_text;                   /* which text a row of the last two holds, -1: none yet */
-  float *out;                      /* its output as (rows, channels, h, w) */
+  float *x, *t, *vector; /* inputs of the network, all rows */
+  float *context;        /* (n_rows, length, context_dim), for all pictures */
+  int *row_text;         /* which text a row of it is, -1: none yet */
+  float *out;            /* its output as (rows, channels, h, w) */
   const float *extra; /* what an inpainting checkpoint reads besides: (in - out channels, h, w) */
 } SdDenoiser;
 
@@ -67,7 +69,7 @@ context_of (const SdDenoiser *d)
 {
   return (SdContext){ .unet = sd_networks (d->base.pipeline)->unet,
                       .controls = &d->controls,
-                      .n_rows = d->base.n_pictures * d->n_rows,
+                      .n_rows = d->n_rows,
                       .length = d->text->length,
                       .dim = d->text->context_dim,
                       .values = d->context };
@@ -107,8 +109,9 @@ fill_row (SdDenoiser *d, int64_t row, int text)
   d->row_text[row] = text;
   d->keys.are_made = false;
   memcpy (d->context + row * n, d->text->context + text * n, (size_t) n * sizeof (float));
-  if (d->vector)
-    fill_vector (d, d->vector + row * d->base.pipeline->checkpoint->config.unet.adm_dim,
+  int64_t n_vector = d->base.pipeline->checkpoint->config.unet.adm_dim;
+  for (int64_t p = 0; d->vector && p < d->base.n_pictures; p++)
+    fill_vector (d, d->vector + (row * d->base.n_pictures + p) * n_vector,
                  d->text->pooled + text * d->text->pooled_dim);
 }
 
@@ -118,14 +121,10 @@ sd_denoiser_set_step (PipelineDenoiser *denoiser, int step)
   SdDenoiser *d = (SdDenoiser *) denoiser;
   const SdPrompts *p = &d->text->prompts;
   d->step = step - 1;
-  for (int64_t i = 0; i < d->base.n_pictures; i++)
-    {
-      int64_t row = i * d->n_rows;
-      for (int k = 0; k < p->n_positive; k++)
-        fill_row (d, row + k, sd_part_text (&p->positive[k], step));
-      if (d->guided)
-        fill_row (d, row + d->n_rows - 1, sd_part_text (&p->negative, step));
-    }
+  for (int k = 0; k < p->n_positive; k++)
+    fill_row (d, k, sd_part_text (&p->positive[k], step));
+  if (d->guided)
+    fill_row (d, d->n_rows - 1, sd_part_text (&p->negative, step));
 }
 
 /* Before the next call, as after a change of text. */
@@ -179,11 +178,11 @@ allocate (SdDenoiser *d, Status *status)
   d->x = mem_calloc (n * pixels * (size_t) c->in_channels, sizeof (float));
   d->out = mem_calloc (n * pixels * (size_t) c->out_channels, sizeof (float));
   d->t = mem_calloc (n, sizeof (float));
-  d->context = mem_calloc (n * (size_t) (d->text->length * c->context_dim), sizeof (float));
+  d->context = mem_calloc ((size_t) (d->n_rows * d->text->length * c->context_dim), sizeof (float));
   if (c->adm_dim > 0)
     d->vector = mem_calloc (n * (size_t) c->adm_dim, sizeof (float));
-  d->row_text = mem_calloc (n, sizeof *d->row_text);
-  for (size_t i = 0; d->row_text && i < n; i++)
+  d->row_text = mem_calloc ((size_t) d->n_rows, sizeof *d->row_text);
+  for (int64_t i = 0; d->row_text && i < d->n_rows; i++)
     d->row_text[i] = -1;
   bool ok = d->x && d->out && d->t && d->context && d->row_text;
   if (!ok || (c->adm_dim > 0 && !d->vector))
@@ -369,23 +368,24 @@ fill_input (SdDenoiser *d, const float *x, double sigma, double timestep)
   float scale = (float) prediction_input_scale (sigma);
   for (int64_t row = 0; row < d->base.n_pictures * d->n_rows; row++)
     {
-      fill_pixels (d, d->x + row * n_in, x + row / d->n_rows * n, scale);
+      fill_pixels (d, d->x + row * n_in, x + row % d->base.n_pictures * n, scale);
       d->t[row] = (float) timestep;
     }
 }
 
-/* Joins the x0 of one picture's rows: u + sum w_i s (c_i - u).  @x: the picture's noisy latent. */
+/* Joins the x0 of one picture's rows: u + sum w_i s (c_i - u).  @rows: the first of them; @x: the
+ * picture's noisy latent. */
 static void
 guide (const SdDenoiser *d, float *out, const float *rows, const float *x, double sigma)
 {
   const PipelineJob *job = d->base.job;
   const SdText *text = d->text;
-  int64_t n = latent_size (d);
+  int64_t n = latent_size (d), between = n * d->base.n_pictures;
   const float *parts[SD_MAX_PARTS];
   double weights[SD_MAX_PARTS];
   for (int i = 0; i < text->prompts.n_positive; i++)
     {
-      parts[i] = rows + i * n;
+      parts[i] = rows + i * between;
       weights[i] = text->prompts.positive[i].weight;
     }
   if (!d->guided)
@@ -393,7 +393,7 @@ guide (const SdDenoiser *d, float *out, const float *rows, const float *x, doubl
       memcpy (out, rows, (size_t) n * sizeof *out);
       return;
     }
-  guidance_compose (out, parts, weights, text->prompts.n_positive, rows + (d->n_rows - 1) * n,
+  guidance_compose (out, parts, weights, text->prompts.n_positive, rows + (d->n_rows - 1) * between,
                     job->guidance_scale, n);
   Prediction space = job->convention == CONVENTION_COMFYUI ? PREDICTION_V : job->prediction;
   guidance_rescale (out, parts[0], x, sigma, space, job->guidance_rescale, 1, n);
@@ -430,9 +430,9 @@ sd_denoise (PipelineDenoiser *denoiser,
     return copy_ctx_status (d->base.ctx, status);
   nhwc_to_nchw (d->out, answer, n_rows, d->base.channels, d->base.h, d->base.w);
   for (int64_t row = 0; row < n_rows; row++)
-    prediction_to_x0 (d->base.job->prediction, d->out + row * n, x + row / d->n_rows * n,
+    prediction_to_x0 (d->base.job->prediction, d->out + row * n, x + row % d->base.n_pictures * n,
                       d->out + row * n, sigma, n);
   for (int64_t p = 0; p < d->base.n_pictures; p++)
-    guide (d, x0 + p * n, d->out + p * d->n_rows * n, x + p * n, sigma);
+    guide (d, x0 + p * n, d->out + p * n, x + p * n, sigma);
   return true;
 }
