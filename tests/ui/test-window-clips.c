@@ -425,6 +425,8 @@ test_sees_the_first_frame (Fixture *f, gconstpointer unused)
   gesso_document_clear (gesso_create_page_get_document (f->page));
   WAIT (f, has_no_picture);
   load_grey_picture (f, 32, 32, 220);
+  set (f, "width", "32"); /* whose size followed the picture's shape */
+  set (f, "height", "32");
   generate (f, has_two_results);
   g_autofree char *light = newest_path (f);
   g_autofree char *dark_end = checksum_of_end (dark), *light_end = checksum_of_end (light);
