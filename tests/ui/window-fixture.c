@@ -232,6 +232,15 @@ can_generate (Fixture *f)
   return gesso_create_page_get_can_generate (f->page);
 }
 
+void
+make_picture (Fixture *f)
+{
+  WAIT (f, planned);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, has_one_picture);
+}
+
 static void
 exited_cb (GPid pid, int status, gpointer user_data)
 {

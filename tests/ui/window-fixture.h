@@ -50,6 +50,8 @@ gboolean has_one_picture (Fixture *f);
 gboolean nothing_waits (Fixture *f);
 gboolean has_result (Fixture *f);
 gboolean can_generate (Fixture *f);
+/* The first, of what the form says. */
+void make_picture (Fixture *f);
 /* Runs a command, of xdotool for instance, while the window goes on. */
 void press (Fixture *f, const char *command);
 /* Lets @widget, which is mapped, be laid out and drawn twice: what that brings about is there. */
