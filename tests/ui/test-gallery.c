@@ -302,13 +302,20 @@ set_up (Fixture *f, gconstpointer data)
   WAIT (f, has_thumbnail);
 }
 
+/* What threads still decode holds on to it until they are through. */
+static gboolean
+is_ours_alone (Fixture *f)
+{
+  return G_OBJECT (f->library)->ref_count == 1;
+}
+
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
   gtk_window_destroy (GTK_WINDOW (f->window));
   settle ();
   gesso_library_close (f->library);
-  settle ();
+  WAIT (f, is_ours_alone);
   g_assert_finalize_object (f->library);
   delete_tree (f->dir);
   g_free (f->dir);
