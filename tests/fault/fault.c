@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * fault.c - what happens when memory, files, the disk or the user's patience run out.
  *
- * fault; GESSO_SOURCE names the source tree.
+ * fault [--every N]; GESSO_SOURCE names the source tree.  With N, every Nth of the allocations that
+ * a kind of run makes fails, of each kind another one.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -37,6 +38,7 @@ static const double CANCEL_SECONDS = 0.5;
 typedef struct
 {
   char fixtures[PATH_SIZE / 2], temp[PATH_SIZE / 4];
+  int every, n_kinds; /* of runs, whose allocations have failed */
 } Suite;
 
 static double
@@ -257,13 +259,15 @@ test_every_allocation_may_fail (Suite *s, const char *model, Run r, const char *
   bool ok = run (&r, &status);
   uint64_t hash = r.hash;
   int64_t live = mem_live ();
-  for (int64_t n = 1; ok && run_short (&r, n, hash, live, &t); n++)
+  int64_t first = 1 + s->n_kinds++ % s->every;
+  for (int64_t n = first; ok && run_short (&r, n, hash, live, &t); n += s->every)
     ;
   ok = ok && run (&r, &status) && r.hash == hash;
   /* a preview that cannot be made is left out */
   bool tolerable = r.preview || t.n_tolerated <= MAX_TOLERATED + MAX_CACHED;
+  bool enough = t.n_tried > 100 / s->every;
   snprintf (name, sizeof name, "memory/%s%s", model, what);
-  tap_ok (ok && t.n_wrong == 0 && tolerable && t.n_tried > 100, name,
+  tap_ok (ok && t.n_wrong == 0 && tolerable && enough, name,
           "%lld failures tried, %lld tolerated, %lld wrong%s%s%s", (long long) t.n_tried,
           (long long) t.n_tolerated, (long long) t.n_wrong, t.n_wrong ? "; " : "", t.first_wrong,
           status.message);
@@ -563,11 +567,12 @@ test_unwritable (Suite *s)
 /* ---- main ---- */
 
 int
-main (void)
+main (int argc, char **argv)
 {
   const char *source = getenv ("GESSO_SOURCE"), *temp = getenv ("TMPDIR");
   char path[PATH_SIZE];
-  Suite s = { 0 };
+  Suite s = { .every = argc == 3 && strcmp (argv[1], "--every") == 0 ? atoi (argv[2]) : 1 };
+  s.every += s.every < 1;
   snprintf (s.fixtures, sizeof s.fixtures, "%s/tests/golden/fixtures", source ? source : ".");
   snprintf (s.temp, sizeof s.temp, "%.900s/gesso-fault-XXXXXX", temp ? temp : "/tmp");
   if (!mkdtemp (s.temp))
