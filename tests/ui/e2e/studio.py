@@ -11,6 +11,8 @@ import json
 import os
 import pathlib
 import re
+import resource
+import shutil
 import signal
 import sqlite3
 import struct
@@ -295,6 +297,12 @@ class Jobs:
         return found[0][0] if found else None
 
 
+def allow_core():
+    """In the program's process, before it begins."""
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
 class Studio:
     """One run of the program."""
 
@@ -303,9 +311,10 @@ class Studio:
         # A critical ends the program where it happens, so that it is not lost in a log.
         environment = dict(os.environ, G_DEBUG="fatal-criticals", **(env or {}))
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([*wrap, str(program), *args], stderr=log, env=environment)
+            self.process = subprocess.Popen([*wrap, os.path.abspath(program), *args], stderr=log, env=environment, cwd=HOME,
+                                            preexec_fn=allow_core)
         atexit.register(self.kill)
-        self.program = str(program)
+        self.program = os.path.abspath(program)
         self.wrapped, self.app, self.fields = bool(wrap), None, {}
 
     def open(self):
@@ -328,7 +337,7 @@ class Studio:
 
     def _find_app(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"the program ended with {self.process.returncode}: {self.errors()}")
+            raise AssertionError(f"the program ended with {self.process.returncode}: {self.errors()}\n{self.stacks()}")
         desktop = Atspi.get_desktop(0)
         desktop.clear_cache()
         for i in range(desktop.get_child_count()):
@@ -484,6 +493,15 @@ class Studio:
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines if BAD.search(line) and not HARMLESS.search(line)]
 
+    def stacks(self):
+        """What every thread was at when a signal ended the program: what comes once in a thousand runs shows itself
+        then.  Empty without gdb, and where the system keeps core files to itself."""
+        cores = sorted(HOME.glob("core*"))
+        if not cores or not shutil.which("gdb"):
+            return ""
+        command = ["gdb", "-batch", "-ex", "thread apply all backtrace", self.program, str(cores[-1])]
+        return subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
+
     def quit(self):
         """Closes the window and looks at what the program said."""
         self.app_action("quit")
@@ -502,6 +520,7 @@ class Studio:
         if not ok(status == 0 and not self.errors(), "it ends with 0 and without criticals or warnings"):
             note(f"status {status}")
             note("\n".join(self.log.read_text(errors="replace").splitlines()[-30:]))
+            note(self.stacks())
 
     def kill(self):
         if self.process.poll() is None:
