@@ -145,9 +145,9 @@ frame_thread (GTask *task, gpointer window, gpointer data, GCancellable *cancell
 }
 
 static void
-frame_cb (GObject *object, GAsyncResult *result, gpointer unused)
+frame_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  GessoWindow *window = GESSO_WINDOW (object);
+  g_autoptr (GessoWindow) window = user_data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GdkTexture) texture = g_task_propagate_pointer (G_TASK (result), &error);
   GessoCreatePage *page = gesso_window_get_create_page (window);
@@ -168,7 +168,7 @@ load_frame (const Clip *clip, gboolean last)
 {
   Wanted *wanted = g_new (Wanted, 1);
   *wanted = (Wanted){ g_strdup (clip->path), last };
-  g_autoptr (GTask) task = g_task_new (clip->window, NULL, frame_cb, NULL);
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, frame_cb, g_object_ref (clip->window));
   g_task_set_source_tag (task, load_frame);
   g_task_set_task_data (task, wanted, wanted_free);
   g_task_run_in_thread (task, frame_thread);
@@ -313,7 +313,7 @@ gesso_clip_offer (GessoWindow *window, GFile *file)
   Clip *clip = g_new0 (Clip, 1);
   clip->window = g_object_ref (window);
   clip->path = g_file_get_path (file);
-  g_autoptr (GTask) task = g_task_new (window, NULL, looked_cb, clip);
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, looked_cb, clip);
   g_task_set_source_tag (task, gesso_clip_offer);
   g_task_set_task_data (task, clip, NULL);
   g_task_run_in_thread (task, look_thread);

@@ -63,9 +63,9 @@ look_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancella
 }
 
 static void
-looked_cb (GObject *source, GAsyncResult *result, gpointer unused)
+looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  GessoFolderRow *self = GESSO_FOLDER_ROW (source);
+  g_autoptr (GessoFolderRow) self = user_data;
   self->looking = FALSE;
   self->away = !g_task_propagate_boolean (G_TASK (result), NULL);
   if (self->library)
@@ -80,7 +80,7 @@ follow (GessoFolderRow *self)
   if (self->looking)
     return;
   self->looking = TRUE;
-  g_autoptr (GTask) task = g_task_new (self, NULL, looked_cb, NULL);
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, looked_cb, g_object_ref (self));
   g_task_set_task_data (task, g_strdup (self->path), g_free);
   g_task_run_in_thread (task, look_thread);
 }

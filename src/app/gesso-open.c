@@ -411,7 +411,7 @@ recognise_model (const char *path)
 static void
 recognise_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  const char *path = g_file_peek_path (source);
+  const char *path = data;
   if (is_model (path))
     g_task_return_int (task, recognise_model (path));
   else
@@ -446,7 +446,8 @@ type_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     fail (look->errand, look->i, error->message);
   if (has_to_be_read (file, look->errand->kind_of[look->i]))
     {
-      g_autoptr (GTask) task = g_task_new (file, NULL, recognised_cb, g_steal_pointer (&look));
+      g_autoptr (GTask) task = g_task_new (NULL, NULL, recognised_cb, g_steal_pointer (&look));
+      g_task_set_task_data (task, g_file_get_path (file), g_free);
       g_task_run_in_thread (task, recognise_in_thread);
       return;
     }

@@ -98,6 +98,13 @@ look_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
   g_task_return_boolean (task, TRUE);
 }
 
+static void
+looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  g_task_return_boolean (task, g_task_propagate_boolean (G_TASK (result), NULL));
+}
+
 void
 gesso_library_find_others_async (GessoLibrary *self,
                                  GCancellable *cancellable,
@@ -111,7 +118,10 @@ gesso_library_find_others_async (GessoLibrary *self,
                 g_ptr_array_new_with_free_func (g_free), g_ptr_array_new_with_free_func (g_free) };
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_task_data (task, search, search_free);
-  g_task_run_in_thread (task, look_thread);
+  /* the thread may be the last to let go of its task, which must not be what holds the library */
+  g_autoptr (GTask) inner = g_task_new (NULL, NULL, looked_cb, g_object_ref (task));
+  g_task_set_task_data (inner, search, NULL);
+  g_task_run_in_thread (inner, look_thread);
 }
 
 /* Each once, and none that is named. */

@@ -151,9 +151,25 @@ def check_memory():
                 yield f"{name}:{n}: prints or exits outside the program's edge: {line.strip()}"
 
 
+RUN_IN_THREAD = re.compile(r"g_task_run_in_thread \((\w+),")
+
+
+def check_threads():
+    """A thread may be the last to let go of its task, and what the task holds as its source ends there with it: a
+    widget, or what stops threads of its own."""
+    for p in sources(".c"):
+        text = without_comments(p.read_text())
+        for run in RUN_IN_THREAD.finditer(text):
+            made = list(re.finditer(rf"\b{run[1]} =\s+g_task_new \((\w+)", text[:run.start()]))
+            if not made or made[-1][1] != "NULL":
+                line = text.count("\n", 0, run.start()) + 1
+                yield f"{p.relative_to(ROOT).as_posix()}:{line}: a task with a source object, or of unknown making, on a thread"
+
+
 def main():
     rules = [("includes look down", check_layers), ("licence lines", check_licences), ("sizes", check_sizes),
-             ("memory and output have one door", check_memory), ("kernels speak through device.cuh", check_kernels)]
+             ("memory and output have one door", check_memory), ("kernels speak through device.cuh", check_kernels),
+             ("tasks on threads hold no object", check_threads)]
     print(f"1..{len(rules)}")
     failed = False
     for i, (label, rule) in enumerate(rules, 1):
