@@ -21,7 +21,8 @@ add_node (Graph *graph, const char *id, struct json_object *value, Status *statu
   GraphNode node = { .id = id,
                      .class_type = json_member_text (value, "class_type"),
                      .inputs = json_member (value, "inputs") };
-  if (!node.class_type || !json_object_is_type (node.inputs, json_type_object))
+  if (!node.class_type || !json_object_is_type (node.inputs, json_type_object) ||
+      strlen (id) >= GRAPH_ID_SIZE)
     return true; /* not a node: settings of the editor */
   if (graph->n >= GRAPH_MAX_NODES)
     return status_fail (status, STATUS_FORMAT,
@@ -61,11 +62,17 @@ graph_has (const GraphNode *node, const char *key)
   return json_member (node->inputs, key) != NULL;
 }
 
-/* A link is the array [id of a node, number of its output]. */
+/* A link is the array [id of a node, number of its output].  Anything longer than an id would be
+ * written out, or compared, at every look. */
 static bool
 is_link (struct json_object *value)
 {
-  return json_object_is_type (value, json_type_array) && json_object_array_length (value) == 2 &&
+  if (!json_object_is_type (value, json_type_array) || json_object_array_length (value) != 2)
+    return false;
+  struct json_object *id = json_object_array_get_idx (value, 0);
+  return (json_object_is_type (id, json_type_int) ||
+          (json_object_is_type (id, json_type_string) &&
+           json_object_get_string_len (id) < GRAPH_ID_SIZE)) &&
          json_object_is_type (json_object_array_get_idx (value, 1), json_type_int);
 }
 

@@ -9,6 +9,7 @@
 enum
 {
   GRAPH_MAX_NODES = 10000,
+  GRAPH_ID_SIZE = 1024,     /* of a node; what is longer is none */
   GRAPH_MAX_WALK = 200,     /* links followed in one direction; longer chains end there */
   GRAPH_MAX_LOOKS = 5000000 /* at inputs, all together: a file cannot keep us busy */
 };

@@ -550,6 +550,34 @@ test_ids_are_numbers_or_short_texts (void)
   done (&im);
 }
 
+/* The same of a graph: what is no id would be written out again at every look at the link. */
+static void
+test_ids_of_a_graph_are_numbers_or_short_texts (void)
+{
+  g_autofree char *letters = g_strnfill (1100, 'a');
+  g_autofree char *quoted = g_strdup_printf ("\"%s\"", letters);
+  const struct
+  {
+    const char *link, *id; /* as json-c writes the former */
+    bool is;
+  } ids[] = { { "7", "7", true },
+              { "\"7:1\"", "7:1", true },
+              { "[7]", "[ 7 ]", false },
+              { "{\"a\": 7}", "{ \\\"a\\\": 7 }", false },
+              { quoted, letters, false } };
+  for (size_t i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      g_autofree char *text = g_strdup_printf (
+          "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, "
+          "\"cfg\": 3, \"model\": [%s, 0]}}, \"%s\": {\"class_type\": "
+          "\"CheckpointLoaderSimple\", \"inputs\": {\"ckpt_name\": \"m.safetensors\"}}}",
+          ids[i].link, ids[i].id);
+      Imported im = import_as ("prompt", text);
+      g_assert_cmpstr (im.recipe.model, ==, ids[i].is ? "m.safetensors" : NULL);
+      done (&im);
+    }
+}
+
 /* A mode, or the end of a link, that is a text of a million digits takes as long at every look. */
 static void
 test_numbers_are_no_long_texts (void)
@@ -657,6 +685,7 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/workflow/copies", test_settings_of_many_copies_count);
   g_test_add_func ("/recipe/import/workflow/ids", test_ids_are_numbers_or_short_texts);
   g_test_add_func ("/recipe/import/workflow/numbers", test_numbers_are_no_long_texts);
+  g_test_add_func ("/recipe/import/graph-ids", test_ids_of_a_graph_are_numbers_or_short_texts);
   g_test_add_func ("/recipe/import/graph-looks", test_looks_at_a_graph_count);
   g_test_add_func ("/recipe/import/odd-loras", test_odd_loras_are_noted);
   g_test_add_func ("/recipe/import/many-loras", test_more_loras_than_a_recipe_holds_are_noted_once);
