@@ -16,19 +16,17 @@ enum
   SIZE_STEP_PX = 8 /* sizes are multiples of what the VAE shrinks by */
 };
 
-/* One more sentence; one for which there is no room any more is left out. */
+/* One more sentence, of at most STATUS_MESSAGE_SIZE. */
 static void __attribute__ ((format (printf, 2, 3)))
 add_note (JobInputs *inputs, const char *format, ...)
 {
-  size_t n = strlen (inputs->note), start = n > 0 ? n + 1 : 0, room = sizeof inputs->note - start;
+  char sentence[STATUS_MESSAGE_SIZE];
+  size_t n = strlen (inputs->note);
   va_list args;
   va_start (args, format);
-  int length =
-      start < sizeof inputs->note ? vsnprintf (inputs->note + start, room, format, args) : -1;
+  vsnprintf (sentence, sizeof sentence, format, args);
   va_end (args);
-  bool fits = length >= 0 && (size_t) length < room;
-  if (n > 0)
-    inputs->note[n] = fits && length > 0 ? ' ' : '\0';
+  snprintf (inputs->note + n, sizeof inputs->note - n, "%s%s", n > 0 ? " " : "", sentence);
 }
 
 static void
@@ -184,6 +182,7 @@ static bool
 load_ends (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *status)
 {
   const char *first = recipe->first_frame, *last = recipe->last_frame;
+  char note[STATUS_MESSAGE_SIZE] = "";
   if (model->config.family != FAMILY_WAN)
     {
       if (first || last || recipe->extend)
@@ -192,8 +191,11 @@ load_ends (JobInputs *inputs, Recipe *recipe, const Checkpoint *model, Status *s
                                "video models take one."));
       return true;
     }
-  if (!extend_load (&inputs->extend, recipe, model, inputs->note, status) ||
-      (first && !read_picture (inputs, &inputs->first, first, status)) ||
+  if (!extend_load (&inputs->extend, recipe, model, note, status))
+    return false;
+  if (*note)
+    add_note (inputs, "%s", note);
+  if ((first && !read_picture (inputs, &inputs->first, first, status)) ||
       (last && !read_picture (inputs, &inputs->last, last, status)))
     return false;
   if (first || last)

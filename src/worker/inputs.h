@@ -13,6 +13,12 @@
 #include "worker/controlnets.h"
 #include "worker/extend.h"
 
+enum
+{
+  /* for a sentence about each picture, the clip, ControlNets, adapters and what has no effect */
+  JOB_NOTE_SIZE = 16 * STATUS_MESSAGE_SIZE
+};
+
 /* Zero-initialise. */
 typedef struct
 {
@@ -26,8 +32,8 @@ typedef struct
   Image first, last;  /* of Wan only: what a clip begins and ends with */
   ExtendInput extend; /* the same: what it goes on from */
   JobAdapters adapters;
-  JobControls controls;           /* of SD 1.5 and SDXL only */
-  char note[STATUS_MESSAGE_SIZE]; /* sentences for the user, or "" */
+  JobControls controls;     /* of SD 1.5 and SDXL only */
+  char note[JOB_NOTE_SIZE]; /* sentences for the user, or "" */
 } JobInputs;
 
 /* job_inputs_load:

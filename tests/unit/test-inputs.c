@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "media/clip.h"
 #include "media/png.h"
+#include "pipelines/latents-file.h"
 #include "worker/inputs.h"
 
 enum
@@ -513,6 +515,82 @@ test_control_may_be_a_gif (Fixture *f, gconstpointer data)
   g_unlink (path);
 }
 
+/* A clip of one frame with latents of 7 channels, which no model has. */
+static void
+write_clip (const char *path)
+{
+  static const uint8_t rgb[SIZE * SIZE * 3];
+  float latents[7 * 2] = { 0 };
+  const PipelineResult result = { .n_frames = 5,
+                                  .latents = latents,
+                                  .latent_channels = 7,
+                                  .latent_frames = 2,
+                                  .latent_height = 1,
+                                  .latent_width = 1 };
+  const FilmInfo info = { .width = SIZE, .height = SIZE, .rate = { 16, 1 } };
+  ClipWriter clip = { 0 };
+  Status status = { 0 };
+  size_t n_bytes;
+  uint8_t *file = latents_file (&result, 0, 1, &n_bytes, &status);
+  g_assert_nonnull (file);
+  clip_writer_open (&clip, path, &info, &status);
+  clip_writer_add (&clip, rgb, &status);
+  clip_writer_add_latents (&clip, file, n_bytes, &status);
+  clip_writer_commit (&clip, true, &status);
+  g_assert_cmpstr (status.message, ==, "");
+  mem_free (file);
+}
+
+static void
+test_clip_of_another_model_pushes_no_note_out (Fixture *f, gconstpointer data)
+{
+  static const Checkpoint wan_model = { .config = { .family = FAMILY_WAN,
+                                                    .wan = { .out_channels = 16 } } };
+  g_autofree char *path = g_build_filename (f->folder, "a.gclip", NULL);
+  JobInputs in;
+  Status status = { 0 };
+  write_clip (path);
+  write_mask (f, 30, 20, (MaskBox){ 0, 0, 30, 20 });
+  recipe_set (&f->recipe, "width", "32", &status);
+  recipe_set (&f->recipe, "height", "32", &status);
+  recipe_set (&f->recipe, "window", "5", &status);
+  recipe_set (&f->recipe, "extend", path, &status);
+  if (!job_inputs_load (&in, &f->recipe, &wan_model, &status))
+    g_error ("%s", status.message);
+  g_assert_nonnull (strstr (in.note, "the mask was resized. The clip to extend was made with"));
+  job_inputs_clear (&in);
+  g_unlink (path);
+}
+
+/* Of all pictures that a recipe can name, and their paths are long. */
+static void
+test_there_is_room_for_every_note (Fixture *f, gconstpointer data)
+{
+  static const char gif[] = "GIF89a\1\0\1\0\200\0\0\377\377\377\0\0\0"
+                            ",\0\0\0\0\1\0\1\0\0\2\2D\1\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
+  static const char *const keys[] = { "init_image",        "reference_image",   "reference_image_2",
+                                      "reference_image_3", "reference_image_4", "control_image" };
+  g_autofree char *letters = g_strnfill (200, 'a');
+  g_autofree char *folder = g_build_filename (f->folder, letters, NULL);
+  g_autofree char *path = g_build_filename (folder, "a.gif", NULL);
+  JobInputs in;
+  Status status = { 0 };
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (path, gif, sizeof gif - 1, NULL));
+  recipe_set (&f->recipe, "controls", "[{\"model\": \"a\"}]", &status);
+  for (size_t i = 0; i < G_N_ELEMENTS (keys); i++)
+    recipe_set (&f->recipe, keys[i], path, &status);
+  if (!job_inputs_load (&in, &f->recipe, &flux_model, &status))
+    g_error ("%s", status.message);
+  g_auto (GStrv) moving = g_strsplit (in.note, "moves: its first frame is taken.", -1);
+  g_assert_cmpuint (g_strv_length (moving), ==, G_N_ELEMENTS (keys) + 1);
+  g_assert_nonnull (strstr (in.note, "the mask was resized."));
+  g_assert_true (g_str_has_suffix (in.note, "models of SD 1.5 and SDXL."));
+  job_inputs_clear (&in);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -535,6 +613,8 @@ main (int argc, char **argv)
   ADD ("controls/masked-part", test_control_is_cut_with_the_masked_part);
   ADD ("controls/gif", test_control_may_be_a_gif);
   ADD ("controls/refused", test_controls_that_lack_something_are_refused);
+  ADD ("notes/extend", test_clip_of_another_model_pushes_no_note_out);
+  ADD ("notes/room", test_there_is_room_for_every_note);
   ADD ("memory", test_every_allocation_may_fail);
   return g_test_run ();
 }
