@@ -76,17 +76,25 @@ is_adapter (FewSteps *found, const RecipeAdapter *item, unsigned families)
   return is;
 }
 
-/* " --lora FILE:WEIGHT" as its makers weight it, where the user left that at 1; else "". */
+/* " --lora FILE:WEIGHT" as its makers weight it, or the prompt's tag, where the user left that at
+ * 1; else "".  Where a path is too long for the sentence its name stands for it. */
 static void
 advise_weight (const FewSteps *found, const RecipeAdapter *item, char flag[STATUS_MESSAGE_SIZE / 2])
 {
+  enum
+  {
+    MOST_BYTES = 160
+  };
   char excerpt[TEXT_EXCERPT_SIZE], weight[TEXT_NUMBER_SIZE];
+  const char *file = item->path ? item->path : recipe_str (item->name);
   *flag = '\0';
   if (few_steps_weight (found) <= 0 || item->weight != 1)
     return;
+  if (item->from_prompt || strlen (file) > MOST_BYTES)
+    file = text_excerpt (excerpt, item->name ? item->name : path_base (file));
   text_from_double (weight, few_steps_weight (found));
-  snprintf (flag, STATUS_MESSAGE_SIZE / 2, " --lora %s:%s",
-            text_excerpt (excerpt, recipe_str (item->path ? item->path : item->name)), weight);
+  snprintf (flag, STATUS_MESSAGE_SIZE / 2, item->from_prompt ? " <lora:%s:%s>" : " --lora %s:%s",
+            file, weight);
 }
 
 /* @flag: receives what is to be changed of the adapter that was found; "" for nothing */

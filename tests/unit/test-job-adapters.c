@@ -311,17 +311,28 @@ test_args (void)
   g_assert_cmpint (a.last_step, ==, 7);
 }
 
-/* Hyper-FLUX at weight 1 draws noise: the weight belongs to the advice, unless it was chosen. */
+/* Hyper-FLUX at weight 1 draws noise: the weight belongs to the advice, unless it was chosen.  A
+ * flag beside a tag would add the LoRA once more. */
 static void
 test_advice_of_few_steps_says_the_weight (void)
 {
-  static const struct
+  g_autofree char *letters = g_strnfill (400, 'a');
+  g_autofree char *far = g_build_filename ("/l", letters, "Hyper-FLUX.1-dev-8steps.sft", NULL);
+  static const char near[] = "/home/someone/ComfyUI/models/loras/flux/few-steps/"
+                             "Hyper-FLUX.1-dev-8steps-lora.safetensors";
+  const struct
   {
+    const char *path;
     double weight;
+    bool from_prompt;
     const char *advice;
   } cases[] = {
-    { 1, "makers use it with --steps 8 --lora /l/Hyper-FLUX.1-dev-8steps-lora.safetensors:0.125." },
-    { 0.2, "makers use it with --steps 8." },
+    { near, 1, false,
+      "makers use it with --steps 8 --lora /home/someone/ComfyUI/models/loras/flux/few-steps/"
+      "Hyper-FLUX.1-dev-8steps-lora.safetensors:0.125." },
+    { near, 0.2, false, "makers use it with --steps 8." },
+    { near, 1, true, "makers use it with --steps 8 <lora:few:0.125>." },
+    { far, 1, false, "makers use it with --steps 8 --lora few:0.125." },
   };
   char path[] = "flux1-dev.safetensors";
   Checkpoint model = { .path = path, .config = { .family = FAMILY_FLUX } };
@@ -333,14 +344,15 @@ test_advice_of_few_steps_says_the_weight (void)
       Recipe recipe;
       recipe_init (&recipe);
       recipe.steps = 28;
-      RecipeAdapter *item = recipe_adapters_add (&list, NULL, &status);
-      g_assert_true (
-          text_replace (&item->path, "/l/Hyper-FLUX.1-dev-8steps-lora.safetensors", &status));
+      RecipeAdapter *item = recipe_adapters_add (&list, "few", &status);
+      g_assert_true (text_replace (&item->path, cases[i].path, &status));
       item->weight = cases[i].weight;
+      item->from_prompt = cases[i].from_prompt;
       g_assert_true (recipe_adapters_write (&list, &recipe, &status));
       recipe_adapters_clear (&list);
       job_few_steps (&recipe, &model, sentence);
-      g_assert_true (g_str_has_suffix (sentence, cases[i].advice));
+      if (!g_str_has_suffix (sentence, cases[i].advice))
+        g_error ("%s", sentence);
       recipe_clear (&recipe);
     }
 }
