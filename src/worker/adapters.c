@@ -50,7 +50,8 @@ read_tag (const PromptNetwork *network, Tag *tag, char note[STATUS_MESSAGE_SIZE]
             known = true;
           }
       if (!known && !*note)
-        snprintf (note, STATUS_MESSAGE_SIZE, "%.40s= in <lora:%.200s:...> has no effect.", arg->key,
+        snprintf (note, STATUS_MESSAGE_SIZE,
+                  status_text ("%.40s= in <lora:%.200s:...> has no effect."), arg->key,
                   network->name);
     }
 }
@@ -475,9 +476,11 @@ hash_item (RecipeAdapter *item, const atomic_bool *cancel, char *note, Status *s
   bool same = (n == 0 || strncmp (hash, item->hash, n) == 0) &&
               (m == 0 || strncmp (tensors, item->autov3, m) == 0);
   if (!same && note && !*note)
-    snprintf (note, STATUS_MESSAGE_SIZE,
-              "The adapter \"%.200s\" is another file than the one that the recipe was made with.",
-              recipe_str (item->name));
+    snprintf (
+        note, STATUS_MESSAGE_SIZE,
+        status_text (
+            "The adapter \"%.200s\" is another file than the one that the recipe was made with."),
+        recipe_str (item->name));
   return text_replace (&item->hash, hash, status) && text_replace (&item->autov3, tensors, status);
 }
 

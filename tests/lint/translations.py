@@ -87,6 +87,19 @@ def check_bare_texts():
             yield f"{path.relative_to(ROOT)}:{line}: a text that cannot be translated"
 
 
+# Notes of the engine and the worker, which the window shows, too; formats without words aside.
+BARE_NOTE = re.compile(r'snprintf \(\s*(?:[\w>.-]*(?:->|\.))?(?:note|sentence|remark),\s*[^;,]+,\s*"(?:[^"\\%]|\\.|%[^A-Za-z]*[A-Za-z])*?[A-Za-z]{2}')
+
+
+def check_bare_notes():
+    for folder in ENGINE:
+        for path in sorted((ROOT / "src" / folder).rglob("*.c")):
+            text = COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), path.read_text(encoding="utf-8"))
+            for found in BARE_NOTE.finditer(text):
+                line = text.count("\n", 0, found.start()) + 1
+                yield f"{path.relative_to(ROOT)}:{line}: a note that is not translated: give it to status_text"
+
+
 def run(*args):
     return subprocess.run(args, cwd=ROOT, capture_output=True, text=True)
 
@@ -138,6 +151,7 @@ def missing_tools():
 def main():
     rules = [("po/POTFILES lists every file with texts", check_potfiles, []),
              ("no text in the window stands outside gettext", check_bare_texts, []),
+             ("no note stands outside status_text", check_bare_notes, []),
              ("every language translates every text", check_translations, missing_tools())]
     print(f"1..{len(rules)}")
     failed = False

@@ -339,9 +339,9 @@ report_one (const AdapterFit *fit, const PipelineJob *job)
   for (size_t i = 0; i < fit->n_unmatched && i < NAMED_LAYERS && n < sizeof names; i++)
     n += (size_t) snprintf (names + n, sizeof names - n, "%s%.100s", i ? "; " : "",
                             fit->unmatched[i]);
-  snprintf (note, sizeof note, "%zu parts of the adapter \"%.60s\" have no effect: %s%s",
-            fit->n_unmatched, fit->file->label, names,
-            fit->n_unmatched > NAMED_LAYERS ? "; ..." : ".");
+  snprintf (
+      note, sizeof note, status_text ("%zu parts of the adapter \"%.60s\" have no effect: %s%s"),
+      fit->n_unmatched, fit->file->label, names, fit->n_unmatched > NAMED_LAYERS ? "; ..." : ".");
   job->note (job->data, note);
 }
 

@@ -90,10 +90,12 @@ note_lost_words (const Encoding *e, int64_t n_read)
   char note[STATUS_MESSAGE_SIZE];
   if (!e->job->note || (int64_t) e->ids.n <= n_read)
     return;
-  snprintf (note, sizeof note,
-            "The prompt has %zu tokens, of which T5 reads the first %lld: shorten it, or raise the "
-            "number of T5 tokens.",
-            e->ids.n, (long long) n_read);
+  snprintf (
+      note, sizeof note,
+      status_text (
+          "The prompt has %zu tokens, of which T5 reads the first %lld: shorten it, or raise the "
+          "number of T5 tokens."),
+      e->ids.n, (long long) n_read);
   e->job->note (e->job->data, note);
 }
 

@@ -20,9 +20,11 @@ prompt_networks_leave (const PipelineJob *job,
       char note[STATUS_MESSAGE_SIZE];
       if (!strcmp (network->kind, "lora") || !strcmp (network->kind, "lyco"))
         continue; /* whoever made the job has put it among its adapters */
-      snprintf (note, sizeof note,
-                "<%.40s:%.200s> in the prompt has no effect: networks of this kind are not known.",
-                network->kind, network->name);
+      snprintf (
+          note, sizeof note,
+          status_text (
+              "<%.40s:%.200s> in the prompt has no effect: networks of this kind are not known."),
+          network->kind, network->name);
       job->note (job->data, note);
     }
   return true;
