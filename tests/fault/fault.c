@@ -572,7 +572,11 @@ main (int argc, char **argv)
   const char *source = getenv ("GESSO_SOURCE"), *temp = getenv ("TMPDIR");
   char path[PATH_SIZE];
   Suite s = { .every = argc == 3 && strcmp (argv[1], "--every") == 0 ? atoi (argv[2]) : 1 };
-  s.every += s.every < 1;
+  if ((argc != 1 && argc != 3) || s.every < 1)
+    {
+      fprintf (stderr, "usage: fault [--every N]\n");
+      return EXIT_FAILURE;
+    }
   snprintf (s.fixtures, sizeof s.fixtures, "%s/tests/golden/fixtures", source ? source : ".");
   snprintf (s.temp, sizeof s.temp, "%.900s/gesso-fault-XXXXXX", temp ? temp : "/tmp");
   if (!mkdtemp (s.temp))
