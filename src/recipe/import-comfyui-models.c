@@ -96,7 +96,9 @@ take_wan_lora (Comfy *w, GraphNode *node, const char *lora, const char *strength
 {
   const char *name = graph_text (&w->graph, node, lora);
   struct json_object *value = graph_value (&w->graph, node, strength);
-  bool is_off = value && json_object_get_double (value) == 0;
+  bool is_number =
+      json_object_is_type (value, json_type_double) || json_object_is_type (value, json_type_int);
+  bool is_off = is_number && json_object_get_double (value) == 0;
   return !name || strcmp (name, "none") == 0 || is_off || take_lora (w, name, value, NULL);
 }
 

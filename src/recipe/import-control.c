@@ -202,7 +202,7 @@ static bool
 note_field (Import *im, const char *key, const char *value)
 {
   char what[TEXT_EXCERPT_SIZE], field[TEXT_EXCERPT_SIZE], said[TEXT_EXCERPT_SIZE];
-  snprintf (what, sizeof what, "ControlNet %.30s: %s", text_excerpt (field, key),
+  snprintf (what, sizeof what, "ControlNet%s%.30s: %s", *key ? " " : "", text_excerpt (field, key),
             text_excerpt (said, value));
   return import_left_out (im, what);
 }

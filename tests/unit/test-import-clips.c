@@ -290,8 +290,9 @@ test_loras_of_the_wrapper_in_a_workflow (void)
   Imported im = import_as (
       "workflow",
       "{\"nodes\": [{\"id\": 1, \"type\": \"WanVideoLoraSelectMulti\", \"widgets_values\": "
-      "[\"a.safetensors\", 0.5, \"none\", 1, \"none\", 1, \"none\", 1, \"b.safetensors\", 2, "
-      "false, true]}, {\"id\": 2, \"type\": \"WanVideoModelLoader\", \"inputs\": [{\"name\": "
+      "[\"a.safetensors\", 0.5, \"c.safetensors\", \"strong\", \"none\", 1, \"none\", 1, "
+      "\"b.safetensors\", 2, false, true]}, {\"id\": 2, \"type\": \"WanVideoModelLoader\", "
+      "\"inputs\": [{\"name\": "
       "\"lora\", \"link\": 1}, {\"name\": \"model\", \"widget\": {\"name\": \"model\"}}], "
       "\"widgets_values\": [\"m.safetensors\"]}, {\"id\": 3, \"type\": \"KSampler\", "
       "\"widgets_values\": [5, \"fixed\", 20, 7, \"euler\", \"normal\", 1], \"inputs\": "
@@ -299,7 +300,9 @@ test_loras_of_the_wrapper_in_a_workflow (void)
   g_assert_cmpstr (im.recipe.model, ==, "m.safetensors");
   g_assert_cmpstr (im.recipe.adapters, ==,
                    "[{\"name\":\"a\",\"weight\":0.5,\"text_weight\":0.5},"
+                   "{\"name\":\"c\",\"weight\":1,\"text_weight\":1},"
                    "{\"name\":\"b\",\"weight\":2,\"text_weight\":2}]");
+  assert_note (&im, "\"c.safetensors\" had a weight of strong, which does not fit");
   done (&im);
 }
 

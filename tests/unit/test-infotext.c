@@ -546,6 +546,7 @@ test_fields_of_controls_are_not_lost (void)
     "The preprocessor \"canny\" worked on a picture of 640 pixels",
     "\"two\" had a weight of 30, which does not fit: the recipe has 10",
     "ControlNet Module: reference_only is left out",
+    "ControlNet: stray is left out",
     "\"one\" followed a picture",
     "\"two\" followed a picture",
   };
@@ -555,7 +556,7 @@ test_fields_of_controls_are_not_lost (void)
       "Vram: False, Processor Res: 640, Hr Option: High res only, Effective Region Mask: "
       "mask.png, starting/ending: (0.2)\", ControlNet 1: \"Module: canny, Model: two, Weight: "
       "30, Processor Res: 512, Hr Option: Both\", ControlNet 2: \"Module: reference_only, "
-      "Model: None, Weight: 1\"");
+      "Model: None, Weight: 1\", ControlNet 3: \"stray, Model: None\"");
   for (size_t i = 0; i < G_N_ELEMENTS (notes); i++)
     if (!has_note (&p, notes[i]))
       g_error ("no note says %s", notes[i]);
