@@ -3,70 +3,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "recipe/import.h"
-
-typedef struct
-{
-  Recipe recipe;
-  Notes notes;
-  ImportSource source;
-} Imported;
-
-static char *
-read_graph (const char *name)
-{
-  g_autofree char *path =
-      g_build_filename (g_getenv ("GESSO_SOURCE"), "tests/unit/graphs", name, NULL);
-  g_autoptr (GError) error = NULL;
-  char *text = NULL;
-  if (!g_file_get_contents (path, &text, NULL, &error))
-    g_error ("%s", error->message);
-  return text;
-}
-
-static Imported
-import_as (const char *key, const char *text)
-{
-  Imported im = { .notes = { 0 } };
-  Status status = { 0 };
-  recipe_init (&im.recipe);
-  if (!import_recipe (&im.recipe, &(ImportText){ key, text }, 1, &im.source, &im.notes, &status))
-    g_error ("%s", status.message);
-  return im;
-}
-
-static Imported
-import_file (const char *key, const char *name)
-{
-  g_autofree char *text = read_graph (name);
-  return import_as (key, text);
-}
-
-static void
-done (Imported *im)
-{
-  recipe_clear (&im->recipe);
-  notes_clear (&im->notes);
-}
-
-static void
-assert_note (const Imported *im, const char *part)
-{
-  for (size_t i = 0; i < im->notes.n; i++)
-    if (strstr (im->notes.items[i], part))
-      return;
-  for (size_t i = 0; i < im->notes.n; i++)
-    g_test_message ("%s", im->notes.items[i]);
-  g_error ("no note says \"%s\"", part);
-}
-
-static void
-assert_n_notes (const Imported *im, size_t n)
-{
-  for (size_t i = 0; im->notes.n != n && i < im->notes.n; i++)
-    g_test_message ("%s", im->notes.items[i]);
-  g_assert_cmpint (im->notes.n, ==, n);
-}
+#include "support/imported.h"
 
 /* A level of ComfyUI's shifted list of 1000. */
 static double
@@ -109,37 +46,37 @@ assert_two_passes (const Imported *im)
 static void
 test_two_passes_are_two_experts (void)
 {
-  Imported im = import_file ("prompt", "wan22-t2v.prompt.json");
+  Imported im = imported_file ("prompt", "wan22-t2v.prompt.json");
   assert_two_passes (&im);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_workflow_says_the_same (void)
 {
-  Imported im = import_file ("workflow", "wan22-t2v.workflow.json");
+  Imported im = imported_file ("workflow", "wan22-t2v.workflow.json");
   assert_two_passes (&im);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* VideoHelperSuite puts both forms as one JSON into the comment, a graph as JSON or as its text. */
 static void
 test_film_comment (void)
 {
-  g_autofree char *graph = read_graph ("wan22-t2v.prompt.json");
-  g_autofree char *workflow = read_graph ("wan22-t2v.workflow.json");
+  g_autofree char *graph = imported_graph ("wan22-t2v.prompt.json");
+  g_autofree char *workflow = imported_graph ("wan22-t2v.workflow.json");
   g_autofree char *both = g_strdup_printf (
       "{\"prompt\": %s, \"workflow\": %s, \"CreationTime\": \"x\"}", graph, workflow);
-  Imported im = import_as ("comment", both);
+  Imported im = imported_text ("comment", both);
   assert_two_passes (&im);
-  done (&im);
+  imported_clear (&im);
   g_auto (GStrv) lines = g_strsplit (graph, "\n", -1);
   g_autofree char *line = g_strjoinv (" ", lines);
   g_autofree char *quoted = g_strescape (line, NULL);
   g_autofree char *text = g_strdup_printf ("{\"prompt\": \"%s\"}", quoted);
-  im = import_as ("comment", text);
+  im = imported_text ("comment", text);
   assert_two_passes (&im);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
@@ -148,16 +85,16 @@ test_saved_files (void)
   static const char *const names[] = { "wan22-t2v.prompt.json", "wan22-t2v.workflow.json" };
   for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
     {
-      Imported im = import_file ("json", names[i]);
+      Imported im = imported_file ("json", names[i]);
       assert_two_passes (&im);
-      done (&im);
+      imported_clear (&im);
     }
 }
 
 static void
 test_adapters_of_one_expert_keep_to_its_steps (void)
 {
-  Imported im = import_file ("prompt", "wan22-i2v-fast.prompt.json");
+  Imported im = imported_file ("prompt", "wan22-i2v-fast.prompt.json");
   g_assert_cmpstr (im.recipe.model, ==, "Wan2.2-I2V-A14B-HighNoise-Q4_K_M.gguf");
   g_assert_cmpstr (im.recipe.model_2, ==, "Wan2.2-I2V-A14B-LowNoise-Q4_K_M.gguf");
   g_assert_cmpint (im.recipe.steps, ==, 4);
@@ -181,13 +118,13 @@ test_adapters_of_one_expert_keep_to_its_steps (void)
   assert_note (&im, "RIFE VFI is left out");
   assert_note (&im, "pingpong is left out");
   assert_n_notes (&im, 6);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_first_and_last_frame (void)
 {
-  Imported im = import_file ("prompt", "wan21-flf.prompt.json");
+  Imported im = imported_file ("prompt", "wan21-flf.prompt.json");
   g_assert_cmpstr (im.recipe.prompt, ==, "dawn to dusk");
   g_assert_cmpstr (im.recipe.negative_prompt, ==, "flicker");
   g_assert_null (im.recipe.model_2);
@@ -200,26 +137,26 @@ test_first_and_last_frame (void)
   assert_note (&im, "It ends with the picture \"dusk.png\"");
   assert_note (&im, "turned the model's weights into fp8_e4m3fn");
   assert_n_notes (&im, 3);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_five_billion (void)
 {
-  Imported im = import_file ("prompt", "wan22-5b.prompt.json");
+  Imported im = imported_file ("prompt", "wan22-5b.prompt.json");
   g_assert_cmpint (im.recipe.frames, ==, 121);
   g_assert_cmpint (im.recipe.width, ==, 1280);
   g_assert_cmpfloat (im.recipe.fps, ==, 24);
   g_assert_cmpfloat (im.recipe.shift, ==, 8); /* what ComfyUI does where no node says it */
   assert_note (&im, "It begins with the picture \"fox.png\"");
   assert_n_notes (&im, 1);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_split_noise_levels (void)
 {
-  Imported im = import_file ("prompt", "wan22-split.prompt.json");
+  Imported im = imported_file ("prompt", "wan22-split.prompt.json");
   g_assert_cmpstr (im.recipe.model_2, ==, "wan_low.safetensors");
   g_assert_cmpfloat (im.recipe.guidance_scale, ==, 3.5);
   g_assert_cmpfloat (im.recipe.guidance_scale_2, ==, 1);
@@ -232,14 +169,14 @@ test_split_noise_levels (void)
   assert_note (&im,
                "prompt of the second model was another one, which is left out: \"heavy rain\"");
   assert_n_notes (&im, 1);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Kijai's WanVideoWrapper: other nodes, Wan's own schedules. */
 static void
 test_wan_wrapper (void)
 {
-  Imported im = import_file ("prompt", "wan22-wrapper.prompt.json");
+  Imported im = imported_file ("prompt", "wan22-wrapper.prompt.json");
   g_assert_cmpstr (im.recipe.model, ==, "Wan2_2-T2V-A14B-HIGH_fp8.safetensors");
   g_assert_cmpstr (im.recipe.model_2, ==, "Wan2_2-T2V-A14B-LOW_fp8.safetensors");
   g_assert_cmpstr (im.recipe.vae, ==, "Wan2_1_VAE_bf16.safetensors");
@@ -263,14 +200,14 @@ test_wan_wrapper (void)
                    "{\"name\":\"fast_low\",\"weight\":1,\"text_weight\":1}]");
   assert_note (&im, "WanVideoTeaCache is left out");
   assert_n_notes (&im, 1);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Of the wrapper, too: several LoRAs in one node, and prompts from ComfyUI's own encoders. */
 static void
 test_wan_wrapper_with_other_nodes (void)
 {
-  Imported im = import_file ("prompt", "wan-wrapper-bridge.prompt.json");
+  Imported im = imported_file ("prompt", "wan-wrapper-bridge.prompt.json");
   g_assert_cmpstr (im.recipe.prompt, ==, "tall waves");
   g_assert_cmpstr (im.recipe.negative_prompt, ==, "blur");
   g_assert_cmpstr (im.recipe.adapters, ==,
@@ -280,14 +217,14 @@ test_wan_wrapper_with_other_nodes (void)
                    "{\"name\":\"first\",\"weight\":2,\"text_weight\":2}]");
   assert_note (&im, "WanVideoApplyNAG is left out");
   assert_n_notes (&im, 1);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* A workflow whose inputs do not name settings: those of the nodes that are known. */
 static void
 test_loras_of_the_wrapper_in_a_workflow (void)
 {
-  Imported im = import_as (
+  Imported im = imported_text (
       "workflow",
       "{\"nodes\": [{\"id\": 1, \"type\": \"WanVideoLoraSelectMulti\", \"widgets_values\": "
       "[\"a.safetensors\", 0.5, \"c.safetensors\", \"strong\", \"none\", 1, \"none\", 1, "
@@ -303,7 +240,7 @@ test_loras_of_the_wrapper_in_a_workflow (void)
                    "{\"name\":\"c\",\"weight\":1,\"text_weight\":1},"
                    "{\"name\":\"b\",\"weight\":2,\"text_weight\":2}]");
   assert_note (&im, "\"c.safetensors\" had a weight of strong, which does not fit");
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Noise levels parted at an end leave one of the models nothing to do. */
@@ -320,10 +257,10 @@ test_split_at_an_end_is_one_model (void)
                 { "\"step\": 9000000000", false } };
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *graph = read_graph ("wan22-split.prompt.json");
+      g_autofree char *graph = imported_graph ("wan22-split.prompt.json");
       g_auto (GStrv) parts = g_strsplit (graph, "\"step\": 3", -1);
       g_autofree char *text = g_strjoinv (cases[i].step, parts);
-      Imported im = import_as ("prompt", text);
+      Imported im = imported_text ("prompt", text);
       bool second = cases[i].second;
       g_assert_cmpstr (im.recipe.model, ==,
                        second ? "wan_low.safetensors" : "wan_high.safetensors");
@@ -337,7 +274,7 @@ test_split_at_an_end_is_one_model (void)
       assert_note (&im, second ? "The first model, wan_high.safetensors, drew none of the steps"
                                : "The second model, wan_low.safetensors, drew none of the steps");
       assert_n_notes (&im, 1);
-      done (&im);
+      imported_clear (&im);
     }
 }
 
@@ -345,283 +282,14 @@ test_split_at_an_end_is_one_model (void)
 static void
 test_other_second_passes_stay_notes (void)
 {
-  g_autofree char *graph = read_graph ("wan22-t2v.prompt.json");
+  g_autofree char *graph = imported_graph ("wan22-t2v.prompt.json");
   g_auto (GStrv) parts = g_strsplit (graph, "t2v_low_noise", -1);
   g_autofree char *same = g_strjoinv ("t2v_high_noise", parts);
-  Imported im = import_as ("prompt", same);
+  Imported im = imported_text ("prompt", same);
   g_assert_null (im.recipe.model_2);
   assert_note (&im, "A second pass (KSamplerAdvanced");
   assert_note (&im, "Only a part of the steps was drawn by this pass (0 to 10)");
-  done (&im);
-}
-
-static void
-test_subgraphs_are_opened (void)
-{
-  Imported im = import_file ("workflow", "subgraph.workflow.json");
-  g_assert_cmpstr (im.recipe.model, ==, "xl.safetensors");
-  g_assert_cmpstr (im.recipe.prompt, ==, "a lighthouse");
-  g_assert_cmpstr (im.recipe.negative_prompt, ==, "fog");
-  g_assert_cmpuint (im.recipe.seed, ==, 17);
-  g_assert_cmpint (im.recipe.steps, ==, 24);
-  g_assert_cmpint (im.recipe.width, ==, 1216);
-  g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_KARRAS);
-  assert_note (&im, "The settings of MysteryNode have no names");
-  assert_note (&im, "MysteryNode is left out");
-  assert_n_notes (&im, 2);
-  done (&im);
-}
-
-static void
-assert_refused_as (const char *key, const char *text, const char *part)
-{
-  Recipe recipe;
-  Notes notes = { 0 };
-  Status status = { 0 };
-  ImportSource source;
-  recipe_init (&recipe);
-  g_assert_false (import_recipe (&recipe, &(ImportText){ key, text }, 1, &source, &notes, &status));
-  if (!strstr (status.message, part))
-    g_error ("\"%s\"", status.message);
-  notes_clear (&notes);
-  recipe_clear (&recipe);
-}
-
-static void
-assert_refused (const char *text, const char *part)
-{
-  assert_refused_as ("workflow", text, part);
-}
-
-static void
-test_damaged_workflows_are_refused (void)
-{
-  assert_refused ("{\"nodes\": []}", "no sampler");
-  assert_refused ("{\"nodes\": [null, 3, {\"id\": 1}, {\"type\": 2}], \"links\": 7}", "no sampler");
-  assert_refused ("{\"nodes\": [{\"id\": 1, \"type\": \"a\"}], \"definitions\": {\"subgraphs\": "
-                  "[{\"id\": \"a\", \"nodes\": [{\"id\": 1, \"type\": \"a\"}]}]}}",
-                  "more than 16 deep");
-  /* a link that goes round, and a bypassed node that hands on what it makes */
-  assert_refused ("{\"nodes\": [{\"id\": 1, \"type\": \"Reroute\", \"inputs\": [{\"link\": 1}]}, "
-                  "{\"id\": 2, \"type\": \"b\", \"inputs\": [{\"name\": \"x\", \"link\": 1}]}], "
-                  "\"links\": [[1, 1, 0, 1, 0, \"*\"]]}",
-                  "no sampler");
-}
-
-/* "[PIECE,PIECE,...]" */
-static char *
-list_of (size_t n, const char *piece)
-{
-  GString *list = g_string_new ("[");
-  for (size_t i = 0; i < n; i++)
-    g_string_append_printf (list, "%s%s", i ? "," : "", piece);
-  return g_string_free (g_string_append_c (list, ']'), FALSE);
-}
-
-static void
-test_looks_at_definitions_count (void)
-{
-  g_autofree char *nodes = list_of (2000, "{\"type\": \"a\"}");
-  g_autofree char *definitions = list_of (30000, "null");
-  g_autofree char *text =
-      g_strdup_printf ("{\"nodes\": %s, \"definitions\": {\"subgraphs\": %s}}", nodes, definitions);
-  assert_refused (text, "too many links");
-}
-
-static void
-test_looks_at_settings_around_count (void)
-{
-  g_autofree char *inner = list_of (8000, "{\"name\": \"x\", \"link\": 1}");
-  g_autofree char *many = list_of (8000, "{\"widget\": {\"name\": \"z\"}}");
-  g_autofree char *text = g_strdup_printf (
-      "{\"nodes\": [{\"id\": 1, \"type\": \"a\", \"inputs\": %s}], \"definitions\": "
-      "{\"subgraphs\": [{\"id\": \"a\", \"links\": [[1, -10, 0, 2, 0]], \"nodes\": [{\"id\": 2, "
-      "\"type\": \"b\", \"inputs\": %s}]}]}}",
-      many, inner);
-  assert_refused (text, "too many links");
-}
-
-static void
-test_looks_through_bypassed_nodes_count (void)
-{
-  g_autofree char *passed = list_of (8000, "{}");
-  g_autofree char *inputs = list_of (8000, "{\"name\": \"x\", \"link\": 1}");
-  g_autofree char *text =
-      g_strdup_printf ("{\"nodes\": [{\"id\": 1, \"type\": \"a\", \"mode\": 4, \"inputs\": %s, "
-                       "\"outputs\": [{\"type\": \"MODEL\"}]}, {\"id\": 2, \"type\": \"b\", "
-                       "\"inputs\": %s}], \"links\": [[1, 1, 0, 2, 0]]}",
-                       passed, inputs);
-  assert_refused (text, "too many links");
-}
-
-/* A small file whose inner settings, opened again and again, would fill the memory. */
-static void
-test_settings_of_many_copies_count (void)
-{
-  g_autofree char *copies = list_of (1000, "{\"type\": \"a\"}");
-  g_autofree char *values = list_of (3000, "1");
-  g_autofree char *inputs = list_of (3000, "{\"widget\": {\"name\": \"x\"}}");
-  g_autofree char *text =
-      g_strdup_printf ("{\"nodes\": %s, \"definitions\": {\"subgraphs\": [{\"id\": \"a\", "
-                       "\"nodes\": [{\"type\": \"b\", \"widgets_values\": %s, \"inputs\": "
-                       "%s}]}]}}",
-                       copies, values, inputs);
-  assert_refused (text, "too many links");
-}
-
-/* Walking the graph that a workflow gives, or that a file holds, counts, too: each node that saves
- * looks for its sampler. */
-static void
-test_looks_at_a_graph_count (void)
-{
-  GString *text = g_string_new ("{\"a\": {\"class_type\": \"x\", \"inputs\": {");
-  for (int i = 0; i < 4000; i++)
-    g_string_append_printf (text, "%s\"%d\": [\"a\", 0]", i ? "," : "", i);
-  g_string_append (text, "}}");
-  for (int i = 0; i < 3000; i++)
-    g_string_append_printf (
-        text, ", \"%d\": {\"class_type\": \"SaveImage\", \"inputs\": {\"i\": [\"a\", 0]}}", i);
-  g_autofree char *graph = g_string_free (g_string_append_c (text, '}'), FALSE);
-  assert_refused_as ("prompt", graph, "too many links");
-}
-
-static void
-test_more_loras_than_a_recipe_holds_are_noted_once (void)
-{
-  GString *text = g_string_new (
-      "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, \"cfg\": "
-      "3, \"model\": [\"2\", 0]}}, \"2\": {\"class_type\": \"Stack\", \"inputs\": {");
-  for (int i = 0; i < 500; i++)
-    g_string_append_printf (text, "%s\"lora_%d\": \"lora %d\"", i ? "," : "", i, i);
-  g_autofree char *graph = g_string_free (g_string_append (text, "}}}"), FALSE);
-  Imported im = import_as ("prompt", graph);
-  size_t n_said = 0;
-  for (size_t i = 0; i < im.notes.n; i++)
-    n_said += strstr (im.notes.items[i], "at most 64 LoRAs") != NULL;
-  g_assert_cmpint (n_said, ==, 1);
-  g_assert_nonnull (strstr (im.recipe.adapters, "\"lora 63\""));
-  g_assert_null (strstr (im.recipe.adapters, "\"lora 64\""));
-  done (&im);
-}
-
-/* A name that no file has, and a weight that a recipe cannot hold. */
-static void
-test_odd_loras_are_noted (void)
-{
-  g_autofree char *letters = g_strnfill (5000, 'a');
-  g_autofree char *text = g_strdup_printf (
-      "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, \"cfg\": "
-      "3, \"model\": [\"2\", 0]}}, \"2\": {\"class_type\": \"LoraLoader\", \"inputs\": "
-      "{\"lora_name\": \"%s\", \"model\": [\"3\", 0]}}, \"3\": {\"class_type\": \"LoraLoader\", "
-      "\"inputs\": {\"lora_name\": \"ink.sft\", \"strength_model\": 1000, \"strength_clip\": "
-      "0.5}}}",
-      letters);
-  Imported im = import_as ("prompt", text);
-  g_assert_cmpstr (im.recipe.adapters, ==, "[{\"name\":\"ink\",\"weight\":1,\"text_weight\":0.5}]");
-  assert_note (&im, "aaa... is left out");
-  assert_note (&im, "\"ink.sft\" had a weight of 1000, which does not fit: the recipe has 1.");
-  done (&im);
-}
-
-static const char two_nodes[] =
-    "{\"nodes\": [{\"id\": 1, \"type\": \"CheckpointLoaderSimple\", \"widgets_values\": "
-    "[\"m.safetensors\"]}, {\"id\": 2, \"type\": \"KSampler\", \"widgets_values\": [5, \"fixed\", "
-    "20, 7, \"euler\", \"normal\", 1], \"inputs\": [{\"name\": \"model\", \"link\": %s}]}], "
-    "\"links\": [[%s, 1, 0, 2, 0, \"MODEL\"]]}";
-
-/* Comparing anything else as text takes as long as it is, for every link. */
-static void
-test_ids_are_numbers_or_short_texts (void)
-{
-  static const struct
-  {
-    const char *id;
-    bool is;
-  } ids[] = { { "7", true }, { "\"7\"", true }, { "[7]", false }, { "{\"a\": 7}", false } };
-  for (size_t i = 0; i < G_N_ELEMENTS (ids); i++)
-    {
-      g_autofree char *text = g_strdup_printf (two_nodes, ids[i].id, ids[i].id);
-      Imported im = import_as ("workflow", text);
-      g_assert_cmpstr (im.recipe.model, ==, ids[i].is ? "m.safetensors" : NULL);
-      done (&im);
-    }
-  g_autofree char *letters = g_strnfill (600, 'a');
-  g_autofree char *id = g_strdup_printf ("\"%s\"", letters);
-  g_autofree char *text = g_strdup_printf (two_nodes, id, id);
-  Imported im = import_as ("workflow", text);
-  g_assert_null (im.recipe.model);
-  done (&im);
-}
-
-/* The same of a graph: what is no id would be written out again at every look at the link. */
-static void
-test_ids_of_a_graph_are_numbers_or_short_texts (void)
-{
-  g_autofree char *letters = g_strnfill (1100, 'a');
-  g_autofree char *quoted = g_strdup_printf ("\"%s\"", letters);
-  const struct
-  {
-    const char *link, *id; /* as json-c writes the former */
-    bool is;
-  } ids[] = { { "7", "7", true },
-              { "\"7:1\"", "7:1", true },
-              { "[7]", "[ 7 ]", false },
-              { "{\"a\": 7}", "{ \\\"a\\\": 7 }", false },
-              { quoted, letters, false } };
-  for (size_t i = 0; i < G_N_ELEMENTS (ids); i++)
-    {
-      g_autofree char *text = g_strdup_printf (
-          "{\"1\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 1, \"steps\": 2, "
-          "\"cfg\": 3, \"model\": [%s, 0]}}, \"%s\": {\"class_type\": "
-          "\"CheckpointLoaderSimple\", \"inputs\": {\"ckpt_name\": \"m.safetensors\"}}}",
-          ids[i].link, ids[i].id);
-      Imported im = import_as ("prompt", text);
-      g_assert_cmpstr (im.recipe.model, ==, ids[i].is ? "m.safetensors" : NULL);
-      done (&im);
-    }
-}
-
-/* A mode, or the end of a link, that is a text of a million digits takes as long at every look. */
-static void
-test_numbers_are_no_long_texts (void)
-{
-  g_autofree char *zeros = g_strnfill (600, '0');
-  g_autofree char *muted = g_strdup_printf ("\"%s2\"", zeros);
-  for (int i = 0; i < 2; i++)
-    {
-      g_autofree char *with = g_strdup_printf ("{\"id\": 1, \"mode\": %s,", i ? muted : "2");
-      g_autofree char *plain = g_strdup_printf (two_nodes, "7", "7");
-      g_auto (GStrv) parts = g_strsplit (plain, "{\"id\": 1,", 2);
-      g_autofree char *text = g_strjoinv (with, parts);
-      Imported im = import_as ("workflow", text);
-      g_assert_cmpstr (im.recipe.model, ==, i ? "m.safetensors" : NULL);
-      done (&im);
-    }
-}
-
-/* An older file lists among the inputs only settings that are linked: which values those are it
- * does not say. */
-static void
-test_settings_named_in_part_are_noted (void)
-{
-  static const char form[] =
-      "{\"nodes\": [{\"id\": 1, \"type\": \"MyLoader\", \"widgets_values\": %s, \"inputs\": "
-      "[{\"name\": \"ckpt_name\", \"widget\": {\"name\": \"ckpt_name\"}}, {\"name\": \"seed\", "
-      "\"widget\": {\"name\": \"seed\"}}]}, {\"id\": 2, \"type\": \"KSampler\", "
-      "\"widgets_values\": [5, \"fixed\", 20, 7, \"euler\", \"normal\", 1], \"inputs\": "
-      "[{\"name\": "
-      "\"model\", \"link\": 1}]}], \"links\": [[1, 1, 0, 2, 0, \"MODEL\"]]}";
-  g_autofree char *whole = g_strdup_printf (form, "[\"m.safetensors\", 3, \"randomize\"]");
-  Imported im = import_as ("workflow", whole);
-  g_assert_cmpstr (im.recipe.model, ==, "m.safetensors");
-  for (size_t i = 0; i < im.notes.n; i++)
-    g_assert_null (strstr (im.notes.items[i], "have no names"));
-  done (&im);
-  g_autofree char *part = g_strdup_printf (form, "[\"fp8\", 3, \"m.safetensors\"]");
-  im = import_as ("workflow", part);
-  g_assert_null (im.recipe.model);
-  assert_note (&im, "The settings of MyLoader have no names");
-  done (&im);
+  imported_clear (&im);
 }
 
 static bool
@@ -635,7 +303,7 @@ import_all (Status *status)
       Recipe recipe;
       Notes notes = { 0 };
       ImportSource source;
-      g_autofree char *text = read_graph (names[i][1]);
+      g_autofree char *text = imported_graph (names[i][1]);
       recipe_init (&recipe);
       ok = import_recipe (&recipe, &(ImportText){ names[i][0], text }, 1, &source, &notes, status);
       notes_clear (&notes);
@@ -680,19 +348,6 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/import/clips/wan-wrapper-workflow",
                    test_loras_of_the_wrapper_in_a_workflow);
   g_test_add_func ("/recipe/import/clips/other-passes", test_other_second_passes_stay_notes);
-  g_test_add_func ("/recipe/import/workflow/subgraphs", test_subgraphs_are_opened);
-  g_test_add_func ("/recipe/import/workflow/damaged", test_damaged_workflows_are_refused);
-  g_test_add_func ("/recipe/import/workflow/definitions", test_looks_at_definitions_count);
-  g_test_add_func ("/recipe/import/workflow/settings-around", test_looks_at_settings_around_count);
-  g_test_add_func ("/recipe/import/workflow/bypassed", test_looks_through_bypassed_nodes_count);
-  g_test_add_func ("/recipe/import/workflow/copies", test_settings_of_many_copies_count);
-  g_test_add_func ("/recipe/import/workflow/ids", test_ids_are_numbers_or_short_texts);
-  g_test_add_func ("/recipe/import/workflow/numbers", test_numbers_are_no_long_texts);
-  g_test_add_func ("/recipe/import/graph-ids", test_ids_of_a_graph_are_numbers_or_short_texts);
-  g_test_add_func ("/recipe/import/graph-looks", test_looks_at_a_graph_count);
-  g_test_add_func ("/recipe/import/odd-loras", test_odd_loras_are_noted);
-  g_test_add_func ("/recipe/import/many-loras", test_more_loras_than_a_recipe_holds_are_noted_once);
-  g_test_add_func ("/recipe/import/workflow/named-in-part", test_settings_named_in_part_are_noted);
   g_test_add_func ("/recipe/import/clips/memory", test_every_allocation_may_fail);
   return g_test_run ();
 }

@@ -4,57 +4,7 @@
 
 #include "core/mem.h"
 #include "recipe/import-graph.h"
-#include "recipe/import.h"
-
-typedef struct
-{
-  Recipe recipe;
-  Notes notes;
-  ImportSource source;
-} Imported;
-
-static Imported
-import_texts (const ImportText *texts, size_t n)
-{
-  Imported im = { .notes = { 0 } };
-  Status status = { 0 };
-  recipe_init (&im.recipe);
-  if (!import_recipe (&im.recipe, texts, n, &im.source, &im.notes, &status))
-    g_error ("%s", status.message);
-  return im;
-}
-
-static Imported
-import_text (const char *key, const char *value)
-{
-  return import_texts (&(ImportText){ key, value }, 1);
-}
-
-static void
-done (Imported *im)
-{
-  recipe_clear (&im->recipe);
-  notes_clear (&im->notes);
-}
-
-static void
-assert_note (const Imported *im, const char *part)
-{
-  for (size_t i = 0; i < im->notes.n; i++)
-    if (strstr (im->notes.items[i], part))
-      return;
-  for (size_t i = 0; i < im->notes.n; i++)
-    g_test_message ("%s", im->notes.items[i]);
-  g_error ("no note says \"%s\"", part);
-}
-
-static void
-assert_n_notes (const Imported *im, size_t n)
-{
-  for (size_t i = 0; im->notes.n != n && i < im->notes.n; i++)
-    g_test_message ("%s", im->notes.items[i]);
-  g_assert_cmpint (im->notes.n, ==, n);
-}
+#include "support/imported.h"
 
 /* ComfyUI's default graph, with a literal NaN and a preview as some nodes add them. */
 static const char simple_graph[] =
@@ -79,7 +29,7 @@ static const char simple_graph[] =
 static void
 test_comfyui_default_graph (void)
 {
-  Imported im = import_text ("prompt", simple_graph);
+  Imported im = imported_text ("prompt", simple_graph);
   g_assert_cmpint (im.source, ==, IMPORT_COMFYUI);
   g_assert_cmpstr (im.recipe.prompt, ==, "a fox 狐");
   g_assert_cmpstr (im.recipe.negative_prompt, ==, "blur");
@@ -96,7 +46,7 @@ test_comfyui_default_graph (void)
   g_assert_cmpint (im.recipe.weighting, ==, RECIPE_WEIGHTING_COMFYUI);
   g_assert_cmpint (im.recipe.convention, ==, RECIPE_CONVENTION_COMFYUI);
   assert_n_notes (&im, 0);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* ComfyUI's own FLUX example: parts as nodes of their own. */
@@ -130,7 +80,7 @@ static const char flux_graph[] =
 static void
 test_comfyui_flux_graph (void)
 {
-  Imported im = import_text ("prompt", flux_graph);
+  Imported im = imported_text ("prompt", flux_graph);
   g_assert_cmpstr (im.recipe.prompt, ==, "a fox");
   g_assert_cmpstr (im.recipe.model, ==, "flux1-dev.safetensors");
   g_assert_cmpstr (im.recipe.vae, ==, "ae.safetensors");
@@ -142,7 +92,7 @@ test_comfyui_flux_graph (void)
   g_assert_cmpuint (im.recipe.seed, ==, 42);
   g_assert_cmpint (im.recipe.width, ==, 1024);
   assert_n_notes (&im, 0);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Two passes, LoRAs, clip skip, ControlNet, v-prediction, text through a primitive, an upscaler. */
@@ -194,7 +144,7 @@ static const char rich_graph[] =
 static void
 test_comfyui_rich_graph (void)
 {
-  Imported im = import_text ("prompt", rich_graph);
+  Imported im = imported_text ("prompt", rich_graph);
   g_assert_cmpstr (im.recipe.prompt, ==, "castle");
   g_assert_null (im.recipe.negative_prompt);
   g_assert_cmpint (im.recipe.empty_negative, ==, RECIPE_EMPTY_ZEROS);
@@ -221,7 +171,7 @@ test_comfyui_rich_graph (void)
   assert_note (&im, "LatentUpscaleBy is left out");
   assert_note (&im, "ImageUpscaleWithModel is left out");
   assert_n_notes (&im, 6);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Two in a row, the first a Union behind its type, with preprocessors that are known and not. */
@@ -267,18 +217,18 @@ test_comfyui_canny_has_other_thresholds (void)
   g_string_replace (graph, "CannyEdgePreprocessor", "Canny", 0);
   g_string_replace (graph, "\"low_threshold\": 80, \"high_threshold\": 160",
                     "\"low_threshold\": 0.4, \"high_threshold\": 0.8", 0);
-  Imported im = import_text ("prompt", graph->str);
+  Imported im = imported_text ("prompt", graph->str);
   g_assert_true (g_str_has_prefix (im.recipe.controls,
                                    "[{\"model\":\"canny\",\"preprocessor\":\"canny\",\"resize\":"
                                    "\"crop\",\"weight\":0.6"));
   assert_note (&im, "ComfyUI finds edges in another way (Canny)");
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_comfyui_controls (void)
 {
-  Imported im = import_text ("prompt", control_graph);
+  Imported im = imported_text ("prompt", control_graph);
   g_assert_cmpstr (im.recipe.prompt, ==, "fox");
   g_assert_cmpstr (im.recipe.controls, ==,
                    "[{\"model\":\"canny\",\"preprocessor\":\"canny\",\"resize\":\"crop\",\"a\":80,"
@@ -290,7 +240,7 @@ test_comfyui_controls (void)
   assert_note (&im, "\"sdxl/union\" followed the picture \"room.png\"");
   assert_note (&im, "The preprocessor \"MiDaS-DepthMapPreprocessor\" is not available");
   assert_n_notes (&im, 4);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
@@ -322,11 +272,11 @@ test_comfyui_names_of_samplers (void)
       g_autofree char *named = g_strjoinv (cases[i].name, by_sampler);
       g_auto (GStrv) by_schedule = g_strsplit (named, "karras", -1);
       g_autofree char *graph = g_strjoinv (cases[i].scheduler, by_schedule);
-      Imported im = import_text ("prompt", graph);
+      Imported im = imported_text ("prompt", graph);
       g_assert_cmpint (im.recipe.sampler, ==, cases[i].sampler);
       g_assert_cmpint (im.recipe.schedule, ==, cases[i].schedule);
       assert_n_notes (&im, cases[i].same ? 0 : 1);
-      done (&im);
+      imported_clear (&im);
     }
 }
 
@@ -356,7 +306,7 @@ static const char custom_graph[] =
 static void
 test_comfyui_custom_sampler (void)
 {
-  Imported im = import_text ("prompt", custom_graph);
+  Imported im = imported_text ("prompt", custom_graph);
   g_assert_cmpstr (im.recipe.model, ==, "flux.safetensors");
   g_assert_cmpstr (im.recipe.prompt, ==, "a long text");
   g_assert_cmpuint (im.recipe.seed, ==, 5);
@@ -367,7 +317,7 @@ test_comfyui_custom_sampler (void)
   g_assert_cmpstr (im.recipe.vae, ==, "ae.sft");
   assert_note (&im, "sampler: \"er_sde\" is not available, the recipe uses auto");
   assert_note (&im, "starts from the picture \"start.png\"");
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Nodes for samplers and schedules say more than a recipe holds. */
@@ -385,7 +335,7 @@ test_comfyui_numbers_of_nodes (void)
   g_autofree char *graph = g_strjoinv ("\"PolyexponentialScheduler\", \"inputs\": {\"sigma_max\": "
                                        "14.614642, \"sigma_min\": 0.0291675, \"rho\": 2, ",
                                        halves);
-  Imported im = import_text ("prompt", graph);
+  Imported im = imported_text ("prompt", graph);
   g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_DPMPP_2M_SDE_HEUN);
   g_assert_cmpfloat (im.recipe.eta, ==, 0.5);
   g_assert_cmpint (im.recipe.schedule, ==, RECIPE_SCHEDULE_POLYEXPONENTIAL);
@@ -394,25 +344,7 @@ test_comfyui_numbers_of_nodes (void)
   assert_note (&im, "starts from the picture");
   assert_note (&im, "CLIP-L had a prompt of its own");
   assert_n_notes (&im, 4);
-  done (&im);
-}
-
-static void
-assert_refused (const char *key, const char *value, const char *part)
-{
-  Recipe recipe;
-  Notes notes = { 0 };
-  Status status = { 0 };
-  ImportSource source;
-  recipe_init (&recipe);
-  recipe_set (&recipe, "prompt", "before", &status);
-  g_assert_false (
-      import_recipe (&recipe, &(ImportText){ key, value }, 1, &source, &notes, &status));
-  if (!strstr (status.message, part))
-    g_error ("%s: \"%s\"", key, status.message);
-  g_assert_cmpstr (recipe.prompt, ==, "before");
-  notes_clear (&notes);
-  recipe_clear (&recipe);
+  imported_clear (&im);
 }
 
 static void
@@ -428,10 +360,10 @@ test_graphs_in_circles_end (void)
                                "0], \"clip\": [\"2\", 0]}},"
                                "\"3\": {\"class_type\": \"SaveImage\", \"inputs\": {\"images\": "
                                "[\"3\", 0], \"x\": [\"404\", 0], \"y\": [5, 0], \"z\": []}}}";
-  Imported im = import_text ("prompt", circle);
+  Imported im = imported_text ("prompt", circle);
   assert_note (&im, "No model was found");
   assert_note (&im, "No prompt was found");
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
@@ -478,14 +410,14 @@ test_gesso_recipe_wins_and_is_exact (void)
   char *json = recipe_to_json (&r, &status);
   ImportText texts[] = { { "parameters", "other\nSteps: 1, Seed: 2, CFG scale: 3" },
                          { "gesso", json } };
-  Imported im = import_texts (texts, 2);
+  Imported im = imported_texts (texts, 2);
   g_assert_cmpint (im.source, ==, IMPORT_GESSO);
   g_assert_cmpstr (im.recipe.prompt, ==, "exact\n  text ");
   g_assert_cmpfloat (im.recipe.guidance_scale, ==, 6.35);
   assert_n_notes (&im, 0);
   mem_free (json);
   recipe_clear (&r);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
@@ -493,15 +425,15 @@ test_user_comment_replaces_parameters (void)
 {
   ImportText texts[] = { { "parameters", "one\nSteps: 1, Seed: 2, CFG scale: 3" },
                          { "UserComment", "two\nSteps: 4, Seed: 5, CFG scale: 6" } };
-  Imported im = import_texts (texts, 2);
+  Imported im = imported_texts (texts, 2);
   g_assert_cmpint (im.source, ==, IMPORT_A1111);
   g_assert_cmpstr (im.recipe.prompt, ==, "two");
   g_assert_cmpint (im.recipe.steps, ==, 4);
-  done (&im);
+  imported_clear (&im);
   texts[1].value = " ";
-  im = import_texts (texts, 2);
+  im = imported_texts (texts, 2);
   g_assert_cmpstr (im.recipe.prompt, ==, "one");
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
@@ -509,28 +441,28 @@ test_text_beside_a_graph_means_comfyui (void)
 {
   ImportText texts[] = { { "prompt", simple_graph },
                          { "parameters", "one\nSteps: 1, Seed: 2, CFG scale: 3" } };
-  Imported im = import_texts (texts, 2);
+  Imported im = imported_texts (texts, 2);
   g_assert_cmpint (im.source, ==, IMPORT_COMFYUI);
   g_assert_cmpint (im.recipe.noise, ==, RECIPE_NOISE_CPU);
   g_assert_cmpstr (im.recipe.prompt, ==, "one");
   assert_note (&im, "also holds its ComfyUI graph");
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_graph_in_exif (void)
 {
   g_autofree char *wrapped = g_strdup_printf ("{\"prompt\": %s, \"workflow\": {}}", simple_graph);
-  Imported im = import_text ("UserComment", wrapped);
+  Imported im = imported_text ("UserComment", wrapped);
   g_assert_cmpint (im.source, ==, IMPORT_COMFYUI);
   g_assert_cmpint (im.recipe.steps, ==, 20);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_invokeai (void)
 {
-  Imported im = import_text (
+  Imported im = imported_text (
       "invokeai_metadata",
       "{\"generation_mode\": \"sdxl_txt2img\", \"positive_prompt\": \"fox++\", "
       "\"negative_prompt\": \"dog\", \"width\": 1024, "
@@ -556,14 +488,14 @@ test_invokeai (void)
   assert_note (&im, "controlnets is left out");
   assert_note (&im, "InvokeAI's prompt weights");
   assert_n_notes (&im, 2);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* The fields that InvokeAI 6.14's window writes for FLUX.1. */
 static void
 test_invokeai_flux (void)
 {
-  Imported im = import_text (
+  Imported im = imported_text (
       "invokeai_metadata",
       "{\"generation_mode\": \"flux_txt2img\", \"positive_prompt\": \"fox\", \"width\": 1024, "
       "\"height\": 768, \"seed\": 5, \"guidance\": 3.25, \"steps\": 28, \"scheduler\": \"heun\", "
@@ -584,32 +516,32 @@ test_invokeai_flux (void)
   g_assert_cmpstr (im.recipe.adapters, ==,
                    "[{\"name\":\"ink\",\"weight\":0.75,\"text_weight\":0.75}]");
   assert_n_notes (&im, 0);
-  done (&im);
-  im = import_text ("invokeai_metadata",
-                    "{\"generation_mode\": \"flux_img2img\", \"positive_prompt\": \"fox\", "
-                    "\"cfg_scale\": 2, \"dype_preset\": \"4k\", \"ref_images\": [{\"id\": 1}]}");
+  imported_clear (&im);
+  im = imported_text ("invokeai_metadata",
+                      "{\"generation_mode\": \"flux_img2img\", \"positive_prompt\": \"fox\", "
+                      "\"cfg_scale\": 2, \"dype_preset\": \"4k\", \"ref_images\": [{\"id\": 1}]}");
   g_assert_cmpfloat (im.recipe.guidance_scale, ==, 2);
   assert_note (&im, "dype_preset is left out");
   assert_note (&im, "ref_images is left out");
   assert_n_notes (&im, 2);
-  done (&im);
+  imported_clear (&im);
 }
 
 /* Such a recipe could not be read back. */
 static void
 test_lora_without_a_name_is_passed_over (void)
 {
-  Imported im = import_text ("invokeai_metadata",
-                             "{\"positive_prompt\": \"fox\", \"loras\": [{\"model\": {\"name\": "
-                             "\".safetensors\"}, \"weight\": 0.5}]}");
+  Imported im = imported_text ("invokeai_metadata",
+                               "{\"positive_prompt\": \"fox\", \"loras\": [{\"model\": {\"name\": "
+                               "\".safetensors\"}, \"weight\": 0.5}]}");
   g_assert_null (im.recipe.adapters);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_invokeai_older (void)
 {
-  Imported im = import_text (
+  Imported im = imported_text (
       "sd-metadata", "{\"model\": \"stable diffusion\", \"model_weights\": \"sd-1.4\", "
                      "\"model_hash\": \"fe4e\", \"image\": {\"prompt\": "
                      "[{\"prompt\": \"hut [fog]\", \"weight\": 1.0}], \"steps\": 50, "
@@ -621,28 +553,28 @@ test_invokeai_older (void)
   assert_note (&im, "perlin is left out");
   assert_note (&im, "[brackets]");
   assert_n_notes (&im, 2);
-  done (&im);
-  im = import_text ("Dream",
-                    "\"a hut, by the sea\" -s 50 -S1234 -W 640 -H 512 -C 7.5 -A k_heun -G 0.8");
+  imported_clear (&im);
+  im = imported_text ("Dream",
+                      "\"a hut, by the sea\" -s 50 -S1234 -W 640 -H 512 -C 7.5 -A k_heun -G 0.8");
   g_assert_cmpstr (im.recipe.prompt, ==, "a hut, by the sea");
   g_assert_cmpint (im.recipe.steps, ==, 50);
   g_assert_cmpuint (im.recipe.seed, ==, 1234);
   g_assert_cmpint (im.recipe.width, ==, 640);
   g_assert_cmpint (im.recipe.sampler, ==, RECIPE_SAMPLER_HEUN);
   assert_note (&im, "-G 0.8 is left out");
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
 test_swarmui (void)
 {
-  Imported im = import_text ("parameters",
-                             "{\"sui_image_params\": {\"prompt\": \"fox\", \"negativeprompt\": "
-                             "\"dog\", \"model\": \"xl/base\", \"seed\": 3, \"steps\": 20, "
-                             "\"cfgscale\": 7.0, \"width\": 1024, \"height\": 1024, \"sampler\": "
-                             "\"dpmpp_2m\", \"scheduler\": \"karras\", \"loras\": [\"ink\"], "
-                             "\"loraweights\": [\"0.5\"], \"clipstopatlayer\": -2, "
-                             "\"refinerupscale\": 2.0, \"swarm_version\": \"0.9\"}}");
+  Imported im = imported_text ("parameters",
+                               "{\"sui_image_params\": {\"prompt\": \"fox\", \"negativeprompt\": "
+                               "\"dog\", \"model\": \"xl/base\", \"seed\": 3, \"steps\": 20, "
+                               "\"cfgscale\": 7.0, \"width\": 1024, \"height\": 1024, \"sampler\": "
+                               "\"dpmpp_2m\", \"scheduler\": \"karras\", \"loras\": [\"ink\"], "
+                               "\"loraweights\": [\"0.5\"], \"clipstopatlayer\": -2, "
+                               "\"refinerupscale\": 2.0, \"swarm_version\": \"0.9\"}}");
   g_assert_cmpint (im.source, ==, IMPORT_SWARMUI);
   g_assert_cmpstr (im.recipe.negative_prompt, ==, "dog");
   g_assert_cmpstr (im.recipe.model, ==, "xl/base");
@@ -652,7 +584,7 @@ test_swarmui (void)
                    "[{\"name\":\"ink\",\"weight\":0.5,\"text_weight\":0.5}]");
   assert_note (&im, "refinerupscale is left out");
   assert_n_notes (&im, 1);
-  done (&im);
+  imported_clear (&im);
 }
 
 static void
@@ -666,7 +598,7 @@ test_novelai (void)
       "\"k_dpmpp_2m\", "
       "\"noise_schedule\": \"karras\", \"strength\": 0.7, \"sm\": true, \"skip\": null}" }
   };
-  Imported im = import_texts (texts, 3);
+  Imported im = imported_texts (texts, 3);
   g_assert_cmpint (im.source, ==, IMPORT_NOVELAI);
   g_assert_cmpstr (im.recipe.prompt, ==, "1girl, {{fox ears}}");
   g_assert_cmpstr (im.recipe.negative_prompt, ==, "lowres");
@@ -677,7 +609,7 @@ test_novelai (void)
   assert_note (&im, "sm is left out");
   assert_note (&im, "{words} stronger");
   assert_note (&im, "made from another picture");
-  done (&im);
+  imported_clear (&im);
 }
 
 static bool
