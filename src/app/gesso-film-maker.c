@@ -88,9 +88,9 @@ make_in_thread (gpointer data, gpointer unused)
 }
 
 static void
-made_cb (GObject *source, GAsyncResult *result, gpointer unused)
+made_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  GessoFilmMaker *self = GESSO_FILM_MAKER (source);
+  g_autoptr (GessoFilmMaker) self = user_data;
   g_autoptr (GError) error = NULL;
   self->n_open--;
   if (g_task_propagate_boolean (G_TASK (result), &error) || self->said ||
@@ -121,7 +121,8 @@ picture_cb (GessoQueue *queue, GessoJob *job, int index, const char *path, gpoin
     return;
   Film *film = g_new (Film, 1);
   *film = (Film){ g_strdup (path), format, g_atomic_rc_box_acquire (self->cancel) };
-  GTask *task = g_task_new (self, NULL, made_cb, NULL);
+  /* no source: the thread may be the last to let go of the task */
+  GTask *task = g_task_new (NULL, NULL, made_cb, g_object_ref (self));
   g_task_set_source_tag (task, picture_cb);
   g_task_set_task_data (task, film, film_free);
   self->n_open++;
