@@ -29,14 +29,22 @@ untrash (Fixture *f, gboolean expected)
   g_assert_cmpint (error != NULL, ==, !expected);
 }
 
+/* @n pictures, which no scan is still at. */
+static GessoPictureList *
+list_of (Fixture *f, guint n)
+{
+  GessoPictureList *list = gesso_picture_list_new (f->library);
+  add_pictures (f, "pics", n);
+  wait_items (list, n);
+  tree_settle (f->library);
+  return list;
+}
+
 static void
 test_library_trashes_and_undoes (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GessoPictureList) list = gesso_picture_list_new (f->library);
+  g_autoptr (GessoPictureList) list = list_of (f, 6);
   g_autoptr (GListStore) chosen = g_list_store_new (GESSO_TYPE_PICTURE);
-  add_pictures (f, "pics", 6);
-  wait_items (list, 6);
-  tree_settle (f->library);
   g_autofree char *path = g_strdup (gesso_picture_get_path (picture_at (list, 1)));
   gesso_library_set_starred (f->library, picture_at (list, 1), TRUE);
   g_list_store_append (chosen, picture_at (list, 1));
@@ -72,11 +80,8 @@ test_library_trashes_and_undoes (Fixture *f, gconstpointer data)
 static void
 test_library_trash_goes_on_after_a_failure (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GessoPictureList) list = gesso_picture_list_new (f->library);
+  g_autoptr (GessoPictureList) list = list_of (f, 3);
   g_autoptr (GListStore) chosen = g_list_store_new (GESSO_TYPE_PICTURE);
-  add_pictures (f, "pics", 3);
-  wait_items (list, 3);
-  tree_settle (f->library);
   for (guint i = 0; i < 3; i++)
     g_list_store_append (chosen, picture_at (list, i));
   g_assert_cmpint (g_remove (gesso_picture_get_path (picture_at (list, 0))), ==, 0);

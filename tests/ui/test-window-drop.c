@@ -49,18 +49,6 @@ can_drop (void)
   return xdotool && drag_source;
 }
 
-static gboolean
-is_asked (Fixture *f)
-{
-  return find_button_anywhere ("_Use Settings") != NULL;
-}
-
-static gboolean
-prompt_is_apple (Fixture *f)
-{
-  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a red apple");
-}
-
 static void
 test_drop_picture_offers_settings (Fixture *f, gconstpointer unused)
 {
@@ -69,7 +57,7 @@ test_drop_picture_offers_settings (Fixture *f, gconstpointer unused)
   make_picture (f);
   gesso_form_set_text (f->form, "prompt", "something else", NULL);
   drop (f, gesso_job_get_last_picture (job_at (f, 0)), 800, 250);
-  WAIT (f, is_asked);
+  WAIT (f, settings_are_offered);
   g_assert_false (has_picture (f));
   g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
   WAIT (f, prompt_is_apple);
@@ -82,7 +70,7 @@ test_drop_picture_starts_from_it (Fixture *f, gconstpointer unused)
     return;
   make_picture (f);
   drop (f, gesso_job_get_last_picture (job_at (f, 0)), 800, 250);
-  WAIT (f, is_asked);
+  WAIT (f, settings_are_offered);
   g_signal_emit_by_name (find_button_anywhere ("As _Start Picture"), "clicked");
   WAIT (f, has_picture);
 }

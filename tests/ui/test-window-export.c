@@ -313,12 +313,6 @@ make_foreign_film (Fixture *f, const char *graph)
 }
 
 static gboolean
-offers_settings (Fixture *f)
-{
-  return find_button_anywhere ("_Use Settings") != NULL;
-}
-
-static gboolean
 has_frames_of_graph (Fixture *f)
 {
   g_autofree char *frames = gesso_form_dup_text (f->form, "frames");
@@ -341,7 +335,7 @@ test_settings_of_a_comfyui_film (Fixture *f, gconstpointer unused)
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (GSList) files = g_slist_prepend (NULL, file);
   gesso_open_files (f->window, files);
-  WAIT (f, offers_settings);
+  WAIT (f, settings_are_offered);
   g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
   WAIT (f, has_frames_of_graph);
   g_autofree char *prompt = gesso_form_dup_text (f->form, "prompt");

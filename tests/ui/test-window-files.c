@@ -380,6 +380,17 @@ assert_details (guint position, const char *end)
   g_assert_true (g_str_has_suffix (text, end));
 }
 
+/* Of @folder of the test's own, which has four. */
+static void
+read_loras (Fixture *f, const char *folder)
+{
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  g_autofree char *path = g_build_filename (f->dir, folder, NULL);
+  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
+  gesso_library_add_folder (library, path);
+  WAIT (f, loras_are_read);
+}
+
 /* Two files of one name looked the same, and nobody found a file by the folder it is kept in. */
 static void
 test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
@@ -390,10 +401,7 @@ test_picker_tells_files_of_one_name_apart (Fixture *f, gconstpointer unused)
   add_lora (f, "ComfyUI/models/loras/Old/Styles", "ink.safetensors");
   add_lora (f, "ComfyUI/models/loras/Old/Styles", "oil.safetensors");
   add_lora (f, "ComfyUI/models/loras", "pen.safetensors");
-  g_autofree char *folder = g_build_filename (f->dir, "ComfyUI", NULL);
-  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
-  gesso_library_add_folder (library, folder);
-  WAIT (f, loras_are_read);
+  read_loras (f, "ComfyUI");
   assert_details (0, " · loras/Old/Styles");
   assert_details (1, " · ComfyUI/models/loras");
   assert_details (2, " · Old/Styles");
@@ -420,10 +428,7 @@ test_picker_counts_those_for_other_models (Fixture *f, gconstpointer unused)
   add_lora (f, "loras/Styles", "oil.safetensors");
   add_lora (f, "loras", "pen.safetensors");
   add_lora (f, "loras", "pencil.safetensors");
-  g_autofree char *folder = g_build_filename (f->dir, "loras", NULL);
-  loras = gesso_library_get_models (library, GESSO_FILE_LORA);
-  gesso_library_add_folder (library, folder);
-  WAIT (f, loras_are_read);
+  read_loras (f, "loras");
   GtkWidget *picker =
       gesso_model_picker_new_chooser (f->form, library, GESSO_FILE_LORA, "Add a LoRA");
   GtkWidget *window = gtk_window_new ();

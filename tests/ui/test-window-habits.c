@@ -299,12 +299,6 @@ test_queue_shows_a_new_first_job (Fixture *f, gconstpointer unused)
 }
 
 static gboolean
-is_asked (Fixture *f)
-{
-  return find_button_anywhere ("_Use Settings") != NULL;
-}
-
-static gboolean
 has_steps_of_the_text (Fixture *f)
 {
   return gesso_form_peek (f->form)->steps == 28;
@@ -326,7 +320,7 @@ test_pasted_settings_are_taken_over (Fixture *f, gconstpointer unused)
   WAIT (f, planned);
   paste (f, "a castle, (tower:1.2)\nNegative prompt: fog\nSteps: 28, Sampler: Euler a, "
             "CFG scale: 6.5, Seed: 123456, Size: 128x128, Model: gesso-mini");
-  WAIT (f, is_asked);
+  WAIT (f, settings_are_offered);
   g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
   WAIT (f, has_steps_of_the_text);
   const Recipe *recipe = gesso_form_peek (f->form);

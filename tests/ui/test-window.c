@@ -660,18 +660,6 @@ test_draft_survives_a_crash (Fixture *f, gconstpointer unused)
 
 /* ---- recipes in pictures ---- */
 
-static gboolean
-is_asked (Fixture *f)
-{
-  return find_button_anywhere ("_Use Settings") != NULL;
-}
-
-static gboolean
-prompt_is_apple (Fixture *f)
-{
-  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a red apple");
-}
-
 static void
 test_dropped_picture_offers_its_recipe (Fixture *f, gconstpointer unused)
 {
@@ -682,7 +670,7 @@ test_dropped_picture_offers_its_recipe (Fixture *f, gconstpointer unused)
   gesso_form_set_text (f->form, "steps", "3", NULL);
   g_autoptr (GFile) file = g_file_new_for_path (gesso_job_get_last_picture (job_at (f, 0)));
   gesso_window_open_picture (f->window, file);
-  WAIT (f, is_asked);
+  WAIT (f, settings_are_offered);
   g_signal_emit_by_name (find_button_anywhere ("_Use Settings"), "clicked");
   WAIT (f, prompt_is_apple);
   g_autofree char *model = gesso_form_dup_text (f->form, "model");

@@ -379,3 +379,15 @@ find_button_anywhere (const char *label)
     }
   return NULL;
 }
+
+gboolean
+settings_are_offered (Fixture *f)
+{
+  return find_button_anywhere ("_Use Settings") != NULL;
+}
+
+gboolean
+prompt_is_apple (Fixture *f)
+{
+  return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a red apple");
+}

@@ -65,4 +65,8 @@ GtkWidget *find_button_anywhere (const char *label);
 /* Whether a label with @part in it is on the screen, or scrolled out of sight. */
 gboolean says (GtkWidget *widget, const char *part);
 
+/* The window asks whether the settings of a picture are to be used. */
+gboolean settings_are_offered (Fixture *f);
+gboolean prompt_is_apple (Fixture *f); /* as in what make_picture() drew */
+
 #define ADD(path, func) g_test_add ("/ui/" path, Fixture, NULL, setup, func, teardown)
