@@ -180,6 +180,7 @@ void
 init_tests (int *argc, char ***argv)
 {
   home = tree_new ();
+  g_setenv ("HOME", home, TRUE);          /* other programs are looked for there */
   g_setenv ("XDG_DATA_HOME", home, TRUE); /* the desktop's trash lies there */
   g_test_init (argc, argv, NULL);
 }
