@@ -521,11 +521,13 @@ test_preferences_keep_rows_while_a_scan_goes_on (Fixture *f, gconstpointer unuse
   gesso_library_remove_folder (library, folder);
 }
 
-/* Another program's, where such programs usually are.  Returns: (transfer full) */
+/* Another program's, where such programs usually are; taken away at the end, so it must not be
+ * somebody's.  Returns: (transfer full) */
 static char *
 put_installation (const char *const *folders)
 {
   char *comfy = g_build_filename (g_get_home_dir (), "ComfyUI", NULL);
+  g_assert_false (g_file_test (comfy, G_FILE_TEST_EXISTS));
   for (gsize i = 0; folders[i]; i++)
     {
       g_autofree char *folder = g_build_filename (comfy, folders[i], NULL);
