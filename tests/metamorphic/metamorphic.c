@@ -94,15 +94,12 @@ same_picture (const PipelineResult *a, int i, const PipelineResult *b, int k)
 /* Picture i of a batch is, bit for bit, the picture of seed + i made alone: no row's sums may
  * depend on how many other rows there are. */
 static void
-test_batch (const Model *m, const char *name, SamplerKind sampler, Compute compute)
+test_batch (const Model *m, const char *name, PipelineJob job)
 {
   enum
   {
     BATCH = 3
   };
-  PipelineJob job = small_job (m);
-  job.sampler = sampler;
-  job.compute = compute;
   job.batch_size = BATCH;
   PipelineResult together = generate (m, &job);
   bool same = true, distinct = !same_picture (&together, 0, &together, 1);
@@ -134,9 +131,30 @@ test_batch_on_levels (const char *model)
           break;
         snprintf (name, sizeof name, "batch/%s/%s/%s", model, levels[i],
                   compute == COMPUTE_F32 ? "f32" : "bf16");
-        test_batch (&m, name, SAMPLER_EULER_ANCESTRAL, compute);
+        PipelineJob job = small_job (&m);
+        job.sampler = SAMPLER_EULER_ANCESTRAL;
+        job.compute = compute;
+        test_batch (&m, name, job);
         close_model (&m);
       }
+}
+
+/* The pictures share the keys and values of their texts: of each part, as prompt editing changes
+ * them, and also those of a ControlNet, which acts on the last steps only. */
+static void
+test_batch_of_parts (const Model *m)
+{
+  uint8_t rgb[SIDE_SD15 * SIDE_SD15 * 3];
+  char path[1024];
+  PipelineJob job = small_job (m);
+  snprintf (path, sizeof path, "%s/tests/golden/fixtures/control-sd15-tiny", source_root ());
+  for (size_t i = 0; i < sizeof rgb; i++)
+    rgb[i] = (uint8_t) (i * 2654435761u >> 24);
+  job.prompt = "a red [apple:dog:0.5] AND a wide table :0.6";
+  test_batch (m, "batch/parts", job);
+  job.controls[job.n_controls++] =
+      (PipelineControl){ .path = path, .rgb = rgb, .weight = 1, .start = 0.5, .end = 1 };
+  test_batch (m, "batch/parts/control", job);
 }
 
 static void
@@ -632,7 +650,9 @@ test_model (const char *model)
   char name[64];
   Model m = open_model (model, NULL, 1);
   snprintf (name, sizeof name, "batch/%s/euler", model);
-  test_batch (&m, name, SAMPLER_EULER, COMPUTE_F32);
+  PipelineJob job = small_job (&m);
+  job.sampler = SAMPLER_EULER;
+  test_batch (&m, name, job);
   snprintf (name, sizeof name, "repeats/%s", model);
   test_repeats (&m, name);
   test_prompt_editing (&m);
@@ -658,6 +678,7 @@ main (void)
   test_model ("sd15-tiny");
   test_model ("sdxl-tiny");
   Model m = open_model ("sd15-tiny", NULL, 1);
+  test_batch_of_parts (&m);
   test_tile_of_job (&m);
   close_model (&m);
   return tap_end ();

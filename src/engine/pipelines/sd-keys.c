@@ -5,7 +5,7 @@
  * first step, and again only when prompt editing changes a text or an adapter moves those weights.
  * For SDXL that is 0.1 of the 13.5 TFLOP of a guided step at 1024 x 1024, but 0.1 of 3.2 at 512 x
  * 512, and a seventh of the weights, which no step reads any more; they take 98 MiB (49 in 16 bits)
- * a guided picture.
+ * with guidance, for all pictures of a batch.
  */
 #include "core/mem.h"
 #include "core/trace.h"
