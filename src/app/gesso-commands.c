@@ -12,9 +12,12 @@
 #include "app/gesso-dialog.h"
 
 static const GessoCommand commands[] = {
-  { N_ ("General"), "win.generate", N_ ("Generate"), { "<Control>Return", "<Control>KP_Enter" } },
   { N_ ("General"),
-    "win.generate-now",
+    "win.generate-by-key",
+    N_ ("Generate"),
+    { "<Control>Return", "<Control>KP_Enter" } },
+  { N_ ("General"),
+    "win.generate-now-by-key",
     N_ ("Generate before everything else"),
     { "<Control><Shift>Return" } },
   { N_ ("General"), "win.stop", N_ ("Stop the running job"), { "<Control>period" } },

@@ -14,6 +14,11 @@
 #include "app/gesso-seed-editor.h"
 #include "app/gesso-welcome.h"
 
+enum
+{
+  MAX_ADDING = 16 /* more than one presses in the time that one takes: a key that is held down */
+};
+
 struct _GessoCreatePage
 {
   AdwBin parent_instance;
@@ -28,7 +33,8 @@ struct _GessoCreatePage
   GtkWidget *revealer, *separator, *sidebar, *forms, *bar_place, *stage_place;
   GtkWidget *prompt, *list, *bar, *stage;
   gint64 editing; /* id of the job being edited, 0 for none */
-  gboolean show_parameters, collapsed, busy;
+  guint n_adding; /* whose jobs are not in the queue yet */
+  gboolean show_parameters, collapsed;
 };
 
 G_DEFINE_FINAL_TYPE (GessoCreatePage, gesso_create_page, ADW_TYPE_BIN)
@@ -116,13 +122,13 @@ gboolean
 gesso_create_page_get_can_generate (GessoCreatePage *self)
 {
   g_return_val_if_fail (GESSO_IS_CREATE_PAGE (self), FALSE);
-  return !self->busy && gesso_planner_get_problem (self->planner) == NULL;
+  return self->n_adding < MAX_ADDING && gesso_planner_get_problem (self->planner) == NULL;
 }
 
 static void
-set_busy (GessoCreatePage *self, gboolean busy)
+set_adding (GessoCreatePage *self, guint n)
 {
-  self->busy = busy;
+  self->n_adding = n;
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CAN_GENERATE]);
 }
 
@@ -135,7 +141,7 @@ generated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GArray) ids = gesso_generate_finish (result, &where, &error);
   if (!self->session)
     return;
-  set_busy (self, FALSE);
+  set_adding (self, self->n_adding - 1);
   if (!ids)
     {
       say (self, error->message);
@@ -153,11 +159,35 @@ generated_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   gesso_create_page_stop_editing (self);
 }
 
+/* A number that is being typed is the field's before Enter, too. */
+static void
+take_typed_number (GessoCreatePage *self)
+{
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+  GtkWidget *focus = root ? gtk_root_get_focus (root) : NULL;
+  GtkWidget *spin = focus ? gtk_widget_get_ancestor (focus, GTK_TYPE_SPIN_BUTTON) : NULL;
+  if (spin)
+    gtk_spin_button_update (GTK_SPIN_BUTTON (spin));
+}
+
+/* What is wrong with the form as it was before the last keys is no reason: the job itself says it,
+ * should it be wrong still. */
+static gboolean
+may_generate (GessoCreatePage *self)
+{
+  const char *problem = gesso_planner_get_problem (self->planner);
+  if (!problem || gesso_planner_is_old (self->planner))
+    return self->n_adding < MAX_ADDING;
+  say (self, problem);
+  return FALSE;
+}
+
 void
 gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *options)
 {
   g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
-  if (!gesso_create_page_get_can_generate (self))
+  take_typed_number (self);
+  if (!may_generate (self))
     return;
   GessoGenerateOptions chosen = options ? *options : (GessoGenerateOptions){ 0 };
   chosen.animate = gesso_parameter_list_makes_clips (GESSO_PARAMETER_LIST (self->list));
@@ -167,7 +197,7 @@ gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *o
   const Recipe *recipe = gesso_form_peek (self->form);
   gesso_session_remember_prompt (self->session, recipe_str (recipe->prompt),
                                  recipe_str (recipe->negative_prompt));
-  set_busy (self, TRUE);
+  set_adding (self, self->n_adding + 1);
   gesso_generate_async (self->session, self->library, self->form, self->document, &chosen,
                         generated_cb, g_object_ref (self));
 }

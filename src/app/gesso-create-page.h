@@ -37,7 +37,8 @@ GessoGenerateBar *gesso_create_page_get_generate_bar (GessoCreatePage *self);
 /* gesso_create_page_generate:
  * @options: NULL for one job at the end of the queue
  *
- * Draws a new seed unless it is locked, remembers the prompt, and adds the jobs.
+ * Draws a new seed unless it is locked, remembers the prompt, and adds the jobs of what the fields
+ * say now, also while those of before are being added.  Says why, where it cannot.
  */
 void gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *options);
 gboolean gesso_create_page_get_can_generate (GessoCreatePage *self);

@@ -27,6 +27,7 @@ typedef struct
   gboolean animate;
   gint64 edit;
   char **recipes; /* expanded */
+  gboolean is_prepared;
   GArray *ids;
 } Work;
 
@@ -138,6 +139,21 @@ prepare_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
 
 /* ---- on the main thread ---- */
 
+/* Those that are being prepared, in the order in which they were asked for: a start picture takes
+ * its time, and the next may have none.  Of GTask. */
+static GQueue *
+turns_of (GessoSession *session)
+{
+  GQueue *turns = g_object_get_data (G_OBJECT (session), "generate-turns");
+  if (!turns)
+    {
+      turns = g_queue_new ();
+      g_object_set_data_full (G_OBJECT (session), "generate-turns", turns,
+                              (GDestroyNotify) g_queue_free);
+    }
+  return turns;
+}
+
 static void
 added_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -181,16 +197,9 @@ take_off_others (Work *work)
 }
 
 static void
-prepared_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+add (GTask *task)
 {
-  g_autoptr (GTask) task = user_data;
   Work *work = g_task_get_task_data (task);
-  GError *error = NULL;
-  if (!g_task_propagate_boolean (G_TASK (result), &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
   GessoQueue *queue = gesso_session_get_queue (work->session);
   take_off_others (work);
   if (work->edit)
@@ -198,6 +207,46 @@ prepared_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   else
     gesso_queue_add_async (queue, (const char *const *) work->recipes, work->place, NULL, added_cb,
                            g_object_ref (task));
+}
+
+static gboolean
+is_prepared (GTask *task)
+{
+  return task && ((Work *) g_task_get_task_data (task))->is_prepared;
+}
+
+static void
+take_turns (GessoSession *session)
+{
+  GQueue *turns = turns_of (session);
+  while (is_prepared (g_queue_peek_head (turns)))
+    {
+      g_autoptr (GTask) task = g_queue_pop_head (turns);
+      add (task);
+    }
+}
+
+static void
+fail (GTask *task, GError *error)
+{
+  Work *work = g_task_get_task_data (task);
+  if (g_queue_remove (turns_of (work->session), task))
+    g_object_unref (task);
+  take_turns (work->session);
+  g_task_return_error (task, error);
+}
+
+static void
+prepared_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  Work *work = g_task_get_task_data (task);
+  GError *error = NULL;
+  work->is_prepared = g_task_propagate_boolean (G_TASK (result), &error);
+  if (work->is_prepared)
+    take_turns (work->session);
+  else
+    fail (task, error);
 }
 
 /* The inner task borrows the outer one's data, which outlives it. */
@@ -219,7 +268,7 @@ extracted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   work->pixels = gesso_document_extract_frame_finish (GESSO_DOCUMENT (source), result, &error);
   if (!work->pixels)
     {
-      g_task_return_error (task, error);
+      fail (task, error);
       return;
     }
   work->where = work->pixels->frame;
@@ -300,6 +349,7 @@ gesso_generate_async (GessoSession *session,
   g_autoptr (GTask) task = g_task_new (session, NULL, callback, user_data);
   g_task_set_source_tag (task, gesso_generate_async);
   g_task_set_task_data (task, work, work_free);
+  g_queue_push_tail (turns_of (session), g_object_ref (task));
   int width, height;
   gesso_generate_get_size (form, &width, &height);
   gboolean extends = options->animate && !gesso_form_is_default (form, "extend");

@@ -186,9 +186,11 @@ search_changed_cb (GtkSearchEntry *entry, gpointer user_data)
   gesso_model_picker_set_search (user_data, gtk_editable_get_text (GTK_EDITABLE (entry)));
 }
 
+/* The entry waits a moment before it tells of the last keys. */
 static void
 search_activate_cb (GtkSearchEntry *entry, gpointer user_data)
 {
+  search_changed_cb (entry, user_data);
   activate_cb (NULL, 0, user_data);
 }
 

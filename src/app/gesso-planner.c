@@ -32,6 +32,7 @@ struct _GessoPlanner
   char *asked_model;  /* of which it was asked after a plan had failed: once */
   int native, size_step;
   gboolean tight;
+  gboolean is_old;                /* what is told is of the form before a change */
   gboolean has_picture, has_mask; /* Generate adds the canvas's */
   gboolean makes_clips;           /* the picture is what a clip begins with */
 };
@@ -48,6 +49,7 @@ set_result (GessoPlanner *self, const char *text, const char *problem, gboolean 
   g_free (self->problem);
   self->problem = g_strdup (problem);
   self->tight = tight;
+  self->is_old = self->timeout != 0;
   g_signal_emit (self, changed_signal, 0);
 }
 
@@ -246,6 +248,7 @@ schedule (GessoPlanner *self)
 {
   g_clear_handle_id (&self->timeout, g_source_remove);
   self->timeout = g_timeout_add (DELAY_MS, plan_cb, self);
+  self->is_old = TRUE;
 }
 
 /* A scan may have found out for which models the LoRAs are. */
@@ -349,6 +352,13 @@ gesso_planner_get_problem (GessoPlanner *self)
 {
   g_return_val_if_fail (GESSO_IS_PLANNER (self), NULL);
   return self->problem;
+}
+
+gboolean
+gesso_planner_is_old (GessoPlanner *self)
+{
+  g_return_val_if_fail (GESSO_IS_PLANNER (self), FALSE);
+  return self->is_old;
 }
 
 gboolean

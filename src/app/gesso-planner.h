@@ -23,6 +23,8 @@ void gesso_planner_set_inputs (GessoPlanner *self, gboolean picture, gboolean ma
 const char *gesso_planner_get_text (GessoPlanner *self);
 /* Why the recipe cannot run, NULL when it can or nobody knows yet. */
 const char *gesso_planner_get_problem (GessoPlanner *self);
+/* Text and problem are of the form as it was before the last keys; the new ones are asked for. */
+gboolean gesso_planner_is_old (GessoPlanner *self);
 /* It can run but may not fit into what is free now. */
 gboolean gesso_planner_is_tight (GessoPlanner *self);
 /* Side of the square the model was trained on, px; 0 while not known. */

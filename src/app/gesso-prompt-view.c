@@ -193,14 +193,6 @@ later_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
   return TRUE;
 }
 
-/* While nothing can be generated the window leaves its key to the text, which would take a line. */
-static gboolean
-generate_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
-{
-  gtk_widget_activate_action (widget, "win.generate", NULL);
-  return TRUE;
-}
-
 /* Before the text view, which moves by paragraphs with Ctrl+Up. */
 static void
 add_keys (GessoPromptView *self, GtkWidget *view)
@@ -212,8 +204,6 @@ add_keys (GessoPromptView *self, GtkWidget *view)
   add_key (c, GDK_KEY_Down, GDK_CONTROL_MASK, lighter_cb, self);
   add_key (c, GDK_KEY_Up, GDK_ALT_MASK, earlier_cb, self);
   add_key (c, GDK_KEY_Down, GDK_ALT_MASK, later_cb, self);
-  add_key (c, GDK_KEY_Return, GDK_CONTROL_MASK, generate_cb, self);
-  add_key (c, GDK_KEY_KP_Enter, GDK_CONTROL_MASK, generate_cb, self);
   gtk_widget_add_controller (view, keys);
 }
 

@@ -301,8 +301,12 @@ offer_settings_cb (GSimpleAction *action, GVariant *parameter, gpointer user_dat
   gesso_recipe_offer_text (user_data, g_variant_get_string (parameter, NULL));
 }
 
+/* The keys' own are always enabled, so that a press before the plan of the last keys is there is
+ * not lost, and says why when nothing can be made. */
 static const GActionEntry entries[] = {
   { "generate", generate_cb },
+  { "generate-by-key", generate_cb },
+  { "generate-now-by-key", generate_now_cb },
   { "generate-next", generate_next_cb },
   { "generate-now", generate_now_cb },
   { "grid", grid_cb },

@@ -15,7 +15,8 @@
 enum
 {
   LONG_PROMPT_PX = 120, /* more than an empty prompt has */
-  SMALL_HEIGHT_PX = 600
+  SMALL_HEIGHT_PX = 600,
+  SIDE = 128 /* px, of a start picture */
 };
 
 static GtkAdjustment *
@@ -158,6 +159,24 @@ prompt_is_sharp (Fixture *f)
   return g_str_has_suffix (recipe_str (gesso_form_peek (f->form)->prompt), "#");
 }
 
+static void
+focus_prompt (Fixture *f)
+{
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
+  WAIT (f, is_active);
+  act (f, "win.focus-prompt");
+}
+
+/* The line above the button says it, too, but not where one looks. */
+static gboolean
+toast_says_why_not (Fixture *f)
+{
+  GType type = g_type_from_name ("AdwToastWidget");
+  GtkWidget *toast = type ? nth (GTK_WIDGET (f->window), type, 0) : NULL;
+  const char *problem = gesso_planner_get_problem (gesso_create_page_get_planner (f->page));
+  return toast && problem && says (toast, problem);
+}
+
 /* Pressed while the job before was still being written down, it broke the prompt into lines. */
 static void
 test_generate_key_takes_no_line (Fixture *f, gconstpointer unused)
@@ -167,12 +186,98 @@ test_generate_key_takes_no_line (Fixture *f, gconstpointer unused)
   gesso_form_set_text (f->form, "model", "/models/gone.safetensors", NULL);
   WAIT (f, refused);
   g_assert_false (action_enabled (f, "generate"));
-  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
-  WAIT (f, is_active);
-  act (f, "win.focus-prompt");
+  focus_prompt (f);
   press (f, "xdotool key ctrl+End key ctrl+Return key ctrl+KP_Enter key numbersign");
   WAIT (f, prompt_is_sharp);
+  WAIT (f, toast_says_why_not);
+  g_assert_cmpuint (n_jobs (f), ==, 0);
   g_assert_null (strchr (recipe_str (gesso_form_peek (f->form)->prompt), '\n'));
+}
+
+static gboolean
+has_two_jobs (Fixture *f)
+{
+  return n_jobs (f) == 2;
+}
+
+static gboolean
+has_a_job (Fixture *f)
+{
+  return n_jobs (f) > 0;
+}
+
+/* Returns: (transfer full) */
+static GessoForm *
+read_job (Fixture *f, guint position)
+{
+  GessoForm *form = gesso_form_new ();
+  g_assert_true (gesso_form_load (form, gesso_job_get_recipe (job_at (f, position)), NULL));
+  return form;
+}
+
+/* The prompt was wrong before the last keys, and its plan was not made anew yet: nothing happened
+ * at all. */
+static void
+test_generate_key_follows_the_last_keys (Fixture *f, gconstpointer unused)
+{
+  if (!has_input ())
+    return;
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  gesso_form_set_text (f->form, "prompt", "an apple<lora:no:1>", NULL);
+  WAIT (f, refused);
+  focus_prompt (f);
+  press (f, "xdotool key ctrl+End key --delay 1 --repeat 11 BackSpace key ctrl+Return "
+            "key numbersign");
+  WAIT (f, prompt_is_sharp);
+  WAIT (f, has_a_job);
+  g_autoptr (GessoForm) job = read_job (f, 0);
+  g_assert_cmpstr (gesso_form_peek (job)->prompt, ==, "an apple");
+}
+
+/* A number was the field's only after Enter: the job had the one of before. */
+static void
+test_generate_key_takes_a_typed_number (Fixture *f, gconstpointer unused)
+{
+  if (!has_input ())
+    return;
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  focus_prompt (f);
+  GessoParameterList *parameters = gesso_create_page_get_parameter_list (f->page);
+  GtkWidget *steps = gesso_parameter_list_get_row (parameters, "steps");
+  gtk_widget_grab_focus (gesso_parameter_row_get_editor (GESSO_PARAMETER_ROW (steps)));
+  press (f, "xdotool key ctrl+a key 7 key ctrl+Return");
+  WAIT (f, has_a_job);
+  g_autoptr (GessoForm) job = read_job (f, 0);
+  g_assert_cmpint (gesso_form_peek (job)->steps, ==, 7);
+}
+
+/* The second press was lost while the first one's job was being written down; the picture of the
+ * first takes longer than the second, which has none. */
+static void
+test_generate_twice_makes_two_jobs_in_order (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  gesso_queue_set_paused (f->queue, TRUE);
+  const gsize n_bytes = (gsize) SIDE * SIDE * 3;
+  g_autoptr (GBytes) rgb = g_bytes_new_take (g_malloc0 (n_bytes), n_bytes);
+  GessoDocument *document = gesso_create_page_get_document (f->page);
+  GessoRect frame = gesso_document_get_frame (document);
+  g_assert_true (gesso_document_put (document, rgb, SIDE, SIDE, &frame, NULL));
+  gesso_form_set_text (f->form, "prompt", "first", NULL);
+  act (f, "win.generate");
+  gesso_document_clear (document);
+  gesso_form_set_text (f->form, "prompt", "second", NULL);
+  act (f, "win.generate");
+  gesso_form_set_text (f->form, "prompt", "third", NULL);
+  WAIT (f, has_two_jobs);
+  g_autoptr (GessoForm) first = read_job (f, 0);
+  g_autoptr (GessoForm) second = read_job (f, 1);
+  g_assert_cmpstr (gesso_form_peek (first)->prompt, ==, "first");
+  g_assert_nonnull (gesso_form_peek (first)->init_image);
+  g_assert_cmpstr (gesso_form_peek (second)->prompt, ==, "second");
+  g_assert_null (gesso_form_peek (second)->init_image);
 }
 
 static gboolean
@@ -355,6 +460,10 @@ main (int argc, char **argv)
   gtk_init ();
   ADD ("habits/wheel-scrolls-and-changes-nothing", test_wheel_scrolls_and_changes_nothing);
   ADD ("habits/generate-key-takes-no-line", test_generate_key_takes_no_line);
+  ADD ("habits/generate-key-follows-the-last-keys", test_generate_key_follows_the_last_keys);
+  ADD ("habits/generate-key-takes-a-typed-number", test_generate_key_takes_a_typed_number);
+  ADD ("habits/generate-twice-makes-two-jobs-in-order",
+       test_generate_twice_makes_two_jobs_in_order);
   ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
