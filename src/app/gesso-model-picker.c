@@ -282,9 +282,11 @@ static GtkWidget *
 new_popover (GessoModelPicker *self)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  const char *what = self->kind == GESSO_FILE_LORA ? _ ("Search names, folders and trigger words")
+                                                   : _ ("Search names, families and folders");
   self->entry = gtk_search_entry_new ();
-  g_object_set (self->entry, "placeholder-text", _ ("Search names, families and folders"), NULL);
-  gesso_name (self->entry, _ ("Search names, families and folders"));
+  g_object_set (self->entry, "placeholder-text", what, NULL);
+  gesso_name (self->entry, what);
   g_signal_connect (self->entry, "search-changed", G_CALLBACK (search_changed_cb), self);
   g_signal_connect (self->entry, "activate", G_CALLBACK (search_activate_cb), self);
   g_signal_connect (self->entry, "stop-search", G_CALLBACK (stop_search_cb), self);

@@ -87,7 +87,21 @@ setup_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer unused)
   gtk_widget_add_css_class (box, "model-row");
   gtk_box_append (GTK_BOX (box), new_label (NULL));
   gtk_box_append (GTK_BOX (box), new_label ("caption"));
+  GtkWidget *words = new_label ("caption");
+  gtk_label_set_ellipsize (GTK_LABEL (words), PANGO_ELLIPSIZE_END);
+  gtk_label_set_single_line_mode (GTK_LABEL (words), TRUE);
+  gtk_widget_add_css_class (words, "dim-label");
+  gtk_box_append (GTK_BOX (box), words);
   gtk_list_item_set_child (item, box);
+}
+
+/* What a LoRA was trained on, as much as one line has room for: it may be found by that. */
+static void
+set_words (GtkWidget *label, const char *words)
+{
+  g_autofree char *text = g_strdup_printf (_ ("Trained on: %s"), words);
+  gtk_label_set_label (GTK_LABEL (label), text);
+  gtk_widget_set_visible (label, words[0] != '\0');
 }
 
 /* A sentence is read as a whole; the end of the other line tells files apart. */
@@ -114,6 +128,7 @@ bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer user_dat
       gesso_model_row_dup_details (user_data, gtk_list_item_get_position (item));
   gtk_label_set_label (GTK_LABEL (name), gesso_model_file_get_name (file));
   set_details (GTK_LABEL (gtk_widget_get_next_sibling (name)), text, problem[0] != '\0');
+  set_words (gtk_widget_get_last_child (box), gesso_model_file_get_words (file));
   g_autofree char *spoken = g_strdup_printf ("%s, %s", gesso_model_file_get_name (file), text);
   gesso_name_list_item (box, spoken);
   g_autofree char *path = g_filename_display_name (gesso_model_file_get_path (file));

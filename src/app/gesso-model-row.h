@@ -15,7 +15,7 @@ GtkListItemFactory *gesso_model_row_new_factory (GListModel *files);
 /* gesso_model_row_matches:
  * @folded: what was searched for, case-folded; "" finds everything
  *
- * Each of its words has to be in the name, the family or the folder.
+ * Each of its words has to be in the name, the family, the folder or a LoRA's trigger words.
  */
 gboolean gesso_model_row_matches (GessoModelFile *file, const char *folded);
 

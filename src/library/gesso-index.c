@@ -210,11 +210,11 @@ put_model (sqlite3 *db, const GessoEntry *entry, GError **error)
 {
   sqlite3_stmt *s = gesso_sql_prepare (
       db,
-      "INSERT INTO models (id, name, alias, family, format, problem, thumbnail, recognised)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+      "INSERT INTO models (id, name, alias, family, format, problem, thumbnail, recognised, words)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
       " alias = excluded.alias, family = excluded.family, format = excluded.format,"
       " problem = excluded.problem, thumbnail = excluded.thumbnail,"
-      " recognised = excluded.recognised",
+      " recognised = excluded.recognised, words = excluded.words",
       error);
   if (!s)
     return FALSE;
@@ -226,6 +226,7 @@ put_model (sqlite3 *db, const GessoEntry *entry, GError **error)
   bind_text (s, 6, entry->recognised.problem);
   bind_text (s, 7, entry->thumbnail);
   sqlite3_bind_int (s, 8, GESSO_RECOGNISE_VERSION);
+  bind_text (s, 9, entry->recognised.words);
   return run (s, error);
 }
 
@@ -322,6 +323,7 @@ model_of_row (sqlite3_stmt *s)
     .problem = dup_column (s, 9),
     .thumbnail = dup_column (s, 10),
     .hash = dup_column (s, 11),
+    .words = dup_column (s, 12),
   };
   return gesso_model_file_new_take (&row);
 }
@@ -333,7 +335,7 @@ gesso_index_models (sqlite3 *db, GError **error)
   sqlite3_stmt *s = gesso_sql_prepare (
       db,
       "SELECT f.id, f.path, kind, f.size, f.mtime_ns, name, alias, family, format, problem,"
-      " thumbnail, sha256 FROM models JOIN files f ON f.id = models.id"
+      " thumbnail, sha256, words FROM models JOIN files f ON f.id = models.id"
       " LEFT JOIN hashes h ON h.path = f.path AND h.size = f.size AND h.mtime_ns = f.mtime_ns"
       " WHERE state = 0",
       error);

@@ -40,13 +40,15 @@ const char *gesso_model_file_get_path (GessoModelFile *self);
 const char *gesso_model_file_get_name (GessoModelFile *self);
 const char *gesso_model_file_get_family (GessoModelFile *self);
 const char *gesso_model_file_get_format (GessoModelFile *self);
+/* What a LoRA was trained on, as gesso_trigger_words_read() says it; "" when not known. */
+const char *gesso_model_file_get_words (GessoModelFile *self);
 const char *gesso_model_file_get_problem (GessoModelFile *self);
 const char *gesso_model_file_get_hash (GessoModelFile *self);
 gint64 gesso_model_file_get_size (GessoModelFile *self);
 /* The folders between that of its kind ("loras", "checkpoints", ...) and the file: "styles/ink"; ""
  * where there are none or no such folder.  The caller frees it. */
 char *gesso_model_file_dup_place (GessoModelFile *self);
-/* Name, family and place, case-folded.  Main thread. */
+/* Name, family, place and words, case-folded.  Main thread. */
 const char *gesso_model_file_peek_search_text (GessoModelFile *self);
 
 /* A picture.  Properties: id, path, width, height, created (int64, Unix seconds), starred (boolean,

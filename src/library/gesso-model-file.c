@@ -89,6 +89,7 @@ gesso_model_row_clear (GessoModelRow *row)
   g_free (row->hash);
   g_free (row->problem);
   g_free (row->thumbnail);
+  g_free (row->words);
   memset (row, 0, sizeof *row);
 }
 
@@ -206,7 +207,7 @@ gesso_model_file_equal (GessoModelFile *a, GessoModelFile *b)
          g_str_equal (x->name, y->name) && g_str_equal (x->alias, y->alias) &&
          g_str_equal (x->family, y->family) && g_str_equal (x->format, y->format) &&
          g_str_equal (x->hash, y->hash) && g_str_equal (x->problem, y->problem) &&
-         g_str_equal (x->thumbnail, y->thumbnail);
+         g_str_equal (x->thumbnail, y->thumbnail) && g_str_equal (x->words, y->words);
 }
 
 int
@@ -266,7 +267,8 @@ gesso_model_file_peek_search_text (GessoModelFile *self)
   if (!self->search_text)
     {
       g_autofree char *place = gesso_model_file_dup_place (self);
-      g_autofree char *text = g_strdup_printf ("%s %s %s", self->row.name, self->row.family, place);
+      g_autofree char *text =
+          g_strdup_printf ("%s %s %s %s", self->row.name, self->row.family, place, self->row.words);
       self->search_text = g_utf8_casefold (text, -1);
     }
   return self->search_text;
@@ -284,6 +286,13 @@ gesso_model_file_get_family (GessoModelFile *self)
 {
   g_return_val_if_fail (GESSO_IS_MODEL_FILE (self), NULL);
   return self->row.family;
+}
+
+const char *
+gesso_model_file_get_words (GessoModelFile *self)
+{
+  g_return_val_if_fail (GESSO_IS_MODEL_FILE (self), NULL);
+  return self->row.words;
 }
 
 const char *

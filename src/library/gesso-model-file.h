@@ -13,7 +13,7 @@ typedef struct
   gint64 id;
   GessoFileKind kind;
   char *path; /* in the file system's encoding, which need not be UTF-8 */
-  char *name, *alias, *family, *format, *hash, *problem, *thumbnail;
+  char *name, *alias, *family, *format, *hash, *problem, *thumbnail, *words;
   gint64 size_bytes, modified_s;
 } GessoModelRow;
 

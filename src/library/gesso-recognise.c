@@ -11,6 +11,7 @@
 
 #include "library/gesso-family.h"
 #include "library/gesso-header.h"
+#include "library/gesso-trigger-words-private.h"
 #include "weights/adapter.h"
 #include "weights/checkpoint.h"
 #include "weights/parts.h"
@@ -20,7 +21,8 @@
 enum
 {
   FLUX_VAE_CHANNELS = 16,
-  ALIAS_MAX_BYTES = 200
+  ALIAS_MAX_BYTES = 200,
+  WORDS_MAX_BYTES = 1000 /* of what is searched; some authors write an essay */
 };
 
 typedef enum
@@ -246,12 +248,26 @@ recognise_networks (GessoRecognised *out, GessoHeader *h, const char *label, Ges
 }
 
 static void
+note_words (GessoRecognised *out, const TensorTable *table, const char *label)
+{
+  g_autofree char *words = gesso_trigger_words_of (table, label);
+  if (!words)
+    return;
+  const char *end;
+  g_autofree char *cut = g_strndup (words, WORDS_MAX_BYTES);
+  g_utf8_validate (cut, -1, &end); /* up to a character that was cut through */
+  cut[end - cut] = '\0';
+  set_text (&out->words, cut);
+}
+
+static void
 recognise_lora (GessoRecognised *out, const TensorTable *table, const char *label)
 {
   Status status = { 0 };
   const char *family = adapter_made_for (table, label, &status);
   set_text (&out->family, family && *family ? family : gesso_family_of_adapter (table));
   set_text (&out->problem, status.message);
+  note_words (out, table, label);
 }
 
 /* A kind that only the window's lists know: usable or not is decided by who uses it. */
@@ -354,6 +370,7 @@ gesso_recognise (GessoRecognised *out, const char *path, GessoFileKind hint)
     .family = g_strdup (""),
     .format = g_strdup (""),
     .alias = g_strdup (""),
+    .words = g_strdup (""),
     .problem = g_strdup (""),
   };
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
@@ -368,6 +385,7 @@ gesso_recognised_clear (GessoRecognised *r)
   g_free (r->family);
   g_free (r->format);
   g_free (r->alias);
+  g_free (r->words);
   g_free (r->problem);
   memset (r, 0, sizeof *r);
 }

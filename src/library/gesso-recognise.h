@@ -20,6 +20,7 @@ typedef struct
   char *family;  /* "SD 1.5", ...; "" when not known */
   char *format;  /* "safetensors, f16"; "" when it cannot be read */
   char *alias;   /* what its trainer called it; "" */
+  char *words;   /* a LoRA's, that it was trained on; "" */
   char *problem; /* why it cannot be used; "" */
 } GessoRecognised;
 

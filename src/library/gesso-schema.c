@@ -87,6 +87,10 @@ const char *const gesso_schema_migrations[] = {
 
   /* 4: with which GESSO_RECOGNISE_VERSION a model was looked at */
   "ALTER TABLE models ADD COLUMN recognised INTEGER NOT NULL DEFAULT 0;",
+
+  /* 5: what LoRAs were trained on; they are looked at again for it */
+  "ALTER TABLE models ADD COLUMN words TEXT NOT NULL DEFAULT '';"
+  "UPDATE models SET recognised = 0 WHERE id IN (SELECT id FROM files WHERE kind = 'lora');",
 };
 
 const int gesso_schema_version = G_N_ELEMENTS (gesso_schema_migrations);

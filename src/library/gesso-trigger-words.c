@@ -2,6 +2,7 @@
 #include "library/gesso-trigger-words.h"
 
 #include "library/gesso-header.h"
+#include "library/gesso-trigger-words-private.h"
 #include "weights/adapter-info.h"
 
 enum
@@ -21,19 +22,27 @@ words_of (const AdapterInfo *info)
 }
 
 char *
+gesso_trigger_words_of (const TensorTable *table, const char *label)
+{
+  g_return_val_if_fail (table && label, NULL);
+  AdapterInfo info = { 0 };
+  Status status = { 0 };
+  char *words = adapter_info_read (&info, table, label, &status) ? words_of (&info) : NULL;
+  adapter_info_clear (&info);
+  if (words && !g_utf8_validate (words, -1, NULL))
+    g_clear_pointer (&words, g_free);
+  return words;
+}
+
+char *
 gesso_trigger_words_read (const char *path)
 {
   g_return_val_if_fail (path, NULL);
   GessoHeader header = { 0 };
-  AdapterInfo info = { 0 };
   Status status = { 0 };
-  char *words = NULL;
-  if (gesso_header_read (&header, path, &status) &&
-      adapter_info_read (&info, &header.source.table, path, &status))
-    words = words_of (&info);
-  adapter_info_clear (&info);
+  char *words = gesso_header_read (&header, path, &status)
+                    ? gesso_trigger_words_of (&header.source.table, path)
+                    : NULL;
   gesso_header_clear (&header);
-  if (words && !g_utf8_validate (words, -1, NULL))
-    g_clear_pointer (&words, g_free);
   return words;
 }

@@ -159,6 +159,34 @@ test_library_looks_again_after_an_update (Fixture *f, gconstpointer data)
   tree_wait (is_usable, f->library);
 }
 
+static gboolean
+has_words (gpointer data)
+{
+  GessoModelFile *lora = tree_find (data, GESSO_FILE_LORA, "coat");
+  return lora && g_str_equal (gesso_model_file_get_words (lora), "zebra coat");
+}
+
+/* An index of before version 5 knew no trigger words. */
+static void
+test_library_learns_words_after_an_update (Fixture *f, gconstpointer data)
+{
+  sqlite3 *db = NULL;
+  g_free (tree_lora (f->files, "coat.safetensors", 768));
+  gesso_library_add_folder (f->library, f->files);
+  tree_wait (has_words, f->library);
+  tree_settle (f->library);
+  close_library (&f->library);
+  g_assert_cmpint (sqlite3_open (f->db, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db,
+                                 "ALTER TABLE models DROP COLUMN words; PRAGMA user_version = 4",
+                                 NULL, NULL, NULL),
+                   ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_close (db), ==, SQLITE_OK);
+  f->library = open_library (f);
+  gesso_library_rescan (f->library);
+  tree_wait (has_words, f->library);
+}
+
 static void
 test_library_hashes_and_finds (Fixture *f, gconstpointer data)
 {
@@ -252,6 +280,7 @@ main (int argc, char **argv)
   add_test ("/library/models/scan-twice", test_library_scan_twice_changes_nothing);
   add_test ("/library/models/shared-names", test_library_tells_shared_names_apart);
   add_test ("/library/scan/after-an-update", test_library_looks_again_after_an_update);
+  add_test ("/library/scan/words-after-an-update", test_library_learns_words_after_an_update);
   add_test ("/library/models/hash-and-find", test_library_hashes_and_finds);
   add_test ("/library/models/damaged", test_library_lists_what_is_damaged);
   add_test ("/library/models/odd-trees", test_library_walks_odd_trees);

@@ -140,7 +140,10 @@ tree_lora (const char *dir, const char *name, int width)
     "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight:F16:320,8",
     NULL
   };
-  return tree_safetensors_with_metadata (dir, name, "{\"ss_output_name\":\"trained-as\"}", tensors);
+  return tree_safetensors_with_metadata (dir, name,
+                                         "{\"ss_output_name\":\"trained-as\","
+                                         "\"modelspec.trigger_phrase\":\"zebra coat\"}",
+                                         tensors);
 }
 
 char *

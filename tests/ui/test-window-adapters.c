@@ -163,13 +163,13 @@ test_rows_move (Fixture *f, gconstpointer unused)
 
 /* A LoRA of one @layer whose author says what it was trained on.  Returns: (transfer full) */
 static char *
-write_lora_in (const char *folder, const char *name, const char *layer)
+write_lora_of (const char *folder, const char *name, const char *layer, const char *words)
 {
   g_autofree char *header = g_strdup_printf (
-      "{\"__metadata__\":{\"modelspec.trigger_phrase\":\"ink style\"},"
+      "{\"__metadata__\":{\"modelspec.trigger_phrase\":\"%s\"},"
       "\"%s.lora_down.weight\":{\"dtype\":\"F16\",\"shape\":[1,4],\"data_offsets\":[0,8]},"
       "\"%s.lora_up.weight\":{\"dtype\":\"F16\",\"shape\":[4,1],\"data_offsets\":[8,16]}}",
-      layer, layer);
+      words, layer, layer);
   char *path = g_build_filename (folder, name, NULL);
   g_autofree char *parent = g_path_get_dirname (path);
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
@@ -180,6 +180,12 @@ write_lora_in (const char *folder, const char *name, const char *layer)
   g_byte_array_set_size (bytes, bytes->len + 16);
   g_assert_true (g_file_set_contents (path, (const char *) bytes->data, bytes->len, NULL));
   return path;
+}
+
+static char *
+write_lora_in (const char *folder, const char *name, const char *layer)
+{
+  return write_lora_of (folder, name, layer, "ink style");
 }
 
 static char *
@@ -408,6 +414,37 @@ test_names_that_are_shared_get_folders (Fixture *f, gconstpointer unused)
   g_assert_true (says (GTK_WIDGET (list_of (f)), "two/paint"));
 }
 
+static gboolean
+is_adapter_two (Fixture *f)
+{
+  RecipeAdapters list;
+  read_adapters (f, &list);
+  gboolean is = list.n == 1 && g_str_equal (list.items[0].name, "two");
+  recipe_adapters_clear (&list);
+  return is;
+}
+
+/* People remember what a LoRA is called in the prompt, not its file.  Enter takes the first hit of
+ * what was typed, at once: it took the first of all. */
+static void
+test_trigger_words_are_searched (Fixture *f, gconstpointer unused)
+{
+  static const char sdxl[] = "lora_te2_text_model_encoder_layers_0_self_attn_q_proj";
+  g_autofree char *folder = g_build_filename (f->dir, "loras", NULL);
+  g_free (write_lora_of (folder, "one.safetensors", sdxl, "ink style"));
+  g_free (write_lora_of (folder, "two.safetensors", sdxl, "Zebra\\u00c9 coat"));
+  g_free (write_lora_of (folder, "three.safetensors", sdxl, ""));
+  gesso_library_add_folder (gesso_window_get_library (f->window), folder);
+  WAIT (f, has_three_loras);
+  GtkMenuButton *button =
+      GTK_MENU_BUTTON (nth (GTK_WIDGET (picker_of (f)), GTK_TYPE_MENU_BUTTON, 0));
+  gtk_menu_button_popup (button);
+  GtkWidget *entry = nth (GTK_WIDGET (button), GTK_TYPE_SEARCH_ENTRY, 0);
+  gtk_editable_set_text (GTK_EDITABLE (entry), "coat zebra\u00e9");
+  g_signal_emit_by_name (entry, "activate");
+  WAIT (f, is_adapter_two);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -423,5 +460,6 @@ main (int argc, char **argv)
   ADD ("adapters/of-another-family", test_lora_of_another_family_is_off);
   ADD ("adapters/picker-lists-what-fits", test_picker_lists_what_fits_first);
   ADD ("adapters/shared-names", test_names_that_are_shared_get_folders);
+  ADD ("adapters/trigger-words-are-searched", test_trigger_words_are_searched);
   return g_test_run ();
 }
