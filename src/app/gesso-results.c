@@ -79,6 +79,13 @@ thumbnail_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     gesso_result_set_paintable (shown, GDK_PAINTABLE (texture));
 }
 
+static void
+ask_thumbnail (GessoResults *self, GessoResult *result)
+{
+  gesso_library_thumbnail_async (self->library, gesso_result_get_path (result), THUMBNAIL_SIZE,
+                                 NULL, thumbnail_cb, g_object_ref (result));
+}
+
 void
 gesso_results_add (GessoResults *self, const char *path, const char *label, const GessoRect *where)
 {
@@ -90,10 +97,19 @@ gesso_results_add (GessoResults *self, const char *path, const char *label, cons
   gesso_filmstrip_add (self->filmstrip, result);
   if (!selected)
     gesso_filmstrip_set_selected (self->filmstrip, result);
-  gesso_library_thumbnail_async (self->library, path, THUMBNAIL_SIZE, NULL, thumbnail_cb,
-                                 g_object_ref (result));
+  ask_thumbnail (self, result);
   /* The library watches folders, but not one that the first picture only now made. */
   gesso_library_add_picture_async (self->library, path, NULL, NULL, NULL);
+}
+
+void
+gesso_results_restore (GessoResults *self, guint position, GessoResult *result)
+{
+  g_return_if_fail (GESSO_IS_RESULTS (self) && GESSO_IS_RESULT (result));
+  if (!self->filmstrip)
+    return;
+  gesso_filmstrip_insert (self->filmstrip, position, result);
+  ask_thumbnail (self, result);
 }
 
 /* ---- keeping ---- */

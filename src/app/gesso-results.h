@@ -19,6 +19,8 @@ gesso_results_new (GessoFilmstrip *filmstrip, GessoDocument *document, GessoLibr
 /* @where: document rectangle of its job; NULL when not known */
 void
 gesso_results_add (GessoResults *self, const char *path, const char *label, const GessoRect *where);
+/* @result: of an earlier session, at @position among the finished ones */
+void gesso_results_restore (GessoResults *self, guint position, GessoResult *result);
 void gesso_results_undo_discard (GessoResults *self);
 
 G_END_DECLS

@@ -13,6 +13,7 @@
 #include "app/gallery/gesso-clip-player.h"
 #include "app/gesso-compat.h"
 #include "app/gesso-job-text.h"
+#include "app/gesso-last-results.h"
 #include "app/gesso-places.h"
 #include "app/gesso-refresh.h"
 #include "app/gesso-results.h"
@@ -33,6 +34,7 @@ struct _GessoStage
   GessoLibrary *library;
   GessoDocument *document;
   GessoResults *results;
+  GessoLastResults *last_results;
   GessoJob *job; /* whose progress is shown */
   GessoPlaces *places;
   GCancellable *loading;
@@ -537,6 +539,9 @@ gesso_stage_dispose (GObject *object)
   g_cancellable_cancel (self->loading);
   g_clear_object (&self->loading);
   g_clear_object (&self->job);
+  if (self->last_results)
+    g_object_run_dispose (G_OBJECT (self->last_results));
+  g_clear_object (&self->last_results);
   g_clear_object (&self->results);
   g_clear_object (&self->session);
   g_clear_object (&self->library);
@@ -578,6 +583,7 @@ gesso_stage_new (GessoSession *session, GessoLibrary *library, GessoDocument *do
   g_signal_connect_object (self->results, "message", G_CALLBACK (result_message_cb), self, 0);
   g_signal_connect_object (self->results, "discarded", G_CALLBACK (discarded_cb), self,
                            G_CONNECT_SWAPPED);
+  self->last_results = gesso_last_results_new (session, self->filmstrip, self->results);
   connect_canvas (self);
   connect_queue (self);
   zoom_cb (self);

@@ -5,6 +5,7 @@
  * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-habits, with GESSO_DATA and GESSO_TEST_WORKER
  * set.
  */
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "app/gesso-adapter-list.h"
@@ -403,6 +404,89 @@ test_queue_shows_a_new_first_job (Fixture *f, gconstpointer unused)
   g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
 }
 
+static GessoFilmstrip *
+strip_of (Fixture *f)
+{
+  return gesso_stage_get_filmstrip (gesso_create_page_get_stage (f->page));
+}
+
+/* In the strip; (transfer full) (nullable) */
+static GessoResult *
+result_at (Fixture *f, guint position)
+{
+  return g_list_model_get_item (gesso_filmstrip_get_model (strip_of (f)), position);
+}
+
+/* Finished ones; 0 while one is being made. */
+static guint
+n_results (Fixture *f)
+{
+  g_autoptr (GessoResult) first = result_at (f, 0);
+  guint n = g_list_model_get_n_items (gesso_filmstrip_get_model (strip_of (f)));
+  return first && !gesso_result_get_live (first) && nothing_waits (f) ? n : 0;
+}
+
+static gboolean
+has_two_results (Fixture *f)
+{
+  return n_results (f) == 2;
+}
+
+static gboolean
+has_three_results (Fixture *f)
+{
+  return n_results (f) == 3;
+}
+
+static gboolean
+second_is_starred (Fixture *f)
+{
+  g_autoptr (GessoResult) second = result_at (f, 1);
+  return gesso_result_get_starred (second);
+}
+
+static gboolean
+both_show_their_pictures (Fixture *f)
+{
+  g_autoptr (GessoResult) first = result_at (f, 0);
+  g_autoptr (GessoResult) second = result_at (f, 1);
+  return gesso_result_get_paintable (first) && gesso_result_get_paintable (second);
+}
+
+/* The strip was empty after each start, as if nothing had been made. */
+static void
+test_strip_comes_back_with_the_window (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  gesso_form_set_text (f->form, "batch_count", "3", NULL);
+  act (f, "win.generate");
+  WAIT (f, has_three_results);
+  g_autoptr (GessoResult) newest = result_at (f, 0);
+  g_autoptr (GessoResult) second = result_at (f, 1);
+  g_autoptr (GessoResult) oldest = result_at (f, 2);
+  gesso_filmstrip_set_selected (strip_of (f), second);
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (strip_of (f)), "filmstrip.star", NULL));
+  WAIT (f, second_is_starred);
+  g_assert_cmpint (g_unlink (gesso_result_get_path (oldest)), ==, 0);
+  stop (f);
+  start_in (f, f->dir);
+  WAIT (f, has_two_results);
+  g_autoptr (GessoResult) first_again = result_at (f, 0);
+  g_autoptr (GessoResult) second_again = result_at (f, 1);
+  g_assert_cmpstr (gesso_result_get_path (first_again), ==, gesso_result_get_path (newest));
+  g_assert_cmpstr (gesso_result_get_path (second_again), ==, gesso_result_get_path (second));
+  g_assert_cmpstr (gesso_result_get_label (second_again), ==, gesso_result_get_label (second));
+  g_assert_false (gesso_result_get_starred (first_again));
+  g_assert_true (gesso_result_get_starred (second_again));
+  g_assert_null (gesso_filmstrip_get_selected (strip_of (f)));
+  WAIT (f, both_show_their_pictures);
+  gesso_form_set_text (f->form, "batch_count", "1", NULL);
+  act (f, "win.generate");
+  WAIT (f, has_three_results);
+  g_autoptr (GessoResult) behind = result_at (f, 1);
+  g_assert_cmpstr (gesso_result_get_path (behind), ==, gesso_result_get_path (newest));
+}
+
 static gboolean
 has_steps_of_the_text (Fixture *f)
 {
@@ -468,6 +552,7 @@ main (int argc, char **argv)
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
   ADD ("habits/queue-shows-a-new-first-job", test_queue_shows_a_new_first_job);
+  ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",
                    test_pasted_settings_are_told_from_words);

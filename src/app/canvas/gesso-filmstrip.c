@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-filmstrip.c - the results of this session in a row: newest first, the running one in front.
+ * gesso-filmstrip.c - the latest results in a row: newest first, the running one in front.
  *
  * A horizontal list view makes widgets only for what is seen, so that the number of results does
  * not matter.  What is done to a result is the window's business: the strip says what was asked.
@@ -427,7 +427,7 @@ new_list (GessoFilmstrip *self)
   gtk_orientable_set_orientation (GTK_ORIENTABLE (self->list), GTK_ORIENTATION_HORIZONTAL);
   g_signal_connect (self->list, "activate", G_CALLBACK (activate_cb), self);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->list), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _ ("Results of this session"), -1);
+                                  _ ("Latest results"), -1);
   GtkWidget *scroller = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scroller), GTK_POLICY_AUTOMATIC,
                                   GTK_POLICY_NEVER);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-filmstrip.h - the results of this session in a row: newest first, the running one in front.
+ * gesso-filmstrip.h - the latest results in a row: newest first, the running one in front.
  */
 #pragma once
 
