@@ -326,16 +326,21 @@ dup_shown_name (GessoAdapterList *self, const RecipeAdapter *item)
   return g_filename_display_basename (name);
 }
 
-/* What is wrong with it, before the job says so; "" when nothing is. */
-static const char *
-find_problem (GessoAdapterList *self, const RecipeAdapter *item)
+/* Whether another file is used when there is none at its path. */
+static gboolean
+is_in_library (GessoAdapterList *self, const RecipeAdapter *item)
 {
-  if (!item->path || g_file_test (item->path, G_FILE_TEST_EXISTS))
-    return "";
-  return gesso_library_find_model (self->library, GESSO_FILE_LORA, item->name ? item->name : "",
-                                   item->hash)
-             ? ""
-             : _ ("The file is not there any more");
+  const char *name = item->name ? item->name : "";
+  return gesso_library_find_model (self->library, GESSO_FILE_LORA, name, item->hash) != NULL;
+}
+
+/* Says that the file is gone before the job does. */
+static GtkWidget *
+new_missing (GessoAdapterList *self, const RecipeAdapter *item)
+{
+  GtkWidget *warning = gesso_list_row_new_warning (NULL);
+  gesso_list_row_warn_of_missing (warning, is_in_library (self, item) ? NULL : item->path);
+  return warning;
 }
 
 /* Why the row is off, though nobody has muted it: the model that is chosen now.  NULL: it is not */
@@ -407,7 +412,7 @@ new_row (GessoAdapterList *self, const RecipeAdapters *list, guint i)
   gtk_box_append (GTK_BOX (box), texts);
   gtk_widget_set_visible (weights, !misfit);
   gtk_widget_set_visible (texts, !misfit);
-  gtk_box_append (GTK_BOX (box), gesso_list_row_new_warning (find_problem (self, item)));
+  gtk_box_append (GTK_BOX (box), new_missing (self, item));
   gtk_box_append (GTK_BOX (box), gesso_list_row_new_warning (misfit));
   find_words (self, box, item->path);
   gesso_list_row_connect (place, weight, "value-changed", G_CALLBACK (weight_cb));

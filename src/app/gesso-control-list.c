@@ -90,7 +90,7 @@ typedef struct
 {
   char *made_of; /* what it takes another row for, as dup_made_of() has it */
   GtkWidget *image, *image_label;
-  GtkWidget *problem, *unread; /* warnings: about the item, about its picture */
+  GtkWidget *problem, *missing, *unread; /* warnings: about the item, its file, its picture */
   GtkPicture *preview;
   GtkAdjustment *start, *end;
 } Row;
@@ -366,7 +366,7 @@ new_range (GessoListPlace place, const RecipeControl *item, const char *name)
   return box;
 }
 
-/* What is wrong with it, before the job says so; NULL when nothing is. */
+/* What is wrong with it besides its file, before the job says so; NULL when nothing is. */
 static char *
 dup_problem (GessoControlList *self, const RecipeControl *item)
 {
@@ -374,9 +374,6 @@ dup_problem (GessoControlList *self, const RecipeControl *item)
       gesso_library_find_model (self->library, GESSO_FILE_CONTROLNET, item->model, NULL);
   const char *of = file ? gesso_model_file_get_family (file) : "";
   const char *wanted = gesso_fit_family (self->library, gesso_form_peek (self->form));
-  if (item->model && g_path_is_absolute (item->model) &&
-      !g_file_test (item->model, G_FILE_TEST_EXISTS))
-    return g_strdup (_ ("The file is not there any more"));
   if (!gesso_fit_is_for (of, wanted))
     return g_strdup_printf (_ ("It is for %s, and the model is one of %s"), of, wanted);
   if (!item->image)
@@ -429,6 +426,8 @@ show_item (GessoControlList *self, const Row *row, const RecipeControl *item, co
   gtk_widget_set_tooltip_text (row->image, item->image);
   gesso_name (row->image, spoken);
   gesso_list_row_warn (row->problem, problem);
+  gesso_list_row_warn_of_missing (
+      row->missing, item->model && g_path_is_absolute (item->model) ? item->model : NULL);
   gesso_control_preview_show (row->preview, row->unread, item);
 }
 
@@ -441,6 +440,7 @@ new_row (GessoControlList *self, const RecipeControl *item, guint i, const char 
   GessoListHead head = { name, item->model, !item->off, TRUE, G_CALLBACK (on_cb), remove_cb };
   row->made_of = dup_made_of (item, name);
   row->problem = gesso_list_row_new_warning (NULL);
+  row->missing = gesso_list_row_new_warning (NULL);
   row->unread = gesso_list_row_new_warning (NULL);
   g_object_set_data_full (G_OBJECT (box), ROW, row, row_free);
   gtk_widget_add_css_class (box, "adapter-row");
@@ -451,6 +451,7 @@ new_row (GessoControlList *self, const RecipeControl *item, guint i, const char 
   gtk_box_append (GTK_BOX (box), new_choices (place, item, name));
   gtk_box_append (GTK_BOX (box), new_weight (place, item, name));
   gtk_box_append (GTK_BOX (box), new_range (place, item, name));
+  gtk_box_append (GTK_BOX (box), row->missing);
   gtk_box_append (GTK_BOX (box), row->problem);
   take_drops (place, box);
   return box;

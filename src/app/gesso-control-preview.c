@@ -20,7 +20,8 @@ typedef struct
   char *path;
   Preprocess kind;
   double a, b;
-  gint64 modified_us, size_bytes; /* of the file; 0 when it is not there */
+  gint64 modified_us, size_bytes; /* of the file that is shown; 0 when it is not there */
+  gboolean is_shown;              /* a picture, or what is wrong with it */
 } Work;
 
 /* What is shown in a GtkPicture, or soon will be; the picture owns it. */
@@ -29,6 +30,8 @@ typedef struct
   Work work; /* its path NULL: nothing */
   GtkWidget *warning;
   GCancellable *cancellable;
+  gboolean is_open;  /* a thread is at it */
+  gboolean is_stale; /* it was asked for once more meanwhile: the file may be another by now */
 } Preview;
 
 static void
@@ -68,14 +71,40 @@ make (Image *image, const Work *work, Status *status)
          image_preprocess (image, work->kind, work->a, work->b, status);
 }
 
+/* Returns: whether the file is another than the one that is shown */
+static gboolean
+look (Work *work)
+{
+  GStatBuf info = { 0 };
+  gint64 modified_us = 0, size_bytes = 0;
+  if (g_stat (work->path, &info) == 0)
+    {
+      modified_us = info.st_mtim.tv_sec * G_USEC_PER_SEC + info.st_mtim.tv_nsec / NANOSECONDS_IN_US;
+      size_bytes = info.st_size;
+    }
+  gboolean is_new =
+      !work->is_shown || modified_us != work->modified_us || size_bytes != work->size_bytes;
+  work->modified_us = modified_us;
+  work->size_bytes = size_bytes;
+  return is_new;
+}
+
+/* Gives NULL where what is shown is right. */
 static void
 preview_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
+  Work *work = data;
   Image image = { 0 };
   Status status = { 0 };
   if (g_task_return_error_if_cancelled (task))
     return;
-  if (!make (&image, data, &status))
+  work->is_shown = !look (work);
+  if (work->is_shown)
+    {
+      g_task_return_pointer (task, NULL, NULL);
+      return;
+    }
+  if (!make (&image, work, &status))
     {
       g_autofree char *message = g_utf8_make_valid (status.message, -1);
       image_clear (&image);
@@ -106,6 +135,19 @@ show (GtkPicture *picture, GtkWidget *warning, GdkTexture *texture, const char *
   gesso_list_row_warn (warning, problem);
 }
 
+/* @done: gets the answer; the picture may be gone by then when it is cancelled */
+static void
+start (GtkPicture *picture, Preview *preview, GAsyncReadyCallback done)
+{
+  Work *work = g_memdup2 (&preview->work, sizeof preview->work);
+  work->path = g_strdup (work->path);
+  preview->is_open = TRUE;
+  preview->is_stale = FALSE;
+  g_autoptr (GTask) task = g_task_new (NULL, preview->cancellable, done, picture);
+  g_task_set_task_data (task, work, work_free);
+  g_task_run_in_thread (task, preview_in_thread);
+}
+
 static void
 done_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -113,50 +155,53 @@ done_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GdkTexture) texture = g_task_propagate_pointer (G_TASK (result), &error);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) /* with the picture, perhaps */
     return;
-  const Preview *preview = g_object_get_data (user_data, KEY);
-  show (user_data, preview->warning, texture, error ? error->message : NULL);
+  const Work *work = g_task_get_task_data (G_TASK (result));
+  Preview *preview = g_object_get_data (user_data, KEY);
+  if (!work->is_shown)
+    show (user_data, preview->warning, texture, error ? error->message : NULL);
+  preview->work.modified_us = work->modified_us;
+  preview->work.size_bytes = work->size_bytes;
+  preview->work.is_shown = TRUE;
+  preview->is_open = FALSE;
+  if (preview->is_stale)
+    start (user_data, preview, done_cb);
 }
 
 static gboolean
-is_same (const Work *a, const Work *b)
+is_same (const Work *work, const RecipeControl *control)
 {
-  return g_strcmp0 (a->path, b->path) == 0 && a->kind == b->kind && a->a == b->a && a->b == b->b &&
-         a->modified_us == b->modified_us && a->size_bytes == b->size_bytes;
+  return g_strcmp0 (work->path, control->image) == 0 &&
+         work->kind == preprocess_of (control->preprocess) && work->a == control->a &&
+         work->b == control->b;
 }
 
-/* Returns: borrows from @control */
-static Work
-work_of (const RecipeControl *control)
+static Preview *
+preview_new (GtkWidget *warning, const RecipeControl *control)
 {
-  Work work = { control->image, preprocess_of (control->preprocess), control->a, control->b, 0, 0 };
-  GStatBuf info;
-  if (!control->image || g_stat (control->image, &info) != 0)
-    return work;
-  work.modified_us =
-      info.st_mtim.tv_sec * G_USEC_PER_SEC + info.st_mtim.tv_nsec / NANOSECONDS_IN_US;
-  work.size_bytes = info.st_size;
-  return work;
+  Preview *preview = g_new0 (Preview, 1);
+  preview->work = (Work){ .path = g_strdup (control->image),
+                          .kind = preprocess_of (control->preprocess),
+                          .a = control->a,
+                          .b = control->b };
+  preview->warning = g_object_ref (warning);
+  preview->cancellable = g_cancellable_new ();
+  return preview;
 }
 
 void
 gesso_control_preview_show (GtkPicture *picture, GtkWidget *warning, const RecipeControl *control)
 {
   g_return_if_fail (GTK_IS_PICTURE (picture) && GTK_IS_LABEL (warning) && control);
-  const Preview *shown = g_object_get_data (G_OBJECT (picture), KEY);
-  Work work = work_of (control);
-  if (shown && is_same (&shown->work, &work))
-    return;
-  Preview *preview = g_new (Preview, 1);
-  *preview = (Preview){ work, g_object_ref (warning), g_cancellable_new () };
-  preview->work.path = g_strdup (work.path);
-  g_object_set_data_full (G_OBJECT (picture), KEY, preview, preview_free);
-  if (!work.path)
+  Preview *preview = g_object_get_data (G_OBJECT (picture), KEY);
+  if (!preview || !is_same (&preview->work, control))
     {
-      show (picture, warning, NULL, NULL);
-      return;
+      preview = preview_new (warning, control);
+      g_object_set_data_full (G_OBJECT (picture), KEY, preview, preview_free);
+      if (!control->image)
+        show (picture, warning, NULL, NULL);
     }
-  g_autoptr (GTask) task = g_task_new (NULL, preview->cancellable, done_cb, picture);
-  work.path = g_strdup (work.path);
-  g_task_set_task_data (task, g_memdup2 (&work, sizeof work), work_free);
-  g_task_run_in_thread (task, preview_in_thread);
+  if (preview->is_open)
+    preview->is_stale = TRUE;
+  else if (control->image)
+    start (picture, preview, done_cb);
 }

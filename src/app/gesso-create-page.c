@@ -11,6 +11,7 @@
 #include "app/gesso-few-steps.h"
 #include "app/gesso-frame-link.h"
 #include "app/gesso-paths.h"
+#include "app/gesso-resolve.h"
 #include "app/gesso-seed-editor.h"
 #include "app/gesso-welcome.h"
 
@@ -292,21 +293,6 @@ take_inputs (GessoCreatePage *self)
   gesso_document_load_async (self->document, file, NULL, picture_loaded_cb, inputs);
 }
 
-/* Another program's name for a model becomes the path of the library's file of that name. */
-static void
-resolve_model (GessoCreatePage *self, const char *before)
-{
-  const Recipe *recipe = gesso_form_peek (self->form);
-  const char *name = recipe_str (recipe->model);
-  if (*name && g_file_test (name, G_FILE_TEST_EXISTS))
-    return;
-  GessoModelFile *found = gesso_library_find_model (self->library, GESSO_FILE_CHECKPOINT, name,
-                                                    recipe_str (recipe->model_hash));
-  g_autofree char *path = g_strdup (found ? gesso_model_file_get_path (found) : before);
-  gesso_form_set_text (self->form, "model", path, NULL);
-  gesso_form_reset (self->form, "model_hash");
-}
-
 gboolean
 gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 job, GError **error)
 {
@@ -314,7 +300,7 @@ gesso_create_page_load_recipe (GessoCreatePage *self, const char *json, gint64 j
   g_autofree char *model = gesso_form_dup_text (self->form, "model");
   if (!clear_for (self, json, error) || !gesso_form_load (self->form, json, error))
     return FALSE;
-  resolve_model (self, model);
+  gesso_resolve_model (self->form, self->library, model);
   take_inputs (self);
   g_settings_set_boolean (self->settings, "seed-locked", TRUE);
   self->editing = job;
@@ -333,7 +319,7 @@ gesso_create_page_load_form (GessoCreatePage *self, const char *json, GError **e
   gesso_form_reset (self->form, "init_image");
   if (mask_key)
     gesso_form_reset (self->form, mask_key);
-  resolve_model (self, model);
+  gesso_resolve_model (self->form, self->library, model);
   gesso_create_page_stop_editing (self);
   return TRUE;
 }

@@ -28,6 +28,7 @@ struct _GessoExportDialog
   int n_done;
   FilmInfo info;            /* n_frames 0 until the source was looked at */
   GCancellable *look, *run; /* @run: NULL while nothing is written */
+  GCancellable *naming;     /* NULL once @target is known to be free, or was chosen */
   GtkWidget *stack, *export, *cancel, *form, *problem, *facts;
   GessoExportChoices *choices;
   FilmFormat format; /* that @target was named for */
@@ -36,7 +37,7 @@ struct _GessoExportDialog
 
 G_DEFINE_FINAL_TYPE (GessoExportDialog, gesso_export_dialog, ADW_TYPE_WINDOW)
 
-/* @base with another ending; where that name is taken, with a number, too. */
+/* @base with another ending. */
 static char *
 propose_target (const char *base, FilmFormat format)
 {
@@ -44,14 +45,22 @@ propose_target (const char *base, FilmFormat format)
   char *slash = strrchr (stem, G_DIR_SEPARATOR), *dot = strrchr (stem, '.');
   if (dot && dot > slash + 1 && strlen (dot) <= LONGEST_ENDING)
     *dot = '\0';
-  const char *ending = film_format_info (format)->extension;
-  char *path = g_strconcat (stem, ending, NULL);
+  return g_strconcat (stem, film_format_info (format)->extension, NULL);
+}
+
+/* Gives the name, where it is taken with a number before the ending. */
+static void
+free_name_thread (GTask *task, gpointer source, gpointer target, GCancellable *cancellable)
+{
+  const char *ending = strrchr (target, '.');
+  g_autofree char *stem = g_strndup (target, (gsize) (ending - (const char *) target));
+  char *path = g_strdup (target);
   for (int i = 2; g_file_test (path, G_FILE_TEST_EXISTS); i++)
     {
       g_free (path);
       path = g_strdup_printf ("%s %d%s", stem, i, ending);
     }
-  return path;
+  g_task_return_pointer (task, path, g_free);
 }
 
 /* ---- what is shown ---- */
@@ -81,7 +90,28 @@ update (GessoExportDialog *self)
     return;
   g_autofree char *problem = gesso_export_choices_read (self->choices, &options);
   say_problem (self, problem ? problem : "");
-  gtk_widget_set_sensitive (self->export, !problem);
+  gtk_widget_set_sensitive (self->export, !problem && !self->naming);
+}
+
+static void
+stop_naming (GessoExportDialog *self)
+{
+  g_cancellable_cancel (self->naming);
+  g_clear_object (&self->naming);
+}
+
+static void
+named_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoExportDialog) self = user_data;
+  g_autofree char *path = g_task_propagate_pointer (G_TASK (result), NULL);
+  if (!path) /* it was cancelled */
+    return;
+  g_free (self->target);
+  self->target = g_steal_pointer (&path);
+  g_clear_object (&self->naming);
+  show_target (self);
+  update (self);
 }
 
 /* A file that was chosen keeps its folder and name, but for the ending. */
@@ -93,6 +123,11 @@ name_target (GessoExportDialog *self)
   self->target = propose_target (self->target_chosen ? before : self->source, self->format);
   self->may_replace = FALSE;
   show_target (self);
+  stop_naming (self);
+  self->naming = g_cancellable_new ();
+  g_autoptr (GTask) task = g_task_new (NULL, self->naming, named_cb, g_object_ref (self));
+  g_task_set_task_data (task, g_strdup (self->target), g_free);
+  g_task_run_in_thread (task, free_name_thread);
 }
 
 static void
@@ -265,6 +300,7 @@ gesso_export_dialog_set_target (GessoExportDialog *self, const char *path, gbool
   g_return_if_fail (GESSO_IS_EXPORT_DIALOG (self) && path != NULL);
   const char *ending = film_format_info (self->format)->extension;
   gboolean whole = g_str_has_suffix (path, ending);
+  stop_naming (self);
   g_free (self->target);
   self->target = whole ? g_strdup (path) : g_strconcat (path, ending, NULL);
   self->may_replace = replace && whole;
@@ -378,6 +414,7 @@ gesso_export_dialog_unrealize (GtkWidget *widget)
   if (self->run)
     g_cancellable_cancel (self->run);
   g_cancellable_cancel (self->look);
+  stop_naming (self);
   g_clear_object (&self->window);
   GTK_WIDGET_CLASS (gesso_export_dialog_parent_class)->unrealize (widget);
 }
@@ -389,6 +426,7 @@ gesso_export_dialog_finalize (GObject *object)
   g_clear_object (&self->window);
   g_clear_object (&self->look);
   g_clear_object (&self->run);
+  g_clear_object (&self->naming);
   g_free (self->source);
   g_free (self->target);
   G_OBJECT_CLASS (gesso_export_dialog_parent_class)->finalize (object);

@@ -6,6 +6,7 @@
 #include <glib/gi18n.h>
 
 #include "app/gesso-name.h"
+#include "app/gesso-presence.h"
 #include "app/gesso-wheel.h"
 
 /* ---- places ---- */
@@ -132,6 +133,36 @@ gesso_list_row_warn (GtkWidget *warning, const char *text)
   g_autofree char *marked = g_strdup_printf ("⚠ %s", is_wrong ? text : "");
   gtk_label_set_text (GTK_LABEL (warning), marked);
   gtk_widget_set_visible (warning, is_wrong);
+}
+
+static void
+looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GtkWidget) warning = user_data;
+  g_autoptr (GError) error = NULL;
+  gboolean there = gesso_presence_finish (result, &error);
+  if (!error)
+    gesso_list_row_warn (warning, there ? NULL : _ ("The file is not there any more"));
+}
+
+static void
+cancel_and_unref (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  g_object_unref (cancellable);
+}
+
+void
+gesso_list_row_warn_of_missing (GtkWidget *warning, const char *path)
+{
+  g_return_if_fail (GTK_IS_LABEL (warning));
+  GCancellable *cancellable = path ? g_cancellable_new () : NULL;
+  g_object_set_data_full (G_OBJECT (warning), "look", cancellable,
+                          cancellable ? cancel_and_unref : NULL);
+  if (path)
+    gesso_presence_async (path, cancellable, looked_cb, g_object_ref (warning));
+  else
+    gesso_list_row_warn (warning, NULL);
 }
 
 GtkWidget *

@@ -69,6 +69,8 @@ GtkWidget *gesso_list_row_new_weight (const char *caption,
 /* A line that says what is wrong; hidden while that is "" or NULL. */
 GtkWidget *gesso_list_row_new_warning (const char *text);
 void gesso_list_row_warn (GtkWidget *warning, const char *text);
+/* Says, once it is known, when there is no file at @path any more; NULL: says nothing. */
+void gesso_list_row_warn_of_missing (GtkWidget *warning, const char *path);
 
 /* gesso_list_row_new_group:
  * @hint: of an empty list

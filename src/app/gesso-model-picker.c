@@ -4,13 +4,13 @@
 #include "app/gesso-model-picker.h"
 
 #include <glib/gi18n.h>
-#include <string.h>
 
 #include "app/gesso-compat.h"
 #include "app/gesso-fit.h"
 #include "app/gesso-model-row.h"
 #include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
+#include "library/gesso-walk.h"
 
 struct _GessoModelPicker
 {
@@ -73,11 +73,7 @@ dup_shown_name (GessoModelPicker *self, const char *path)
   g_autoptr (GessoModelFile) file = find_by_path (self, path);
   if (file)
     return gesso_library_dup_title (self->library, file);
-  g_autofree char *base = g_filename_display_basename (path);
-  char *dot = strrchr (base, '.');
-  if (dot && dot != base && !g_file_test (path, G_FILE_TEST_IS_DIR))
-    *dot = '\0';
-  return g_steal_pointer (&base);
+  return gesso_walk_dup_model_name (path);
 }
 
 static void

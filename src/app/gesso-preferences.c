@@ -72,12 +72,21 @@ use_cb (GtkButton *button, gpointer user_data)
 }
 
 static void
+shown_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GtkWidget) window = user_data;
+  const char *problem = gesso_library_add_pictures_finish (GESSO_LIBRARY (source), result);
+  if (gtk_widget_get_realized (window)) /* not closed meanwhile */
+    tell (window, problem);
+}
+
+static void
 show_cb (GtkButton *button, gpointer user_data)
 {
   Preferences *p = user_data;
-  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
-  GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (GTK_WIDGET (button)));
-  tell (window, gesso_library_add_pictures_folder (gesso_window_get_library (p->window), path));
+  gesso_library_add_pictures_async (
+      gesso_window_get_library (p->window), g_object_get_data (G_OBJECT (button), "path"), shown_cb,
+      g_object_ref (gtk_widget_get_root (GTK_WIDGET (button))));
 }
 
 /* Of another program, found in one of the usual places and not named yet. */
@@ -213,14 +222,22 @@ add_folder_cb (GtkButton *button, gpointer user_data)
 }
 
 static void
+others_added_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GtkWidget) window = g_object_ref (user_data);
+  shown_cb (source, result, user_data);
+  if (gtk_widget_get_realized (window))
+    list_folders (window);
+}
+
+static void
 others_chosen_cb (GFile *file, gpointer user_data)
 {
   g_autoptr (GtkWidget) window = user_data;
   Preferences *p = g_object_get_data (G_OBJECT (window), "preferences");
   if (file && g_file_peek_path (file))
-    tell (window, gesso_library_add_pictures_folder (gesso_window_get_library (p->window),
-                                                     g_file_peek_path (file)));
-  list_folders (window);
+    gesso_library_add_pictures_async (gesso_window_get_library (p->window), g_file_peek_path (file),
+                                      others_added_cb, g_object_ref (window));
 }
 
 static void
@@ -270,6 +287,29 @@ show_pictures_folder (Preferences *p)
 }
 
 static void
+writable_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
+{
+  g_task_return_boolean (task, g_utf8_validate (path, -1, NULL) && g_access (path, W_OK) == 0);
+}
+
+static void
+writable_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoWindow) window = user_data;
+  GessoLibrary *library = gesso_window_get_library (window);
+  const char *path = g_task_get_task_data (G_TASK (result));
+  if (!library) /* closed meanwhile */
+    return;
+  const char *problem = g_task_propagate_boolean (G_TASK (result), NULL)
+                            ? gesso_library_add_own_folder (library, path)
+                            : _ ("Pictures cannot be written there: choose another folder.");
+  if (problem)
+    gesso_window_say (window, problem);
+  else
+    g_settings_set_string (gesso_window_get_settings (window), "pictures-folder", path);
+}
+
+static void
 pictures_chosen_cb (GFile *file, gpointer user_data)
 {
   g_autoptr (GtkWidget) window = user_data;
@@ -277,14 +317,9 @@ pictures_chosen_cb (GFile *file, gpointer user_data)
   const char *path = file ? g_file_peek_path (file) : NULL;
   if (!path)
     return;
-  const char *problem =
-      g_utf8_validate (path, -1, NULL) && g_access (path, W_OK) == 0
-          ? gesso_library_add_own_folder (gesso_window_get_library (p->window), path)
-          : _ ("Pictures cannot be written there: choose another folder.");
-  if (problem)
-    gesso_window_say (p->window, problem);
-  else
-    g_settings_set_string (gesso_window_get_settings (p->window), "pictures-folder", path);
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, writable_cb, g_object_ref (p->window));
+  g_task_set_task_data (task, g_strdup (path), g_free);
+  g_task_run_in_thread (task, writable_thread);
 }
 
 /* GtkWidget * first: see list_folders. */

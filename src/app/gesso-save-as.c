@@ -5,6 +5,7 @@
 
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
+#include "app/gesso-presence.h"
 
 typedef struct
 {
@@ -56,6 +57,19 @@ ask_to_replace (Asking *asking)
 }
 
 static void
+looked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (Asking) asking = user_data;
+  gboolean there = gesso_presence_finish (result, NULL);
+  if (!is_open (asking->window))
+    return;
+  if (there)
+    ask_to_replace (g_steal_pointer (&asking));
+  else
+    asking->chosen (asking->window, asking->path, asking->user_data);
+}
+
+static void
 chosen_cb (GFile *file, gpointer user_data)
 {
   g_autoptr (Asking) asking = user_data;
@@ -70,10 +84,13 @@ chosen_cb (GFile *file, gpointer user_data)
   g_autofree char *folded = g_ascii_strdown (path, -1);
   gboolean named = g_str_has_suffix (folded, asking->what->suffix);
   asking->path = named ? g_strdup (path) : g_strconcat (path, asking->what->suffix, NULL);
-  if (!named && g_file_test (asking->path, G_FILE_TEST_EXISTS))
-    ask_to_replace (g_steal_pointer (&asking));
-  else
+  if (named)
     asking->chosen (asking->window, asking->path, asking->user_data);
+  else
+    {
+      path = asking->path;
+      gesso_presence_async (path, NULL, looked_cb, g_steal_pointer (&asking));
+    }
 }
 
 void

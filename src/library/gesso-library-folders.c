@@ -181,11 +181,7 @@ gesso_library_add_pictures_folder (GessoLibrary *self, const char *path)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (self) && !self->closed, NULL);
   g_return_val_if_fail (path != NULL, NULL);
-  g_autoptr (GPtrArray) outputs = gesso_library_dup_outputs (path);
-  const char *problem = outputs->len ? NULL : add_pictures_folder (self, path, FALSE);
-  for (guint i = 0; i < outputs->len && !problem; i++)
-    problem = add_pictures_folder (self, outputs->pdata[i], FALSE);
-  return problem;
+  return add_pictures_folder (self, path, FALSE);
 }
 
 const char *

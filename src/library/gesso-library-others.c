@@ -62,15 +62,6 @@ add_outputs (GPtrArray *outputs, const char *installation)
     }
 }
 
-GPtrArray *
-gesso_library_dup_outputs (const char *installation)
-{
-  GPtrArray *outputs = g_ptr_array_new_with_free_func (g_free);
-  if (is_installation (installation))
-    add_outputs (outputs, installation);
-  return outputs;
-}
-
 /* One may be named by its folder of models, beside which the pictures are. */
 static void
 look_beside (Search *search, const char *folder)
@@ -150,4 +141,60 @@ gesso_library_find_others_finish (GessoLibrary *self, GAsyncResult *result, char
   if (outputs)
     *outputs = dup_new (search, search->outputs);
   return dup_new (search, search->installations);
+}
+
+/* -- one that is named --------------------------------------------------------------------------
+ */
+
+/* Gives its folders of pictures, none when it is no installation. */
+static void
+outputs_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
+{
+  GPtrArray *outputs = g_ptr_array_new_with_free_func (g_free);
+  if (is_installation (path))
+    add_outputs (outputs, path);
+  g_task_return_pointer (task, outputs, (GDestroyNotify) g_ptr_array_unref);
+}
+
+static const char *
+add_pictures (GessoLibrary *self, const char *path, const GPtrArray *outputs)
+{
+  const char *problem =
+      outputs->len || self->closed ? NULL : gesso_library_add_pictures_folder (self, path);
+  for (guint i = 0; i < outputs->len && !problem && !self->closed; i++)
+    problem = gesso_library_add_pictures_folder (self, g_ptr_array_index (outputs, i));
+  return problem;
+}
+
+static void
+outputs_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  g_autoptr (GPtrArray) outputs = g_task_propagate_pointer (G_TASK (result), NULL);
+  const char *problem =
+      add_pictures (g_task_get_source_object (task), g_task_get_task_data (task), outputs);
+  g_task_return_pointer (task, (gpointer) problem, NULL);
+}
+
+void
+gesso_library_add_pictures_async (GessoLibrary *self,
+                                  const char *path,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+  g_return_if_fail (GESSO_IS_LIBRARY (self) && path);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, gesso_library_add_pictures_async);
+  g_task_set_task_data (task, g_strdup (path), g_free);
+  /* the thread may be the last to let go of its task, which must not be what holds the library */
+  g_autoptr (GTask) inner = g_task_new (NULL, NULL, outputs_cb, g_object_ref (task));
+  g_task_set_task_data (inner, g_strdup (path), g_free);
+  g_task_run_in_thread (inner, outputs_thread);
+}
+
+const char *
+gesso_library_add_pictures_finish (GessoLibrary *self, GAsyncResult *result)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  return g_task_propagate_pointer (G_TASK (result), NULL);
 }

@@ -58,10 +58,6 @@ void gesso_library_let_go_of_pictures (GessoLibrary *self);
  * and know no database. */
 void gesso_library_publish_folders (GessoLibrary *self);
 
-/* Where ComfyUI, Forge/A1111 or SwarmUI in @installation puts its pictures; empty when there is no
- * such program.  Blocking. */
-GPtrArray *gesso_library_dup_outputs (const char *installation);
-
 void gesso_library_add_list (GessoLibrary *self, GessoPictureList *list);
 void gesso_library_remove_list (GessoLibrary *self, GessoPictureList *list);
 /* Rows changed: lists, counts and "changed" follow soon. */

@@ -68,10 +68,10 @@ error_code (const Status *status)
 }
 
 static void
-set_error (GError **error, const Status *status)
+set_error (GError **error, GIOErrorEnum code, const Status *status)
 {
   g_autofree char *message = g_utf8_make_valid (status->message, -1);
-  g_set_error_literal (error, G_IO_ERROR, (int) error_code (status), message);
+  g_set_error_literal (error, G_IO_ERROR, (int) code, message);
 }
 
 static void
@@ -152,7 +152,9 @@ read_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
       g_task_return_boolean (task, TRUE);
       return;
     }
-  set_error (&error, &status);
+  /* a picture that says nothing is told from one that is not there */
+  gboolean gone = status.code == STATUS_NOT_FOUND && r->path && access (r->path, F_OK) != 0;
+  set_error (&error, gone ? G_IO_ERROR_FAILED : error_code (&status), &status);
   g_task_return_error (task, error);
 }
 
@@ -299,7 +301,7 @@ gesso_library_read_recipe_finish (
   g_strv_builder_unref (builder);
   if (!json)
     {
-      set_error (error, &status);
+      set_error (error, error_code (&status), &status);
       return NULL;
     }
   if (source)

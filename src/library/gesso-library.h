@@ -85,9 +85,15 @@ const char *gesso_library_add_folder (GessoLibrary *self, const char *path);
 void gesso_library_remove_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
 /* Where pictures are made, by Gesso or another program: watched; PNG, JPEG and WebP files are
- * indexed as they come, and never written.  Kept like the others.  An installation stands for the
- * folders that it writes to.  Returns: as add_folder */
+ * indexed as they come, and never written.  Kept like the others.  Returns: as add_folder */
 const char *gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);
+/* As the user names it: an installation stands for the folders that it writes to, which are looked
+ * for on a thread.  Returns (finish): as add_folder; NULL, too, when the library was closed */
+void gesso_library_add_pictures_async (GessoLibrary *self,
+                                       const char *path,
+                                       GAsyncReadyCallback callback,
+                                       gpointer user_data);
+const char *gesso_library_add_pictures_finish (GessoLibrary *self, GAsyncResult *result);
 /* The one that Gesso writes to.  It stays one of its own when Gesso writes elsewhere. */
 const char *gesso_library_add_own_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_picture_folders (GessoLibrary *self);
@@ -175,7 +181,8 @@ GBytes *gesso_library_thumbnail_finish (
 
 /* gesso_library_read_recipe_async: the recipe inside any picture (Gesso, A1111, ComfyUI, InvokeAI,
  * ...). _finish returns JSON of recipe.h; @source: who wrote it, for the user; @notes: sentences on
- * what could not be taken over, and models that are not in this library by name. */
+ * what could not be taken over, and models that are not in this library by name.
+ * Fails: G_IO_ERROR_NOT_FOUND when the picture is there and says nothing */
 void gesso_library_read_recipe_async (GessoLibrary *self,
                                       const char *path,
                                       GCancellable *cancellable,

@@ -46,6 +46,15 @@ test_library_finds_outputs (Fixture *f, gconstpointer data)
   g_assert_cmpstr (named[0], ==, output);
 }
 
+/* Returns: what gesso_library_add_pictures_finish does */
+static const char *
+add_pictures_of (Fixture *f, const char *path)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  gesso_library_add_pictures_async (f->library, path, keep_result_cb, &result);
+  return gesso_library_add_pictures_finish (f->library, await (&result));
+}
+
 /* One big folder that models are taken from was no folder of pictures to anybody. */
 static void
 test_library_takes_outputs_of_an_installation (Fixture *f, gconstpointer data)
@@ -53,10 +62,10 @@ test_library_takes_outputs_of_an_installation (Fixture *f, gconstpointer data)
   g_autofree char *models = tree_mkdir (f->dir, "ComfyUI/models/checkpoints");
   g_autofree char *comfy = g_build_filename (f->dir, "ComfyUI", NULL);
   g_assert_null (gesso_library_add_folder (f->library, comfy));
-  g_assert_nonnull (gesso_library_add_pictures_folder (f->library, comfy)); /* it wrote none */
+  g_assert_nonnull (add_pictures_of (f, comfy)); /* it wrote none */
   g_autofree char *output = tree_mkdir (comfy, "output");
-  g_assert_null (gesso_library_add_pictures_folder (f->library, comfy));
-  g_assert_null (gesso_library_add_pictures_folder (f->library, comfy));
+  g_assert_null (add_pictures_of (f, comfy));
+  g_assert_null (add_pictures_of (f, comfy));
   g_auto (GStrv) folders = gesso_library_dup_folders (f->library);
   g_auto (GStrv) named = gesso_library_dup_picture_folders (f->library);
   g_assert_cmpuint (g_strv_length (folders), ==, 1);

@@ -49,6 +49,9 @@ test_library_reads_recipes (Fixture *f, gconstpointer data)
   g_clear_error (&error);
   g_assert_null (read_recipe (f, model, NULL, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_clear_error (&error);
+  g_assert_null (read_recipe (f, "/nowhere/a.png", NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_FAILED); /* and not that it says nothing */
 }
 
 static int

@@ -114,21 +114,18 @@ test_rows_follow_the_form (Fixture *f, gconstpointer unused)
   g_assert_null (nth (list, GTK_TYPE_SCALE, 4));
 }
 
+static gboolean
+missing_is_said (Fixture *f)
+{
+  return find_label (GTK_WIDGET (list_of (f)), "not there any more") != NULL;
+}
+
 /* A model and its LoRA are where a job looks for them; one that is gone is said on its row. */
 static void
 test_missing_file_is_said (Fixture *f, gconstpointer unused)
 {
   gesso_adapter_list_add (list_of (f), "/nowhere/gone.safetensors");
-  GtkWidget *list = GTK_WIDGET (list_of (f));
-  gboolean said = FALSE;
-  for (int i = 0;; i++)
-    {
-      GtkWidget *label = nth (list, GTK_TYPE_LABEL, i);
-      if (!label)
-        break;
-      said |= strstr (gtk_label_get_text (GTK_LABEL (label)), "not there any more") != NULL;
-    }
-  g_assert_true (said);
+  WAIT (f, missing_is_said);
 }
 
 static gboolean

@@ -60,6 +60,12 @@ shows_preview (Fixture *f)
          gtk_picture_get_paintable (GTK_PICTURE (picture));
 }
 
+static gboolean
+missing_is_said (Fixture *f)
+{
+  return list_says (f, "not there any more");
+}
+
 static void
 test_slot_is_filled_and_removed (Fixture *f, gconstpointer unused)
 {
@@ -68,7 +74,7 @@ test_slot_is_filled_and_removed (Fixture *f, gconstpointer unused)
   RecipeControls controls;
   g_assert_true (list_says (f, "None. A ControlNet makes"));
   gesso_control_list_add (list_of (f), "/nets/canny.pth");
-  g_assert_true (list_says (f, "not there any more"));
+  WAIT (f, missing_is_said);
   gesso_control_list_set_image (list_of (f), 0, picture);
   WAIT (f, shows_preview);
   gtk_range_set_value (GTK_RANGE (nth (list, GTK_TYPE_SCALE, 0)), 0.7);

@@ -164,8 +164,10 @@ test_names (Fixture *f, gconstpointer unused)
   g_autofree char *with_ending = g_strconcat (chosen, ".gif", NULL);
   open_dialog (f, clip);
   gesso_export_dialog_set_format (dialog, FILM_CLIP);
+  WAIT (f, is_ready);
   g_assert_cmpstr (gesso_export_dialog_get_target (dialog), ==, second);
   gesso_export_dialog_set_format (dialog, FILM_GIF);
+  WAIT (f, is_ready);
   g_assert_cmpstr (gesso_export_dialog_get_target (dialog), ==, film);
   gesso_export_dialog_set_target (dialog, chosen, TRUE);
   g_assert_cmpstr (gesso_export_dialog_get_target (dialog), ==, with_ending);

@@ -197,8 +197,7 @@ read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   clear_recipe (self);
   if (json)
     show_recipe (self, json, program, notes);
-  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) &&
-           g_file_test (gesso_picture_get_path (self->picture), G_FILE_TEST_EXISTS))
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
     add_plain (self, _ ("This picture does not say how it was made."));
   else
     add_note (self, error->message);
