@@ -84,9 +84,9 @@ static void
 show_cb (GtkButton *button, gpointer user_data)
 {
   Preferences *p = user_data;
-  gesso_library_add_pictures_async (
-      gesso_window_get_library (p->window), g_object_get_data (G_OBJECT (button), "path"), shown_cb,
-      g_object_ref (gtk_widget_get_root (GTK_WIDGET (button))));
+  gesso_library_add_pictures_async (gesso_window_get_library (p->window),
+                                    g_object_get_data (G_OBJECT (button), "path"), shown_cb,
+                                    g_object_ref (gtk_widget_get_root (GTK_WIDGET (button))));
 }
 
 /* Of another program, found in one of the usual places and not named yet. */

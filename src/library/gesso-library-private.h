@@ -41,8 +41,6 @@ struct _GessoLibrary
   guint reload_id; /* source */
   gboolean reloading, reload_again;
   gint64 reloaded_us;
-  GPtrArray *to_watch; /* folders */
-  guint watch_id;
 };
 
 GessoDatabase *gesso_library_get_reader (GessoLibrary *self);

@@ -11,7 +11,6 @@
 enum
 {
   RELOAD_INTERVAL_MS = 250,
-  WATCHES_AT_ONCE = 16, /* the main loop goes on between */
   THUMBNAIL_CACHE_MIB = 512
 };
 
@@ -213,47 +212,25 @@ update_scanning (GessoLibrary *self)
 
 /* What changed between the scan and the first watch was seen by nobody, so new folders are looked
  * at once more. */
-static gboolean
-watch_cb (gpointer data)
+static void
+watched_cb (GessoWatcher *watcher, char **folders, GessoLibrary *self)
 {
-  GessoLibrary *self = data;
-  g_autoptr (GPtrArray) now = g_ptr_array_new_with_free_func (g_free);
-  for (int i = 0; i < WATCHES_AT_ONCE && self->to_watch->len; i++)
-    {
-      char *folder = g_ptr_array_steal_index_fast (self->to_watch, self->to_watch->len - 1);
-      if (gesso_watcher_add (self->watcher, folder))
-        g_ptr_array_add (now, folder);
-      else
-        g_free (folder);
-    }
-  if (now->len)
-    {
-      g_ptr_array_add (now, NULL);
-      gesso_scanner_scan_folders (self->scanner, (const char *const *) now->pdata);
-      update_scanning (self);
-    }
-  if (self->to_watch->len)
-    return G_SOURCE_CONTINUE;
-  self->watch_id = 0;
-  return G_SOURCE_REMOVE;
+  if (!*folders)
+    return;
+  gesso_scanner_scan_folders (self->scanner, (const char *const *) folders);
+  update_scanning (self);
 }
 
 static void
-watch_later (GessoLibrary *self)
+watch_new (GessoLibrary *self)
 {
   gboolean all = FALSE;
-  GHashTableIter iter;
-  gpointer folder;
   g_autoptr (GHashTable) folders = gesso_scanner_steal_folders (self->scanner, &all);
   if (!folders)
     return;
   if (all)
     gesso_watcher_keep (self->watcher, folders);
-  g_hash_table_iter_init (&iter, folders);
-  while (g_hash_table_iter_next (&iter, &folder, NULL))
-    g_ptr_array_add (self->to_watch, g_strdup (folder));
-  if (self->to_watch->len && !self->watch_id)
-    self->watch_id = g_idle_add (watch_cb, self);
+  gesso_watcher_add (self->watcher, folders);
 }
 
 static void
@@ -261,7 +238,7 @@ scanned_cb (GessoScanner *scanner, GessoLibrary *self)
 {
   if (self->closed)
     return;
-  watch_later (self);
+  watch_new (self);
   update_scanning (self);
   /* another process may have written what this one then found unchanged */
   gesso_library_queue_reload (self);
@@ -287,8 +264,8 @@ gesso_library_rescan (GessoLibrary *self)
 gboolean
 gesso_library_is_busy (GessoLibrary *self)
 {
-  return self->scanning || self->watch_id || self->reload_id || self->reloading ||
-         self->to_watch->len;
+  return self->scanning || self->reload_id || self->reloading ||
+         gesso_watcher_is_busy (self->watcher);
 }
 
 GessoDatabase *
@@ -337,9 +314,6 @@ gesso_library_close (GessoLibrary *self)
     return;
   self->closed = TRUE;
   g_clear_handle_id (&self->reload_id, g_source_remove);
-  g_clear_handle_id (&self->watch_id, g_source_remove);
-  g_clear_pointer (&self->to_watch, g_ptr_array_unref);
-  self->to_watch = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < self->lists->len; i++)
     gesso_picture_list_detach (self->lists->pdata[i]);
   if (self->watcher)
@@ -380,7 +354,6 @@ gesso_library_finalize (GObject *object)
   g_ptr_array_unref (self->folders);
   g_ptr_array_unref (self->picture_folders);
   g_ptr_array_unref (self->own_folders);
-  g_ptr_array_unref (self->to_watch);
   g_free (self->own_trash);
   G_OBJECT_CLASS (gesso_library_parent_class)->finalize (object);
 }
@@ -429,7 +402,6 @@ gesso_library_init (GessoLibrary *self)
   self->folders = g_ptr_array_new_with_free_func (g_free);
   self->picture_folders = g_ptr_array_new_with_free_func (g_free);
   self->own_folders = g_ptr_array_new_with_free_func (g_free);
-  self->to_watch = g_ptr_array_new_with_free_func (g_free);
   for (int k = 0; k < GESSO_N_FILE_KINDS; k++)
     self->models[k] = gesso_model_list_new ();
 }
@@ -469,6 +441,7 @@ start (GessoLibrary *self, const char *cache_dir, const char *bundled_dir)
   g_signal_connect_object (self->hasher, "hashed", G_CALLBACK (gesso_library_queue_reload), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->watcher, "changed", G_CALLBACK (folders_changed_cb), self, 0);
+  g_signal_connect_object (self->watcher, "watched", G_CALLBACK (watched_cb), self, 0);
   g_signal_connect_object (self->watcher, "rescan", G_CALLBACK (gesso_library_rescan), self,
                            G_CONNECT_SWAPPED);
   gesso_library_rescan (self);

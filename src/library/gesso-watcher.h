@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-watcher.h - says which folders changed, some time after they stopped changing.
  *
- * Main thread.  Signal "changed" (char **folders), and "rescan" where folders cannot be watched and
+ * Main thread, which waits for no disk here.  Signal "changed" (char **folders); "watched" (char
+ * **folders), from when on that is said of them; "rescan" where folders cannot be watched and
  * everything has to be looked at now and then.
  */
 #pragma once
@@ -15,8 +16,10 @@ G_DECLARE_FINAL_TYPE (GessoWatcher, gesso_watcher, GESSO, WATCHER, GObject)
 
 GessoWatcher *gesso_watcher_new (void);
 void gesso_watcher_stop (GessoWatcher *self);
-/* Returns: TRUE when it is watched from now on; FALSE: it was already, or cannot be */
-gboolean gesso_watcher_add (GessoWatcher *self, const char *folder);
+/* A set of paths, besides those that are watched. */
+void gesso_watcher_add (GessoWatcher *self, GHashTable *folders);
+/* Whether "watched" is still to come for some. */
+gboolean gesso_watcher_is_busy (GessoWatcher *self);
 /* Forgets all folders but these: a set of paths. */
 void gesso_watcher_keep (GessoWatcher *self, GHashTable *folders);
 /* Periodic rescans are on: a folder could not be watched. */
