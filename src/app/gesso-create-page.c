@@ -32,10 +32,12 @@ struct _GessoCreatePage
   GessoFrameLink *link;
   GessoDraft *draft;
   GtkWidget *revealer, *separator, *sidebar, *forms, *bar_place, *stage_place;
+  GtkWidget *narrow_place, *prompt_tab, *picture_tab;
   GtkWidget *prompt, *list, *bar, *stage;
   gint64 editing; /* id of the job being edited, 0 for none */
   guint n_adding; /* whose jobs are not in the queue yet */
   gboolean show_parameters, collapsed;
+  gboolean shown_when_wide; /* the parameters, before the window was made narrow */
 };
 
 G_DEFINE_FINAL_TYPE (GessoCreatePage, gesso_create_page, ADW_TYPE_BIN)
@@ -67,14 +69,53 @@ say (GessoCreatePage *self, const char *message)
 
 /* ---- layout ---- */
 
+/* Generate and the way to the other pane stand below both of them. */
+static void
+fold (GessoCreatePage *self)
+{
+  GtkWidget *place = self->collapsed ? self->narrow_place : self->bar_place;
+  gtk_widget_set_visible (self->narrow_place, self->collapsed);
+  gtk_widget_set_visible (self->bar_place, !self->collapsed);
+  if (!self->bar || gtk_widget_get_parent (self->bar) == place)
+    return;
+  g_autoptr (GtkWidget) bar = g_object_ref (self->bar);
+  gtk_box_remove (GTK_BOX (gtk_widget_get_parent (bar)), bar);
+  gtk_box_append (GTK_BOX (place), bar);
+}
+
 static void
 update_panes (GessoCreatePage *self)
 {
   gboolean alone = self->collapsed && self->show_parameters;
+  fold (self);
+  gtk_toggle_button_set_active (
+      GTK_TOGGLE_BUTTON (self->show_parameters ? self->prompt_tab : self->picture_tab), TRUE);
   gtk_revealer_set_reveal_child (GTK_REVEALER (self->revealer), self->show_parameters);
   gtk_widget_set_hexpand (self->revealer, alone);
   gtk_widget_set_visible (self->separator, self->show_parameters && !alone);
   gtk_widget_set_visible (self->stage_place, !alone);
+}
+
+static void
+picture_tab_cb (GtkToggleButton *tab, gpointer user_data)
+{
+  GessoCreatePage *self = user_data;
+  gboolean parameters = !gtk_toggle_button_get_active (tab);
+  if (parameters != self->show_parameters)
+    g_object_set (self, "show-parameters", parameters, NULL);
+}
+
+/* Who looked at the picture while there was no room for both has not put the parameters away. */
+static void
+set_collapsed (GessoCreatePage *self, gboolean collapsed)
+{
+  if (collapsed == self->collapsed)
+    return;
+  self->collapsed = collapsed;
+  if (collapsed)
+    self->shown_when_wide = self->show_parameters;
+  else if (self->shown_when_wide && !self->show_parameters)
+    g_object_set (self, "show-parameters", TRUE, NULL);
 }
 
 static void
@@ -460,7 +501,7 @@ gesso_create_page_set_property (GObject *object, guint id, const GValue *value, 
       self->show_parameters = g_value_get_boolean (value);
       break;
     case PROP_COLLAPSED:
-      self->collapsed = g_value_get_boolean (value);
+      set_collapsed (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -527,6 +568,10 @@ gesso_create_page_class_init (GessoCreatePageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, forms);
   gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, bar_place);
   gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, stage_place);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, narrow_place);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, prompt_tab);
+  gtk_widget_class_bind_template_child (widget_class, GessoCreatePage, picture_tab);
+  gtk_widget_class_bind_template_callback (widget_class, picture_tab_cb);
 }
 
 static void

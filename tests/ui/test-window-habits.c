@@ -352,6 +352,84 @@ test_panes_take_turns_in_a_small_window (Fixture *f, gconstpointer unused)
   g_assert_false (g_settings_get_boolean (settings, "show-queue"));
 }
 
+static gboolean
+is_narrow (Fixture *f)
+{
+  return gtk_widget_get_width (GTK_WIDGET (f->window)) < 750;
+}
+
+static gboolean
+canvas_shows (Fixture *f)
+{
+  GessoStage *stage = gesso_create_page_get_stage (f->page);
+  return gtk_widget_get_mapped (GTK_WIDGET (gesso_stage_get_canvas (stage)));
+}
+
+static gboolean
+prompt_shows (Fixture *f)
+{
+  return gtk_widget_get_mapped (GTK_WIDGET (gesso_create_page_get_prompt_view (f->page)));
+}
+
+static gboolean
+only_prompt_shows (Fixture *f)
+{
+  return prompt_shows (f) && !canvas_shows (f);
+}
+
+static gboolean
+only_canvas_shows (Fixture *f)
+{
+  return !prompt_shows (f) && canvas_shows (f);
+}
+
+static gboolean
+both_show (Fixture *f)
+{
+  return prompt_shows (f) && canvas_shows (f);
+}
+
+static gboolean
+can_be_pressed (GtkWidget *button)
+{
+  return button && gtk_widget_get_mapped (button) && gtk_widget_get_sensitive (button);
+}
+
+static void
+assert_generate_is_there (Fixture *f)
+{
+  GtkWidget *bar = GTK_WIDGET (gesso_create_page_get_generate_bar (f->page));
+  g_assert_true (can_be_pressed (nth (bar, ADW_TYPE_SPLIT_BUTTON, 0)));
+}
+
+/* The picture was behind a button called Parameters, and Generate not beside it. */
+static void
+test_narrow_window_leads_to_the_picture (Fixture *f, gconstpointer unused)
+{
+  GtkWidget *picture = find_button (GTK_WIDGET (f->page), "Picture");
+  GtkWidget *prompt = find_button (GTK_WIDGET (f->page), "Prompt");
+  WAIT (f, planned);
+  WAIT (f, both_show);
+  g_assert_false (gtk_widget_get_mapped (picture));
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 700, 700);
+  WAIT (f, is_narrow);
+  WAIT (f, only_prompt_shows);
+  assert_generate_is_there (f);
+  g_assert_true (can_be_pressed (picture));
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (picture), TRUE);
+  WAIT (f, only_canvas_shows);
+  assert_generate_is_there (f);
+  g_assert_true (can_be_pressed (prompt));
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (prompt), TRUE);
+  WAIT (f, only_prompt_shows);
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (picture), TRUE);
+  WAIT (f, only_canvas_shows);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 1200, 700);
+  WAIT (f, both_show);
+  assert_generate_is_there (f);
+  g_assert_false (gtk_widget_get_mapped (picture));
+}
+
 enum
 {
   MANY_JOBS = 40
@@ -551,6 +629,7 @@ main (int argc, char **argv)
   ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
+  ADD ("habits/narrow-window-leads-to-the-picture", test_narrow_window_leads_to_the_picture);
   ADD ("habits/queue-shows-a-new-first-job", test_queue_shows_a_new_first_job);
   ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
