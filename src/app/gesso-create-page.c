@@ -35,6 +35,8 @@ struct _GessoCreatePage
   GtkWidget *narrow_place, *prompt_tab, *picture_tab;
   GtkWidget *prompt, *list, *bar, *stage;
   gint64 editing; /* id of the job being edited, 0 for none */
+  char *extended; /* of which an extension was asked for; NULL: of none */
+  char *left;     /* that is not extended any more, for undo; NULL: none */
   guint n_adding; /* whose jobs are not in the queue yet */
   gboolean show_parameters, collapsed;
   gboolean shown_when_wide; /* the parameters, before the window was made narrow */
@@ -57,6 +59,7 @@ enum
   PICTURE_DROPPED,
   DISCARDED,
   RESTORED,
+  CLIP_LEFT,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -127,6 +130,14 @@ update_link (GessoCreatePage *self)
 }
 
 static void
+show_clip (GessoCreatePage *self, gboolean extends)
+{
+  g_autofree char *path = extends ? gesso_form_dup_text (self->form, "extend") : NULL;
+  gesso_generate_bar_set_clip (GESSO_GENERATE_BAR (self->bar), path,
+                               path && g_strcmp0 (path, self->extended) == 0);
+}
+
+static void
 update_mode (GessoCreatePage *self)
 {
   gboolean pixels = gesso_document_frame_has_picture (self->document);
@@ -137,6 +148,7 @@ update_mode (GessoCreatePage *self)
   gesso_parameter_list_set_has_mask (GESSO_PARAMETER_LIST (self->list), mask);
   gboolean extends = animate && !gesso_form_is_default (self->form, "extend");
   update_link (self);
+  show_clip (self, extends);
   gesso_planner_set_inputs (self->planner, pixels && !extends, mask, animate);
   gesso_generate_bar_set_mode (GESSO_GENERATE_BAR (self->bar), extends   ? GESSO_MODE_EXTEND
                                                                : animate ? GESSO_MODE_ANIMATE
@@ -239,6 +251,9 @@ gesso_create_page_generate (GessoCreatePage *self, const GessoGenerateOptions *o
   const Recipe *recipe = gesso_form_peek (self->form);
   gesso_session_remember_prompt (self->session, recipe_str (recipe->prompt),
                                  recipe_str (recipe->negative_prompt));
+  g_free (self->extended);
+  self->extended = gesso_form_dup_text (self->form, "extend");
+  update_mode (self);
   set_adding (self, self->n_adding + 1);
   gesso_generate_async (self->session, self->library, self->form, self->document, &chosen,
                         generated_cb, g_object_ref (self));
@@ -262,6 +277,41 @@ gesso_create_page_extend (GessoCreatePage *self, const char *path)
     gesso_form_reset (self->form, others[i]);
   if (!gesso_form_set_text (self->form, "extend", path, &error))
     say (self, error->message);
+}
+
+void
+gesso_create_page_stop_extending (GessoCreatePage *self)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
+  if (gesso_form_is_default (self->form, "extend"))
+    return;
+  g_free (self->left);
+  self->left = gesso_form_dup_text (self->form, "extend");
+  gesso_form_reset (self->form, "extend");
+  g_signal_emit (self, signals[CLIP_LEFT], 0);
+}
+
+void
+gesso_create_page_extend_again (GessoCreatePage *self)
+{
+  g_return_if_fail (GESSO_IS_CREATE_PAGE (self));
+  if (self->left)
+    gesso_create_page_extend (self, self->left);
+}
+
+/* A clip begins with one thing only: who brings another goes on to something else. */
+static void
+begins_otherwise_cb (GessoCreatePage *self)
+{
+  if (gesso_create_page_makes_clips (self))
+    gesso_create_page_stop_extending (self);
+}
+
+static void
+frame_changed_cb (GessoForm *form, const char *key, gpointer user_data)
+{
+  if (!gesso_form_is_default (form, key))
+    begins_otherwise_cb (user_data);
 }
 
 void
@@ -469,6 +519,10 @@ build_stage (GessoCreatePage *self)
   g_signal_connect_object (self->stage, "message", G_CALLBACK (message_cb), self, 0);
   g_signal_connect_object (self->stage, "picture-dropped", G_CALLBACK (stage_dropped_cb), self, 0);
   g_signal_connect_object (self->stage, "discarded", G_CALLBACK (stage_discarded_cb), self, 0);
+  g_signal_connect_object (gesso_stage_get_canvas (GESSO_STAGE (self->stage)), "picture-loaded",
+                           G_CALLBACK (begins_otherwise_cb), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (gesso_stage_get_filmstrip (GESSO_STAGE (self->stage)), "keep",
+                           G_CALLBACK (begins_otherwise_cb), self, G_CONNECT_SWAPPED);
 }
 
 static void
@@ -532,6 +586,8 @@ gesso_create_page_finalize (GObject *object)
   g_clear_object (&self->planner);
   g_clear_object (&self->form);
   g_clear_object (&self->document);
+  g_free (self->extended);
+  g_free (self->left);
   G_OBJECT_CLASS (gesso_create_page_parent_class)->finalize (object);
 }
 
@@ -557,6 +613,8 @@ gesso_create_page_class_init (GessoCreatePageClass *klass)
       g_signal_new ("picture-dropped", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0,
                     g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_FILE);
   signals[DISCARDED] = g_signal_new ("discarded", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0,
+                                     NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[CLIP_LEFT] = g_signal_new ("clip-left", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0,
                                      NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[RESTORED] = g_signal_new ("restored", GESSO_TYPE_CREATE_PAGE, G_SIGNAL_RUN_LAST, 0, NULL,
                                     NULL, NULL, G_TYPE_NONE, 0);
@@ -610,6 +668,10 @@ gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->form, "changed::extend", G_CALLBACK (update_mode), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->form, "changed::first_frame", G_CALLBACK (frame_changed_cb), self,
+                           0);
+  g_signal_connect_object (self->form, "changed::last_frame", G_CALLBACK (frame_changed_cb), self,
+                           0);
   g_settings_bind (settings, "show-parameters", self, "show-parameters", G_SETTINGS_BIND_DEFAULT);
   update_mode (self);
   planned_cb (self);

@@ -21,7 +21,8 @@ G_DECLARE_FINAL_TYPE (GessoCreatePage, gesso_create_page, GESSO, CREATE_PAGE, Ad
 /* Properties: "show-parameters" (boolean), "collapsed" (boolean: parameters or picture, not both),
  * "can-generate" (boolean, read-only).
  * Signals: "message" (string for a toast), "picture-dropped" (GFile) -> gboolean, "discarded" (),
- * "restored" (): the canvas of the last time is back.
+ * "restored" (): the canvas of the last time is back, "clip-left" (): a clip is not extended any
+ * more, which gesso_create_page_extend_again() undoes.
  */
 GtkWidget *
 gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *settings);
@@ -59,6 +60,9 @@ gboolean gesso_create_page_load_form (GessoCreatePage *self, const char *json, G
 gboolean gesso_create_page_makes_clips (GessoCreatePage *self);
 /* What is made next goes on from the clip or film @path. */
 void gesso_create_page_extend (GessoCreatePage *self, const char *path);
+/* What is made next is a clip of its own again; so it is, too, once another beginning is chosen. */
+void gesso_create_page_stop_extending (GessoCreatePage *self);
+void gesso_create_page_extend_again (GessoCreatePage *self);
 void gesso_create_page_stop_editing (GessoCreatePage *self);
 void gesso_create_page_load_picture (GessoCreatePage *self, GFile *file);
 void gesso_create_page_focus_prompt (GessoCreatePage *self);

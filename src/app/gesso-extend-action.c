@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-extend-action.c - the command that sets a clip as what the next one goes on from.
+ * gesso-extend-action.c - the commands that set a clip as what the next one goes on from.
  *
  * With a video model chosen the form stays as it is; else it becomes the clip's own recipe, which
  * names the model that made it.
@@ -77,10 +77,33 @@ extend_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
   g_task_run_in_thread (task, read_thread);
 }
 
+static void
+stop_extending_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  gesso_create_page_stop_extending (gesso_window_get_create_page (user_data));
+}
+
+static void
+extend_again_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  gesso_create_page_extend_again (gesso_window_get_create_page (user_data));
+}
+
+static void
+clip_left_cb (GessoWindow *window)
+{
+  gesso_window_say_with_action (window, _ ("The next clip begins anew"), _ ("_Undo"),
+                                "win.extend-again");
+}
+
 void
 gesso_extend_action_add (GessoWindow *window)
 {
-  static const GActionEntry entries[] = { { "extend", extend_cb, "s" } };
+  static const GActionEntry entries[] = { { "extend", extend_cb, "s" },
+                                          { "stop-extending", stop_extending_cb },
+                                          { "extend-again", extend_again_cb } };
   g_return_if_fail (GESSO_IS_WINDOW (window));
   g_action_map_add_action_entries (G_ACTION_MAP (window), entries, G_N_ELEMENTS (entries), window);
+  g_signal_connect_object (gesso_window_get_create_page (window), "clip-left",
+                           G_CALLBACK (clip_left_cb), window, G_CONNECT_SWAPPED);
 }

@@ -12,7 +12,7 @@ struct _GessoGenerateBar
 {
   AdwBin parent_instance;
   GessoForm *form;
-  GtkWidget *editing_row, *line, *button, *count;
+  GtkWidget *editing_row, *clip_row, *clip, *line, *button, *count;
   GessoMode mode;
   gboolean editing, updating;
 };
@@ -83,6 +83,8 @@ gesso_generate_bar_class_init (GessoGenerateBarClass *klass)
   gtk_widget_class_set_template_from_resource (
       widget_class, "/io/github/gesso_studio/Gesso/ui/gesso-generate-bar.ui");
   gtk_widget_class_bind_template_child (widget_class, GessoGenerateBar, editing_row);
+  gtk_widget_class_bind_template_child (widget_class, GessoGenerateBar, clip_row);
+  gtk_widget_class_bind_template_child (widget_class, GessoGenerateBar, clip);
   gtk_widget_class_bind_template_child (widget_class, GessoGenerateBar, line);
   gtk_widget_class_bind_template_child (widget_class, GessoGenerateBar, button);
   gtk_widget_class_bind_template_child (widget_class, GessoGenerateBar, count);
@@ -150,6 +152,19 @@ gesso_generate_bar_set_mode (GessoGenerateBar *self, GessoMode mode)
   g_return_if_fail (GESSO_IS_GENERATE_BAR (self));
   self->mode = mode;
   update_button (self);
+}
+
+void
+gesso_generate_bar_set_clip (GessoGenerateBar *self, const char *path, gboolean again)
+{
+  g_return_if_fail (GESSO_IS_GENERATE_BAR (self));
+  g_autofree char *name = path ? g_filename_display_basename (path) : NULL;
+  g_autofree char *text = !name   ? NULL
+                          : again ? g_strdup_printf (_ ("Extends %s again"), name)
+                                  : g_strdup_printf (_ ("Extends %s"), name);
+  gtk_label_set_label (GTK_LABEL (self->clip), text ? text : "");
+  gtk_widget_set_tooltip_text (self->clip, path);
+  gtk_widget_set_visible (self->clip_row, path != NULL);
 }
 
 void

@@ -28,6 +28,8 @@ void gesso_generate_bar_set_plan (GessoGenerateBar *self,
                                   const char *problem,
                                   gboolean warning);
 void gesso_generate_bar_set_mode (GessoGenerateBar *self, GessoMode mode);
+/* @path: the clip that the next one goes on from, NULL for none; @again: it was asked for before */
+void gesso_generate_bar_set_clip (GessoGenerateBar *self, const char *path, gboolean again);
 /* The form holds a waiting job's recipe: the button puts it back. */
 void gesso_generate_bar_set_editing (GessoGenerateBar *self, gboolean editing);
 const char *gesso_generate_bar_get_label (GessoGenerateBar *self); /* the button's */

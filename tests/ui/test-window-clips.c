@@ -144,6 +144,54 @@ test_extends_a_clip (Fixture *f, gconstpointer unused)
 }
 
 static gboolean
+bar_says (Fixture *f, const char *format, const char *path)
+{
+  g_autofree char *name = g_path_get_basename (path);
+  g_autofree char *text = g_strdup_printf ("%s %s", format, name);
+  GtkWidget *bar = GTK_WIDGET (gesso_create_page_get_generate_bar (f->page));
+  GtkWidget *label = find_label (bar, "Extends");
+  return label && gtk_widget_get_mapped (label) &&
+         g_str_has_prefix (gtk_label_get_text (GTK_LABEL (label)), text);
+}
+
+static gboolean
+is_said_to_be_again (Fixture *f)
+{
+  return says (GTK_WIDGET (gesso_create_page_get_generate_bar (f->page)), " again");
+}
+
+/* It stayed set without a word beside the button, and the next clip, with a picture on the canvas
+ * to begin with, was a longer one of what had been extended before. */
+static void
+test_extending_is_said_and_left (Fixture *f, gconstpointer unused)
+{
+  make_clip (f);
+  g_autofree char *clip = result_path (f);
+  g_assert_false (bar_says (f, "Extends", clip));
+  gtk_widget_activate_action (GTK_WIDGET (strip_of (f)), "filmstrip.extend", NULL);
+  WAIT (f, extends);
+  g_assert_true (bar_says (f, "Extends", clip));
+  g_assert_false (is_said_to_be_again (f));
+  WAIT (f, allowed);
+  act (f, "win.generate");
+  WAIT (f, has_two_results);
+  g_assert_true (is_said_to_be_again (f));
+  g_signal_emit_by_name (find_button (GTK_WIDGET (f->page), "New _Clip"), "clicked");
+  g_assert_true (animates (f));
+  g_assert_false (bar_says (f, "Extends", clip));
+  g_signal_emit_by_name (find_button (GTK_WIDGET (f->window), "_Undo"), "clicked");
+  g_assert_true (extends (f));
+  g_autofree char *blank = g_build_filename (g_getenv ("GESSO_DATA"), "blank.png", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (blank);
+  gesso_create_page_load_picture (f->page, file);
+  WAIT (f, animates);
+  act (f, "win.extend-again");
+  g_assert_true (extends (f));
+  set (f, "last_frame", blank);
+  g_assert_true (animates (f));
+}
+
+static gboolean
 refuses (Fixture *f)
 {
   return gesso_planner_get_problem (gesso_create_page_get_planner (f->page)) != NULL;
@@ -446,6 +494,7 @@ main (int argc, char **argv)
   ADD ("clips/button-and-rows", test_button_and_rows);
   ADD ("clips/makes-a-clip", test_makes_a_clip);
   ADD ("clips/extends-a-clip", test_extends_a_clip);
+  ADD ("clips/extending-is-said-and-left", test_extending_is_said_and_left);
   ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
   ADD ("clips/extend-chooses-the-model", test_extend_chooses_the_model);
   ADD ("clips/sampler-is-the-model-s", test_sampler_is_the_models);
