@@ -9,6 +9,7 @@
 #include "app/gesso-commands.h"
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
+#include "app/gesso-help.h"
 #include "app/gesso-inputs.h"
 #include "app/gesso-notify.h"
 #include "app/gesso-open.h"
@@ -271,6 +272,15 @@ shortcuts_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 }
 
 static void
+help_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GessoApplication *self = user_data;
+  if (self->window)
+    gtk_window_present (
+        gesso_help_new (GTK_WINDOW (self->window), gesso_session_get_pictures_dir (self->session)));
+}
+
+static void
 about_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
   GessoApplication *self = user_data;
@@ -328,8 +338,8 @@ look_cb (GSettings *settings, const char *key, gpointer user_data)
 }
 
 static const GActionEntry entries[] = {
-  { "quit", quit_cb },           { "show", show_cb },   { "preferences", preferences_cb },
-  { "shortcuts", shortcuts_cb }, { "about", about_cb },
+  { "quit", quit_cb },           { "show", show_cb }, { "preferences", preferences_cb },
+  { "shortcuts", shortcuts_cb }, { "help", help_cb }, { "about", about_cb },
 };
 
 static void

@@ -34,6 +34,7 @@ static const GessoCommand commands[] = {
   { N_ ("General"), "win.save-picture", N_ ("Save the canvas as a picture"), { "<Control>e" } },
   { N_ ("General"), "win.new", N_ ("New project"), { "<Control>n" } },
   { N_ ("General"), "app.preferences", N_ ("Preferences"), { "<Control>comma" } },
+  { N_ ("General"), "app.help", N_ ("Help"), { "F1" } },
   { N_ ("General"), "app.shortcuts", N_ ("Keyboard shortcuts"), { "<Control>question" } },
   { N_ ("General"), "win.menu", N_ ("Main menu"), { "F10" } },
   { N_ ("General"), "app.quit", N_ ("Quit"), { "<Control>q" } },
@@ -61,6 +62,7 @@ static const GessoCommand commands[] = {
   { N_ ("Queue"), NULL, N_ ("Cancel or remove the job"), { "Delete" } },
   { N_ ("Queue"), NULL, N_ ("All actions"), { "<Shift>F10", "Menu" } },
 
+  { N_ ("Results below the canvas"), NULL, N_ ("Keep on the canvas"), { "Return" } },
   { N_ ("Results below the canvas"), NULL, N_ ("Star"), { "s" } },
   { N_ ("Results below the canvas"), NULL, N_ ("Extend the clip"), { "e" } },
   { N_ ("Results below the canvas"), NULL, N_ ("Copy"), { "<Control>c" } },
@@ -77,7 +79,9 @@ static const GessoCommand commands[] = {
   { N_ ("Gallery"), NULL, N_ ("Smaller"), { "minus" } },
   { N_ ("Gallery"), NULL, N_ ("Fit"), { "0" } },
   { N_ ("Gallery"), NULL, N_ ("100 %"), { "1" } },
-  { N_ ("Gallery"), NULL, N_ ("Compare two"), { "x" } },
+  { N_ ("Gallery"), NULL, N_ ("Compare two, or swap the two that are compared"), { "x" } },
+  { N_ ("Gallery"), NULL, N_ ("Compared side by side, or with a divider"), { "m" } },
+  { N_ ("Gallery"), NULL, N_ ("Move the divider"), { "Left", "Right" } },
   { N_ ("Gallery"), NULL, N_ ("Star"), { "s" } },
   { N_ ("Gallery"), NULL, N_ ("Use the recipe"), { "u" } },
   { N_ ("Gallery"), NULL, N_ ("Copy the prompt"), { "<Control>c" } },
@@ -87,6 +91,7 @@ static const GessoCommand commands[] = {
   { N_ ("Gallery"), NULL, N_ ("One frame on"), { "period" } },
   { N_ ("Gallery"), NULL, N_ ("Extend the clip"), { "e" } },
   { N_ ("Gallery"), NULL, N_ ("Move to the trash"), { "Delete" } },
+  { N_ ("Gallery"), NULL, N_ ("Bring back what went to the trash last"), { "<Control>z" } },
   { N_ ("Gallery"), NULL, N_ ("All actions"), { "<Shift>F10", "Menu" } },
 };
 

@@ -8,7 +8,9 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "app/gallery/gesso-gallery-page.h"
 #include "app/gesso-adapter-list.h"
+#include "app/gesso-commands.h"
 #include "app/gesso-parameter-row.h"
 #include "recipe/adapters.h"
 #include "window-fixture.h"
@@ -482,6 +484,181 @@ test_queue_shows_a_new_first_job (Fixture *f, gconstpointer unused)
   g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
 }
 
+/* ---- keys ---- */
+
+/* Canonical, as gtk_accelerator_name() writes it. */
+static void
+add_accel (GHashTable *keys, const char *accel)
+{
+  guint key;
+  GdkModifierType modifiers;
+  g_assert_true (gtk_accelerator_parse (accel, &key, &modifiers));
+  g_hash_table_add (keys, gtk_accelerator_name (key, modifiers));
+}
+
+/* The keys that stand under @group, "Canvas" too, and the general ones; the caller's to unref */
+static GHashTable *
+listed_keys (const char *group)
+{
+  GHashTable *keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  guint n_commands, n_canvas;
+  const GessoCommand *commands = gesso_commands (&n_commands);
+  const GessoCanvasKey *canvas = gesso_canvas_keys (&n_canvas);
+  for (guint i = 0; i < n_commands; i++)
+    for (int j = 0; commands[i].accels[j]; j++)
+      if (commands[i].action || g_str_equal (commands[i].group, group))
+        add_accel (keys, commands[i].accels[j]);
+  for (guint i = 0; i < n_canvas && g_str_equal (group, "Canvas"); i++)
+    {
+      g_auto (GStrv) accels = g_strsplit (canvas[i].accel, " ", -1);
+      for (int j = 0; accels[j]; j++)
+        add_accel (keys, accels[j]);
+    }
+  return keys;
+}
+
+/* Keys of the keypad do what their twins do, and so does "=", the "+" without Shift. */
+static guint
+twin_of (guint key)
+{
+  static const guint twins[][2] = {
+    { GDK_KEY_KP_Delete, GDK_KEY_Delete },
+    { GDK_KEY_KP_Enter, GDK_KEY_Return },
+    { GDK_KEY_KP_Add, GDK_KEY_plus },
+    { GDK_KEY_equal, GDK_KEY_plus },
+    { GDK_KEY_KP_Subtract, GDK_KEY_minus },
+    { GDK_KEY_KP_0, GDK_KEY_0 },
+    { GDK_KEY_KP_1, GDK_KEY_1 },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (twins); i++)
+    if (twins[i][0] == key)
+      return twins[i][1];
+  return key;
+}
+
+static void
+assert_listed (GHashTable *listed, GtkShortcutTrigger *trigger, GtkWidget *widget)
+{
+  if (GTK_IS_ALTERNATIVE_TRIGGER (trigger))
+    {
+      GtkAlternativeTrigger *both = GTK_ALTERNATIVE_TRIGGER (trigger);
+      assert_listed (listed, gtk_alternative_trigger_get_first (both), widget);
+      assert_listed (listed, gtk_alternative_trigger_get_second (both), widget);
+    }
+  if (!GTK_IS_KEYVAL_TRIGGER (trigger)) /* mnemonics stand on their labels */
+    return;
+  GtkKeyvalTrigger *key = GTK_KEYVAL_TRIGGER (trigger);
+  guint keyval = gtk_keyval_trigger_get_keyval (key);
+  GdkModifierType modifiers = gtk_keyval_trigger_get_modifiers (key);
+  g_autofree char *name = gtk_accelerator_name (keyval, modifiers);
+  g_autofree char *twin = gtk_accelerator_name (twin_of (keyval), modifiers);
+  if (!g_hash_table_contains (listed, twin) && !g_hash_table_contains (listed, name))
+    {
+      g_test_message ("%s of %s is in no list", name, G_OBJECT_TYPE_NAME (widget));
+      g_test_fail ();
+    }
+}
+
+/* Those that this program gives to @widget and to all inside of it; GTK's own have names. */
+static void
+assert_keys_listed (GHashTable *listed, GtkWidget *widget)
+{
+  g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
+  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+    {
+      g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+      const char *name = gtk_event_controller_get_name (controller);
+      if (!GTK_IS_SHORTCUT_CONTROLLER (controller) || (name && g_str_has_prefix (name, "gtk-")))
+        continue;
+      for (guint j = 0; j < g_list_model_get_n_items (G_LIST_MODEL (controller)); j++)
+        {
+          g_autoptr (GtkShortcut) shortcut = g_list_model_get_item (G_LIST_MODEL (controller), j);
+          assert_listed (listed, gtk_shortcut_get_trigger (shortcut), widget);
+        }
+    }
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    assert_keys_listed (listed, child);
+}
+
+/* A key that stands in no list is found by nobody. */
+static void
+test_every_key_is_listed (Fixture *f, gconstpointer unused)
+{
+  GessoStage *stage = gesso_create_page_get_stage (f->page);
+  const struct
+  {
+    const char *group;
+    GtkWidget *widget;
+  } parts[] = {
+    { "Prompt", GTK_WIDGET (gesso_create_page_get_prompt_view (f->page)) },
+    { "Parameters", GTK_WIDGET (gesso_create_page_get_parameter_list (f->page)) },
+    { "Queue", GTK_WIDGET (gesso_window_get_queue_pane (f->window)) },
+    { "Results below the canvas", GTK_WIDGET (gesso_stage_get_filmstrip (stage)) },
+    { "Gallery", nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0) },
+    { "Canvas", GTK_WIDGET (gesso_stage_get_canvas (stage)) },
+  };
+  g_autoptr (GHashTable) listed = listed_keys ("General");
+  GtkApplication *app = GTK_APPLICATION (f->app);
+  g_auto (GStrv) actions = gtk_application_list_action_descriptions (app);
+  make_picture (f);
+  for (int i = 0; actions[i]; i++)
+    {
+      g_auto (GStrv) accels = gtk_application_get_accels_for_action (app, actions[i]);
+      for (int j = 0; accels[j]; j++)
+        g_assert_true (g_hash_table_contains (listed, accels[j]));
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autoptr (GHashTable) keys = listed_keys (parts[i].group);
+      assert_keys_listed (keys, parts[i].widget);
+    }
+}
+
+static GtkWindow *
+window_called (const char *title)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
+      if (g_strcmp0 (gtk_window_get_title (window), title) == 0)
+        return window;
+    }
+  return NULL;
+}
+
+static gboolean
+help_is_open (Fixture *f)
+{
+  return window_called ("Help") != NULL;
+}
+
+static gboolean
+shortcuts_are_open (Fixture *f)
+{
+  return window_called ("Keyboard Shortcuts") && !help_is_open (f);
+}
+
+/* F1 did nothing. */
+static void
+test_f1_helps (Fixture *f, gconstpointer unused)
+{
+  if (!has_input ())
+    return;
+  focus_prompt (f);
+  press (f, "xdotool key F1");
+  WAIT (f, help_is_open);
+  GtkWidget *help = GTK_WIDGET (window_called ("Help"));
+  GtkWidget *row =
+      gtk_widget_get_ancestor (find_label (help, "Keyboard shortcuts"), ADW_TYPE_ACTION_ROW);
+  g_assert_nonnull (find_label (help, gesso_session_get_pictures_dir (f->session)));
+  adw_action_row_activate (ADW_ACTION_ROW (row));
+  WAIT (f, shortcuts_are_open);
+  GtkWidget *shortcuts = GTK_WIDGET (window_called ("Keyboard Shortcuts"));
+  g_assert_nonnull (find_label (shortcuts, "F1"));
+}
+
 static GessoFilmstrip *
 strip_of (Fixture *f)
 {
@@ -631,6 +808,8 @@ main (int argc, char **argv)
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
   ADD ("habits/narrow-window-leads-to-the-picture", test_narrow_window_leads_to_the_picture);
   ADD ("habits/queue-shows-a-new-first-job", test_queue_shows_a_new_first_job);
+  ADD ("habits/every-key-is-listed", test_every_key_is_listed);
+  ADD ("habits/f1-helps", test_f1_helps);
   ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",

@@ -43,6 +43,7 @@ static const GessoCanvasKey keys[] = {
   { "<Control>Right", NULL, NULL, N_ ("Older result") },
   { "Tab", NULL, NULL, N_ ("Hide or show all panes") },
   { "Escape", NULL, NULL, N_ ("Cancel the stroke, or back to Move") },
+  { "<Shift>F10 Menu", NULL, NULL, N_ ("All actions") },
 };
 
 const GessoCanvasKey *

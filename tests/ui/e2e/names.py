@@ -169,6 +169,7 @@ def scenario():
     names.window(lambda: studio.do("grid"), "the grid")
     names.window(lambda: studio.app_action("preferences"), "the preferences")
     names.window(lambda: studio.app_action("shortcuts"), "the shortcuts")
+    names.window(lambda: studio.app_action("help"), "the help")
     one, two = HOME / "one.png", HOME / "two.png"
     for path in (one, two):
         png_write(path, 64, 64, lambda x, y: (x, y, 99))
