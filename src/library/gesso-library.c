@@ -418,13 +418,41 @@ static gboolean
 load (GessoLibrary *self, GError **error)
 {
   Snapshot *s = g_new0 (Snapshot, 1);
-  gboolean ok = gesso_database_run (self->writer, TRUE, gesso_trash_purge, NULL, error) &&
-                gesso_database_run (self->reader, FALSE, load_folders, self, error) &&
+  gboolean ok = gesso_database_run (self->reader, FALSE, load_folders, self, error) &&
                 gesso_database_run (self->reader, FALSE, take_snapshot, s, error);
   if (ok)
     apply_snapshot (self, s);
   snapshot_free (s);
   return ok;
+}
+
+static void
+purge_thread (GTask *task, gpointer source, gpointer database, GCancellable *cancellable)
+{
+  GError *error = NULL;
+  if (gesso_trash_purge (database, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+purged_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoLibrary) self = user_data;
+  g_autoptr (GError) error = NULL;
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    g_message ("What has left the trash is not known: %s", error->message);
+  gesso_library_queue_reload (self);
+}
+
+/* On a thread, as the disk of a picture that was trashed may not answer. */
+static void
+purge_trash (GessoLibrary *self)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, purged_cb, g_object_ref (self));
+  g_task_set_task_data (task, g_object_ref (self->writer), g_object_unref);
+  g_task_run_in_thread (task, purge_thread);
 }
 
 static void
@@ -444,6 +472,7 @@ start (GessoLibrary *self, const char *cache_dir, const char *bundled_dir)
   g_signal_connect_object (self->watcher, "watched", G_CALLBACK (watched_cb), self, 0);
   g_signal_connect_object (self->watcher, "rescan", G_CALLBACK (gesso_library_rescan), self,
                            G_CONNECT_SWAPPED);
+  purge_trash (self);
   gesso_library_rescan (self);
 }
 

@@ -20,6 +20,9 @@ typedef struct
   gint64 batch;
 } Row;
 
+/* While a file is on its way, and its row says something else; the purge waits for the end. */
+static GMutex moving;
+
 static void
 row_clear (gpointer data)
 {
@@ -108,6 +111,7 @@ trash_one (
   r->original = g_strdup (r->path);
   r->state = GESSO_STATE_TRASHED;
   g_autoptr (GPtrArray) films = gesso_trash_find_films (r->path);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&moving);
   if (!gesso_database_run (database, TRUE, write_row, r, error))
     return FALSE;
   g_autofree char *trashed = gesso_trash_file (r->original, own_dir, cancellable, error);
@@ -179,6 +183,7 @@ last_batch (sqlite3 *db, gpointer data, GError **error)
 static gboolean
 untrash_one (GessoDatabase *database, Row *r, GError **error)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&moving);
   char *back = gesso_untrash_file (r->path, r->original, error);
   if (!back)
     {
@@ -215,35 +220,63 @@ gesso_untrash_last (GessoDatabase *database, GError **error)
   return ok;
 }
 
-gboolean
-gesso_trash_purge (sqlite3 *db, gpointer unused, GError **error)
+/* ---- what left the trash, or never came there ---- */
+
+static gboolean
+trashed_rows (sqlite3 *db, gpointer data, GError **error)
 {
-  gboolean row = FALSE, ok = TRUE;
-  g_autoptr (GArray) rows = g_array_new (FALSE, TRUE, sizeof (Row));
-  g_array_set_clear_func (rows, row_clear);
+  GArray *rows = data;
+  gboolean row = FALSE;
   sqlite3_stmt *s =
       gesso_sql_prepare (db, "SELECT id, path, trashed FROM files WHERE state = 2", error);
-  if (!s)
-    return FALSE;
-  do
+  while (s && gesso_sql_step (s, &row, error))
     {
-      if (!gesso_sql_step (s, &row, error))
-        return FALSE;
       if (!row)
-        break;
+        return TRUE;
       Row r = { .id = sqlite3_column_int64 (s, 0),
                 .path = g_strdup ((const char *) sqlite3_column_text (s, 1)),
                 .original = g_strdup ((const char *) sqlite3_column_text (s, 2)) };
       g_array_append_val (rows, r);
     }
-  while (row);
+  return FALSE;
+}
+
+/* Unless somebody has brought it back since its file was looked for. */
+static gboolean
+settle (sqlite3 *db, gpointer data, GError **error)
+{
+  Row *r = data;
+  gboolean row = FALSE;
+  sqlite3_stmt *s =
+      gesso_sql_prepare (db, "SELECT 1 FROM files WHERE id = ? AND path = ? AND state = 2", error);
+  if (!s)
+    return FALSE;
+  sqlite3_bind_int64 (s, 1, r->id);
+  sqlite3_bind_text (s, 2, r->path, -1, SQLITE_TRANSIENT);
+  if (!gesso_sql_step (s, &row, error))
+    return FALSE;
+  sqlite3_reset (s);
+  if (!row)
+    return TRUE;
+  return r->state == GESSO_STATE_PRESENT ? write_row (db, r, error) : delete_row (db, r, error);
+}
+
+gboolean
+gesso_trash_purge (GessoDatabase *database, GError **error)
+{
+  g_return_val_if_fail (GESSO_IS_DATABASE (database), FALSE);
+  g_autoptr (GArray) rows = g_array_new (FALSE, TRUE, sizeof (Row));
+  g_array_set_clear_func (rows, row_clear);
+  gboolean ok = gesso_database_run (database, FALSE, trashed_rows, rows, error);
   for (guint i = 0; ok && i < rows->len; i++)
     {
       Row *r = &g_array_index (rows, Row, i);
-      if (g_access (r->path, F_OK) != 0)
-        ok = delete_row (db, r, error);
-      else if (g_str_equal (r->path, r->original)) /* marked, but never moved */
-        ok = write_row (db, r, error);
+      gboolean there = g_access (r->path, F_OK) == 0;
+      if (there && !g_str_equal (r->path, r->original))
+        continue;
+      r->state = there ? GESSO_STATE_PRESENT : GESSO_STATE_TRASHED; /* marked, but never moved */
+      g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&moving);
+      ok = gesso_database_run (database, TRUE, settle, r, error);
     }
   return ok;
 }

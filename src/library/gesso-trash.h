@@ -63,7 +63,8 @@ gboolean gesso_trash_pictures (GessoDatabase *database,
                                GError **error);
 /* Returns: FALSE when there is nothing to bring back, or some file could not be */
 gboolean gesso_untrash_last (GessoDatabase *database, GError **error);
-/* Forgets what was taken out of the trash by others, and what a crash left between two steps. */
-gboolean gesso_trash_purge (sqlite3 *db, gpointer unused, GError **error);
+/* Forgets what was taken out of the trash by others, and what a crash left between two steps.
+ * Blocking; for a thread. */
+gboolean gesso_trash_purge (GessoDatabase *database, GError **error);
 
 G_END_DECLS

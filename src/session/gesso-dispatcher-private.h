@@ -54,7 +54,7 @@ struct _GessoDispatcher
   Active *active[GESSO_MAX_WORKERS]; /* by the worker's number */
   GHashTable *records;               /* of Record */
   GPtrArray *saving; /* of GessoJob, borrowed: one for each picture on its way to the disk */
-  gboolean had_work, closed;
+  gboolean had_work, begun, closed;
 };
 
 /* Returns: NULL unless @name is a batch that is with a worker */

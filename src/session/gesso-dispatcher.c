@@ -398,7 +398,7 @@ is_busy (GessoDispatcher *self)
 void
 gesso_dispatcher_arrange (GessoDispatcher *self)
 {
-  if (self->closed || !self->workers)
+  if (self->closed || !self->begun || !self->workers)
     return;
   gesso_forecast_update_later (self->forecast);
   for (int i = 0; i < GESSO_MAX_WORKERS; i++)
@@ -489,6 +489,14 @@ gesso_dispatcher_set_workers (GessoDispatcher *self, GessoWorkers *workers)
   g_return_if_fail (GESSO_IS_DISPATCHER (self) && GESSO_IS_WORKERS (workers));
   self->workers = workers;
   gesso_forecast_set_workers (self->forecast, workers);
+}
+
+void
+gesso_dispatcher_begin (GessoDispatcher *self)
+{
+  g_return_if_fail (GESSO_IS_DISPATCHER (self));
+  self->begun = TRUE;
+  gesso_dispatcher_arrange (self);
 }
 
 void

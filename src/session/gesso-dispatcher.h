@@ -45,6 +45,8 @@ void gesso_dispatcher_set_workers (GessoDispatcher *self, GessoWorkers *workers)
 void gesso_dispatcher_workers_changed (GessoDispatcher *self);
 /* @number: of the worker; @sentence: why, for a job that cannot go on */
 void gesso_dispatcher_worker_died (GessoDispatcher *self, int number, const char *sentence);
+/* Nothing has begun until now. */
+void gesso_dispatcher_begin (GessoDispatcher *self);
 /* Nothing begins from now on. */
 void gesso_dispatcher_close (GessoDispatcher *self);
 

@@ -83,10 +83,10 @@ mark_done (sqlite3 *db, gpointer data, GError **error)
                                 error);
 }
 
-/* Is the file at @path complete and made from @recipe? */
-static gboolean
-file_is_of_recipe (const char *path, const char *recipe)
+gboolean
+gesso_result_file_is_of (const char *path, const char *recipe)
 {
+  g_return_val_if_fail (path && recipe, FALSE);
   Status status = { 0 };
   MediaTexts texts = { 0 };
   gboolean same = media_texts_read (&texts, path, &status) && !texts.damaged &&
@@ -150,7 +150,7 @@ write_file (Save *save, gboolean *taken, GError **error)
   if (save->done || !make_folder (save->path, error))
     return save->done;
   if ((save->clip ? move_clip (save, &status) : write_png (save, &status)) ||
-      file_is_of_recipe (save->path, save->of_file))
+      gesso_result_file_is_of (save->path, save->of_file))
     return TRUE;
   *taken = g_file_test (save->path, G_FILE_TEST_EXISTS);
   return gesso_status_propagate (&status, error);
@@ -269,66 +269,4 @@ gesso_result_save_finish (GAsyncResult *result, int *n_done, GError **error)
     return NULL;
   *n_done = save->n_done;
   return g_strdup (save->path);
-}
-
-/* Files of state 3 become state 4. */
-static gboolean
-mark_complete_files (sqlite3 *db, GError **error)
-{
-  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (save_free);
-  sqlite3_stmt *s = gesso_sql_bind (
-      db, error, "SELECT job, picture, path, recipe FROM pictures WHERE done = 0", "");
-  gboolean row = s != NULL;
-  while (row)
-    {
-      if (!gesso_sql_step (s, &row, error))
-        return FALSE;
-      Save *save = row ? g_new0 (Save, 1) : NULL;
-      if (!save)
-        break;
-      *save = (Save){ .job = sqlite3_column_int64 (s, 0),
-                      .index = sqlite3_column_int (s, 1),
-                      .path = gesso_sql_dup_text (s, 2),
-                      .recipe = gesso_sql_dup_text (s, 3) };
-      g_ptr_array_add (found, save);
-    }
-  for (guint i = 0; s && i < found->len; i++)
-    {
-      Save *save = g_ptr_array_index (found, i);
-      if (file_is_of_recipe (save->path, save->recipe) && !mark_done (db, save, error))
-        return FALSE;
-    }
-  return s != NULL;
-}
-
-/* The name is core to media/file.c: ".gesso-PID-N.part". */
-static void
-remove_temp_files (const char *folder, gint64 pid)
-{
-  g_autofree char *prefix = g_strdup_printf (".gesso-%" G_GINT64_FORMAT "-", pid);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-  while (dir && (name = g_dir_read_name (dir)))
-    if (g_str_has_prefix (name, prefix) && g_str_has_suffix (name, ".part"))
-      {
-        g_autofree char *path = g_build_filename (folder, name, NULL);
-        g_unlink (path);
-      }
-}
-
-gboolean
-gesso_result_recover (sqlite3 *db, gpointer unused, GError **error)
-{
-  if (!mark_complete_files (db, error))
-    return FALSE;
-  sqlite3_stmt *s = gesso_sql_bind (db, error, "SELECT path, pid FROM temp_folders", "");
-  gboolean row = s != NULL;
-  while (row)
-    {
-      if (!gesso_sql_step (s, &row, error))
-        return FALSE;
-      if (row)
-        remove_temp_files ((const char *) sqlite3_column_text (s, 0), sqlite3_column_int64 (s, 1));
-    }
-  return s && gesso_sql_run (db, error, "DELETE FROM temp_folders", "");
 }

@@ -14,10 +14,10 @@
  * makes the job done in the same transaction 5  answered         the worker may forget the latent
  *
  * Died after 1 or 2: the picture comes again and takes the reserved name; the temporary file is
- * removed at the next start.  Died after 3: at the next start, or when the picture comes again, the
- * file is recognised by the recipe that stands in it, which is the row's, and only the mark is
- * made. A file of another recipe under the reserved name is another program's: the name is given up
- * and the next one reserved.  Died after 4: the worker is told in Run to skip the picture.
+ * removed at the next start (gesso-recover.h).  Died after 3: then, or when the picture comes
+ * again, the file is recognised by the recipe that stands in it, which is the row's, and only the
+ * mark is made. A file of another recipe under the reserved name is another program's: the name is
+ * given up and the next one reserved.  Died after 4: the worker is told in Run to skip the picture.
  *
  * Both recipes come from the worker, which makes the same one for the same picture, and a job has a
  * row for each of its pictures; so two jobs of the same recipe never take each other's files.
@@ -55,8 +55,7 @@ void gesso_result_save_async (GessoResultWriter *self,
 /* Returns: the picture's path; @n_done: pictures of the job that are complete */
 char *gesso_result_save_finish (GAsyncResult *result, int *n_done, GError **error);
 
-/* At the start, before anything else is written: files that were complete are marked, temporary
- * files removed.  A GessoDatabaseFunc. */
-gboolean gesso_result_recover (sqlite3 *db, gpointer unused, GError **error);
+/* Whether the file at @path is complete and made from @recipe.  Reads it. */
+gboolean gesso_result_file_is_of (const char *path, const char *recipe);
 
 G_END_DECLS

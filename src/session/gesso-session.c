@@ -16,6 +16,7 @@
 #include "session/gesso-plan-desk.h"
 #include "session/gesso-queue-private.h"
 #include "session/gesso-queue-store.h"
+#include "session/gesso-recover.h"
 #include "session/gesso-worker-log.h"
 
 enum
@@ -209,7 +210,7 @@ load (sqlite3 *db, gpointer data, GError **error)
   g_autofree char *paused = gesso_store_dup_setting (db, "paused", error);
   start->paused = g_strcmp0 (paused, "1") == 0;
   start->name = paused ? gesso_store_dup_setting (db, "name", error) : NULL;
-  return start->name && gesso_store_recover (db, error) && gesso_result_recover (db, NULL, error) &&
+  return start->name && gesso_store_recover (db, error) &&
          gesso_store_load (db, MAX_ENDED_SHOWN, start->rows, error) &&
          gesso_memory_load (self->memory, db, error) && gesso_eta_load (self->eta, db, error) &&
          load_kept_jobs (db, start, error);
@@ -252,6 +253,32 @@ connect_parts (GessoSession *self, const Start *start, const GessoSessionOptions
   gesso_workers_set_backends (self->workers, options->backends);
 }
 
+static void
+take_recovered (GessoSession *self, const GessoJobRow *row)
+{
+  GessoJob *job = gesso_queue_find (self->queue, row->id);
+  if (!job)
+    return;
+  gesso_job_add_picture (job, row->last_picture, row->n_done);
+  gesso_queue_apply_row (self->queue, row);
+}
+
+/* Jobs wait until it is known which of their pictures are there. */
+static void
+recovered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GessoSession) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) rows = gesso_recover_finish (result, &error);
+  if (self->closed)
+    return;
+  for (guint i = 0; rows && i < rows->len; i++)
+    take_recovered (self, g_ptr_array_index (rows, i));
+  if (error)
+    gesso_queue_stop (self->queue, error->message);
+  gesso_dispatcher_begin (self->dispatcher);
+}
+
 static char *
 default_pictures_dir (void)
 {
@@ -279,7 +306,10 @@ open_session (GessoSession *self, const GessoSessionOptions *options, GError **e
                   .jobs = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL) };
   gboolean ok = gesso_database_run (self->database, TRUE, load, &start, error);
   if (ok)
-    connect_parts (self, &start, options);
+    {
+      connect_parts (self, &start, options);
+      gesso_recover_async (self->database, recovered_cb, g_object_ref (self));
+    }
   g_ptr_array_unref (start.rows);
   g_hash_table_unref (start.jobs);
   g_free (start.name);

@@ -8,6 +8,7 @@
 
 #include "media/clip.h"
 #include "session/gesso-queue-store.h"
+#include "session/gesso-recover.h"
 #include "session/gesso-result.h"
 
 static const char RECIPE[] =
@@ -97,19 +98,26 @@ tear_down (Fixture *f, gconstpointer unused)
   g_free (f->pictures);
 }
 
-/* A start of the program after a death. */
-static void
-start_again (Fixture *f)
-{
-  close_database (f);
-  open_database (f);
-  run (f, gesso_result_recover, NULL);
-}
-
 static void
 on_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
   *(GAsyncResult **) data = g_object_ref (result);
+}
+
+/* A start of the program after a death.  Returns: how many pictures were marked */
+static guint
+start_again (Fixture *f)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  close_database (f);
+  open_database (f);
+  gesso_recover_async (f->database, on_saved_cb, &result);
+  while (!result)
+    g_main_context_iteration (NULL, TRUE);
+  g_autoptr (GPtrArray) rows = gesso_recover_finish (result, &error);
+  g_assert_no_error (error);
+  return rows->len;
 }
 
 /* @clip: NULL, or the file of one.  Returns: the path */
@@ -262,7 +270,7 @@ test_died_with_the_file (Fixture *f, gconstpointer unused)
   g_autofree char *path = reserve_name (f, RECIPE);
   put_file (f, path, RECIPE);
   g_assert_false (picture_is_done (f));
-  start_again (f);
+  g_assert_cmpuint (start_again (f), ==, 1);
   g_assert_true (picture_is_done (f));
   g_assert_cmpuint (count_files (f->pictures), ==, 1);
 }
