@@ -73,7 +73,7 @@ make (Image *image, const Work *work, Status *status)
 
 /* Returns: whether the file is another than the one that is shown */
 static gboolean
-look (Work *work)
+look_on_thread (Work *work)
 {
   GStatBuf info = { 0 };
   gint64 modified_us = 0, size_bytes = 0;
@@ -98,7 +98,7 @@ preview_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   Status status = { 0 };
   if (g_task_return_error_if_cancelled (task))
     return;
-  work->is_shown = !look (work);
+  work->is_shown = !look_on_thread (work);
   if (work->is_shown)
     {
       g_task_return_pointer (task, NULL, NULL);

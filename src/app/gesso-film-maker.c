@@ -51,7 +51,7 @@ dup_path (const Film *film)
 }
 
 static gboolean
-make (const Film *film, Status *status)
+make_on_thread (const Film *film, Status *status)
 {
   const char *package = NULL;
   const FilmCopyOptions options = {
@@ -78,7 +78,7 @@ make_in_thread (gpointer data, gpointer unused)
   g_autoptr (GTask) task = data;
   const Film *film = g_task_get_task_data (task);
   Status status = { 0 };
-  if (make (film, &status))
+  if (make_on_thread (film, &status))
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_new_error (task, G_IO_ERROR,

@@ -166,10 +166,38 @@ def check_threads():
                 yield f"{p.relative_to(ROOT).as_posix()}:{line}: a task with a source object, or of unknown making, on a thread"
 
 
+# Calls that a disk answers; what is asynchronous has another name.
+DISK = re.compile(r"(?<![\w.>])(?:g_(?:file_test|access|l?stat|f?open|unlink|remove|rename|mkdir\w*|mkstemp\w*|dir_open"
+                  r"|file_(?:[gs]et_contents\w*|load_contents|query_(?:exists|file_type|info)|read|copy|move|delete|trash"
+                  r"|make_directory|enumerate_children|monitor\w*))|l?stat|access|f?open|opendir|unlink|rename|mkdir|realpath"
+                  r"|statvfs|gdk_(?:texture|pixbuf)_new_from_f\w+|gtk_recent_info_exists) \(")
+# Of the program's own few small files: data, cache, what is installed.
+OWN_FILES = {"src/app/gesso-paths.c", "src/app/gesso-inputs.c", "src/app/canvas/gesso-spill.c"}
+
+
+def functions(text):
+    """Name, first line and body of each function of a C file without comments."""
+    for m in re.finditer(r"^([a-z]\w+) \([^;{}]*?\)\n\{\n(.*?)^\}", text, re.S | re.M):
+        yield m[1], text.count("\n", 0, m.start(2)) + 1, m[2]
+
+
+def check_disks():
+    """A disk of the user's may take minutes to answer, or never do: the window asks it on threads only."""
+    for p in sources(".c"):
+        name = p.relative_to(ROOT).as_posix()
+        if not name.startswith("src/app/") or name in OWN_FILES:
+            continue
+        for function, first, body in functions(without_comments(p.read_text())):
+            for n, line in enumerate(body.splitlines(), first):
+                call = DISK.search(line)
+                if call and not function.endswith("_thread"):
+                    yield f"{name}:{n}: {call[0][:-2]} in {function}, which is not called ..._thread: may a disk be waited for there?"
+
+
 def main():
     rules = [("includes look down", check_layers), ("licence lines", check_licences), ("sizes", check_sizes),
              ("memory and output have one door", check_memory), ("kernels speak through device.cuh", check_kernels),
-             ("tasks on threads hold no object", check_threads)]
+             ("tasks on threads hold no object", check_threads), ("windows wait for no disk", check_disks)]
     print(f"1..{len(rules)}")
     failed = False
     for i, (label, rule) in enumerate(rules, 1):
