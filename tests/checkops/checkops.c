@@ -4,8 +4,10 @@
  * checkops [--op NAME] [--level NAME] [--seed N] [--threads N] [--list] [--long] [--bench]
  * [--verbose]
  *
- * --op takes any part of a case's name: "linear" or "linear/bf16/33x65".  Exit status: 0 all
- * passed, 1 some failed, 2 wrong usage, 77 (skipped) when this machine lacks the level.
+ * --op takes any part of a case's name: "linear" or "linear/bf16/33x65".  All levels share a
+ * case's inputs and its f64 reference, which take longer than the slots.  A line of TAP for each
+ * level; those that this machine lacks are skipped.  Exit status: 0 all passed, 1 some failed, 2
+ * wrong usage.
  */
 #include "checkops.h"
 
@@ -16,14 +18,15 @@
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "support/tap.h"
 
 enum
 {
-  EXIT_SKIPPED = 77,
   EXIT_USAGE = 2,
   GUARD_BYTES = 256,
   GUARD_PATTERN = 0xa5,
-  MAX_REPORTS = 40 /* failures shown in full */
+  MAX_REPORTS = 40, /* failures shown in full */
+  FEW_ELEMENTS = 64
 };
 
 static const uint32_t FILL_BITS = 0x7fc0dead; /* a NaN that no arithmetic makes */
@@ -44,7 +47,8 @@ struct Checker
   char name[NAME_SIZE];
   uint64_t random;
   Guarded *memory;
-  int64_t n_passed, n_failed;
+  int64_t n_passed[MAX_LEVELS], n_failed[MAX_LEVELS]; /* of each backend */
+  int64_t n_reports;
 };
 
 static char running[NAME_SIZE * 2]; /* for the signal handler only */
@@ -52,7 +56,7 @@ static char running[NAME_SIZE * 2]; /* for the signal handler only */
 static void
 crash_cb (int signal_number)
 {
-  static const char text[] = "FAIL: touched memory out of bounds: ";
+  static const char text[] = "Bail out! touched memory out of bounds: ";
   if (write (STDOUT_FILENO, text, sizeof text - 1) < 0 ||
       write (STDOUT_FILENO, running, strlen (running)) < 0 || write (STDOUT_FILENO, "\n", 1) < 0)
     _exit (EXIT_USAGE);
@@ -77,10 +81,13 @@ check_uniform (Checker *c)
   return ((double) (next_random (c) >> 11) + 0.5) * 0x1p-53;
 }
 
+/* Four uniform numbers' sum, of variance 1 (Irwin-Hall): the numbers need not be more normal. */
 static double
 normal (Checker *c)
 {
-  return sqrt (-2 * log (check_uniform (c))) * cos (2 * M_PI * check_uniform (c));
+  uint64_t z = next_random (c);
+  uint64_t sum = (z & 0xffff) + (z >> 16 & 0xffff) + (z >> 32 & 0xffff) + (z >> 48);
+  return ((double) sum + 2 - 0x20000) * (0x1p-16 * 1.7320508075688772);
 }
 
 static float
@@ -233,11 +240,13 @@ ulp_of (double magnitude)
   return ldexp (1, exponent - FLT_MANT_DIG > -149 ? exponent - FLT_MANT_DIG : -149);
 }
 
-/* At least half an ulp: what a plain answer is allowed to have, even where it was lucky. */
+/* At least half an ulp: what a plain answer is allowed to have, even where it was lucky; and a
+ * whole one where few elements make luck likely: of 40 seeds 4 met such a case of one of the norms.
+ */
 static double
 plain_error (const Outputs *o)
 {
-  double worst = FLT_EPSILON / 2;
+  double worst = o->n < FEW_ELEMENTS ? FLT_EPSILON : FLT_EPSILON / 2;
   for (int64_t i = 0; i < o->n; i++)
     {
       double error = fabs (o->plain[i] - o->exact[i]);
@@ -265,16 +274,18 @@ element_is_right (const Outputs *o, int64_t i, float y, double plain)
   return fabs (y - exact) <= allowed + o->slack[i];
 }
 
-static void report (Checker *c, const Backend *b, const char *format, ...)
+static void report (Checker *c, int backend, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
 static void
-report (Checker *c, const Backend *b, const char *format, ...)
+report (Checker *c, int backend, const char *format, ...)
 {
   va_list list;
-  if (++c->n_failed > MAX_REPORTS)
+  c->n_failed[backend]++;
+  if (++c->n_reports > MAX_REPORTS)
     return;
-  printf ("FAIL: %s/%s/seed=%llu: ", c->name, b->level, (unsigned long long) c->options.seed);
+  printf ("# FAIL: %s/%s/seed=%llu: ", c->name, c->backends[backend]->level,
+          (unsigned long long) c->options.seed);
   va_start (list, format);
   vprintf (format, list);
   va_end (list);
@@ -291,14 +302,14 @@ guards_hold (const unsigned char *memory, size_t size_bytes)
 }
 
 static void
-judge (Checker *c, const Outputs *o, const Backend *b, const unsigned char *memory, double plain)
+judge (Checker *c, const Outputs *o, int backend, const unsigned char *memory, double plain)
 {
   const float *y = (const float *) (const void *) (memory + GUARD_BYTES);
   int64_t n_wrong = 0, first = -1;
   double worst = 0;
   if (!guards_hold (memory, (size_t) o->n * sizeof (float)))
     {
-      report (c, b, "wrote outside its output");
+      report (c, backend, "wrote outside its output");
       return;
     }
   for (int64_t i = 0; i < o->n; i++)
@@ -312,16 +323,16 @@ judge (Checker *c, const Outputs *o, const Backend *b, const unsigned char *memo
         worst = fmax (worst, fabs (y[i] - o->exact[i]) / o->scale[i]);
     }
   if (n_wrong > 0)
-    report (c, b,
+    report (c, backend,
             "%lld of %lld wrong, first [%lld] is %.9g, should be %.9g%s; error %.3g, plain %.3g",
             (long long) n_wrong, (long long) o->n, (long long) first, y[first],
             o->exact[first] == GAP ? NAN : o->exact[first],
             o->exact[first] == GAP ? " (a gap)" : "", worst, plain);
   else
-    c->n_passed++;
+    c->n_passed[backend]++;
   if (c->options.verbose && n_wrong == 0)
-    printf ("ok: %s/%s/seed=%llu: error %.3g, plain %.3g\n", c->name, b->level,
-            (unsigned long long) c->options.seed, worst, plain);
+    printf ("# right: %s/%s/seed=%llu: error %.3g, plain %.3g\n", c->name,
+            c->backends[backend]->level, (unsigned long long) c->options.seed, worst, plain);
 }
 
 bool
@@ -365,7 +376,7 @@ check_end (Checker *c, const Case *k)
         else
           y[e] = k->initial[e];
       k->run (b, k->args, y);
-      judge (c, o, b, memory, plain);
+      judge (c, o, i, memory, plain);
     }
   guarded_free_all (&c->memory);
 }
@@ -408,32 +419,31 @@ parse_options (Options *o, int argc, char **argv)
   return true;
 }
 
-static bool
-add_backend (Checker *c, const char *level, Status *status)
+static const char *
+wanted_level (const Checker *c, int level)
 {
-  Backend *b = backend_cpu_new (level, c->options.n_threads, status);
-  if (b)
-    c->backends[c->n_backends++] = b;
-  return b != NULL;
+  const char *name = cpu_level_name ((CpuLevel) level);
+  return !c->options.level || strcmp (c->options.level, name) == 0 ? name : NULL;
 }
 
-/* Returns: 0, or the exit status to leave with */
-static int
+/* Returns: false when a level that is here could not be opened, or none is named so */
+static bool
 open_levels (Checker *c)
 {
-  Status status = { 0 };
-  for (int level = 0; !c->options.level && level < CPU_LEVEL_COUNT; level++)
-    if (cpu_has_level ((CpuLevel) level) &&
-        !add_backend (c, cpu_level_name ((CpuLevel) level), &status))
-      break;
-  if (c->options.level)
-    add_backend (c, c->options.level, &status);
-  if (status_ok (&status))
-    return EXIT_SUCCESS;
-  printf ("%s\n", status.message);
-  return status.code == STATUS_UNSUPPORTED ? EXIT_SKIPPED
-         : status.code == STATUS_ARGUMENT  ? EXIT_USAGE
-                                           : EXIT_FAILURE;
+  bool known = false;
+  for (int level = 0; level < CPU_LEVEL_COUNT; level++)
+    {
+      Status status = { 0 };
+      const char *name = wanted_level (c, level);
+      known |= name != NULL;
+      if (!name || !cpu_has_level ((CpuLevel) level))
+        continue;
+      Backend *b = backend_cpu_new (name, c->options.n_threads, &status);
+      if (!b)
+        tap_bail_out (&status);
+      c->backends[c->n_backends++] = b;
+    }
+  return known;
 }
 
 static void
@@ -453,6 +463,25 @@ run_all (Checker *c)
 }
 
 static int
+tell_results (const Checker *c)
+{
+  for (int level = 0, i = 0; level < CPU_LEVEL_COUNT; level++)
+    {
+      const char *name = wanted_level (c, level);
+      if (name && !cpu_has_level ((CpuLevel) level))
+        tap_skip (name, "this processor lacks it");
+      else if (name)
+        {
+          tap_ok (c->n_failed[i] == 0 && c->n_passed[i] > 0, name,
+                  "%lld right, %lld wrong (seed %llu)", (long long) c->n_passed[i],
+                  (long long) c->n_failed[i], (unsigned long long) c->options.seed);
+          i++;
+        }
+    }
+  return tap_end ();
+}
+
+static int
 run (Checker *c)
 {
   if (c->options.bench)
@@ -461,18 +490,14 @@ run (Checker *c)
       return EXIT_SUCCESS;
     }
   run_all (c);
-  if (c->options.list)
-    return EXIT_SUCCESS;
-  printf ("%lld passed, %lld failed (seed %llu)\n", (long long) c->n_passed,
-          (long long) c->n_failed, (unsigned long long) c->options.seed);
-  return c->n_failed > 0 || c->n_passed == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+  return c->options.list ? EXIT_SUCCESS : tell_results (c);
 }
 
 int
 main (int argc, char **argv)
 {
   Checker c = { .options = { .seed = 7, .n_threads = 2 } };
-  if (!parse_options (&c.options, argc, argv))
+  if (!parse_options (&c.options, argc, argv) || !open_levels (&c))
     {
       fprintf (stderr,
                "usage: checkops [--op NAME] [--level NAME] [--seed N] [--threads N] [--list] "
@@ -482,9 +507,7 @@ main (int argc, char **argv)
   signal (SIGSEGV, crash_cb);
   signal (SIGBUS, crash_cb);
   setvbuf (stdout, NULL, _IOLBF, 0);
-  int result = open_levels (&c);
-  if (result == EXIT_SUCCESS)
-    result = run (&c);
+  int result = run (&c);
   for (int i = 0; i < c.n_backends; i++)
     backend_free (c.backends[i]);
   return result;

@@ -190,10 +190,11 @@ column_deviations (const Tile *t, const float *means, float *sums, float *square
     }
 }
 
-static float
+/* In f64: many channels alike would be rounded the same way each time. */
+static double
 sum_of (const float *values, int64_t n)
 {
-  float sum = 0;
+  double sum = 0;
   for (int64_t i = 0; i < n; i++)
     sum += values[i];
   return sum;
@@ -223,8 +224,8 @@ add_tile (const Tile *t, int64_t first, int64_t width, Moments *out)
   for (Piece p = piece_at (0, first, t->n, width); p.begin < t->n;
        p = piece_at (p.end, first, t->n, width))
     {
-      float count = (float) ((p.end - p.begin) * t->n_pixels);
-      float mean = sum_of (sums + p.begin, p.end - p.begin) / count;
+      double count = (double) ((p.end - p.begin) * t->n_pixels);
+      float mean = (float) (sum_of (sums + p.begin, p.end - p.begin) / count);
       for (int64_t c = p.begin; c < p.end; c++)
         {
           means[c] = mean;
