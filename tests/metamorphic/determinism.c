@@ -20,7 +20,8 @@ enum
 {
   STEPS = 1,
   SHARED_PREFIX = 4 << 20, /* of shared scratch: more than this model packs at once */
-  NO_POISON = -1
+  NO_POISON = -1,
+  SCRATCH_EVERY = 4 /* operators, where several threads make scratch large */
 };
 
 /* An odd one, whose tiles, rows and blocks are all cut off at the end. */
@@ -41,7 +42,7 @@ typedef struct
   Backend base;
   CpuBackend *cpu;
   BackendOps ops; /* the CPU's own */
-  int pattern;
+  int pattern, n_operators;
 } Poisoner;
 
 /* ---- poison ---- */
@@ -63,10 +64,10 @@ spoil_output (const Poisoner *p, float *y, int64_t n, const float *x, const floa
 }
 
 static void
-spoil_scratch (const Poisoner *p)
+spoil_scratch (Poisoner *p)
 {
   const CpuGemm *g = p->cpu->gemm;
-  if (!g)
+  if (!g || (threads_count (p->cpu->threads) > 1 && p->n_operators++ % SCRATCH_EVERY != 0))
     return;
   spoil (p, g->shared, SHARED_PREFIX);
   spoil (p, g->biases, BIAS_FLOATS * (int64_t) sizeof *g->biases);
@@ -76,7 +77,7 @@ spoil_scratch (const Poisoner *p)
 #define SLOT(name, Args, n_values, read, added, uses_scratch)                                      \
   static void poison_##name (Backend *base, const Args *a)                                         \
   {                                                                                                \
-    const Poisoner *p = (const Poisoner *) base;                                                   \
+    Poisoner *p = (Poisoner *) base;                                                               \
     if (uses_scratch)                                                                              \
       spoil_scratch (p);                                                                           \
     spoil_output (p, a->y, n_values, read, added);                                                 \
@@ -141,7 +142,11 @@ poisoner_new (const char *level, int n_threads, int pattern)
   Backend *cpu = backend_cpu_new (level, n_threads, &status);
   if (!cpu)
     tap_bail_out (&status);
-  Poisoner p = { .base = *cpu, .cpu = (CpuBackend *) cpu, .ops = cpu->ops, .pattern = pattern };
+  Poisoner p = { .base = *cpu,
+                 .cpu = (CpuBackend *) cpu,
+                 .ops = cpu->ops,
+                 .pattern = pattern,
+                 .n_operators = n_threads };
   p.base.ops = poison_ops;
   return p;
 }

@@ -175,9 +175,21 @@ restore (PipelineRun *run, const Blob *b)
 
 /* ---- stopped after each step ---- */
 
+/* To the end and compared, but for the pictures, which are made of the latents; frees the run. */
+static bool
+same_latents (const PipelineResult *whole, PipelineRun *run)
+{
+  advance (run, pipeline_run_n_steps (run) - pipeline_run_step (run));
+  size_t n = (size_t) whole->n * (size_t) whole->latent_channels * (size_t) whole->latent_width *
+             (size_t) whole->latent_height;
+  bool equal = !memcmp (pipeline_run_latents (run), whole->latents, n * sizeof *whole->latents);
+  pipeline_run_free (run);
+  return equal;
+}
+
 /* After step @k saved and freed, then restored in a pipeline of the same model that has not seen
  * it. */
-static PipelineResult
+static PipelineRun *
 interrupted (const Model *m, const Model *other, const PipelineJob *like, int k, bool *ok)
 {
   PipelineRun *run = new_run (m, like);
@@ -188,7 +200,7 @@ interrupted (const Model *m, const Model *other, const PipelineJob *like, int k,
   restore (run, &b);
   *ok = *ok && pipeline_run_step (run) == k;
   mem_free (b.data);
-  return finish (run);
+  return run;
 }
 
 static void
@@ -201,8 +213,9 @@ test_stopped (const char *model, const PipelineJob *job, const char *what)
   int n = pipeline_run_n_steps (run), n_wrong = 0;
   bool ok = same (&whole, finish (run));
   Model other = open_model (model);
-  for (int k = 0; k <= n; k++)
-    n_wrong += !same (&whole, interrupted (&m, &other, job, k, &ok));
+  for (int k = 0; k < n; k++)
+    n_wrong += !same_latents (&whole, interrupted (&m, &other, job, k, &ok));
+  n_wrong += !same (&whole, finish (interrupted (&m, &other, job, n, &ok)));
   close_model (&other);
   close_model (&m);
   snprintf (name, sizeof name, "stopped/%s/%s/%s/%s%s", model, sampler_name (job->sampler),
@@ -216,13 +229,13 @@ static void
 test_samplers (const char *model)
 {
   for (int i = 0; i < SAMPLER_COUNT; i++)
-    for (int variant = 0; variant < 4; variant++)
+    for (int variant = 0; variant < 3; variant++)
       {
         Model m = open_model (model);
         PipelineJob job = small_job (&m);
         close_model (&m);
-        Convention convention = variant & 1 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
-        job.noise = variant & 2 ? RNG_NV : RNG_CPU;
+        Convention convention = variant == 1 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
+        job.noise = variant == 2 ? RNG_NV : RNG_CPU;
         use_sampler (&job, (SamplerKind) i, convention);
         if (sampler_is_of (job.sampler, convention))
           test_stopped (model, &job, "");
@@ -282,7 +295,7 @@ test_damage (SamplerKind sampler)
   Blob b = save (run);
   pipeline_run_free (run);
   size_t n_accepted = 0, n_signed = 0;
-  for (size_t i = 0; i < b.size; i++)
+  for (size_t i = 0; i < b.size; i += i < 1024 ? 1 : 5)
     {
       b.data[i] ^= (char) (1 << i % 8);
       n_accepted += !refuses (other, b.data, b.size);
