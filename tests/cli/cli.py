@@ -229,10 +229,12 @@ def test_every_flag_of_the_help_is_tested():
 
 
 def test_flags_take_valid_values():
-    for flag, (good, _) in FLAGS.items():
-        args = ["plan", *SMALL[:-4], "--init-image", FLAGS["init-image"][0][0]]
-        for value in dict.fromkeys(good[:1] + good[-1:]):
-            run(*args, f"--{flag}", value, "--json")
+    # eight at a time: a plan measures the processor for 60 ms
+    args = ["plan", *SMALL[:-4], "--init-image", FLAGS["init-image"][0][0], "--json"]
+    for which in (0, -1):
+        flags = [(f"--{flag}", good[which]) for flag, (good, _) in FLAGS.items()]
+        for i in range(0, len(flags), 8):
+            run(*args, *(word for flag in flags[i:i + 8] for word in flag))
     for flag in ("sampler", "schedule", "weighting"):
         for value in FLAGS[flag][0]:
             run("generate", *SMALL, "--output", str(HOME / "v.png"), f"--{flag}", value, "a (cat:1.2)",
