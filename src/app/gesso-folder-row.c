@@ -32,21 +32,26 @@ count_below (GessoLibrary *library, GessoFileKind kind, const char *folder)
   return n;
 }
 
-/* What is in a folder of models; of pictures the gallery tells. */
-static char *
-dup_state (GessoFolderRow *self)
+char *
+gesso_folder_row_dup_contents (GessoLibrary *library, const char *path)
 {
-  if (self->away)
-    return g_strdup (_ ("Not there now: its disk may not be connected."));
-  if (self->pictures)
-    return g_strdup ("");
-  int n = count_below (self->library, GESSO_FILE_CHECKPOINT, self->path);
-  int n_loras = count_below (self->library, GESSO_FILE_LORA, self->path);
+  g_return_val_if_fail (GESSO_IS_LIBRARY (library) && path, NULL);
+  int n = count_below (library, GESSO_FILE_CHECKPOINT, path);
+  int n_loras = count_below (library, GESSO_FILE_LORA, path);
   g_autofree char *models =
       g_strdup_printf (g_dngettext (NULL, "%d model", "%d models", (gulong) n), n);
   g_autofree char *loras =
       g_strdup_printf (g_dngettext (NULL, "%d LoRA", "%d LoRAs", (gulong) n_loras), n_loras);
   return g_strdup_printf ("%s · %s", models, loras);
+}
+
+/* Of pictures the gallery tells. */
+static char *
+dup_state (GessoFolderRow *self)
+{
+  if (self->away)
+    return g_strdup (_ ("Not there now: its disk may not be connected."));
+  return self->pictures ? g_strdup ("") : gesso_folder_row_dup_contents (self->library, self->path);
 }
 
 static void

@@ -16,4 +16,7 @@ G_DECLARE_FINAL_TYPE (GessoFolderRow, gesso_folder_row, GESSO, FOLDER_ROW, AdwAc
 /* @pictures: a folder of pictures, not of models.  The row follows the library. */
 GtkWidget *gesso_folder_row_new (GessoLibrary *library, const char *path, gboolean pictures);
 
+/* "3 models · 12 LoRAs", of a folder of models; the caller's to g_free */
+char *gesso_folder_row_dup_contents (GessoLibrary *library, const char *path);
+
 G_END_DECLS

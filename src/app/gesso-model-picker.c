@@ -176,9 +176,12 @@ update_family (GessoModelPicker *self)
   filter_again (self);
 }
 
+/* As high as it was: while one types, a popover that shrinks jumps to where it has room. */
 static void
 search_changed_cb (GtkSearchEntry *entry, gpointer user_data)
 {
+  GessoModelPicker *self = user_data;
+  gtk_widget_set_size_request (self->stack, -1, gtk_widget_get_height (self->stack));
   gesso_model_picker_set_search (user_data, gtk_editable_get_text (GTK_EDITABLE (entry)));
 }
 
@@ -267,6 +270,7 @@ static void
 opened_cb (GtkPopover *popover, gpointer user_data)
 {
   GessoModelPicker *self = user_data;
+  gtk_widget_set_size_request (self->stack, -1, -1);
   gtk_editable_set_text (GTK_EDITABLE (self->entry), "");
   gesso_model_picker_set_search (self, "");
   if (g_list_model_get_n_items (G_LIST_MODEL (self->filtered)) > 0)

@@ -8,6 +8,7 @@
 #if GESSO_VIDEO
 #  include "app/gesso-film-maker.h"
 #endif
+#include "app/gesso-found.h"
 #include "app/gesso-gallery-link.h"
 #include "app/gesso-open.h"
 #include "app/gesso-progress-ring.h"
@@ -34,7 +35,8 @@ struct _GessoWindow
   GessoFilmMaker *films;
 #endif
   GessoProject *project;
-  GtkWidget *toasts, *header, *switcher, *banner_place, *pages, *queue_revealer, *queue_separator;
+  GtkWidget *toasts, *header, *parameters_button, *switcher, *banner_place, *pages, *queue_revealer,
+      *queue_separator;
   GtkWidget *queue_place, *queue_button, *queue_ring, *queue_count, *menu_button;
   GtkWidget *project_label;
   GMenu *recent_menu;
@@ -175,6 +177,14 @@ make_room_for (GSettings *settings, const char *opened, gpointer user_data)
   if (width >= COLLAPSED_WIDTH && width < BOTH_PANES_WIDTH &&
       g_settings_get_boolean (settings, opened))
     g_settings_set_boolean (settings, other, FALSE);
+}
+
+/* On the other pages nobody would see what it does. */
+static void
+page_cb (GessoWindow *self)
+{
+  const char *page = adw_view_stack_get_visible_child_name (ADW_VIEW_STACK (self->pages));
+  gtk_widget_set_visible (self->parameters_button, g_strcmp0 (page, "create") == 0);
 }
 
 static gboolean
@@ -413,6 +423,7 @@ gesso_window_class_init (GessoWindowClass *klass)
                                                "/io/github/gesso_studio/Gesso/ui/gesso-window.ui");
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, header);
+  gtk_widget_class_bind_template_child (widget_class, GessoWindow, parameters_button);
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, switcher);
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, banner_place);
   gtk_widget_class_bind_template_child (widget_class, GessoWindow, pages);
@@ -450,7 +461,10 @@ gesso_window_new (GtkApplication *app,
   gesso_window_actions_add (self);
   gesso_project_actions_add (self, self->recent_menu);
   connect_queue (self);
+  gesso_found_add (self);
   accept_drops (self);
+  g_signal_connect_object (self->pages, "notify::visible-child-name", G_CALLBACK (page_cb), self,
+                           G_CONNECT_SWAPPED);
 #if GESSO_VIDEO
   self->films = gesso_film_maker_new (gesso_session_get_queue (session), settings);
   g_signal_connect_object (self->films, "message", G_CALLBACK (film_message_cb), self, 0);

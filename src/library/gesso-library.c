@@ -262,10 +262,16 @@ gesso_library_rescan (GessoLibrary *self)
 }
 
 gboolean
+gesso_library_is_behind (GessoLibrary *self)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self), FALSE);
+  return self->scanning || self->reload_id || self->reloading || self->reload_again;
+}
+
+gboolean
 gesso_library_is_busy (GessoLibrary *self)
 {
-  return self->scanning || self->reload_id || self->reloading ||
-         gesso_watcher_is_busy (self->watcher);
+  return gesso_library_is_behind (self) || gesso_watcher_is_busy (self->watcher);
 }
 
 GessoDatabase *

@@ -115,6 +115,8 @@ void gesso_library_find_others_async (GessoLibrary *self,
                                       gpointer user_data);
 char **gesso_library_find_others_finish (GessoLibrary *self, GAsyncResult *result, char ***outputs);
 void gesso_library_rescan (GessoLibrary *self);
+/* It scans, or its lists do not have yet what was found: they will when "changed" comes. */
+gboolean gesso_library_is_behind (GessoLibrary *self);
 
 /* Models of a kind as a live GListModel of GessoModelFile, sorted by name. */
 GListModel *gesso_library_get_models (GessoLibrary *self, GessoFileKind kind);

@@ -442,6 +442,57 @@ test_trigger_words_are_searched (Fixture *f, gconstpointer unused)
   WAIT (f, is_adapter_two);
 }
 
+static gboolean
+says_what_was_found (Fixture *f)
+{
+  return says (GTK_WIDGET (f->window), "loras: 0 models · 3 LoRAs");
+}
+
+/* A folder was added, and nothing was said of it. */
+static void
+test_new_folder_says_what_is_in_it (Fixture *f, gconstpointer unused)
+{
+  g_free (add_loras (f));
+  WAIT (f, says_what_was_found);
+}
+
+static GtkWidget *
+list_of_picker (Fixture *f)
+{
+  return nth (GTK_WIDGET (picker_of (f)), GTK_TYPE_LIST_VIEW, 0);
+}
+
+static gboolean
+picker_is_open (Fixture *f)
+{
+  return gtk_widget_get_mapped (list_of_picker (f)) &&
+         gtk_widget_get_height (list_of_picker (f)) > 0;
+}
+
+static gboolean
+picker_shows_one (Fixture *f)
+{
+  return g_list_model_get_n_items (gesso_model_picker_get_list (picker_of (f))) == 1;
+}
+
+/* Its popover jumped from above the button to below it while one typed. */
+static void
+test_picker_stays_as_high_while_one_types (Fixture *f, gconstpointer unused)
+{
+  g_free (add_loras (f));
+  gesso_model_picker_set_show_others (picker_of (f), TRUE);
+  GtkWidget *button = nth (GTK_WIDGET (picker_of (f)), GTK_TYPE_MENU_BUTTON, 0);
+  gtk_menu_button_popup (GTK_MENU_BUTTON (button));
+  WAIT (f, picker_is_open);
+  draw (f, GTK_WIDGET (f->window));
+  GtkWidget *popover = gtk_widget_get_ancestor (list_of_picker (f), GTK_TYPE_POPOVER);
+  int before = gtk_widget_get_height (popover);
+  gtk_editable_set_text (GTK_EDITABLE (nth (button, GTK_TYPE_SEARCH_ENTRY, 0)), "flux");
+  WAIT (f, picker_shows_one);
+  draw (f, GTK_WIDGET (f->window));
+  g_assert_cmpint (gtk_widget_get_height (popover), ==, before);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -458,5 +509,7 @@ main (int argc, char **argv)
   ADD ("adapters/picker-lists-what-fits", test_picker_lists_what_fits_first);
   ADD ("adapters/shared-names", test_names_that_are_shared_get_folders);
   ADD ("adapters/trigger-words-are-searched", test_trigger_words_are_searched);
+  ADD ("adapters/new-folder-says-what-is-in-it", test_new_folder_says_what_is_in_it);
+  ADD ("adapters/picker-stays-as-high", test_picker_stays_as_high_while_one_types);
   return g_test_run ();
 }
