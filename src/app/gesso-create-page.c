@@ -232,7 +232,10 @@ may_generate (GessoCreatePage *self)
   const char *problem = gesso_planner_get_problem (self->planner);
   if (!problem || gesso_planner_is_old (self->planner))
     return self->n_adding < MAX_ADDING;
-  say (self, problem);
+  if (gtk_widget_get_mapped (self->bar))
+    gesso_generate_bar_point_out (GESSO_GENERATE_BAR (self->bar));
+  else
+    say (self, problem);
   return FALSE;
 }
 
@@ -672,6 +675,8 @@ gesso_create_page_new (GessoSession *session, GessoLibrary *library, GSettings *
                            0);
   g_signal_connect_object (self->form, "changed::last_frame", G_CALLBACK (frame_changed_cb), self,
                            0);
+  if (!restored) /* an example, which the first words take the place of */
+    gesso_prompt_view_select_all (GESSO_PROMPT_VIEW (self->prompt));
   g_settings_bind (settings, "show-parameters", self, "show-parameters", G_SETTINGS_BIND_DEFAULT);
   update_mode (self);
   planned_cb (self);

@@ -5,8 +5,14 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-compat.h"
 #include "app/gesso-name.h"
 #include "app/gesso-tooltip.h"
+
+enum
+{
+  POINT_OUT_MS = 1200 /* as long as the style's animation */
+};
 
 struct _GessoGenerateBar
 {
@@ -14,6 +20,7 @@ struct _GessoGenerateBar
   GessoForm *form;
   GtkWidget *editing_row, *clip_row, *clip, *line, *button, *count;
   GessoMode mode;
+  guint pointing; /* timeout, 0 while the line is as ever */
   gboolean editing, updating;
 };
 
@@ -70,6 +77,7 @@ static void
 gesso_generate_bar_dispose (GObject *object)
 {
   GessoGenerateBar *self = GESSO_GENERATE_BAR (object);
+  g_clear_handle_id (&self->pointing, g_source_remove);
   gtk_widget_dispose_template (GTK_WIDGET (self), GESSO_TYPE_GENERATE_BAR);
   g_clear_object (&self->form);
   G_OBJECT_CLASS (gesso_generate_bar_parent_class)->dispose (object);
@@ -144,6 +152,26 @@ gesso_generate_bar_set_plan (GessoGenerateBar *self,
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->button),
                                   GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, problem ? problem : text,
                                   -1);
+}
+
+static gboolean
+pointed_out_cb (gpointer user_data)
+{
+  GessoGenerateBar *self = user_data;
+  self->pointing = 0;
+  gtk_widget_remove_css_class (self->line, "asked");
+  return G_SOURCE_REMOVE;
+}
+
+void
+gesso_generate_bar_point_out (GessoGenerateBar *self)
+{
+  g_return_if_fail (GESSO_IS_GENERATE_BAR (self));
+  gesso_compat_announce (self->line, gtk_label_get_label (GTK_LABEL (self->line)));
+  if (self->pointing)
+    return;
+  gtk_widget_add_css_class (self->line, "asked");
+  self->pointing = g_timeout_add (POINT_OUT_MS, pointed_out_cb, self);
 }
 
 void

@@ -27,6 +27,8 @@ void gesso_generate_bar_set_plan (GessoGenerateBar *self,
                                   const char *text,
                                   const char *problem,
                                   gboolean warning);
+/* Draws the eye to the line: the button was pressed in vain. */
+void gesso_generate_bar_point_out (GessoGenerateBar *self);
 void gesso_generate_bar_set_mode (GessoGenerateBar *self, GessoMode mode);
 /* @path: the clip that the next one goes on from, NULL for none; @again: it was asked for before */
 void gesso_generate_bar_set_clip (GessoGenerateBar *self, const char *path, gboolean again);

@@ -312,3 +312,13 @@ gesso_prompt_view_focus (GessoPromptView *self)
   gtk_widget_grab_focus (self->text);
   scroll_to (GTK_WIDGET (self));
 }
+
+void
+gesso_prompt_view_select_all (GessoPromptView *self)
+{
+  g_return_if_fail (GESSO_IS_PROMPT_VIEW (self));
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (view_of (self, FALSE));
+  GtkTextIter start, end;
+  gtk_text_buffer_get_bounds (buffer, &start, &end);
+  gtk_text_buffer_select_range (buffer, &end, &start);
+}

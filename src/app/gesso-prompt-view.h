@@ -16,6 +16,7 @@ G_DECLARE_FINAL_TYPE (GessoPromptView, gesso_prompt_view, GESSO, PROMPT_VIEW, Ad
 GtkWidget *gesso_prompt_view_new (GessoForm *form, GessoSession *session);
 GtkTextView *gesso_prompt_view_get_text_view (GessoPromptView *self, gboolean negative);
 void gesso_prompt_view_focus (GessoPromptView *self);
+void gesso_prompt_view_select_all (GessoPromptView *self); /* of the prompt: typing replaces it */
 /* What the keys do; @delta of the weight, @step through the history (1 = earlier). */
 void gesso_prompt_view_add_weight (GessoPromptView *self, gboolean negative, double delta);
 void gesso_prompt_view_recall (GessoPromptView *self, int step);

@@ -64,6 +64,15 @@ add_button (
   gtk_box_append (GTK_BOX (box), button);
 }
 
+/* Pressed or not is hard to tell of a small button. */
+static void
+lock_cb (GtkToggleButton *lock)
+{
+  gtk_button_set_icon_name (GTK_BUTTON (lock), gtk_toggle_button_get_active (lock)
+                                                   ? "gesso-lock-symbolic"
+                                                   : "gesso-unlock-symbolic");
+}
+
 GtkWidget *
 gesso_seed_editor_new (GessoForm *form, const char *key)
 {
@@ -77,7 +86,9 @@ gesso_seed_editor_new (GessoForm *form, const char *key)
   gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Seed"),
                                   -1);
   gtk_box_append (GTK_BOX (box), entry);
-  add_button (box, gtk_toggle_button_new (), "gesso-lock-symbolic", "win.seed-locked",
+  GtkWidget *lock = gtk_toggle_button_new ();
+  g_signal_connect (lock, "notify::active", G_CALLBACK (lock_cb), NULL);
+  add_button (box, lock, "gesso-unlock-symbolic", "win.seed-locked",
               _ ("Keep this seed for the next pictures"));
   add_button (box, gtk_button_new (), "gesso-dice-symbolic", "win.new-seed", _ ("New seed"));
 

@@ -170,14 +170,32 @@ focus_prompt (Fixture *f)
   act (f, "win.focus-prompt");
 }
 
-/* The line above the button says it, too, but not where one looks. */
+static GtkWidget *
+find_toast (Fixture *f)
+{
+  GType type = g_type_from_name ("AdwToastWidget");
+  return type ? nth (GTK_WIDGET (f->window), type, 0) : NULL;
+}
+
+static gboolean
+line_is_pointed_out (Fixture *f)
+{
+  GtkWidget *line = find_label (GTK_WIDGET (gesso_create_page_get_generate_bar (f->page)), "⚠");
+  return line && gtk_widget_has_css_class (line, "asked");
+}
+
+static gboolean
+refused_for_the_last_keys (Fixture *f)
+{
+  return refused (f) && !gesso_planner_is_old (gesso_create_page_get_planner (f->page));
+}
+
+/* Where the line cannot be seen. */
 static gboolean
 toast_says_why_not (Fixture *f)
 {
-  GType type = g_type_from_name ("AdwToastWidget");
-  GtkWidget *toast = type ? nth (GTK_WIDGET (f->window), type, 0) : NULL;
   const char *problem = gesso_planner_get_problem (gesso_create_page_get_planner (f->page));
-  return toast && problem && says (toast, problem);
+  return find_toast (f) && problem && says (find_toast (f), problem);
 }
 
 /* Pressed while the job before was still being written down, it broke the prompt into lines. */
@@ -192,6 +210,11 @@ test_generate_key_takes_no_line (Fixture *f, gconstpointer unused)
   focus_prompt (f);
   press (f, "xdotool key ctrl+End key ctrl+Return key ctrl+KP_Enter key numbersign");
   WAIT (f, prompt_is_sharp);
+  WAIT (f, line_is_pointed_out);
+  g_assert_null (find_toast (f));
+  g_settings_set_boolean (gesso_window_get_settings (f->window), "show-parameters", FALSE);
+  WAIT (f, refused_for_the_last_keys);
+  press (f, "xdotool key ctrl+Return");
   WAIT (f, toast_says_why_not);
   g_assert_cmpuint (n_jobs (f), ==, 0);
   g_assert_null (strchr (recipe_str (gesso_form_peek (f->form)->prompt), '\n'));
@@ -482,6 +505,59 @@ test_queue_shows_a_new_first_job (Fixture *f, gconstpointer unused)
   WAIT (f, one_more_waits);
   draw (f, GTK_WIDGET (f->window));
   g_assert_cmpfloat (gtk_adjustment_get_value (scroll_of_queue (f)), ==, 0);
+}
+
+/* ---- what can be seen and what is at hand ---- */
+
+/* Who typed at once, as the canvas asks for, wrote "a red applea cat". */
+static void
+test_first_words_replace_the_example (Fixture *f, gconstpointer unused)
+{
+  GtkTextView *text =
+      gesso_prompt_view_get_text_view (gesso_create_page_get_prompt_view (f->page), FALSE);
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (text);
+  g_assert_true (prompt_is_apple (f));
+  gtk_text_buffer_delete_selection (buffer, TRUE, TRUE);
+  g_assert_cmpstr (recipe_str (gesso_form_peek (f->form)->prompt), ==, "");
+  gesso_form_set_text (f->form, "prompt", "a cat", NULL);
+  stop (f);
+  start_in (f, f->dir);
+  text = gesso_prompt_view_get_text_view (gesso_create_page_get_prompt_view (f->page), FALSE);
+  g_assert_false (gtk_text_buffer_get_has_selection (gtk_text_view_get_buffer (text)));
+}
+
+static GtkWidget *
+button_for (Fixture *f, const char *action)
+{
+  GtkWidget *button;
+  for (int i = 0; (button = nth (GTK_WIDGET (f->window), GTK_TYPE_TOGGLE_BUTTON, i)); i++)
+    if (g_strcmp0 (gtk_actionable_get_action_name (GTK_ACTIONABLE (button)), action) == 0)
+      return button;
+  return NULL;
+}
+
+/* In the gallery the button hid something that was not in sight. */
+static void
+test_parameters_button_is_where_they_are (Fixture *f, gconstpointer unused)
+{
+  GtkWidget *button = button_for (f, "win.show-parameters");
+  g_assert_true (gtk_widget_get_visible (button));
+  gesso_window_show_page (f->window, "gallery");
+  g_assert_false (gtk_widget_get_visible (button));
+  gesso_window_show_page (f->window, "create");
+  g_assert_true (gtk_widget_get_visible (button));
+}
+
+/* It was shut whether the seed was locked or not. */
+static void
+test_lock_of_the_seed_opens (Fixture *f, gconstpointer unused)
+{
+  GtkButton *lock = GTK_BUTTON (button_for (f, "win.seed-locked"));
+  g_assert_cmpstr (gtk_button_get_icon_name (lock), ==, "gesso-unlock-symbolic");
+  act (f, "win.seed-locked");
+  g_assert_cmpstr (gtk_button_get_icon_name (lock), ==, "gesso-lock-symbolic");
+  act (f, "win.seed-locked");
+  g_assert_cmpstr (gtk_button_get_icon_name (lock), ==, "gesso-unlock-symbolic");
 }
 
 /* ---- keys ---- */
@@ -808,6 +884,9 @@ main (int argc, char **argv)
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
   ADD ("habits/narrow-window-leads-to-the-picture", test_narrow_window_leads_to_the_picture);
   ADD ("habits/queue-shows-a-new-first-job", test_queue_shows_a_new_first_job);
+  ADD ("habits/first-words-replace-the-example", test_first_words_replace_the_example);
+  ADD ("habits/parameters-button-is-where-they-are", test_parameters_button_is_where_they_are);
+  ADD ("habits/lock-of-the-seed-opens", test_lock_of_the_seed_opens);
   ADD ("habits/every-key-is-listed", test_every_key_is_listed);
   ADD ("habits/f1-helps", test_f1_helps);
   ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
