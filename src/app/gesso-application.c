@@ -9,6 +9,7 @@
 #include "app/gesso-commands.h"
 #include "app/gesso-compat.h"
 #include "app/gesso-dialog.h"
+#include "app/gesso-ending.h"
 #include "app/gesso-help.h"
 #include "app/gesso-inputs.h"
 #include "app/gesso-notify.h"
@@ -22,6 +23,7 @@
 
 enum
 {
+  PATIENCE_MS = 30000, /* far more than workers take to park */
   SCREENSHOT_POLL_MS = 100,
   SCREENSHOT_MAX_POLLS = 100,
   SCREENSHOT_SETTLE_POLLS = 5
@@ -31,7 +33,7 @@ struct _GessoApplication
 {
   AdwApplication parent_instance;
   char *data_dir, *backends, *pictures_dir, *worker, *screenshot;
-  int n_polls, restart_delay_ms;
+  int n_polls, restart_delay_ms, patience_ms;
   GSettings *settings;
   GessoSession *session;
   GessoLibrary *library;
@@ -107,6 +109,7 @@ open_library (GessoApplication *self, GError **error)
 static void
 close_session (GessoApplication *self)
 {
+  gesso_ending_begin (self->patience_ms);
   g_clear_object (&self->notify);
   if (self->session)
     gesso_session_close (self->session);
@@ -114,6 +117,7 @@ close_session (GessoApplication *self)
     gesso_library_close (self->library);
   g_clear_object (&self->session);
   g_clear_object (&self->library);
+  gesso_ending_done ();
 }
 
 static void
@@ -493,6 +497,7 @@ gesso_application_init (GessoApplication *self)
     { "screenshot", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, NULL, NULL, NULL },
     { NULL }
   };
+  self->patience_ms = PATIENCE_MS;
   g_application_add_main_option_entries (G_APPLICATION (self), options);
 }
 
@@ -501,6 +506,13 @@ gesso_application_new (void)
 {
   return g_object_new (GESSO_TYPE_APPLICATION, "application-id", GESSO_APPLICATION_ID, "flags",
                        G_APPLICATION_HANDLES_OPEN, "resource-base-path", RESOURCES, NULL);
+}
+
+void
+gesso_application_set_patience (GessoApplication *self, int patience_ms)
+{
+  g_return_if_fail (GESSO_IS_APPLICATION (self) && patience_ms >= 0);
+  self->patience_ms = patience_ms;
 }
 
 void

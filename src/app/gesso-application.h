@@ -23,6 +23,8 @@ GessoApplication *gesso_application_new (void);
 /* What --data-dir and --backend say, and how soon a worker starts again; for tests.  Copied; before
  * activation. */
 void gesso_application_set_options (GessoApplication *self, const GessoSessionOptions *options);
+/* How long the end waits for threads that wait for a disk (gesso-ending.h); for tests. */
+void gesso_application_set_patience (GessoApplication *self, int patience_ms);
 /* NULL before activation, and when it could not start. */
 GessoWindow *gesso_application_get_window (GessoApplication *self);
 

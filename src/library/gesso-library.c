@@ -322,6 +322,9 @@ gesso_library_close (GessoLibrary *self)
   g_clear_handle_id (&self->reload_id, g_source_remove);
   for (guint i = 0; i < self->lists->len; i++)
     gesso_picture_list_detach (self->lists->pdata[i]);
+  /* what was asked for is written, even if a thread below never ends */
+  if (self->writer)
+    gesso_database_flush (self->writer);
   if (self->watcher)
     gesso_watcher_stop (self->watcher);
   if (self->hasher)

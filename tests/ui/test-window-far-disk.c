@@ -21,7 +21,8 @@
 
 enum
 {
-  N_WAITING = 6 /* scanner, thumbnails, files of the recipe, and what was opened */
+  N_WAITING_AT_START = 2, /* scanner, a file that was opened */
+  N_WAITING = 6           /* scanner, thumbnails, files of the recipe, and what was opened */
 };
 
 /* ---- what is on the disk ---- */
@@ -476,6 +477,53 @@ test_window_lives_while_the_disk_is_dead (Fixture *f, gconstpointer unused)
   WAIT (f, lora_is_listed);
 }
 
+enum
+{
+  PATIENCE_MS = 200 /* the window is gone by then; whoever starts Gesso again waits */
+};
+
+static gboolean
+scanner_waits (Fixture *f)
+{
+  return far_disk_n_waiting () >= N_WAITING_AT_START;
+}
+
+static void
+end_while_the_disk_is_dead (const char *dir)
+{
+  Fixture f = { .dir = (char *) dir };
+  start_in (&f, dir);
+  WAIT (&f, planned);
+  fill_disk (&f);
+  g_autofree char *disk = far (&f, "");
+  far_disk_begin (disk);
+  far_disk_hold (true);
+  open_far (&f, "start.png");
+  gesso_library_rescan (gesso_window_get_library (f.window));
+  WAIT (&f, scanner_waits);
+  gesso_application_set_patience (f.app, PATIENCE_MS);
+  stop (&f);
+  g_assert_not_reached ();
+}
+
+/* The next start took the program for one that still runs. */
+static void
+test_program_ends_while_the_disk_is_dead (void)
+{
+  static const char variable[] = "GESSO_TEST_FAR_FOLDER";
+  if (g_test_subprocess ())
+    {
+      end_while_the_disk_is_dead (g_getenv (variable));
+      return;
+    }
+  g_autofree char *dir = g_dir_make_tmp ("gesso-ui-XXXXXX", NULL);
+  g_setenv (variable, dir, TRUE);
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr ("*A disk does not answer*");
+  remove_tree (dir);
+}
+
 /* ---- the test itself ---- */
 
 static void
@@ -505,5 +553,7 @@ main (int argc, char **argv)
               test_main_thread_asks_no_disk, tear_down);
   g_test_add ("/ui/far-disk/window-lives-while-it-is-dead", Fixture, NULL, set_up,
               test_window_lives_while_the_disk_is_dead, tear_down);
+  g_test_add_func ("/ui/far-disk/program-ends-while-it-is-dead",
+                   test_program_ends_while_the_disk_is_dead);
   return g_test_run ();
 }
