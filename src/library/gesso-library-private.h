@@ -37,7 +37,7 @@ struct _GessoLibrary
   GPtrArray *own_folders;               /* those of picture_folders that Gesso wrote to */
   int n_models, n_pictures;
   gboolean scanning, closed;
-
+  GThread *purge;  /* of the trash, at the start */
   guint reload_id; /* source */
   gboolean reloading, reload_again;
   gint64 reloaded_us;

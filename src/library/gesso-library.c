@@ -333,6 +333,8 @@ gesso_library_close (GessoLibrary *self)
     gesso_scanner_stop (self->scanner);
   if (self->thumbnails)
     gesso_thumbnails_stop (self->thumbnails);
+  if (self->purge)
+    g_thread_join (g_steal_pointer (&self->purge));
   if (self->writer)
     gesso_database_flush (self->writer);
   g_clear_object (&self->writer);
@@ -435,33 +437,23 @@ load (GessoLibrary *self, GError **error)
   return ok;
 }
 
-static void
-purge_thread (GTask *task, gpointer source, gpointer database, GCancellable *cancellable)
+static gboolean
+purged_cb (gpointer self)
 {
-  GError *error = NULL;
-  if (gesso_trash_purge (database, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-purged_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GessoLibrary) self = user_data;
-  g_autoptr (GError) error = NULL;
-  if (!g_task_propagate_boolean (G_TASK (result), &error))
-    g_message ("What has left the trash is not known: %s", error->message);
   gesso_library_queue_reload (self);
+  return G_SOURCE_REMOVE;
 }
 
-/* On a thread, as the disk of a picture that was trashed may not answer. */
-static void
-purge_trash (GessoLibrary *self)
+/* Hands its reference on to the main loop: the library does not end here. */
+static gpointer
+purge_thread (gpointer data)
 {
-  g_autoptr (GTask) task = g_task_new (NULL, NULL, purged_cb, g_object_ref (self));
-  g_task_set_task_data (task, g_object_ref (self->writer), g_object_unref);
-  g_task_run_in_thread (task, purge_thread);
+  GessoLibrary *self = data;
+  g_autoptr (GError) error = NULL;
+  if (!gesso_trash_purge (self->writer, &error))
+    g_message ("What has left the trash is not known: %s", error->message);
+  g_idle_add_full (G_PRIORITY_DEFAULT, purged_cb, self, g_object_unref);
+  return NULL;
 }
 
 static void
@@ -481,7 +473,8 @@ start (GessoLibrary *self, const char *cache_dir, const char *bundled_dir)
   g_signal_connect_object (self->watcher, "watched", G_CALLBACK (watched_cb), self, 0);
   g_signal_connect_object (self->watcher, "rescan", G_CALLBACK (gesso_library_rescan), self,
                            G_CONNECT_SWAPPED);
-  purge_trash (self);
+  /* on a thread, as the disk of a picture that was trashed may not answer */
+  self->purge = g_thread_new ("purge", purge_thread, g_object_ref (self));
   gesso_library_rescan (self);
 }
 

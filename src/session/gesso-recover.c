@@ -16,15 +16,19 @@ typedef struct
   char *path, *recipe;
   gint64 job, pid;
   int index;
-  GPtrArray *rows; /* borrowed from Work */
+  GPtrArray *rows; /* borrowed from GessoRecovery */
 } Left;
 
-typedef struct
+struct _GessoRecovery
 {
+  GThread *thread;
   GessoDatabase *database;
   GPtrArray *pictures, *folders; /* of Left */
   GPtrArray *rows;               /* of GessoJobRow */
-} Work;
+  GError *error;
+  GessoRecovered done;
+  gpointer user_data;
+};
 
 static void
 left_free (gpointer data)
@@ -35,21 +39,10 @@ left_free (gpointer data)
   g_free (left);
 }
 
-static void
-work_free (gpointer data)
-{
-  Work *work = data;
-  g_object_unref (work->database);
-  g_ptr_array_unref (work->pictures);
-  g_ptr_array_unref (work->folders);
-  g_clear_pointer (&work->rows, g_ptr_array_unref);
-  g_free (work);
-}
-
 /* ---- in the database ---- */
 
 static gboolean
-read_pictures (sqlite3 *db, Work *work, GError **error)
+read_pictures (sqlite3 *db, GessoRecovery *self, GError **error)
 {
   sqlite3_stmt *s = gesso_sql_bind (
       db, error, "SELECT job, picture, path, recipe FROM pictures WHERE done = 0", "");
@@ -63,14 +56,14 @@ read_pictures (sqlite3 *db, Work *work, GError **error)
                       .index = sqlite3_column_int (s, 1),
                       .path = gesso_sql_dup_text (s, 2),
                       .recipe = gesso_sql_dup_text (s, 3),
-                      .rows = work->rows };
-      g_ptr_array_add (work->pictures, left);
+                      .rows = self->rows };
+      g_ptr_array_add (self->pictures, left);
     }
   return FALSE;
 }
 
 static gboolean
-read_folders (sqlite3 *db, Work *work, GError **error)
+read_folders (sqlite3 *db, GessoRecovery *self, GError **error)
 {
   sqlite3_stmt *s = gesso_sql_bind (db, error, "SELECT path, pid FROM temp_folders", "");
   gboolean row;
@@ -80,7 +73,7 @@ read_folders (sqlite3 *db, Work *work, GError **error)
         return TRUE;
       Left *left = g_new0 (Left, 1);
       *left = (Left){ .path = gesso_sql_dup_text (s, 0), .pid = sqlite3_column_int64 (s, 1) };
-      g_ptr_array_add (work->folders, left);
+      g_ptr_array_add (self->folders, left);
     }
   return FALSE;
 }
@@ -130,55 +123,69 @@ remove_temp_files (const char *folder, gint64 pid)
 }
 
 static gboolean
-recover (Work *work, GError **error)
+recover (GessoRecovery *self, GError **error)
 {
-  if (!gesso_database_run (work->database, FALSE, read_left, work, error))
+  if (!gesso_database_run (self->database, FALSE, read_left, self, error))
     return FALSE;
-  for (guint i = 0; i < work->pictures->len; i++)
+  for (guint i = 0; i < self->pictures->len; i++)
     {
-      Left *left = g_ptr_array_index (work->pictures, i);
+      Left *left = g_ptr_array_index (self->pictures, i);
       if (gesso_result_file_is_of (left->path, left->recipe) &&
-          !gesso_database_run (work->database, TRUE, mark_picture, left, error))
+          !gesso_database_run (self->database, TRUE, mark_picture, left, error))
         return FALSE;
     }
-  for (guint i = 0; i < work->folders->len; i++)
+  for (guint i = 0; i < self->folders->len; i++)
     {
-      Left *left = g_ptr_array_index (work->folders, i);
+      Left *left = g_ptr_array_index (self->folders, i);
       remove_temp_files (left->path, left->pid);
-      if (!gesso_database_run (work->database, TRUE, forget_folder, left, error))
+      if (!gesso_database_run (self->database, TRUE, forget_folder, left, error))
         return FALSE;
     }
   return TRUE;
 }
 
-static void
-recover_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+static gboolean
+done_cb (gpointer data)
 {
-  Work *work = data;
-  GError *error = NULL;
-  if (recover (work, &error))
-    g_task_return_pointer (task, g_steal_pointer (&work->rows), (GDestroyNotify) g_ptr_array_unref);
-  else
-    g_task_return_error (task, error);
+  GessoRecovery *self = data;
+  self->done (self->rows, self->error, self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+recover_thread (gpointer data)
+{
+  GessoRecovery *self = data;
+  recover (self, &self->error);
+  g_idle_add_full (G_PRIORITY_DEFAULT, done_cb, self, NULL);
+  return NULL;
+}
+
+GessoRecovery *
+gesso_recovery_new (GessoDatabase *database, GessoRecovered done, gpointer user_data)
+{
+  g_return_val_if_fail (GESSO_IS_DATABASE (database) && done, NULL);
+  GessoRecovery *self = g_new0 (GessoRecovery, 1);
+  self->database = g_object_ref (database);
+  self->pictures = g_ptr_array_new_with_free_func (left_free);
+  self->folders = g_ptr_array_new_with_free_func (left_free);
+  self->rows = g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_job_row_free);
+  self->done = done;
+  self->user_data = user_data;
+  self->thread = g_thread_new ("recover", recover_thread, self);
+  return self;
 }
 
 void
-gesso_recover_async (GessoDatabase *database, GAsyncReadyCallback callback, gpointer user_data)
+gesso_recovery_free (GessoRecovery *self)
 {
-  g_return_if_fail (GESSO_IS_DATABASE (database));
-  Work *work = g_new (Work, 1);
-  *work = (Work){ g_object_ref (database), g_ptr_array_new_with_free_func (left_free),
-                  g_ptr_array_new_with_free_func (left_free),
-                  g_ptr_array_new_with_free_func ((GDestroyNotify) gesso_job_row_free) };
-  g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, user_data);
-  g_task_set_source_tag (task, gesso_recover_async);
-  g_task_set_task_data (task, work, work_free);
-  g_task_run_in_thread (task, recover_thread);
-}
-
-GPtrArray *
-gesso_recover_finish (GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_async_result_is_tagged (result, gesso_recover_async), NULL);
-  return g_task_propagate_pointer (G_TASK (result), error);
+  g_return_if_fail (self);
+  g_thread_join (self->thread);
+  g_idle_remove_by_data (self);
+  g_object_unref (self->database);
+  g_ptr_array_unref (self->pictures);
+  g_ptr_array_unref (self->folders);
+  g_ptr_array_unref (self->rows);
+  g_clear_error (&self->error);
+  g_free (self);
 }

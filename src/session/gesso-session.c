@@ -39,6 +39,7 @@ struct _GessoSession
   GessoWorkers *workers;
   char *devices; /* of the workers, as a text */
   GessoPlanDesk planner;
+  GessoRecovery *recovery;
   gboolean closed;
 };
 
@@ -265,14 +266,10 @@ take_recovered (GessoSession *self, const GessoJobRow *row)
 
 /* Jobs wait until it is known which of their pictures are there. */
 static void
-recovered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+on_recovered (const GPtrArray *rows, const GError *error, gpointer data)
 {
-  g_autoptr (GessoSession) self = user_data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) rows = gesso_recover_finish (result, &error);
-  if (self->closed)
-    return;
-  for (guint i = 0; rows && i < rows->len; i++)
+  GessoSession *self = data;
+  for (guint i = 0; i < rows->len; i++)
     take_recovered (self, g_ptr_array_index (rows, i));
   if (error)
     gesso_queue_stop (self->queue, error->message);
@@ -308,7 +305,7 @@ open_session (GessoSession *self, const GessoSessionOptions *options, GError **e
   if (ok)
     {
       connect_parts (self, &start, options);
-      gesso_recover_async (self->database, recovered_cb, g_object_ref (self));
+      self->recovery = gesso_recovery_new (self->database, on_recovered, self);
     }
   g_ptr_array_unref (start.rows);
   g_hash_table_unref (start.jobs);
@@ -346,6 +343,7 @@ gesso_session_close (GessoSession *self)
   if (self->workers)
     gesso_workers_close (self->workers);
   g_clear_pointer (&self->writer, gesso_result_writer_free);
+  g_clear_pointer (&self->recovery, gesso_recovery_free);
   if (self->database)
     gesso_database_flush (self->database);
   g_clear_object (&self->dispatcher);

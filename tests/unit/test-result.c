@@ -104,20 +104,25 @@ on_saved_cb (GObject *source, GAsyncResult *result, gpointer data)
   *(GAsyncResult **) data = g_object_ref (result);
 }
 
+static void
+recovered_cb (const GPtrArray *rows, const GError *error, gpointer n)
+{
+  g_assert_no_error (error);
+  *(int *) n = (int) rows->len;
+}
+
 /* A start of the program after a death.  Returns: how many pictures were marked */
-static guint
+static int
 start_again (Fixture *f)
 {
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
+  int n = -1;
   close_database (f);
   open_database (f);
-  gesso_recover_async (f->database, on_saved_cb, &result);
-  while (!result)
+  GessoRecovery *recovery = gesso_recovery_new (f->database, recovered_cb, &n);
+  while (n < 0)
     g_main_context_iteration (NULL, TRUE);
-  g_autoptr (GPtrArray) rows = gesso_recover_finish (result, &error);
-  g_assert_no_error (error);
-  return rows->len;
+  gesso_recovery_free (recovery);
+  return n;
 }
 
 /* @clip: NULL, or the file of one.  Returns: the path */
@@ -270,7 +275,7 @@ test_died_with_the_file (Fixture *f, gconstpointer unused)
   g_autofree char *path = reserve_name (f, RECIPE);
   put_file (f, path, RECIPE);
   g_assert_false (picture_is_done (f));
-  g_assert_cmpuint (start_again (f), ==, 1);
+  g_assert_cmpint (start_again (f), ==, 1);
   g_assert_true (picture_is_done (f));
   g_assert_cmpuint (count_files (f->pictures), ==, 1);
 }
