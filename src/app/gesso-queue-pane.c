@@ -96,7 +96,10 @@ gesso_queue_pane_new_menu (GessoJob *job)
                    "win.job-edit", job);
   append_job_item (use, _ ("Du_plicate"), "win.job-duplicate", job);
   if (last && *last)
-    append_job_item (use, _ ("_Show Picture in Files"), "win.job-show", job);
+    {
+      append_job_item (use, _ ("Show Pict_ure"), "win.job-view", job);
+      append_job_item (use, _ ("_Show Picture in Files"), "win.job-show", job);
+    }
   if (state == GESSO_JOB_FAILED || state == GESSO_JOB_CANCELLED)
     append_job_item (use, _ ("_Try Again"), "win.job-retry", job);
   append_job_item (end, active ? _ ("_Cancel") : _ ("_Remove From List"),

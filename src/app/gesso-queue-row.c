@@ -82,6 +82,8 @@ update_state (GessoQueueRow *self)
   gtk_widget_set_visible (self->retry, failed || state == GESSO_JOB_CANCELLED);
   gtk_widget_set_visible (self->grip, state == GESSO_JOB_WAITING || state == GESSO_JOB_PARKED);
   gtk_widget_set_visible (self->show, !active && last && *last);
+  gtk_widget_set_cursor_from_name (self->picture, last && *last ? "pointer" : NULL);
+  gesso_tooltip_set (self->picture, last && *last ? _ ("Show picture") : NULL);
   gtk_button_set_icon_name (GTK_BUTTON (self->stop),
                             active ? "window-close-symbolic" : "edit-clear-symbolic");
   const char *tip = active ? _ ("Cancel") : _ ("Remove from the list");
@@ -207,9 +209,23 @@ pressed_cb (GtkGestureClick *click, int n_press, double x, double y, gpointer us
   g_signal_emit (user_data, signals[MENU], 0, x, y);
 }
 
+/* The row is selected by it, too. */
+static void
+picture_released_cb (GtkGestureClick *click, int n_press, double x, double y, gpointer user_data)
+{
+  GessoQueueRow *self = user_data;
+  const char *last = self->job ? gesso_job_get_last_picture (self->job) : NULL;
+  if (last && *last)
+    gtk_widget_activate_action (GTK_WIDGET (self), "win.job-view", "x",
+                                gesso_job_get_id (self->job));
+}
+
 static void
 add_gestures (GessoQueueRow *self)
 {
+  GtkGesture *look = gtk_gesture_click_new ();
+  g_signal_connect (look, "released", G_CALLBACK (picture_released_cb), self);
+  gtk_widget_add_controller (self->picture, GTK_EVENT_CONTROLLER (look));
   GtkDragSource *drag = gtk_drag_source_new ();
   gtk_drag_source_set_actions (drag, GDK_ACTION_MOVE);
   g_signal_connect (drag, "prepare", G_CALLBACK (drag_prepare_cb), self);

@@ -172,6 +172,38 @@ job_edit_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
                            waiting ? gesso_job_get_id (job) : 0);
 }
 
+/* Where there is no room for all, the picture comes in front of the queue and the parameters. */
+static void
+show_stage (GessoWindow *window)
+{
+  gboolean collapsed;
+  GSettings *settings = gesso_window_get_settings (window);
+  g_object_get (gesso_window_get_create_page (window), "collapsed", &collapsed, NULL);
+  gesso_window_show_page (window, "create");
+  if (!collapsed)
+    return;
+  g_settings_set_boolean (settings, "show-queue", FALSE);
+  g_settings_set_boolean (settings, "show-parameters", FALSE);
+}
+
+/* The job's newest picture, on the canvas. */
+static void
+job_view_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GessoJob *job = gesso_queue_find (queue_of (user_data), g_variant_get_int64 (parameter));
+  const char *path = job ? gesso_job_get_last_picture (job) : NULL;
+  GessoStage *stage = gesso_create_page_get_stage (gesso_window_get_create_page (user_data));
+  GessoFilmstrip *strip = gesso_stage_get_filmstrip (stage);
+  GessoResult *result = path ? gesso_filmstrip_find (strip, path) : NULL;
+  if (!result)
+    {
+      gesso_window_say (user_data, _ ("This picture is not below the canvas any more."));
+      return;
+    }
+  show_stage (user_data);
+  gesso_filmstrip_set_selected (strip, result);
+}
+
 static void
 restart_worker_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
@@ -319,6 +351,7 @@ static const GActionEntry entries[] = {
   { "clear-ended", clear_ended_cb },
   { "retry-failed", retry_failed_cb },
   { "job-edit", job_edit_cb, "x" },
+  { "job-view", job_view_cb, "x" },
   { "restart-worker", restart_worker_cb },
   { "use-cpu", use_cpu_cb },
   { "add-folder", add_folder_cb },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * test-window-habits.c - what hands do without thinking: the wheel over the parameters, keys
- * pressed twice, long prompts, the way back to the prompt.
+ * test-window-habits.c - what hands do without thinking: the wheel over the parameters, long
+ * prompts, the way back to the prompt, to the picture and to what was made.
  *
  * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-habits, with GESSO_DATA and GESSO_TEST_WORKER
  * set.
@@ -8,18 +8,16 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "app/gallery/gesso-gallery-page.h"
 #include "app/gesso-adapter-list.h"
-#include "app/gesso-commands.h"
 #include "app/gesso-parameter-row.h"
+#include "app/gesso-queue-row.h"
 #include "recipe/adapters.h"
 #include "window-fixture.h"
 
 enum
 {
   LONG_PROMPT_PX = 120, /* more than an empty prompt has */
-  SMALL_HEIGHT_PX = 600,
-  SIDE = 128 /* px, of a start picture */
+  SMALL_HEIGHT_PX = 600
 };
 
 static GtkAdjustment *
@@ -28,21 +26,6 @@ scrolled (Fixture *f)
   GtkWidget *prompt = GTK_WIDGET (gesso_create_page_get_prompt_view (f->page));
   GtkWidget *page = gtk_widget_get_ancestor (prompt, GTK_TYPE_VIEWPORT);
   return gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (page));
-}
-
-static gboolean
-has_input (void)
-{
-  g_autofree char *xdotool = g_find_program_in_path ("xdotool");
-  if (!xdotool)
-    g_test_skip ("xdotool is not installed");
-  return xdotool != NULL;
-}
-
-static gboolean
-is_active (Fixture *f)
-{
-  return gtk_window_is_active (GTK_WINDOW (f->window));
 }
 
 static gboolean
@@ -154,156 +137,6 @@ test_wheel_scrolls_and_changes_nothing (Fixture *f, gconstpointer unused)
   turn_wheel_over (f, nth (list, GTK_TYPE_SCALE, 0));
   turn_wheel_over (f, nth (list, GTK_TYPE_SPIN_BUTTON, 0));
   g_assert_cmpfloat (weight_of_first (f), ==, 1);
-}
-
-static gboolean
-prompt_is_sharp (Fixture *f)
-{
-  return g_str_has_suffix (recipe_str (gesso_form_peek (f->form)->prompt), "#");
-}
-
-static void
-focus_prompt (Fixture *f)
-{
-  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
-  WAIT (f, is_active);
-  act (f, "win.focus-prompt");
-}
-
-static GtkWidget *
-find_toast (Fixture *f)
-{
-  GType type = g_type_from_name ("AdwToastWidget");
-  return type ? nth (GTK_WIDGET (f->window), type, 0) : NULL;
-}
-
-static gboolean
-line_is_pointed_out (Fixture *f)
-{
-  GtkWidget *line = find_label (GTK_WIDGET (gesso_create_page_get_generate_bar (f->page)), "⚠");
-  return line && gtk_widget_has_css_class (line, "asked");
-}
-
-static gboolean
-refused_for_the_last_keys (Fixture *f)
-{
-  return refused (f) && !gesso_planner_is_old (gesso_create_page_get_planner (f->page));
-}
-
-/* Where the line cannot be seen. */
-static gboolean
-toast_says_why_not (Fixture *f)
-{
-  const char *problem = gesso_planner_get_problem (gesso_create_page_get_planner (f->page));
-  return find_toast (f) && problem && says (find_toast (f), problem);
-}
-
-/* Pressed while the job before was still being written down, it broke the prompt into lines. */
-static void
-test_generate_key_takes_no_line (Fixture *f, gconstpointer unused)
-{
-  if (!has_input ())
-    return;
-  gesso_form_set_text (f->form, "model", "/models/gone.safetensors", NULL);
-  WAIT (f, refused);
-  g_assert_false (action_enabled (f, "generate"));
-  focus_prompt (f);
-  press (f, "xdotool key ctrl+End key ctrl+Return key ctrl+KP_Enter key numbersign");
-  WAIT (f, prompt_is_sharp);
-  WAIT (f, line_is_pointed_out);
-  g_assert_null (find_toast (f));
-  g_settings_set_boolean (gesso_window_get_settings (f->window), "show-parameters", FALSE);
-  WAIT (f, refused_for_the_last_keys);
-  press (f, "xdotool key ctrl+Return");
-  WAIT (f, toast_says_why_not);
-  g_assert_cmpuint (n_jobs (f), ==, 0);
-  g_assert_null (strchr (recipe_str (gesso_form_peek (f->form)->prompt), '\n'));
-}
-
-static gboolean
-has_two_jobs (Fixture *f)
-{
-  return n_jobs (f) == 2;
-}
-
-static gboolean
-has_a_job (Fixture *f)
-{
-  return n_jobs (f) > 0;
-}
-
-/* Returns: (transfer full) */
-static GessoForm *
-read_job (Fixture *f, guint position)
-{
-  GessoForm *form = gesso_form_new ();
-  g_assert_true (gesso_form_load (form, gesso_job_get_recipe (job_at (f, position)), NULL));
-  return form;
-}
-
-/* The prompt was wrong before the last keys, and its plan was not made anew yet: nothing happened
- * at all. */
-static void
-test_generate_key_follows_the_last_keys (Fixture *f, gconstpointer unused)
-{
-  if (!has_input ())
-    return;
-  WAIT (f, planned);
-  gesso_queue_set_paused (f->queue, TRUE);
-  gesso_form_set_text (f->form, "prompt", "an apple<lora:no:1>", NULL);
-  WAIT (f, refused);
-  focus_prompt (f);
-  press (f, "xdotool key ctrl+End key --delay 1 --repeat 11 BackSpace key ctrl+Return "
-            "key numbersign");
-  WAIT (f, prompt_is_sharp);
-  WAIT (f, has_a_job);
-  g_autoptr (GessoForm) job = read_job (f, 0);
-  g_assert_cmpstr (gesso_form_peek (job)->prompt, ==, "an apple");
-}
-
-/* A number was the field's only after Enter: the job had the one of before. */
-static void
-test_generate_key_takes_a_typed_number (Fixture *f, gconstpointer unused)
-{
-  if (!has_input ())
-    return;
-  WAIT (f, planned);
-  gesso_queue_set_paused (f->queue, TRUE);
-  focus_prompt (f);
-  GessoParameterList *parameters = gesso_create_page_get_parameter_list (f->page);
-  GtkWidget *steps = gesso_parameter_list_get_row (parameters, "steps");
-  gtk_widget_grab_focus (gesso_parameter_row_get_editor (GESSO_PARAMETER_ROW (steps)));
-  press (f, "xdotool key ctrl+a key 7 key ctrl+Return");
-  WAIT (f, has_a_job);
-  g_autoptr (GessoForm) job = read_job (f, 0);
-  g_assert_cmpint (gesso_form_peek (job)->steps, ==, 7);
-}
-
-/* The second press was lost while the first one's job was being written down; the picture of the
- * first takes longer than the second, which has none. */
-static void
-test_generate_twice_makes_two_jobs_in_order (Fixture *f, gconstpointer unused)
-{
-  WAIT (f, planned);
-  gesso_queue_set_paused (f->queue, TRUE);
-  const gsize n_bytes = (gsize) SIDE * SIDE * 3;
-  g_autoptr (GBytes) rgb = g_bytes_new_take (g_malloc0 (n_bytes), n_bytes);
-  GessoDocument *document = gesso_create_page_get_document (f->page);
-  GessoRect frame = gesso_document_get_frame (document);
-  g_assert_true (gesso_document_put (document, rgb, SIDE, SIDE, &frame, NULL));
-  gesso_form_set_text (f->form, "prompt", "first", NULL);
-  act (f, "win.generate");
-  gesso_document_clear (document);
-  gesso_form_set_text (f->form, "prompt", "second", NULL);
-  act (f, "win.generate");
-  gesso_form_set_text (f->form, "prompt", "third", NULL);
-  WAIT (f, has_two_jobs);
-  g_autoptr (GessoForm) first = read_job (f, 0);
-  g_autoptr (GessoForm) second = read_job (f, 1);
-  g_assert_cmpstr (gesso_form_peek (first)->prompt, ==, "first");
-  g_assert_nonnull (gesso_form_peek (first)->init_image);
-  g_assert_cmpstr (gesso_form_peek (second)->prompt, ==, "second");
-  g_assert_null (gesso_form_peek (second)->init_image);
 }
 
 static gboolean
@@ -560,181 +393,6 @@ test_lock_of_the_seed_opens (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (gtk_button_get_icon_name (lock), ==, "gesso-unlock-symbolic");
 }
 
-/* ---- keys ---- */
-
-/* Canonical, as gtk_accelerator_name() writes it. */
-static void
-add_accel (GHashTable *keys, const char *accel)
-{
-  guint key;
-  GdkModifierType modifiers;
-  g_assert_true (gtk_accelerator_parse (accel, &key, &modifiers));
-  g_hash_table_add (keys, gtk_accelerator_name (key, modifiers));
-}
-
-/* The keys that stand under @group, "Canvas" too, and the general ones; the caller's to unref */
-static GHashTable *
-listed_keys (const char *group)
-{
-  GHashTable *keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  guint n_commands, n_canvas;
-  const GessoCommand *commands = gesso_commands (&n_commands);
-  const GessoCanvasKey *canvas = gesso_canvas_keys (&n_canvas);
-  for (guint i = 0; i < n_commands; i++)
-    for (int j = 0; commands[i].accels[j]; j++)
-      if (commands[i].action || g_str_equal (commands[i].group, group))
-        add_accel (keys, commands[i].accels[j]);
-  for (guint i = 0; i < n_canvas && g_str_equal (group, "Canvas"); i++)
-    {
-      g_auto (GStrv) accels = g_strsplit (canvas[i].accel, " ", -1);
-      for (int j = 0; accels[j]; j++)
-        add_accel (keys, accels[j]);
-    }
-  return keys;
-}
-
-/* Keys of the keypad do what their twins do, and so does "=", the "+" without Shift. */
-static guint
-twin_of (guint key)
-{
-  static const guint twins[][2] = {
-    { GDK_KEY_KP_Delete, GDK_KEY_Delete },
-    { GDK_KEY_KP_Enter, GDK_KEY_Return },
-    { GDK_KEY_KP_Add, GDK_KEY_plus },
-    { GDK_KEY_equal, GDK_KEY_plus },
-    { GDK_KEY_KP_Subtract, GDK_KEY_minus },
-    { GDK_KEY_KP_0, GDK_KEY_0 },
-    { GDK_KEY_KP_1, GDK_KEY_1 },
-  };
-  for (gsize i = 0; i < G_N_ELEMENTS (twins); i++)
-    if (twins[i][0] == key)
-      return twins[i][1];
-  return key;
-}
-
-static void
-assert_listed (GHashTable *listed, GtkShortcutTrigger *trigger, GtkWidget *widget)
-{
-  if (GTK_IS_ALTERNATIVE_TRIGGER (trigger))
-    {
-      GtkAlternativeTrigger *both = GTK_ALTERNATIVE_TRIGGER (trigger);
-      assert_listed (listed, gtk_alternative_trigger_get_first (both), widget);
-      assert_listed (listed, gtk_alternative_trigger_get_second (both), widget);
-    }
-  if (!GTK_IS_KEYVAL_TRIGGER (trigger)) /* mnemonics stand on their labels */
-    return;
-  GtkKeyvalTrigger *key = GTK_KEYVAL_TRIGGER (trigger);
-  guint keyval = gtk_keyval_trigger_get_keyval (key);
-  GdkModifierType modifiers = gtk_keyval_trigger_get_modifiers (key);
-  g_autofree char *name = gtk_accelerator_name (keyval, modifiers);
-  g_autofree char *twin = gtk_accelerator_name (twin_of (keyval), modifiers);
-  if (!g_hash_table_contains (listed, twin) && !g_hash_table_contains (listed, name))
-    {
-      g_test_message ("%s of %s is in no list", name, G_OBJECT_TYPE_NAME (widget));
-      g_test_fail ();
-    }
-}
-
-/* Those that this program gives to @widget and to all inside of it; GTK's own have names. */
-static void
-assert_keys_listed (GHashTable *listed, GtkWidget *widget)
-{
-  g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
-  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
-    {
-      g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
-      const char *name = gtk_event_controller_get_name (controller);
-      if (!GTK_IS_SHORTCUT_CONTROLLER (controller) || (name && g_str_has_prefix (name, "gtk-")))
-        continue;
-      for (guint j = 0; j < g_list_model_get_n_items (G_LIST_MODEL (controller)); j++)
-        {
-          g_autoptr (GtkShortcut) shortcut = g_list_model_get_item (G_LIST_MODEL (controller), j);
-          assert_listed (listed, gtk_shortcut_get_trigger (shortcut), widget);
-        }
-    }
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    assert_keys_listed (listed, child);
-}
-
-/* A key that stands in no list is found by nobody. */
-static void
-test_every_key_is_listed (Fixture *f, gconstpointer unused)
-{
-  GessoStage *stage = gesso_create_page_get_stage (f->page);
-  const struct
-  {
-    const char *group;
-    GtkWidget *widget;
-  } parts[] = {
-    { "Prompt", GTK_WIDGET (gesso_create_page_get_prompt_view (f->page)) },
-    { "Parameters", GTK_WIDGET (gesso_create_page_get_parameter_list (f->page)) },
-    { "Queue", GTK_WIDGET (gesso_window_get_queue_pane (f->window)) },
-    { "Results below the canvas", GTK_WIDGET (gesso_stage_get_filmstrip (stage)) },
-    { "Gallery", nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0) },
-    { "Canvas", GTK_WIDGET (gesso_stage_get_canvas (stage)) },
-  };
-  g_autoptr (GHashTable) listed = listed_keys ("General");
-  GtkApplication *app = GTK_APPLICATION (f->app);
-  g_auto (GStrv) actions = gtk_application_list_action_descriptions (app);
-  make_picture (f);
-  for (int i = 0; actions[i]; i++)
-    {
-      g_auto (GStrv) accels = gtk_application_get_accels_for_action (app, actions[i]);
-      for (int j = 0; accels[j]; j++)
-        g_assert_true (g_hash_table_contains (listed, accels[j]));
-    }
-  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
-    {
-      g_autoptr (GHashTable) keys = listed_keys (parts[i].group);
-      assert_keys_listed (keys, parts[i].widget);
-    }
-}
-
-static GtkWindow *
-window_called (const char *title)
-{
-  GListModel *windows = gtk_window_get_toplevels ();
-  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
-    {
-      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
-      if (g_strcmp0 (gtk_window_get_title (window), title) == 0)
-        return window;
-    }
-  return NULL;
-}
-
-static gboolean
-help_is_open (Fixture *f)
-{
-  return window_called ("Help") != NULL;
-}
-
-static gboolean
-shortcuts_are_open (Fixture *f)
-{
-  return window_called ("Keyboard Shortcuts") && !help_is_open (f);
-}
-
-/* F1 did nothing. */
-static void
-test_f1_helps (Fixture *f, gconstpointer unused)
-{
-  if (!has_input ())
-    return;
-  focus_prompt (f);
-  press (f, "xdotool key F1");
-  WAIT (f, help_is_open);
-  GtkWidget *help = GTK_WIDGET (window_called ("Help"));
-  GtkWidget *row =
-      gtk_widget_get_ancestor (find_label (help, "Keyboard shortcuts"), ADW_TYPE_ACTION_ROW);
-  g_assert_nonnull (find_label (help, gesso_session_get_pictures_dir (f->session)));
-  adw_action_row_activate (ADW_ACTION_ROW (row));
-  WAIT (f, shortcuts_are_open);
-  GtkWidget *shortcuts = GTK_WIDGET (window_called ("Keyboard Shortcuts"));
-  g_assert_nonnull (find_label (shortcuts, "F1"));
-}
-
 static GessoFilmstrip *
 strip_of (Fixture *f)
 {
@@ -782,6 +440,63 @@ both_show_their_pictures (Fixture *f)
   g_autoptr (GessoResult) first = result_at (f, 0);
   g_autoptr (GessoResult) second = result_at (f, 1);
   return gesso_result_get_paintable (first) && gesso_result_get_paintable (second);
+}
+
+static GtkWidget *
+queue_row (Fixture *f, int position)
+{
+  GtkWidget *pane = GTK_WIDGET (gesso_window_get_queue_pane (f->window));
+  return nth (pane, GESSO_TYPE_QUEUE_ROW, position);
+}
+
+static gboolean
+queue_shows_its_picture (Fixture *f)
+{
+  GtkWidget *row = queue_row (f, 1), *picture = row ? nth (row, GTK_TYPE_PICTURE, 0) : NULL;
+  return queue_shows (f) && picture && gtk_widget_get_height (picture) > 0 &&
+         gtk_picture_get_paintable (GTK_PICTURE (picture));
+}
+
+static gboolean
+has_two_done (Fixture *f)
+{
+  return n_jobs (f) == 2 && nothing_waits (f) && n_results (f) == 2;
+}
+
+static gboolean
+older_is_selected (Fixture *f)
+{
+  g_autoptr (GessoResult) older = result_at (f, 1);
+  return gesso_filmstrip_get_selected (strip_of (f)) == older;
+}
+
+/* A click on the picture of a job that had ended did nothing. */
+static void
+test_queue_leads_to_its_pictures (Fixture *f, gconstpointer unused)
+{
+  double shadow_x, shadow_y;
+  if (!has_input ())
+    return;
+  WAIT (f, planned);
+  act (f, "win.generate");
+  act (f, "win.generate");
+  WAIT (f, has_two_done);
+  g_settings_set_boolean (gesso_window_get_settings (f->window), "show-queue", TRUE);
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowmove 0 0 windowfocus --sync");
+  WAIT (f, queue_shows_its_picture);
+  gesso_window_show_page (f->window, "gallery");
+  draw (f, GTK_WIDGET (f->window));
+  target = nth (queue_row (f, 1), GTK_TYPE_PICTURE, 0);
+  graphene_point_t at = place_in (GTK_WIDGET (f->window));
+  gtk_native_get_surface_transform (GTK_NATIVE (f->window), &shadow_x, &shadow_y);
+  g_autofree char *line =
+      g_strdup_printf ("xdotool mousemove %.0f %.0f click 1", at.x + shadow_x, at.y + shadow_y);
+  press (f, line);
+  WAIT (f, older_is_selected);
+  WAIT (f, canvas_shows);
+  gesso_filmstrip_clear (strip_of (f));
+  act_on (f, "win.job-view", job_at (f, 1));
+  g_assert_true (says (GTK_WIDGET (f->window), "not below the canvas any more"));
 }
 
 /* The strip was empty after each start, as if nothing had been made. */
@@ -874,11 +589,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   gtk_init ();
   ADD ("habits/wheel-scrolls-and-changes-nothing", test_wheel_scrolls_and_changes_nothing);
-  ADD ("habits/generate-key-takes-no-line", test_generate_key_takes_no_line);
-  ADD ("habits/generate-key-follows-the-last-keys", test_generate_key_follows_the_last_keys);
-  ADD ("habits/generate-key-takes-a-typed-number", test_generate_key_takes_a_typed_number);
-  ADD ("habits/generate-twice-makes-two-jobs-in-order",
-       test_generate_twice_makes_two_jobs_in_order);
   ADD ("habits/prompt-grows-with-its-text", test_prompt_grows_with_its_text);
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
@@ -887,8 +597,7 @@ main (int argc, char **argv)
   ADD ("habits/first-words-replace-the-example", test_first_words_replace_the_example);
   ADD ("habits/parameters-button-is-where-they-are", test_parameters_button_is_where_they_are);
   ADD ("habits/lock-of-the-seed-opens", test_lock_of_the_seed_opens);
-  ADD ("habits/every-key-is-listed", test_every_key_is_listed);
-  ADD ("habits/f1-helps", test_f1_helps);
+  ADD ("habits/queue-leads-to-its-pictures", test_queue_leads_to_its_pictures);
   ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",

@@ -680,12 +680,6 @@ test_dropped_picture_offers_its_recipe (Fixture *f, gconstpointer unused)
 /* ---- keyboard only ---- */
 
 static gboolean
-is_active (Fixture *f)
-{
-  return gtk_window_is_active (GTK_WINDOW (f->window));
-}
-
-static gboolean
 prompt_is_typed (Fixture *f)
 {
   return g_str_equal (recipe_str (gesso_form_peek (f->form)->prompt), "a (cat:1.1)");

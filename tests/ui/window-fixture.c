@@ -272,6 +272,29 @@ press (Fixture *f, const char *command)
   g_assert_cmpint (exit_status, ==, 0);
 }
 
+gboolean
+has_input (void)
+{
+  g_autofree char *xdotool = g_find_program_in_path ("xdotool");
+  if (!xdotool)
+    g_test_skip ("xdotool is not installed");
+  return xdotool != NULL;
+}
+
+gboolean
+is_active (Fixture *f)
+{
+  return gtk_window_is_active (GTK_WINDOW (f->window));
+}
+
+void
+focus_prompt (Fixture *f)
+{
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
+  WAIT (f, is_active);
+  act (f, "win.focus-prompt");
+}
+
 static int n_frames;
 
 static gboolean

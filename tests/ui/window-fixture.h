@@ -54,6 +54,11 @@ gboolean can_generate (Fixture *f);
 void make_picture (Fixture *f);
 /* Runs a command, of xdotool for instance, while the window goes on. */
 void press (Fixture *f, const char *command);
+/* Whether there is something to press keys with; else the test is skipped. */
+gboolean has_input (void);
+gboolean is_active (Fixture *f);
+/* The window is active then, which takes real keys. */
+void focus_prompt (Fixture *f);
 /* Lets @widget, which is mapped, be laid out and drawn twice: what that brings about is there. */
 void draw (Fixture *f, GtkWidget *widget);
 

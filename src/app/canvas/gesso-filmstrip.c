@@ -135,6 +135,20 @@ gesso_filmstrip_get_selected (GessoFilmstrip *self)
   return self->selection ? gtk_single_selection_get_selected_item (self->selection) : NULL;
 }
 
+GessoResult *
+gesso_filmstrip_find (GessoFilmstrip *self, const char *path)
+{
+  g_return_val_if_fail (GESSO_IS_FILMSTRIP (self) && path, NULL);
+  GListModel *results = G_LIST_MODEL (self->store);
+  for (guint i = 0; i < g_list_model_get_n_items (results); i++)
+    {
+      g_autoptr (GessoResult) result = g_list_model_get_item (results, i);
+      if (g_strcmp0 (gesso_result_get_path (result), path) == 0)
+        return result; /* the store keeps it */
+    }
+  return NULL;
+}
+
 void
 gesso_filmstrip_set_selected (GessoFilmstrip *self, GessoResult *result)
 {

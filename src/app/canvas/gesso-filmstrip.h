@@ -49,6 +49,8 @@ void gesso_filmstrip_set_live (GessoFilmstrip *self,
                                const char *label);
 void gesso_filmstrip_clear_live (GessoFilmstrip *self);
 
+/* Returns: (nullable) (transfer none): the result whose file is @path */
+GessoResult *gesso_filmstrip_find (GessoFilmstrip *self, const char *path);
 GessoResult *gesso_filmstrip_get_selected (GessoFilmstrip *self);
 /* @result: NULL for none */
 void gesso_filmstrip_set_selected (GessoFilmstrip *self, GessoResult *result);
