@@ -68,6 +68,8 @@ gesso_window_say_with_action (GessoWindow *self,
     {
       adw_toast_set_button_label (toast, button);
       adw_toast_set_action_name (toast, action);
+      /* it is about what was done just now, and is not to wait behind news */
+      adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
     }
   adw_toast_overlay_add_toast (ADW_TOAST_OVERLAY (self->toasts), toast);
 }
