@@ -71,22 +71,12 @@ job_with (Suite *s, int n_adapters)
   return job;
 }
 
-static PipelineResult
-generate (Pipeline *p, const PipelineJob *job)
-{
-  PipelineResult r;
-  Status status = { 0 };
-  if (!pipeline_generate (p, job, &r, &status))
-    tap_bail_out (&status);
-  return r;
-}
-
 /* The final latents with the suite's first @n adapters. */
 static PipelineResult
 draw (Suite *s, int n)
 {
   PipelineJob job = job_with (s, n);
-  return generate (s->pipeline, &job);
+  return generate_or_exit (s->pipeline, &job);
 }
 
 static double
@@ -150,7 +140,7 @@ test_warm_is_fresh (Suite *s, const char *name)
   PipelineResult warm = draw (s, 1);
   Pipeline *p = fixture_open_or_exit ("sd15-tiny", s->backend);
   PipelineJob job = job_with (s, 1);
-  PipelineResult fresh = generate (p, &job);
+  PipelineResult fresh = generate_or_exit (p, &job);
   snprintf (title, sizeof title, "warm-is-fresh/%s", name);
   tap_ok (same_bits (&warm, &fresh), title, "%.1e off", distance (&fresh, &warm));
   pipeline_result_clear (&warm);
@@ -253,17 +243,17 @@ test_interleaved (Suite *s)
   Status status = { 0 };
   adapter (s, 0, "sd15-kohya", 0.7, 0.7);
   PipelineJob job = job_with (s, 1);
-  PipelineResult alone = generate (s->pipeline, &job);
+  PipelineResult alone = generate_or_exit (s->pipeline, &job);
   PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
   if (!run || !pipeline_run_advance (run, &status))
     tap_bail_out (&status);
   adapter (s, 1, "loha", 1, 1);
   PipelineJob other = job_with (s, 2);
   other.seed = 99;
-  PipelineResult r = generate (s->pipeline, &other);
+  PipelineResult r = generate_or_exit (s->pipeline, &other);
   pipeline_result_clear (&r);
   other.n_adapters = 0;
-  r = generate (s->pipeline, &other);
+  r = generate_or_exit (s->pipeline, &other);
   pipeline_result_clear (&r);
   while (pipeline_run_step (run) < STEPS)
     if (!pipeline_run_advance (run, &status))
@@ -293,7 +283,7 @@ forgets (Suite *s, const char *name)
   Status status = { 0 };
   adapter (s, 0, name, 0.5, 0.5);
   PipelineJob job = job_with (s, 1);
-  PipelineResult first = generate (s->pipeline, &job);
+  PipelineResult first = generate_or_exit (s->pipeline, &job);
   pipeline_result_clear (&first);
   n_forgotten = 0;
   device->memory = &counting; /* nothing is computed meanwhile */
@@ -320,12 +310,12 @@ test_moving_reloads_nothing (Suite *s)
   Status status = { 0 };
   adapter (s, 0, "sd15-kohya", 0.5, 0.5);
   PipelineJob job = job_with (s, 1);
-  PipelineResult first = generate (s->pipeline, &job);
+  PipelineResult first = generate_or_exit (s->pipeline, &job);
   const AdapterSet *set = s->pipeline->last_set;
   PipelinePlan plan;
   s->adapters[0].weight = 0.9;
   bool planned = pipeline_plan (s->pipeline, &job, &plan, &status);
-  PipelineResult moved = generate (s->pipeline, &job);
+  PipelineResult moved = generate_or_exit (s->pipeline, &job);
   tap_ok (planned && set && set == s->pipeline->last_set && !same_bits (&first, &moved),
           "moving-keeps-the-set", "%s", status.message);
   int beside = forgets (s, "sd15-kohya"), merged = forgets (s, "lokr-both");
@@ -343,7 +333,7 @@ test_resumed (Suite *s)
   Status status = { 0 };
   adapter (s, 0, "sd15-kohya", 0.7, 0.7);
   PipelineJob job = job_with (s, 1);
-  PipelineResult alone = generate (s->pipeline, &job);
+  PipelineResult alone = generate_or_exit (s->pipeline, &job);
   PipelineRun *run = pipeline_run_new (s->pipeline, &job, &status);
   if (!run || !pipeline_run_advance (run, &status))
     tap_bail_out (&status);
@@ -427,12 +417,12 @@ test_embedding (Suite *s, const char *model, const char *file, PromptWeighting w
   snprintf (path, sizeof path, "%s/tests/golden/fixtures/adapters/embeddings/%s", source_root (),
             file);
   job.prompt = "a red apple, on a table";
-  PipelineResult plain = generate (p, &job);
+  PipelineResult plain = generate_or_exit (p, &job);
   job.prompt = words;
-  PipelineResult without = generate (p, &job);
+  PipelineResult without = generate_or_exit (p, &job);
   job.embeddings = &embedding;
   job.n_embeddings = 1;
-  PipelineResult with = generate (p, &job);
+  PipelineResult with = generate_or_exit (p, &job);
   snprintf (title, sizeof title, "embedding-is-its-words/%s/%s/%d", model, file, weighting);
   tap_ok (same_bits (&plain, &with) && !same_bits (&plain, &without), title, "%s", "");
   pipeline_result_clear (&plain);

@@ -170,8 +170,6 @@ open_model (Backend *backend)
 static PipelineResult
 draw (Pipeline *pipeline, Compute compute, int size)
 {
-  Status status = { 0 };
-  PipelineResult result;
   PipelineJob job;
   pipeline_job_defaults (pipeline_checkpoint (pipeline), &job);
   job.prompt = "a red apple";
@@ -181,9 +179,7 @@ draw (Pipeline *pipeline, Compute compute, int size)
   job.compute = compute;
   job.width = sizes[size].width;
   job.height = sizes[size].height;
-  if (!pipeline_generate (pipeline, &job, &result, &status))
-    tap_bail_out (&status);
-  return result;
+  return generate_or_exit (pipeline, &job);
 }
 
 /* Draws with one backend again and again.  Returns: how many pictures differ from @first, which is

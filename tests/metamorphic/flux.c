@@ -55,16 +55,6 @@ small_job (const Suite *s, SamplerKind sampler, Convention convention)
   return job;
 }
 
-static PipelineResult
-generate (const Suite *s, const PipelineJob *job)
-{
-  PipelineResult r;
-  Status status = { 0 };
-  if (!pipeline_generate (s->pipeline, job, &r, &status))
-    tap_bail_out (&status);
-  return r;
-}
-
 static bool
 is_finite (const PipelineResult *r)
 {
@@ -72,14 +62,6 @@ is_finite (const PipelineResult *r)
     if (!isfinite (r->latents[i]))
       return false;
   return true;
-}
-
-static const char *
-sampler_case (char *out, size_t size, const char *test, SamplerKind sampler, Convention convention)
-{
-  snprintf (out, size, "%s/%s/%s", test,
-            convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui", sampler_name (sampler));
-  return out;
 }
 
 /* ---- every sampler: alone as in a batch, resumed as uninterrupted ---- */
@@ -90,34 +72,15 @@ test_batch (Suite *s, SamplerKind sampler, Convention convention)
   char name[96];
   PipelineJob job = small_job (s, sampler, convention);
   job.batch_size = 2;
-  PipelineResult both = generate (s, &job);
+  PipelineResult both = generate_or_exit (s->pipeline, &job);
   job.batch_size = 1;
   job.seed++;
-  PipelineResult alone = generate (s, &job);
+  PipelineResult alone = generate_or_exit (s->pipeline, &job);
   double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
   tap_ok (off <= BATCH_TOLERANCE && is_finite (&alone),
           sampler_case (name, sizeof name, "batch", sampler, convention), "differ by %.1e", off);
   pipeline_result_clear (&both);
   pipeline_result_clear (&alone);
-}
-
-static PipelineRun *
-new_run (const Suite *s, const PipelineJob *job)
-{
-  Status status = { 0 };
-  PipelineRun *run = pipeline_run_new (s->pipeline, job, &status);
-  if (!run)
-    tap_bail_out (&status);
-  return run;
-}
-
-static void
-advance (PipelineRun *run, int n)
-{
-  Status status = { 0 };
-  for (int i = 0; i < n; i++)
-    if (!pipeline_run_advance (run, &status))
-      tap_bail_out (&status);
 }
 
 /* Saved after each step and taken up by a run made anew, with guidance, so that two texts count. */
@@ -129,17 +92,17 @@ test_resume (Suite *s, SamplerKind sampler, Convention convention)
   PipelineJob job = small_job (s, sampler, convention);
   job.guidance_scale = 2;
   job.negative_prompt = "text";
-  PipelineResult whole = generate (s, &job);
-  PipelineRun *run = new_run (s, &job);
+  PipelineResult whole = generate_or_exit (s->pipeline, &job);
+  PipelineRun *run = new_run_or_exit (s->pipeline, &job);
   int n_steps = pipeline_run_n_steps (run);
   for (int i = 0; i < n_steps; i++)
     {
-      advance (run, 1);
+      advance_or_exit (run, 1);
       size_t n = pipeline_run_save_size (run);
       void *state = mem_calloc (n, 1);
       pipeline_run_save (run, state);
       pipeline_run_free (run);
-      run = new_run (s, &job);
+      run = new_run_or_exit (s->pipeline, &job);
       if (!pipeline_run_restore (run, state, n, &status))
         tap_bail_out (&status);
       mem_free (state);
@@ -161,7 +124,7 @@ test_inpaint (Suite *s, SamplerKind sampler, Convention convention, const char *
   job.init_rgb = s->rgb;
   job.mask = s->mask;
   job.denoise = 0.7;
-  PipelineResult r = generate (s, &job);
+  PipelineResult r = generate_or_exit (s->pipeline, &job);
   float *z = mem_calloc (n_latent (&r), sizeof *z);
   if (!pipeline_vae_latent (s->pipeline, &job, s->rgb, NULL, HEIGHT, WIDTH, z, &status))
     tap_bail_out (&status);
@@ -199,7 +162,7 @@ test_samplers (Suite *s)
 static double
 change (const Suite *s, const PipelineJob *a, const PipelineJob *b)
 {
-  PipelineResult x = generate (s, a), y = generate (s, b);
+  PipelineResult x = generate_or_exit (s->pipeline, a), y = generate_or_exit (s->pipeline, b);
   double off = difference (x.latents, y.latents, n_latent (&x));
   pipeline_result_clear (&x);
   pipeline_result_clear (&y);
@@ -240,7 +203,7 @@ test_lengths (Suite *s)
   tap_ok (change (s, &job, &fixed) == 0, "tokens/comfyui-256", "%s", "");
   job.prompt = prompt;
   job.guidance_scale = 2;
-  PipelineResult r = generate (s, &job);
+  PipelineResult r = generate_or_exit (s->pipeline, &job);
   tap_ok (r.n_tokens[0] >= 300 && is_finite (&r), "tokens/grow", "%d tokens", r.n_tokens[0]);
   pipeline_result_clear (&r);
 }
@@ -252,7 +215,7 @@ test_odd_sizes (Suite *s)
   PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
   job.width = WIDTH + 2;
   job.height = HEIGHT - 2;
-  PipelineResult r = generate (s, &job);
+  PipelineResult r = generate_or_exit (s->pipeline, &job);
   tap_ok (r.width == job.width && r.height == job.height && is_finite (&r), "odd-size", "%d x %d",
           r.latent_width, r.latent_height);
   pipeline_result_clear (&r);
@@ -298,7 +261,7 @@ test_reference (Suite *s)
     }
   job.progress = count_cb;
   job.data = &counts;
-  PipelineResult r = generate (s, &job);
+  PipelineResult r = generate_or_exit (s->pipeline, &job);
   tap_ok (counts.n_encode == 0, "reference/encoded-once", "%d encodings", counts.n_encode);
   pipeline_result_clear (&r);
 }
@@ -374,7 +337,7 @@ test_preview (Suite *s)
   PipelineJob job = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
   job.preview = count_pixels_cb;
   job.data = &counts;
-  PipelineResult r = generate (s, &job);
+  PipelineResult r = generate_or_exit (s->pipeline, &job);
   tap_ok (counts.n_preview == STEPS, "preview/each-step", "%d", counts.n_preview);
   pipeline_result_clear (&r);
 }
@@ -454,7 +417,7 @@ test_grammar_is_said (Suite *s)
       job.steps = 1;
       job.note = count_grammar;
       job.data = &said;
-      PipelineResult r = generate (s, &job);
+      PipelineResult r = generate_or_exit (s->pipeline, &job);
       tap_ok (said == cases[i].is_grammar, "grammar-is-said", "%s: %d notes", cases[i].prompt,
               said);
       pipeline_result_clear (&r);
@@ -473,13 +436,13 @@ test_cancel (Suite *s)
   tap_ok (!run && status.code == STATUS_CANCELLED, "cancel/text", "%s", status.message);
   cancel = false;
   status = (Status){ 0 };
-  run = new_run (s, &job);
-  advance (run, 1);
+  run = new_run_or_exit (s->pipeline, &job);
+  advance_or_exit (run, 1);
   cancel = true;
   bool stopped = !pipeline_run_advance (run, &status) && status.code == STATUS_CANCELLED;
   cancel = false;
-  advance (run, STEPS - 1);
-  PipelineResult whole = generate (s, &job);
+  advance_or_exit (run, STEPS - 1);
+  PipelineResult whole = generate_or_exit (s->pipeline, &job);
   tap_ok (stopped && !memcmp (pipeline_run_latents (run), whole.latents,
                               n_latent (&whole) * sizeof (float)),
           "cancel/step-goes-on", "%s", "");
@@ -501,7 +464,7 @@ test_control_adapter (Suite *s)
   for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
     other_rgb[i] = (uint8_t) (255 - s->rgb[i]);
   PipelineJob before = small_job (s, SAMPLER_EULER, CONVENTION_COMFYUI), job = before, other;
-  PipelineResult first = generate (s, &before);
+  PipelineResult first = generate_or_exit (s->pipeline, &before);
   job.adapters = &adapter;
   job.n_adapters = 1;
   refused (s, NULL, &job, "control-adapter/needs-a-picture", "One of the adapters");
@@ -510,7 +473,8 @@ test_control_adapter (Suite *s)
   other.control_rgb = other_rgb;
   tap_ok (change (s, &job, &other) > 1e-3, "control-adapter/its-pixels-matter", "%s", "");
   adapter.weight = 0;
-  PipelineResult muted = generate (s, &job), last = generate (s, &before);
+  PipelineResult muted = generate_or_exit (s->pipeline, &job),
+                 last = generate_or_exit (s->pipeline, &before);
   tap_ok (difference (muted.latents, first.latents, n_latent (&first)) < BATCH_TOLERANCE,
           "control-adapter/muted-is-none", "%s", "");
   tap_ok (results_equal (&first, &last), "control-adapter/leaves-no-trace", "%s", "");

@@ -56,16 +56,6 @@ masked_job (const Suite *s, SamplerKind sampler, Convention convention)
   return job;
 }
 
-static PipelineResult
-generate (const Suite *s, const PipelineJob *job)
-{
-  PipelineResult r;
-  Status status = { 0 };
-  if (!pipeline_generate (s->pipeline, job, &r, &status))
-    tap_bail_out (&status);
-  return r;
-}
-
 /* White in the right half. */
 static void
 make_pictures (Suite *s)
@@ -109,7 +99,7 @@ test_unmasked_is_kept (Suite *s)
         if (!sampler_is_of ((SamplerKind) i, (Convention) convention))
           continue;
         PipelineJob job = masked_job (s, (SamplerKind) i, (Convention) convention);
-        PipelineResult r = generate (s, &job);
+        PipelineResult r = generate_or_exit (s->pipeline, &job);
         double kept = off_from_start (s, &job, &r, false),
                anew = off_from_start (s, &job, &r, true);
         snprintf (name, sizeof name, "kept/%s/%s", sampler_name ((SamplerKind) i),
@@ -127,9 +117,9 @@ test_white_is_no_mask (Suite *s, Convention convention)
 {
   PipelineJob job = masked_job (s, SAMPLER_EULER_ANCESTRAL, convention);
   memset (s->mask, 255, sizeof s->mask);
-  PipelineResult masked = generate (s, &job);
+  PipelineResult masked = generate_or_exit (s->pipeline, &job);
   job.mask = NULL;
-  PipelineResult plain = generate (s, &job);
+  PipelineResult plain = generate_or_exit (s->pipeline, &job);
   bool same = !memcmp (masked.latents, plain.latents, n_latent (&plain) * sizeof (float));
   tap_ok (same, convention == CONVENTION_DIFFUSERS ? "white/diffusers" : "white/comfyui", "%s", "");
   pipeline_result_clear (&masked);
@@ -146,7 +136,7 @@ test_contents_differ (Suite *s)
     {
       PipelineJob job = masked_job (s, SAMPLER_EULER, CONVENTION_COMFYUI);
       job.masked_content = (MaskedContent) i;
-      r[i] = generate (s, &job);
+      r[i] = generate_or_exit (s->pipeline, &job);
       differ = differ && off_from_start (s, &job, &r[i], false) <= KEPT_TOLERANCE;
       for (int k = 0; k < i; k++)
         differ = differ && memcmp (r[i].latents, r[k].latents, n_latent (r) * sizeof (float)) != 0;
@@ -164,10 +154,10 @@ test_batch (Suite *s, SamplerKind sampler)
   PipelineJob job = masked_job (s, sampler, CONVENTION_COMFYUI);
   job.masked_content = MASKED_LATENT_NOISE;
   job.batch_size = 2;
-  PipelineResult both = generate (s, &job);
+  PipelineResult both = generate_or_exit (s->pipeline, &job);
   job.batch_size = 1;
   job.seed++;
-  PipelineResult alone = generate (s, &job);
+  PipelineResult alone = generate_or_exit (s->pipeline, &job);
   const float *second = both.latents + n_latent (&both);
   double worst = 0, largest = 0;
   for (size_t i = 0; i < n_latent (&both); i++)

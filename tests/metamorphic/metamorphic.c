@@ -69,16 +69,6 @@ small_job (const Model *m)
   return job;
 }
 
-static PipelineResult
-generate (const Model *m, const PipelineJob *job)
-{
-  PipelineResult result;
-  Status status = { 0 };
-  if (!pipeline_generate (m->pipeline, job, &result, &status))
-    tap_bail_out (&status);
-  return result;
-}
-
 static bool
 same_picture (const PipelineResult *a, int i, const PipelineResult *b, int k)
 {
@@ -101,14 +91,14 @@ test_batch (const Model *m, const char *name, PipelineJob job)
     BATCH = 3
   };
   job.batch_size = BATCH;
-  PipelineResult together = generate (m, &job);
+  PipelineResult together = generate_or_exit (m->pipeline, &job);
   bool same = true, distinct = !same_picture (&together, 0, &together, 1);
   double worst = 0;
   job.batch_size = 1;
   for (int i = 0; i < BATCH; i++)
     {
       job.seed = 41 + (uint64_t) i;
-      PipelineResult alone = generate (m, &job);
+      PipelineResult alone = generate_or_exit (m->pipeline, &job);
       same = same && same_picture (&together, i, &alone, 0);
       worst = fmax (worst, difference (together.latents + (size_t) i * n_latent (&alone),
                                        alone.latents, n_latent (&alone)));
@@ -164,9 +154,9 @@ test_repeats (const Model *m, const char *name)
 {
   PipelineJob job = small_job (m);
   job.sampler = SAMPLER_EULER_ANCESTRAL;
-  PipelineResult a = generate (m, &job), b = generate (m, &job);
+  PipelineResult a = generate_or_exit (m->pipeline, &job), b = generate_or_exit (m->pipeline, &job);
   job.seed++;
-  PipelineResult c = generate (m, &job);
+  PipelineResult c = generate_or_exit (m->pipeline, &job);
   tap_ok (same_picture (&a, 0, &b, 0) && !same_picture (&a, 0, &c, 0), name, "%s", "");
   pipeline_result_clear (&a);
   pipeline_result_clear (&b);
@@ -187,7 +177,7 @@ test_threads (const char *model)
     {
       Model m = open_model (model, NULL, n_threads[i]);
       PipelineJob job = small_job (&m);
-      r[i] = generate (&m, &job);
+      r[i] = generate_or_exit (m.pipeline, &job);
       close_model (&m);
     }
   snprintf (name, sizeof name, "threads/%s", model);
@@ -209,7 +199,7 @@ test_levels (const char *model)
       if (!m.pipeline)
         continue;
       PipelineJob job = small_job (&m);
-      PipelineResult r = generate (&m, &job);
+      PipelineResult r = generate_or_exit (m.pipeline, &job);
       if (i == 0)
         ref = r;
       else
@@ -319,13 +309,13 @@ test_guidance_one (const Model *m)
 {
   PipelineJob job = small_job (m);
   job.guidance_scale = 1;
-  PipelineResult a = generate (m, &job);
+  PipelineResult a = generate_or_exit (m->pipeline, &job);
   job.negative_prompt = "anything else, at any length";
-  PipelineResult b = generate (m, &job);
+  PipelineResult b = generate_or_exit (m->pipeline, &job);
   job.guidance_scale = 2;
-  PipelineResult c = generate (m, &job);
+  PipelineResult c = generate_or_exit (m->pipeline, &job);
   job.negative_prompt = "blurry";
-  PipelineResult d = generate (m, &job);
+  PipelineResult d = generate_or_exit (m->pipeline, &job);
   tap_ok (same_picture (&a, 0, &b, 0) && a.n_tokens[1] == 0, "guidance-1/no-negative", "%s", "");
   tap_ok (!same_picture (&c, 0, &d, 0), "guidance-2/negative-matters", "%s", "");
   pipeline_result_clear (&a);
@@ -563,11 +553,11 @@ test_tile_of_job (const Model *m)
 {
   PipelineJob job = tiled_job (m);
   job.steps = 1;
-  PipelineResult whole = generate (m, &job);
+  PipelineResult whole = generate_or_exit (m->pipeline, &job);
   job.vae_tile = 96;
   PipelinePlan plan;
   Status status = { 0 };
-  PipelineResult tiled = generate (m, &job);
+  PipelineResult tiled = generate_or_exit (m->pipeline, &job);
   bool same_latent =
       !memcmp (whole.latents, tiled.latents, n_latent (&whole) * sizeof *whole.latents);
   bool planned = pipeline_plan (m->pipeline, &job, &plan, &status) && plan.vae_tile == 96 &&
@@ -625,7 +615,7 @@ test_memory_keeps_to_the_plan (const char *model)
 #if defined(__SANITIZE_ADDRESS__)
   measurable = false; /* freed memory stays in quarantine */
 #endif
-  PipelineResult result = generate (&m, &job);
+  PipelineResult result = generate_or_exit (m.pipeline, &job);
   double grown = (double) proc_status ("VmHWM") - (double) before;
   /* the result, the decoder's input and its output as f32 with weights; the mapped model, text,
    * vocabularies and the C library's own */

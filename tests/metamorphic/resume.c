@@ -92,31 +92,12 @@ use_sampler (PipelineJob *job, SamplerKind sampler, Convention convention)
   job->schedule = diffusers ? info->diffusers_schedule : info->comfyui_schedule;
 }
 
-static PipelineRun *
-new_run (const Model *m, const PipelineJob *job)
-{
-  Status status = { 0 };
-  PipelineRun *run = pipeline_run_new (m->pipeline, job, &status);
-  if (!run)
-    tap_bail_out (&status);
-  return run;
-}
-
-static void
-advance (PipelineRun *run, int n)
-{
-  Status status = { 0 };
-  for (int i = 0; i < n; i++)
-    if (!pipeline_run_advance (run, &status))
-      tap_bail_out (&status);
-}
-
 /* To the end and decoded, in the form of pipeline_generate's; frees the run. */
 static PipelineResult
 finish (PipelineRun *run)
 {
   Status status = { 0 };
-  advance (run, pipeline_run_n_steps (run) - pipeline_run_step (run));
+  advance_or_exit (run, pipeline_run_n_steps (run) - pipeline_run_step (run));
   PipelineResult r = *pipeline_run_result (run);
   size_t n = (size_t) r.n * (size_t) r.latent_channels * (size_t) r.latent_width *
              (size_t) r.latent_height;
@@ -128,16 +109,6 @@ finish (PipelineRun *run)
     if (!pipeline_run_decode (run, i, -1, r.rgb + (size_t) i * bytes, &status))
       tap_bail_out (&status);
   pipeline_run_free (run);
-  return r;
-}
-
-static PipelineResult
-generate (const Model *m, const PipelineJob *job)
-{
-  PipelineResult r;
-  Status status = { 0 };
-  if (!pipeline_generate (m->pipeline, job, &r, &status))
-    tap_bail_out (&status);
   return r;
 }
 
@@ -179,7 +150,7 @@ restore (PipelineRun *run, const Blob *b)
 static bool
 same_latents (const PipelineResult *whole, PipelineRun *run)
 {
-  advance (run, pipeline_run_n_steps (run) - pipeline_run_step (run));
+  advance_or_exit (run, pipeline_run_n_steps (run) - pipeline_run_step (run));
   size_t n = (size_t) whole->n * (size_t) whole->latent_channels * (size_t) whole->latent_width *
              (size_t) whole->latent_height;
   bool equal = !memcmp (pipeline_run_latents (run), whole->latents, n * sizeof *whole->latents);
@@ -192,11 +163,11 @@ same_latents (const PipelineResult *whole, PipelineRun *run)
 static PipelineRun *
 interrupted (const Model *m, const Model *other, const PipelineJob *like, int k, bool *ok)
 {
-  PipelineRun *run = new_run (m, like);
-  advance (run, k);
+  PipelineRun *run = new_run_or_exit (m->pipeline, like);
+  advance_or_exit (run, k);
   Blob b = save (run);
   pipeline_run_free (run);
-  run = new_run (other, like);
+  run = new_run_or_exit (other->pipeline, like);
   restore (run, &b);
   *ok = *ok && pipeline_run_step (run) == k;
   mem_free (b.data);
@@ -208,8 +179,8 @@ test_stopped (const char *model, const PipelineJob *job, const char *what)
 {
   char name[160];
   Model m = open_model (model);
-  PipelineResult whole = generate (&m, job);
-  PipelineRun *run = new_run (&m, job);
+  PipelineResult whole = generate_or_exit (m.pipeline, job);
+  PipelineRun *run = new_run_or_exit (m.pipeline, job);
   int n = pipeline_run_n_steps (run), n_wrong = 0;
   bool ok = same (&whole, finish (run));
   Model other = open_model (model);
@@ -289,9 +260,10 @@ test_damage (SamplerKind sampler)
   Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   use_sampler (&job, sampler, CONVENTION_COMFYUI);
-  PipelineResult whole = generate (&m, &job);
-  PipelineRun *run = new_run (&m, &job), *other = new_run (&m, &job);
-  advance (run, 2);
+  PipelineResult whole = generate_or_exit (m.pipeline, &job);
+  PipelineRun *run = new_run_or_exit (m.pipeline, &job),
+              *other = new_run_or_exit (m.pipeline, &job);
+  advance_or_exit (run, 2);
   Blob b = save (run);
   pipeline_run_free (run);
   size_t n_accepted = 0, n_signed = 0;
@@ -334,8 +306,8 @@ test_signed_rubbish (void)
   PipelineJob job = small_job (&m);
   use_sampler (&job, SAMPLER_UNIPC, CONVENTION_COMFYUI);
   job.batch_size = 1;
-  PipelineRun *run = new_run (&m, &job);
-  advance (run, 2);
+  PipelineRun *run = new_run_or_exit (m.pipeline, &job);
+  advance_or_exit (run, 2);
   Blob b = save (run);
   Status status = { 0 };
   int n_refused = 0, n_wrong = 0;
@@ -506,7 +478,7 @@ test_other_weights (const PipelineJob *job, const Blob *b)
                               m.backend, &status);
   if (!m.pipeline)
     tap_bail_out (&status);
-  PipelineRun *run = new_run (&m, job);
+  PipelineRun *run = new_run_or_exit (m.pipeline, job);
   tap_ok (ok && refuses (run, b->data, b->size), "foreign/model", "%s", "");
   pipeline_run_free (run);
   close_model (&m);
@@ -546,8 +518,8 @@ test_foreign (void)
   job.init_rgb = start_rgb;
   job.mask = start_mask;
   job.denoise = 0.7;
-  PipelineRun *run = new_run (&m, &job);
-  advance (run, 1);
+  PipelineRun *run = new_run_or_exit (m.pipeline, &job);
+  advance_or_exit (run, 1);
   Blob b = save (run);
   pipeline_run_free (run);
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
@@ -555,7 +527,7 @@ test_foreign (void)
       char name[64];
       PipelineJob changed = job;
       changes[i].change (&changed);
-      run = new_run (&m, &changed);
+      run = new_run_or_exit (m.pipeline, &changed);
       snprintf (name, sizeof name, "foreign/%s", changes[i].name);
       tap_ok (refuses (run, b.data, b.size), name, "%s", "");
       pipeline_run_free (run);
@@ -609,10 +581,10 @@ test_cancelled (SamplerKind sampler)
   Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
   use_sampler (&job, sampler, CONVENTION_COMFYUI);
-  PipelineResult whole = generate (&m, &job);
+  PipelineResult whole = generate_or_exit (m.pipeline, &job);
   watch (m.backend);
   job.cancel = &spy.cancel;
-  PipelineRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run_or_exit (m.pipeline, &job);
   int n_cancelled = 0, n_wrong = 0, at = 1;
   while (pipeline_run_step (run) < pipeline_run_n_steps (run))
     {
@@ -648,13 +620,14 @@ test_parked (const char *model)
   small.prompt = "a horse";
   small.batch_size = 1;
   small.width = SIDE - 8;
-  PipelineResult want_large = generate (&m, &large), want_small = generate (&m, &small);
-  PipelineRun *first = new_run (&m, &large);
-  advance (first, 1);
-  PipelineRun *second = new_run (&m, &small);
-  advance (second, 1);
+  PipelineResult want_large = generate_or_exit (m.pipeline, &large),
+                 want_small = generate_or_exit (m.pipeline, &small);
+  PipelineRun *first = new_run_or_exit (m.pipeline, &large);
+  advance_or_exit (first, 1);
+  PipelineRun *second = new_run_or_exit (m.pipeline, &small);
+  advance_or_exit (second, 1);
   pipeline_run_park (first);
-  advance (first, 1);
+  advance_or_exit (first, 1);
   bool ok = same (&want_small, finish (second));
   ok = same (&want_large, finish (first)) && ok;
   snprintf (name, sizeof name, "parked/%s", model);
@@ -669,11 +642,11 @@ test_order_of_calls (void)
 {
   Model m = open_model ("sdxl-tiny");
   PipelineJob job = small_job (&m);
-  PipelineRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run_or_exit (m.pipeline, &job);
   uint8_t *rgb = mem_calloc (SIDE * SIDE, 3);
   Status early = { 0 }, late = { 0 }, none = { 0 };
   bool ok = !pipeline_run_decode (run, 0, -1, rgb, &early) && early.code == STATUS_ARGUMENT;
-  advance (run, pipeline_run_n_steps (run));
+  advance_or_exit (run, pipeline_run_n_steps (run));
   ok = ok && !pipeline_run_advance (run, &late) && late.code == STATUS_ARGUMENT;
   ok = ok && !pipeline_run_decode (run, BATCH, -1, rgb, &none) && none.code == STATUS_ARGUMENT;
   tap_ok (ok, "order-of-calls", "%s", early.message);
@@ -691,26 +664,26 @@ test_cache (void)
   watch (m.backend);
   job.init_rgb = start_rgb;
   job.denoise = 0.7;
-  PipelineResult first = generate (&m, &job);
+  PipelineResult first = generate_or_exit (m.pipeline, &job);
   int n_embeds = spy.n_embeds, n_convs = spy.n_convs;
-  PipelineRun *run = new_run (&m, &job);
+  PipelineRun *run = new_run_or_exit (m.pipeline, &job);
   bool ok = n_embeds > 0 && spy.n_embeds == n_embeds && spy.n_convs == n_convs;
   tap_ok (same (&first, finish (run)) && ok, "cache/same-job", "%s", "");
   PipelineJob other = job;
   other.seed++;
   other.steps++;
   other.prompt = "a dog";
-  pipeline_run_free (new_run (&m, &other));
+  pipeline_run_free (new_run_or_exit (m.pipeline, &other));
   tap_ok (spy.n_embeds > n_embeds, "cache/other-prompt", "%s", "");
   for (int i = 0; i < 20; i++) /* more than it holds */
     {
       char prompt[32];
       snprintf (prompt, sizeof prompt, "a dog number %d", i);
       other.prompt = prompt;
-      pipeline_run_free (new_run (&m, &other));
+      pipeline_run_free (new_run_or_exit (m.pipeline, &other));
     }
   n_embeds = spy.n_embeds;
-  run = new_run (&m, &job);
+  run = new_run_or_exit (m.pipeline, &job);
   tap_ok (same (&first, finish (run)) && spy.n_embeds > n_embeds, "cache/evicted", "%s", "");
   pipeline_result_clear (&first);
   close_model (&m);

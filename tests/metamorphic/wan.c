@@ -57,43 +57,6 @@ small_job (const Pipeline *pipeline, SamplerKind sampler, Convention convention)
   return job;
 }
 
-static PipelineResult
-generate (Pipeline *pipeline, const PipelineJob *job)
-{
-  PipelineResult r;
-  Status status = { 0 };
-  if (!pipeline_generate (pipeline, job, &r, &status))
-    tap_bail_out (&status);
-  return r;
-}
-
-static PipelineRun *
-new_run (Pipeline *pipeline, const PipelineJob *job)
-{
-  Status status = { 0 };
-  PipelineRun *run = pipeline_run_new (pipeline, job, &status);
-  if (!run)
-    tap_bail_out (&status);
-  return run;
-}
-
-static void
-advance (PipelineRun *run, int n)
-{
-  Status status = { 0 };
-  for (int i = 0; i < n; i++)
-    if (!pipeline_run_advance (run, &status))
-      tap_bail_out (&status);
-}
-
-static const char *
-sampler_case (char *out, size_t size, const char *test, SamplerKind sampler, Convention convention)
-{
-  snprintf (out, size, "%s/%s/%s", test,
-            convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui", sampler_name (sampler));
-  return out;
-}
-
 /* ---- every sampler: alone as in a batch, resumed as uninterrupted ---- */
 
 static void
@@ -102,10 +65,10 @@ test_batch (Suite *s, SamplerKind sampler, Convention convention)
   char name[96];
   PipelineJob job = small_job (s->experts, sampler, convention);
   job.batch_size = 2;
-  PipelineResult both = generate (s->experts, &job);
+  PipelineResult both = generate_or_exit (s->experts, &job);
   job.batch_size = 1;
   job.seed++;
-  PipelineResult alone = generate (s->experts, &job);
+  PipelineResult alone = generate_or_exit (s->experts, &job);
   double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
   tap_ok (off <= BATCH_TOLERANCE, sampler_case (name, sizeof name, "batch", sampler, convention),
           "differ by %.1e", off);
@@ -120,17 +83,17 @@ test_resume (Suite *s, SamplerKind sampler, Convention convention)
   char name[96];
   Status status = { 0 };
   PipelineJob job = small_job (s->experts, sampler, convention);
-  PipelineResult whole = generate (s->experts, &job);
-  PipelineRun *run = new_run (s->experts, &job);
+  PipelineResult whole = generate_or_exit (s->experts, &job);
+  PipelineRun *run = new_run_or_exit (s->experts, &job);
   int n_steps = pipeline_run_n_steps (run);
   for (int i = 0; i < n_steps; i++)
     {
-      advance (run, 1);
+      advance_or_exit (run, 1);
       size_t n = pipeline_run_save_size (run);
       void *state = mem_calloc (n, 1);
       pipeline_run_save (run, state);
       pipeline_run_free (run);
-      run = new_run (s->experts, &job);
+      run = new_run_or_exit (s->experts, &job);
       if (!pipeline_run_restore (run, state, n, &status))
         tap_bail_out (&status);
       mem_free (state);
@@ -159,7 +122,7 @@ test_samplers (Suite *s)
 static double
 change (Pipeline *pipeline, const PipelineJob *a, const PipelineJob *b)
 {
-  PipelineResult x = generate (pipeline, a), y = generate (pipeline, b);
+  PipelineResult x = generate_or_exit (pipeline, a), y = generate_or_exit (pipeline, b);
   double off = difference (x.latents, y.latents, n_latent (&x));
   pipeline_result_clear (&x);
   pipeline_result_clear (&y);
@@ -212,7 +175,7 @@ test_first_frame (Suite *s)
   Status status = { 0 };
   float *first = NULL;
   job.first_rgb = s->rgb;
-  PipelineResult r = generate (s->ti2v, &job);
+  PipelineResult r = generate_or_exit (s->ti2v, &job);
   if (!s->ti2v->family->make_extra (s->ti2v, &job, NULL, &first, &status))
     tap_bail_out (&status);
   size_t n = (size_t) r.latent_width * (size_t) r.latent_height;
@@ -264,13 +227,13 @@ test_frames (Suite *s)
 {
   PipelineJob job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
   Status status = { 0 };
-  PipelineResult r = generate (s->ti2v, &job);
-  PipelineRun *run = new_run (s->ti2v, &job);
+  PipelineResult r = generate_or_exit (s->ti2v, &job);
+  PipelineRun *run = new_run_or_exit (s->ti2v, &job);
   Taken t = { .want = r.rgb, .stop_at = FRAMES + 1, .same = true };
   const FrameSink sink = { take_cb, &t };
   tap_ok (!pipeline_run_decode_clip (run, 0, -1, &sink, &status), "frames/not-before-the-end", "%s",
           status.message);
-  advance (run, STEPS);
+  advance_or_exit (run, STEPS);
   status = (Status){ 0 };
   bool ok = pipeline_run_decode_clip (run, 0, -1, &sink, &status);
   tap_ok (ok && t.same && t.next == FRAMES, "frames/in-order", "%d of them", t.next);
@@ -323,14 +286,14 @@ extend (Suite *s, Pipeline *pipeline, const char *name, int overlap)
     job.first_rgb = s->rgb;
   if (pipeline == s->flf)
     job.last_rgb = s->rgb;
-  PipelineResult before = generate (pipeline, &job);
+  PipelineResult before = generate_or_exit (pipeline, &job);
   job.seed++;
-  PipelineResult other = generate (pipeline, &job);
+  PipelineResult other = generate_or_exit (pipeline, &job);
   job.first_rgb = NULL;
   job.before = before.latents;
   job.n_before = LATENT_FRAMES;
   job.n_overlap = overlap;
-  PipelineResult r = generate (pipeline, &job);
+  PipelineResult r = generate_or_exit (pipeline, &job);
   int n_new = LATENT_FRAMES - overlap, joined = LATENT_FRAMES + n_new;
   bool kept =
       r.latent_frames == joined && r.n_frames == 4 * n_new &&
@@ -370,15 +333,15 @@ static void
 test_join (Suite *s)
 {
   PipelineJob job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
-  PipelineResult before = generate (s->ti2v, &job);
+  PipelineResult before = generate_or_exit (s->ti2v, &job);
   job.before = before.latents;
   job.n_before = before.latent_frames;
   job.n_overlap = 1;
-  PipelineResult r = generate (s->ti2v, &job);
+  PipelineResult r = generate_or_exit (s->ti2v, &job);
   as_one_clip (s, &r, &before, "extend/as-one-clip");
   job.before = r.latents;
   job.n_before = r.latent_frames;
-  PipelineResult more = generate (s->ti2v, &job);
+  PipelineResult more = generate_or_exit (s->ti2v, &job);
   tap_ok (more.latent_frames == 3 * LATENT_FRAMES - 2 &&
               same_frames (&more, more.latents, more.latent_frames, 0, r.latents, r.latent_frames,
                            0, r.latent_frames),
@@ -394,7 +357,7 @@ test_extend_frames (Suite *s)
 {
   PipelineJob job = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
   Status status = { 0 };
-  PipelineResult before = generate (s->ti2v, &job);
+  PipelineResult before = generate_or_exit (s->ti2v, &job);
   PipelineJob frames = job;
   frames.n_before = LATENT_FRAMES;
   frames.before_rgb = before.rgb;
@@ -403,7 +366,7 @@ test_extend_frames (Suite *s)
     tap_bail_out (&status);
   job.n_before = LATENT_FRAMES;
   job.before = encoded;
-  PipelineResult a = generate (s->ti2v, &job), b = generate (s->ti2v, &frames);
+  PipelineResult a = generate_or_exit (s->ti2v, &job), b = generate_or_exit (s->ti2v, &frames);
   tap_ok (!memcmp (a.latents, b.latents, n_latent (&a) * sizeof (float)),
           "extend/frames-as-latents", "%s", "");
   PipelinePlan plan;
@@ -425,7 +388,7 @@ test_extend_looks (Suite *s)
   PipelinePlan planned, kept;
   Status status = { 0 };
   job.first_rgb = s->rgb;
-  PipelineResult before = generate (s->looks, &job);
+  PipelineResult before = generate_or_exit (s->looks, &job);
   job.first_rgb = NULL;
   job.before = before.latents;
   job.n_before = LATENT_FRAMES;
@@ -485,7 +448,7 @@ test_windows (Suite *s, Pipeline *pipeline, const char *name)
     job.first_rgb = s->rgb;
   PipelineJob first = job;
   first.n_frames = FRAMES;
-  PipelineResult r = generate (pipeline, &job), one = generate (pipeline, &first);
+  PipelineResult r = generate_or_exit (pipeline, &job), one = generate_or_exit (pipeline, &first);
   bool begins =
       same_frames (&r, r.latents, r.latent_frames, 0, one.latents, LATENT_FRAMES, 0, LATENT_FRAMES);
   float most = 0;
@@ -530,10 +493,10 @@ test_windows_in_batch (Suite *s)
 {
   PipelineJob job = long_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
   job.batch_size = 2;
-  PipelineResult both = generate (s->ti2v, &job);
+  PipelineResult both = generate_or_exit (s->ti2v, &job);
   job.batch_size = 1;
   job.seed++;
-  PipelineResult alone = generate (s->ti2v, &job);
+  PipelineResult alone = generate_or_exit (s->ti2v, &job);
   double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
   tap_ok (off <= BATCH_TOLERANCE, "windows/batch", "differ by %.1e", off);
   pipeline_result_clear (&both);
@@ -548,11 +511,11 @@ test_extend_in_tiles (Suite *s)
   Status status = { 0 };
   PipelinePlan of_new, of_all;
   job.vae_tile = 32;
-  PipelineResult before = generate (s->ti2v, &job);
+  PipelineResult before = generate_or_exit (s->ti2v, &job);
   job.before = before.latents;
   job.n_before = before.latent_frames;
   job.n_overlap = 1;
-  PipelineResult r = generate (s->ti2v, &job);
+  PipelineResult r = generate_or_exit (s->ti2v, &job);
   PipelineJob whole = small_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
   whole.n_frames = FRAMES + r.n_frames;
   whole.window_frames = 0;
@@ -584,17 +547,17 @@ test_resume_windows (Suite *s, SamplerKind sampler, Convention convention)
   PipelineJob job = long_job (s->ti2v, sampler, convention);
   job.batch_size = 2;
   job.steps = 2;
-  PipelineResult whole = generate (s->ti2v, &job);
-  PipelineRun *run = new_run (s->ti2v, &job);
+  PipelineResult whole = generate_or_exit (s->ti2v, &job);
+  PipelineRun *run = new_run_or_exit (s->ti2v, &job);
   int n_steps = pipeline_run_n_steps (run);
   for (int i = 0; i < n_steps; i++)
     {
-      advance (run, 1);
+      advance_or_exit (run, 1);
       size_t n = pipeline_run_save_size (run);
       void *state = mem_calloc (n, 1);
       pipeline_run_save (run, state);
       pipeline_run_free (run);
-      run = new_run (s->ti2v, &job);
+      run = new_run_or_exit (s->ti2v, &job);
       if (!pipeline_run_restore (run, state, n, &status))
         tap_bail_out (&status);
       mem_free (state);
@@ -638,7 +601,7 @@ test_told (Suite *s)
   job.preview_clip = preview_cb;
   job.progress = progress_cb;
   job.data = &counts;
-  PipelineResult r = generate (s->ti2v, &job);
+  PipelineResult r = generate_or_exit (s->ti2v, &job);
   tap_ok (counts.n_preview == STEPS, "preview/moves", "%d", counts.n_preview);
   tap_ok (counts.n_steps == STEPS && counts.n_chunks == LATENT_FRAMES, "progress",
           "%d steps, %d "
@@ -719,13 +682,13 @@ test_cancel (Suite *s)
   PipelineJob job = small_job (s->experts, SAMPLER_UNIPC_BH2, CONVENTION_DIFFUSERS);
   Status status = { 0 };
   job.cancel = &cancel;
-  PipelineRun *run = new_run (s->experts, &job);
-  advance (run, 1);
+  PipelineRun *run = new_run_or_exit (s->experts, &job);
+  advance_or_exit (run, 1);
   cancel = true;
   bool stopped = !pipeline_run_advance (run, &status) && status.code == STATUS_CANCELLED;
   cancel = false;
-  advance (run, STEPS - 1);
-  PipelineResult whole = generate (s->experts, &job);
+  advance_or_exit (run, STEPS - 1);
+  PipelineResult whole = generate_or_exit (s->experts, &job);
   tap_ok (stopped && !memcmp (pipeline_run_latents (run), whole.latents,
                               n_latent (&whole) * sizeof (float)),
           "cancel/step-goes-on", "%s", "");

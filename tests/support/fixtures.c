@@ -35,6 +35,43 @@ fixture_open_or_exit (const char *name, Backend *backend)
   return pipeline;
 }
 
+PipelineResult
+generate_or_exit (Pipeline *pipeline, const PipelineJob *job)
+{
+  PipelineResult r;
+  Status status = { 0 };
+  if (!pipeline_generate (pipeline, job, &r, &status))
+    tap_bail_out (&status);
+  return r;
+}
+
+PipelineRun *
+new_run_or_exit (Pipeline *pipeline, const PipelineJob *job)
+{
+  Status status = { 0 };
+  PipelineRun *run = pipeline_run_new (pipeline, job, &status);
+  if (!run)
+    tap_bail_out (&status);
+  return run;
+}
+
+void
+advance_or_exit (PipelineRun *run, int n)
+{
+  Status status = { 0 };
+  for (int i = 0; i < n; i++)
+    if (!pipeline_run_advance (run, &status))
+      tap_bail_out (&status);
+}
+
+const char *
+sampler_case (char *out, size_t size, const char *test, SamplerKind sampler, Convention convention)
+{
+  snprintf (out, size, "%s/%s/%s", test,
+            convention == CONVENTION_DIFFUSERS ? "diffusers" : "comfyui", sampler_name (sampler));
+  return out;
+}
+
 size_t
 n_latent (const PipelineResult *r)
 {

@@ -14,6 +14,16 @@ Pipeline *fixture_open (const char *name, Backend *backend, Status *status);
 /* The same, where without it nothing is left to test (tap_bail_out). */
 Pipeline *fixture_open_or_exit (const char *name, Backend *backend);
 
+/* What cannot fail where the rest is to mean anything: a whole job, a run of one, @n of its steps.
+ */
+PipelineResult generate_or_exit (Pipeline *pipeline, const PipelineJob *job);
+PipelineRun *new_run_or_exit (Pipeline *pipeline, const PipelineJob *job);
+void advance_or_exit (PipelineRun *run, int n);
+
+/* Writes "TEST/CONVENTION/SAMPLER".  Returns: @out */
+const char *
+sampler_case (char *out, size_t size, const char *test, SamplerKind sampler, Convention convention);
+
 /* Values of one picture's or clip's latent, and bytes of its RGB. */
 size_t n_latent (const PipelineResult *r);
 size_t n_rgb (const PipelineResult *r);
