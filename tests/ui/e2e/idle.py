@@ -12,7 +12,7 @@ import time
 
 from studio import Jobs, Studio, main, note, ok, wait, xdotool
 
-SECONDS = 5
+SECONDS = 3
 LARGEST_SHARE = 0.005
 SCHEDULED = 2  # CPUCLOCK_SCHED of <linux/posix-timers.h>: the time that all threads ran, those that ended, too
 
