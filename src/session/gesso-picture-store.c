@@ -121,21 +121,21 @@ last_number (sqlite3 *db, const char *prefix, int *last, GError **error)
   return TRUE;
 }
 
-/* Returns: a name that neither the folder nor the database has */
+/* Returns: a name that the database does not have, with a number beyond @n, which receives it */
 static char *
-free_name (sqlite3 *db, const char *folder, const char *stem, const char *ending, GError **error)
+free_name (
+    sqlite3 *db, const char *folder, const char *stem, const char *ending, int *n, GError **error)
 {
   g_autofree char *prefix = g_strdup_printf ("%s/%s-", folder, stem);
-  int n;
-  if (!last_number (db, prefix, &n, error))
+  if (*n == 0 && !last_number (db, prefix, n, error))
     return NULL;
   for (;;)
     {
-      g_autofree char *path = g_strdup_printf ("%s%05d%s", prefix, ++n, ending);
+      g_autofree char *path = g_strdup_printf ("%s%05d%s", prefix, ++*n, ending);
       gint64 taken;
       if (!gesso_sql_int (db, error, &taken, 0, "SELECT 1 FROM pictures WHERE path = ?", "s", path))
         return NULL;
-      if (!taken && access (path, F_OK) != 0)
+      if (!taken)
         return g_steal_pointer (&path);
     }
 }
@@ -158,14 +158,36 @@ known_name (sqlite3 *db, gint64 job, int index, char **recipe, gboolean *done, G
 }
 
 gboolean
+gesso_store_find_name (sqlite3 *db,
+                       gint64 job,
+                       int index,
+                       const char *folder,
+                       const char *stem,
+                       const char *ending,
+                       int *n,
+                       char **path,
+                       gboolean *known,
+                       GError **error)
+{
+  GError *problem = NULL;
+  gboolean done = FALSE;
+  g_autofree char *recipe = NULL;
+  *path = known_name (db, job, index, &recipe, &done, &problem);
+  *known = *path != NULL;
+  if (!problem && !*known)
+    *path = free_name (db, folder, stem, ending, n, &problem);
+  if (problem)
+    g_propagate_error (error, problem);
+  return *path != NULL;
+}
+
+gboolean
 gesso_store_reserve (sqlite3 *db,
                      gint64 job,
                      int index,
                      const char *recipe,
-                     const char *folder,
-                     const char *stem,
-                     const char *ending,
-                     char **path,
+                     const char *path,
+                     gboolean is_there,
                      char **of_file,
                      gboolean *done,
                      GError **error)
@@ -174,33 +196,28 @@ gesso_store_reserve (sqlite3 *db,
   *done = FALSE;
   g_autofree char *before = NULL;
   g_autofree char *name = known_name (db, job, index, &before, done, &problem);
-  gboolean known = name != NULL;
-  if (!problem && !known)
-    name = free_name (db, folder, stem, ending, &problem);
   if (problem)
     {
       g_propagate_error (error, problem);
       return FALSE;
     }
-  g_autofree char *name_folder = g_path_get_dirname (name);
+  g_autofree char *folder = g_path_get_dirname (path);
   /* a picture that comes again may say more of itself (a hash that was not known before), and the
    * file is recognised by the recipe in this row: by the earlier one if it was written with that */
-  gboolean written = known && access (name, F_OK) == 0;
+  gboolean written = name && is_there;
   gboolean ok =
-      known
-          ? *done || written ||
-                gesso_sql_run (db, error,
-                               "UPDATE pictures SET recipe = ? WHERE job = ? AND picture = ?",
-                               "sii", recipe, job, (gint64) index)
-          : gesso_sql_run (db, error,
-                           "INSERT INTO pictures (job, picture, path, recipe) VALUES (?, ?, ?, ?)",
-                           "iiss", job, (gint64) index, name, recipe);
+      name ? *done || written ||
+                 gesso_sql_run (db, error,
+                                "UPDATE pictures SET recipe = ? WHERE job = ? AND picture = ?",
+                                "sii", recipe, job, (gint64) index)
+           : gesso_sql_run (db, error,
+                            "INSERT INTO pictures (job, picture, path, recipe) VALUES (?, ?, ?, ?)",
+                            "iiss", job, (gint64) index, path, recipe);
   if (!ok)
     return FALSE;
-  *path = g_steal_pointer (&name);
   *of_file = written ? g_steal_pointer (&before) : g_strdup (recipe);
-  return gesso_sql_run (db, error, "INSERT OR IGNORE INTO temp_folders VALUES (?, ?)", "si",
-                        name_folder, (gint64) getpid ());
+  return gesso_sql_run (db, error, "INSERT OR IGNORE INTO temp_folders VALUES (?, ?)", "si", folder,
+                        (gint64) getpid ());
 }
 
 gboolean

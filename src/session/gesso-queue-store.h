@@ -82,10 +82,26 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GessoBatch, gesso_batch_free)
  * live. */
 GessoBatch *gesso_store_begin_batch (sqlite3 *db, gint64 id, gint64 now, GError **error);
 
+/* gesso_store_find_name:
+ * @folder, @stem, @ending: the name will be "@folder/@stem-00001@ending" with a number that the
+ *   database does not have
+ * @n: 0, or the last number that did not serve; receives this one
+ * @path: receives the name
+ * @known: receives whether this picture has it already
+ */
+gboolean gesso_store_find_name (sqlite3 *db,
+                                gint64 job,
+                                int index,
+                                const char *folder,
+                                const char *stem,
+                                const char *ending,
+                                int *n,
+                                char **path,
+                                gboolean *known,
+                                GError **error);
 /* gesso_store_reserve:
- * @folder, @stem, @ending: the name will be "@folder/@stem-00001@ending" with a number that neither
- *   the folder nor the database has
- * @path: receives the name, the one from before when this picture has one already
+ * @path: as gesso_store_find_name has found it
+ * @is_there: a file of that name
  * @of_file: receives the recipe that a file of that name has if it is this picture's: @recipe, or
  *   an earlier one when there is such a file already
  * @done: receives whether the picture is complete already
@@ -94,10 +110,8 @@ gboolean gesso_store_reserve (sqlite3 *db,
                               gint64 job,
                               int index,
                               const char *recipe,
-                              const char *folder,
-                              const char *stem,
-                              const char *ending,
-                              char **path,
+                              const char *path,
+                              gboolean is_there,
                               char **of_file,
                               gboolean *done,
                               GError **error);

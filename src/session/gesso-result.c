@@ -7,6 +7,7 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/mem.h"
 #include "media/png.h"
@@ -32,7 +33,9 @@ typedef struct
   char *recipe;
   char *clip; /* where its file lies; NULL for a picture */
   char *folder, *stem;
-  char *path;    /* the reserved name */
+  char *path; /* the reserved name */
+  int n;      /* in it */
+  gboolean known, is_there;
   char *of_file; /* the recipe by which a file of that name is recognised */
   gboolean done;
   int n_done;
@@ -58,14 +61,38 @@ save_free (gpointer data)
 }
 
 static gboolean
-reserve (sqlite3 *db, gpointer data, GError **error)
+find_name (sqlite3 *db, gpointer data, GError **error)
 {
   Save *save = data;
   g_clear_pointer (&save->path, g_free);
+  return gesso_store_find_name (db, save->job, save->index, save->folder, save->stem,
+                                save->clip ? ".gclip" : ".png", &save->n, &save->path, &save->known,
+                                error);
+}
+
+static gboolean
+reserve (sqlite3 *db, gpointer data, GError **error)
+{
+  Save *save = data;
   g_clear_pointer (&save->of_file, g_free);
-  return gesso_store_reserve (db, save->job, save->index, save->recipe, save->folder, save->stem,
-                              save->clip ? ".gclip" : ".png", &save->path, &save->of_file,
-                              &save->done, error);
+  return gesso_store_reserve (db, save->job, save->index, save->recipe, save->path, save->is_there,
+                              &save->of_file, &save->done, error);
+}
+
+/* The disk is asked outside of the database: the queue goes on while it does not answer. */
+static gboolean
+reserve_name (Save *save, GError **error)
+{
+  GessoDatabase *database = save->writer->database;
+  save->n = 0;
+  do
+    {
+      if (!gesso_database_run (database, FALSE, find_name, save, error))
+        return FALSE;
+      save->is_there = g_access (save->path, F_OK) == 0;
+    }
+  while (save->is_there && !save->known);
+  return gesso_database_run (database, TRUE, reserve, save, error);
 }
 
 static gboolean
@@ -145,7 +172,7 @@ write_file (Save *save, gboolean *taken, GError **error)
 {
   Status status = { 0 };
   *taken = FALSE;
-  if (!gesso_database_run (save->writer->database, TRUE, reserve, save, error))
+  if (!reserve_name (save, error))
     return FALSE;
   if (save->done || !make_folder (save->path, error))
     return save->done;

@@ -477,6 +477,33 @@ test_window_lives_while_the_disk_is_dead (Fixture *f, gconstpointer unused)
   WAIT (f, lora_is_listed);
 }
 
+static gboolean
+picture_waits (Fixture *f)
+{
+  return far_disk_n_waiting () > 0;
+}
+
+static gboolean
+job_is_added (Fixture *f)
+{
+  return n_jobs (f) == 3;
+}
+
+/* Jobs can be added while a picture waits for its disk, and come to their end afterwards. */
+static void
+test_queue_goes_on_while_the_disk_is_dead (Fixture *f, gconstpointer unused)
+{
+  make_picture (f);
+  far_disk_hold (true);
+  act (f, "win.generate");
+  WAIT (f, picture_waits);
+  WAIT (f, can_generate);
+  act (f, "win.generate");
+  WAIT (f, job_is_added);
+  far_disk_hold (false);
+  WAIT (f, nothing_waits);
+}
+
 enum
 {
   PATIENCE_MS = 200 /* the window is gone by then; whoever starts Gesso again waits */
@@ -553,6 +580,8 @@ main (int argc, char **argv)
               test_main_thread_asks_no_disk, tear_down);
   g_test_add ("/ui/far-disk/window-lives-while-it-is-dead", Fixture, NULL, set_up,
               test_window_lives_while_the_disk_is_dead, tear_down);
+  g_test_add ("/ui/far-disk/queue-goes-on-while-it-is-dead", Fixture, NULL, set_up,
+              test_queue_goes_on_while_the_disk_is_dead, tear_down);
   g_test_add_func ("/ui/far-disk/program-ends-while-it-is-dead",
                    test_program_ends_while_the_disk_is_dead);
   return g_test_run ();

@@ -177,9 +177,12 @@ static gboolean
 reserve (sqlite3 *db, gpointer data, GError **error)
 {
   Reserved *r = data;
+  int n = 0;
+  gboolean known;
   g_autofree char *of_file = NULL;
-  return gesso_store_reserve (db, r->job, 0, r->recipe, r->folder, "p", ".png", &r->path, &of_file,
-                              &r->done, error);
+  return gesso_store_find_name (db, r->job, 0, r->folder, "p", ".png", &n, &r->path, &known,
+                                error) &&
+         gesso_store_reserve (db, r->job, 0, r->recipe, r->path, FALSE, &of_file, &r->done, error);
 }
 
 /* State 2. */
@@ -239,6 +242,20 @@ test_saves_once (Fixture *f, gconstpointer unused)
   g_assert_cmpint (n_done, ==, 2);
   g_assert_true (g_str_has_suffix (second, "/ein-gemälde-öl-00002.png"));
   g_assert_cmpuint (count_files (f->pictures), ==, 2);
+}
+
+static void
+test_names_that_are_taken_are_left_out (Fixture *f, gconstpointer unused)
+{
+  int n_done = 0;
+  g_autofree char *first = save (f, 0, RECIPE, &n_done), *folder = g_path_get_dirname (first);
+  for (int i = 2; i < 5; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/ein-gemälde-öl-0000%d.png", folder, i);
+      g_assert_true (g_file_set_contents (path, "not ours", -1, NULL));
+    }
+  g_autofree char *second = save (f, 1, RECIPE, &n_done);
+  g_assert_true (g_str_has_suffix (second, "/ein-gemälde-öl-00005.png"));
 }
 
 static void
@@ -381,6 +398,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("/session/result/saves-once", test_saves_once);
+  ADD ("/session/result/names-that-are-taken-are-left-out", test_names_that_are_taken_are_left_out);
   ADD ("/session/result/died-with-the-name", test_died_with_the_name);
   ADD ("/session/result/died-with-the-file", test_died_with_the_file);
   ADD ("/session/result/file-is-recognised-when-it-comes-again",
