@@ -174,17 +174,23 @@ static void
 make_room_for (GSettings *settings, const char *opened, gpointer user_data)
 {
   GessoWindow *self = user_data;
-  const char *other = g_str_equal (opened, "show-queue") ? "show-parameters" : "show-queue";
+  gboolean is_queue = g_str_equal (opened, "show-queue");
+  const char *other = is_queue ? "show-parameters" : "show-queue";
   int width = gtk_widget_get_width (GTK_WIDGET (self));
+  if (self->collapsed && !is_queue) /* which covers them */
+    g_settings_set_boolean (settings, other, FALSE);
   if (width >= COLLAPSED_WIDTH && width < BOTH_PANES_WIDTH &&
       g_settings_get_boolean (settings, opened))
     g_settings_set_boolean (settings, other, FALSE);
 }
 
-/* On the other pages nobody would see what it does. */
+/* On the other pages nobody would see what the button does.  Who turns to a page wants to see it:
+ * in a narrow window the queue covers them all. */
 static void
 page_cb (GessoWindow *self)
 {
+  if (self->collapsed)
+    g_settings_set_boolean (self->settings, "show-queue", FALSE);
   const char *page = adw_view_stack_get_visible_child_name (ADW_VIEW_STACK (self->pages));
   gtk_widget_set_visible (self->parameters_button, g_strcmp0 (page, "create") == 0);
 }

@@ -424,6 +424,33 @@ test_gallery_looks (Fixture *f, gconstpointer data)
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_DEFAULT);
 }
 
+static gboolean
+is_wide (Fixture *f)
+{
+  return gtk_widget_get_width (f->page) >= 1000 && !f->self->narrow;
+}
+
+static gboolean
+is_as_narrow_as_asked (Fixture *f)
+{
+  return f->self->narrow && gtk_widget_get_width (f->page) <= 600;
+}
+
+/* Pictures and details side by side held the window open, and made a narrow one wide. */
+static void
+test_gallery_can_be_made_narrow (Fixture *f, gconstpointer data)
+{
+  pick (f, OWN_PICTURE, TRUE);
+  details_wanted = "lighthouse";
+  WAIT (f, details_say);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 1200, 760);
+  WAIT (f, is_wide);
+  int beside = minimum_width (f->self->stack) + minimum_width (f->self->details_revealer);
+  g_assert_cmpint (minimum_width (f->page), <, beside);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 560, 760);
+  WAIT (f, is_as_narrow_as_asked);
+}
+
 /* Rubbish in the search field is words that nothing has, or no words. */
 static void
 test_gallery_hostile_search (Fixture *f, gconstpointer data)
@@ -457,5 +484,6 @@ main (int argc, char **argv)
   TEST ("mouse/click-and-wheel", click_and_wheel);
   TEST ("search/hostile", hostile_search);
   TEST ("looks/dark-and-narrow", looks);
+  TEST ("looks/can-be-made-narrow", can_be_made_narrow);
   return run_tests ();
 }

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "app/gallery/gesso-gallery-page.h"
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-parameter-row.h"
 #include "app/gesso-queue-row.h"
@@ -288,6 +289,41 @@ test_narrow_window_leads_to_the_picture (Fixture *f, gconstpointer unused)
   g_assert_false (gtk_widget_get_mapped (picture));
 }
 
+static gboolean
+only_queue_shows (Fixture *f)
+{
+  return queue_shows (f) && !canvas_shows (f) && !prompt_shows (f);
+}
+
+static gboolean
+gallery_shows (Fixture *f)
+{
+  return gtk_widget_get_mapped (nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0)) &&
+         !queue_shows (f);
+}
+
+/* The queue stayed in front of what one had turned to. */
+static void
+test_narrow_queue_gives_way (Fixture *f, gconstpointer unused)
+{
+  GSettings *settings = gesso_window_get_settings (f->window);
+  WAIT (f, planned);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 700, 700);
+  WAIT (f, is_narrow);
+  WAIT (f, only_prompt_shows);
+  g_settings_set_boolean (settings, "show-queue", TRUE);
+  WAIT (f, only_queue_shows);
+  gesso_window_show_page (f->window, "gallery");
+  WAIT (f, gallery_shows);
+  g_settings_set_boolean (settings, "show-queue", TRUE);
+  gesso_window_show_page (f->window, "create");
+  WAIT (f, only_prompt_shows);
+  g_settings_set_boolean (settings, "show-queue", TRUE);
+  WAIT (f, only_queue_shows);
+  g_settings_set_boolean (settings, "show-parameters", FALSE);
+  WAIT (f, only_canvas_shows);
+}
+
 enum
 {
   MANY_JOBS = 40
@@ -463,18 +499,40 @@ has_two_done (Fixture *f)
   return n_jobs (f) == 2 && nothing_waits (f) && n_results (f) == 2;
 }
 
+static const char *wanted_path;
+
 static gboolean
-older_is_selected (Fixture *f)
+wanted_is_selected (Fixture *f)
 {
-  g_autoptr (GessoResult) older = result_at (f, 1);
-  return gesso_filmstrip_get_selected (strip_of (f)) == older;
+  GessoResult *selected = gesso_filmstrip_get_selected (strip_of (f));
+  return selected && g_strcmp0 (gesso_result_get_path (selected), wanted_path) == 0;
+}
+
+/* Nothing lies over it, and it is where it will be. */
+static gboolean
+target_can_be_clicked (Fixture *f)
+{
+  draw (f, GTK_WIDGET (f->window));
+  graphene_point_t at = place_in (GTK_WIDGET (f->window));
+  return gtk_widget_pick (GTK_WIDGET (f->window), at.x, at.y, GTK_PICK_DEFAULT) == target;
+}
+
+static void
+click_target (Fixture *f)
+{
+  double shadow_x, shadow_y;
+  WAIT (f, target_can_be_clicked);
+  graphene_point_t at = place_in (GTK_WIDGET (f->window));
+  gtk_native_get_surface_transform (GTK_NATIVE (f->window), &shadow_x, &shadow_y);
+  g_autofree char *line =
+      g_strdup_printf ("xdotool mousemove %.0f %.0f click 1", at.x + shadow_x, at.y + shadow_y);
+  press (f, line);
 }
 
 /* A click on the picture of a job that had ended did nothing. */
 static void
 test_queue_leads_to_its_pictures (Fixture *f, gconstpointer unused)
 {
-  double shadow_x, shadow_y;
   if (!has_input ())
     return;
   WAIT (f, planned);
@@ -482,20 +540,19 @@ test_queue_leads_to_its_pictures (Fixture *f, gconstpointer unused)
   act (f, "win.generate");
   WAIT (f, has_two_done);
   g_settings_set_boolean (gesso_window_get_settings (f->window), "show-queue", TRUE);
-  press (f, "xdotool search --sync --onlyvisible --name Gesso windowmove 0 0 windowfocus --sync");
+  focus_prompt (f);
   WAIT (f, queue_shows_its_picture);
-  gesso_window_show_page (f->window, "gallery");
-  draw (f, GTK_WIDGET (f->window));
+  GessoJob *job = gesso_queue_row_get_job (GESSO_QUEUE_ROW (queue_row (f, 1)));
+  wanted_path = gesso_job_get_last_picture (job);
   target = nth (queue_row (f, 1), GTK_TYPE_PICTURE, 0);
-  graphene_point_t at = place_in (GTK_WIDGET (f->window));
-  gtk_native_get_surface_transform (GTK_NATIVE (f->window), &shadow_x, &shadow_y);
-  g_autofree char *line =
-      g_strdup_printf ("xdotool mousemove %.0f %.0f click 1", at.x + shadow_x, at.y + shadow_y);
-  press (f, line);
-  WAIT (f, older_is_selected);
+  gesso_filmstrip_set_selected (strip_of (f), NULL);
+  click_target (f);
+  WAIT (f, wanted_is_selected);
+  gesso_window_show_page (f->window, "gallery");
+  act_on (f, "win.job-view", job);
   WAIT (f, canvas_shows);
   gesso_filmstrip_clear (strip_of (f));
-  act_on (f, "win.job-view", job_at (f, 1));
+  act_on (f, "win.job-view", job);
   g_assert_true (says (GTK_WIDGET (f->window), "not below the canvas any more"));
 }
 
@@ -593,6 +650,7 @@ main (int argc, char **argv)
   ADD ("habits/prompt-key-shows-the-prompt", test_prompt_key_shows_the_prompt);
   ADD ("habits/panes-take-turns-in-a-small-window", test_panes_take_turns_in_a_small_window);
   ADD ("habits/narrow-window-leads-to-the-picture", test_narrow_window_leads_to_the_picture);
+  ADD ("habits/narrow-queue-gives-way", test_narrow_queue_gives_way);
   ADD ("habits/queue-shows-a-new-first-job", test_queue_shows_a_new_first_job);
   ADD ("habits/first-words-replace-the-example", test_first_words_replace_the_example);
   ADD ("habits/parameters-button-is-where-they-are", test_parameters_button_is_where_they_are);

@@ -290,7 +290,7 @@ is_active (Fixture *f)
 void
 focus_prompt (Fixture *f)
 {
-  press (f, "xdotool search --sync --onlyvisible --name Gesso windowfocus --sync");
+  press (f, "xdotool search --sync --onlyvisible --name Gesso windowmove 0 0 windowfocus --sync");
   WAIT (f, is_active);
   act (f, "win.focus-prompt");
 }

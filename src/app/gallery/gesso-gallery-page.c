@@ -128,12 +128,22 @@ update_panes (GessoGalleryPage *self)
   gtk_widget_set_visible (self->details_revealer, details);
 }
 
+static int
+least_width (GtkWidget *widget)
+{
+  int minimum;
+  gtk_widget_measure (widget, GTK_ORIENTATION_HORIZONTAL, -1, &minimum, NULL, NULL, NULL);
+  return minimum;
+}
+
 static gboolean
 layout_cb (gpointer user_data)
 {
   GessoGalleryPage *self = user_data;
   int width = gtk_widget_get_width (GTK_WIDGET (self));
-  gboolean narrow = width > 0 && width < NARROW_WIDTH;
+  int both = least_width (self->stack) + least_width (self->separator) +
+             least_width (self->details_revealer);
+  gboolean narrow = width > 0 && width < MAX (NARROW_WIDTH, both);
   self->layout_idle = 0;
   if (narrow != self->narrow)
     {
@@ -373,6 +383,8 @@ gesso_gallery_page_size_allocate (GtkWidget *widget, int width, int height, int 
     self->layout_idle = g_idle_add_full (G_PRIORITY_DEFAULT, layout_cb, self, NULL);
 }
 
+/* The details may go below the pictures: a window that is narrow need not grow for them, and one
+ * that is wide can be made narrow. */
 static void
 gesso_gallery_page_measure (GtkWidget *widget,
                             GtkOrientation orientation,
@@ -382,8 +394,11 @@ gesso_gallery_page_measure (GtkWidget *widget,
                             int *minimum_baseline,
                             int *natural_baseline)
 {
-  gtk_widget_measure (GESSO_GALLERY_PAGE (widget)->toasts, orientation, for_size, minimum, natural,
-                      minimum_baseline, natural_baseline);
+  GessoGalleryPage *self = GESSO_GALLERY_PAGE (widget);
+  gtk_widget_measure (self->toasts, orientation, for_size, minimum, natural, minimum_baseline,
+                      natural_baseline);
+  if (orientation == GTK_ORIENTATION_HORIZONTAL)
+    *minimum = MAX (least_width (self->stack), least_width (self->details_revealer));
 }
 
 static void
