@@ -8,6 +8,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/gesso-presence.h"
 #include "media/texts.h"
 
 typedef struct
@@ -43,6 +44,44 @@ read_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancella
 }
 
 static void
+extend_now (const Extend *extend)
+{
+  GessoCreatePage *page = gesso_window_get_create_page (extend->window);
+  if (!page) /* closed meanwhile */
+    return;
+  if (!gesso_create_page_makes_clips (page))
+    {
+      gesso_window_say (extend->window,
+                        _ ("Choose a video model first: it makes what is added to the clip."));
+      return;
+    }
+  gesso_create_page_extend (page, extend->path);
+  gesso_window_show_page (extend->window, "create");
+}
+
+static void
+model_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (Extend) extend = user_data;
+  extend_now (extend);
+}
+
+/* A model that does not lie where the recipe says may be another by the time that this is known:
+ * who asked first (gesso-resolve.h) hears it first. */
+static void
+wait_for_model (Extend *extend, GessoCreatePage *page)
+{
+  const char *model = recipe_str (gesso_form_peek (gesso_create_page_get_form (page))->model);
+  if (g_path_is_absolute (model))
+    gesso_presence_async (model, NULL, model_cb, extend);
+  else
+    {
+      extend_now (extend);
+      extend_free (extend);
+    }
+}
+
+static void
 read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (Extend) extend = user_data;
@@ -52,18 +91,15 @@ read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autofree char *recipe = g_task_propagate_pointer (G_TASK (result), &error);
   if (!page)
     return;
-  if (recipe && *recipe && !gesso_create_page_makes_clips (page))
+  gboolean takes_recipe = recipe && *recipe && !gesso_create_page_makes_clips (page);
+  if (takes_recipe)
     gesso_create_page_load_recipe (page, recipe, 0, &error);
   if (error)
     gesso_window_say (window, error->message);
-  else if (!gesso_create_page_makes_clips (page))
-    gesso_window_say (window,
-                      _ ("Choose a video model first: it makes what is added to the clip."));
+  else if (takes_recipe && !gesso_create_page_makes_clips (page))
+    wait_for_model (g_steal_pointer (&extend), page);
   else
-    {
-      gesso_create_page_extend (page, extend->path);
-      gesso_window_show_page (window, "create");
-    }
+    extend_now (extend);
 }
 
 static void

@@ -5,6 +5,7 @@
  * Alone: tests/ui/xvfb.sh build/tests/ui/test-window-clips, with GESSO_DATA, GESSO_SOURCE and
  * GESSO_TEST_WORKER set.
  */
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "app/gesso-job-text.h"
@@ -208,6 +209,46 @@ test_extended_clip_is_gone (Fixture *f, gconstpointer unused)
       strstr (gesso_planner_get_problem (gesso_create_page_get_planner (f->page)), "is not there"));
 }
 
+static const char *wanted_model;
+
+static gboolean
+is_listed (Fixture *f, const char *ending)
+{
+  GListModel *models =
+      gesso_library_get_models (gesso_window_get_library (f->window), GESSO_FILE_CHECKPOINT);
+  for (guint i = 0; i < g_list_model_get_n_items (models); i++)
+    {
+      g_autoptr (GessoModelFile) file = g_list_model_get_item (models, i);
+      if (g_str_has_suffix (gesso_model_file_get_path (file), ending))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+old_model_is_forgotten (Fixture *f)
+{
+  return !is_listed (f, "/models/wan-tiny");
+}
+
+static gboolean
+moved_model_is_listed (Fixture *f)
+{
+  return is_listed (f, "/moved/wan-tiny");
+}
+
+static gboolean
+model_is_wanted (Fixture *f)
+{
+  return g_str_equal (recipe_str (gesso_form_peek (f->form)->model), wanted_model);
+}
+
+static gboolean
+asks_for_model (Fixture *f)
+{
+  return says (GTK_WIDGET (f->window), "Choose a video model first");
+}
+
 /* A model that was not chosen yet is the one that made the clip. */
 static void
 test_extend_chooses_the_model (Fixture *f, gconstpointer unused)
@@ -222,6 +263,35 @@ test_extend_chooses_the_model (Fixture *f, gconstpointer unused)
   WAIT (f, extends);
   g_autofree char *now = value (f, "model");
   g_assert_cmpstr (now, ==, was);
+}
+
+/* What was chosen before stays where the library does not know the clip's model any more. */
+static void
+test_extend_finds_a_model_that_was_moved (Fixture *f, gconstpointer unused)
+{
+  WAIT (f, planned);
+  GessoLibrary *library = gesso_window_get_library (f->window);
+  g_autofree char *shipped = gesso_form_dup_text (f->form, "model");
+  make_clip (f);
+  g_autofree char *clip = result_path (f), *was = value (f, "model");
+  g_autofree char *from = g_path_get_dirname (was);
+  g_autofree char *to = g_build_filename (f->dir, "moved", NULL);
+  g_autofree char *there = g_build_filename (to, "wan-tiny", NULL);
+  set (f, "model", shipped);
+  WAIT (f, generates);
+  gesso_library_remove_folder (library, from);
+  g_assert_cmpint (g_rename (from, to), ==, 0);
+  WAIT (f, old_model_is_forgotten);
+  gtk_widget_activate_action (GTK_WIDGET (f->window), "win.extend", "s", clip);
+  WAIT (f, asks_for_model);
+  wanted_model = shipped;
+  g_assert_true (model_is_wanted (f));
+  gesso_library_add_folder (library, to);
+  WAIT (f, moved_model_is_listed);
+  gtk_widget_activate_action (GTK_WIDGET (f->window), "win.extend", "s", clip);
+  WAIT (f, extends);
+  wanted_model = there;
+  WAIT (f, model_is_wanted);
 }
 
 /* What the model's makers sample with is filled in where nothing was chosen. */
@@ -497,6 +567,7 @@ main (int argc, char **argv)
   ADD ("clips/extending-is-said-and-left", test_extending_is_said_and_left);
   ADD ("clips/extended-clip-is-gone", test_extended_clip_is_gone);
   ADD ("clips/extend-chooses-the-model", test_extend_chooses_the_model);
+  ADD ("clips/extend-finds-a-model-that-was-moved", test_extend_finds_a_model_that_was_moved);
   ADD ("clips/sampler-is-the-model-s", test_sampler_is_the_models);
   ADD ("clips/film-beside-the-clip", test_film_beside_the_clip);
   ADD ("clips/preview-moves", test_preview_moves);
