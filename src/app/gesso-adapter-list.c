@@ -26,7 +26,7 @@ struct _GessoAdapterList
   GessoForm *form;
   GessoLibrary *library;
   GtkWidget *rows, *hint;
-  GHashTable *words; /* of files, by path; "" when a file says none */
+  GHashTable *words; /* of files, by path; "" when a file says none, NULL while it is read */
   char *misfits;     /* what the rows say of families */
   gboolean busy;     /* a change that we make ourselves is no news */
 };
@@ -260,23 +260,6 @@ show_words (GessoAdapterList *self, GtkWidget *row, const char *words)
   gtk_box_append (GTK_BOX (row), box);
 }
 
-/* What waits for the words of a file.  Main thread only. */
-typedef struct
-{
-  GessoAdapterList *self;
-  GtkWidget *row;
-} Reader;
-
-static void
-reader_free (Reader *reader)
-{
-  g_object_unref (reader->self);
-  g_object_unref (reader->row);
-  g_free (reader);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Reader, reader_free)
-
 static void
 read_words_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -287,31 +270,36 @@ read_words_in_thread (GTask *task, gpointer source, gpointer data, GCancellable 
 static void
 words_read_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (Reader) reader = user_data;
-  GHashTable *known = reader->self->words;
+  g_autoptr (GessoAdapterList) self = user_data;
   g_autofree char *words = g_task_propagate_pointer (G_TASK (result), NULL);
-  if (!words || !known) /* closed meanwhile */
+  if (!words || !self->words) /* closed meanwhile */
     return;
   const char *path = g_task_get_task_data (G_TASK (result));
-  g_hash_table_replace (known, g_strdup (path), g_strdup (words));
-  if (gtk_widget_get_parent (reader->row))
-    show_words (reader->self, reader->row, words);
+  for (GtkWidget *row = gtk_widget_get_first_child (self->rows); row;
+       row = gtk_widget_get_next_sibling (row))
+    if (g_strcmp0 (g_object_get_data (G_OBJECT (row), "path"), path) == 0)
+      show_words (self, row, words);
+  g_hash_table_replace (self->words, g_strdup (path), g_steal_pointer (&words));
 }
 
-/* A file is read once; its words are there for rows that are made later. */
+/* A file is read once, however often its row is made anew meanwhile; its words are there for rows
+ * that are made later. */
 static void
 find_words (GessoAdapterList *self, GtkWidget *row, const char *path)
 {
-  const char *known = path ? g_hash_table_lookup (self->words, path) : "";
-  if (known)
+  gpointer words;
+  if (!path)
+    return;
+  g_object_set_data_full (G_OBJECT (row), "path", g_strdup (path), g_free);
+  if (g_hash_table_lookup_extended (self->words, path, NULL, &words))
     {
-      show_words (self, row, known);
+      if (words)
+        show_words (self, row, words);
       return;
     }
-  Reader *reader = g_new (Reader, 1);
-  *reader = (Reader){ g_object_ref (self), g_object_ref (row) };
+  g_hash_table_insert (self->words, g_strdup (path), NULL);
   /* no source: the thread may be the last to let go of the task */
-  g_autoptr (GTask) task = g_task_new (NULL, NULL, words_read_cb, reader);
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, words_read_cb, g_object_ref (self));
   g_task_set_task_data (task, g_strdup (path), g_free);
   g_task_run_in_thread (task, read_words_in_thread);
 }
