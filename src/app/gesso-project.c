@@ -221,6 +221,14 @@ take (GessoProject *self, const Work *work, GError **error)
   return ok;
 }
 
+/* No result lies over the canvas: one would not see that it is another now. */
+static void
+show_canvas (GessoProject *self)
+{
+  GessoStage *stage = gesso_create_page_get_stage (self->page);
+  gesso_filmstrip_set_selected (gesso_stage_get_filmstrip (stage), NULL);
+}
+
 static void
 canvas_restored_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -231,6 +239,8 @@ canvas_restored_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   gboolean ok = gesso_document_restore_finish (GESSO_DOCUMENT (source), result, &error) &&
                 (!self->page || take (self, g_task_get_task_data (task), &error));
   self->opening = FALSE;
+  if (ok && self->page)
+    show_canvas (self);
   if (ok)
     g_task_return_boolean (task, TRUE);
   else
@@ -284,6 +294,7 @@ void
 gesso_project_begin_new (GessoProject *self)
 {
   g_return_if_fail (GESSO_IS_PROJECT (self) && self->page);
+  show_canvas (self);
   gesso_document_clear (gesso_create_page_get_document (self->page));
   set_file (self, NULL, STATE_SAVED);
 }

@@ -14,6 +14,7 @@
 #include "app/gesso-compat.h"
 #include "app/gesso-job-text.h"
 #include "app/gesso-last-results.h"
+#include "app/gesso-menu.h"
 #include "app/gesso-places.h"
 #include "app/gesso-refresh.h"
 #include "app/gesso-results.h"
@@ -467,6 +468,40 @@ place_pill_cb (GtkOverlay *overlay, GtkWidget *child, GdkRectangle *at, gpointer
   return TRUE;
 }
 
+/* ---- the menu of the result that lies over the canvas ---- */
+
+static void
+result_action_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  GessoStage *self = user_data;
+  g_autofree char *name = g_strconcat ("filmstrip.", g_action_get_name (G_ACTION (action)), NULL);
+  gtk_widget_activate_action (GTK_WIDGET (self->filmstrip), name, NULL);
+}
+
+static void
+add_result_menu (GessoStage *self, GtkWidget *box)
+{
+  static const GActionEntry actions[] = { { "keep", result_action_cb },
+                                          { "star", result_action_cb },
+                                          { "copy", result_action_cb },
+                                          { "show-in-files", result_action_cb },
+                                          { "discard", result_action_cb } };
+  static const GessoMenuEntry entries[] = {
+    { N_ ("_Keep"), "result.keep" },
+    { N_ ("S_tar"), "result.star" },
+    { N_ ("Cop_y"), "result.copy" },
+    { N_ ("Show in Fi_les"), "result.show-in-files" },
+    { N_ ("_Use Settings or Start From It…"), "win.use-result" },
+    { N_ ("_Discard"), "result.discard" },
+  };
+  g_autoptr (GSimpleActionGroup) group = g_simple_action_group_new ();
+  g_autoptr (GMenu) menu = g_menu_new ();
+  g_action_map_add_action_entries (G_ACTION_MAP (group), actions, G_N_ELEMENTS (actions), self);
+  gtk_widget_insert_action_group (box, "result", G_ACTION_GROUP (group));
+  gesso_menu_add_section (menu, entries, G_N_ELEMENTS (entries));
+  gesso_canvas_set_result_menu (self->canvas, G_MENU_MODEL (menu));
+}
+
 static void
 build (GessoStage *self)
 {
@@ -487,6 +522,7 @@ build (GessoStage *self)
   gtk_box_append (GTK_BOX (box), overlay);
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->filmstrip));
   gtk_widget_insert_action_group (box, "canvas", gesso_canvas_get_actions (self->canvas));
+  add_result_menu (self, box);
   adw_bin_set_child (ADW_BIN (self), box);
 }
 

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "app/canvas/gesso-canvas-private.h"
 #include "app/gallery/gesso-gallery-page.h"
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-parameter-row.h"
@@ -556,6 +557,84 @@ test_queue_leads_to_its_pictures (Fixture *f, gconstpointer unused)
   g_assert_true (says (GTK_WIDGET (f->window), "not below the canvas any more"));
 }
 
+static gboolean
+has_one_result (Fixture *f)
+{
+  return n_results (f) == 1;
+}
+
+static gboolean
+canvas_shows_the_result (Fixture *f)
+{
+  GessoStage *stage = gesso_create_page_get_stage (f->page);
+  return gesso_stage_get_canvas (stage)->result.texture != NULL;
+}
+
+static gboolean
+menu_is_open (Fixture *f)
+{
+  GtkWidget *canvas = GTK_WIDGET (gesso_stage_get_canvas (gesso_create_page_get_stage (f->page)));
+  return says (canvas, "Paste Picture");
+}
+
+static gboolean
+menu_is_shut (Fixture *f)
+{
+  return !menu_is_open (f);
+}
+
+static gboolean
+first_is_starred (Fixture *f)
+{
+  g_autoptr (GessoResult) first = result_at (f, 0);
+  return gesso_result_get_starred (first);
+}
+
+/* What Shift+F10 and the menu key do. */
+static void
+open_menu (GtkWidget *widget)
+{
+  g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
+  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+    {
+      g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+      guint n = GTK_IS_SHORTCUT_CONTROLLER (controller)
+                    ? g_list_model_get_n_items (G_LIST_MODEL (controller))
+                    : 0;
+      for (guint j = 0; j < n; j++)
+        {
+          g_autoptr (GtkShortcut) shortcut = g_list_model_get_item (G_LIST_MODEL (controller), j);
+          if (GTK_IS_ALTERNATIVE_TRIGGER (gtk_shortcut_get_trigger (shortcut)))
+            gtk_shortcut_action_activate (gtk_shortcut_get_action (shortcut), 0, widget, NULL);
+        }
+    }
+}
+
+/* The picture that one sees has been made, and its menu was that of the canvas behind it. */
+static void
+test_canvas_menu_is_the_results (Fixture *f, gconstpointer unused)
+{
+  GtkWidget *canvas = GTK_WIDGET (gesso_stage_get_canvas (gesso_create_page_get_stage (f->page)));
+  GtkPopover *menu = GTK_POPOVER (nth (canvas, GTK_TYPE_POPOVER_MENU, 0));
+  make_picture (f);
+  WAIT (f, has_one_result);
+  WAIT (f, canvas_shows_the_result);
+  open_menu (canvas);
+  WAIT (f, menu_is_open);
+  g_assert_true (says (canvas, "Keep") && says (canvas, "Discard"));
+  gtk_popover_popdown (menu);
+  WAIT (f, menu_is_shut);
+  g_assert_true (gtk_widget_activate_action (canvas, "result.star", NULL));
+  WAIT (f, first_is_starred);
+  act (f, "win.new");
+  g_assert_null (gesso_filmstrip_get_selected (strip_of (f)));
+  open_menu (canvas);
+  WAIT (f, menu_is_open);
+  g_assert_false (says (canvas, "Keep"));
+  gtk_popover_popdown (menu);
+  WAIT (f, menu_is_shut);
+}
+
 /* The strip was empty after each start, as if nothing had been made. */
 static void
 test_strip_comes_back_with_the_window (Fixture *f, gconstpointer unused)
@@ -656,6 +735,7 @@ main (int argc, char **argv)
   ADD ("habits/parameters-button-is-where-they-are", test_parameters_button_is_where_they_are);
   ADD ("habits/lock-of-the-seed-opens", test_lock_of_the_seed_opens);
   ADD ("habits/queue-leads-to-its-pictures", test_queue_leads_to_its_pictures);
+  ADD ("habits/canvas-menu-is-the-results", test_canvas_menu_is_the_results);
   ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",

@@ -63,8 +63,9 @@ reset_settings (void)
   g_autoptr (GSettings) settings = gesso_paths_new_settings (NULL);
   g_assert_nonnull (settings);
   static const char *const keys[] = {
-    "show-queue",     "show-parameters", "seed-locked", "welcome-dismissed", "page",
-    "quit-explained", "pictures-folder", "notify",      "devices",           "vram-limit-mib"
+    "show-queue",     "show-parameters", "seed-locked",     "welcome-dismissed", "page",
+    "quit-explained", "pictures-folder", "notify",          "devices",           "vram-limit-mib",
+    "window-width",   "window-height",   "window-maximized"
   };
   for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
     g_settings_reset (settings, keys[i]);

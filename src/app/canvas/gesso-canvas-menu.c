@@ -7,7 +7,7 @@
 
 #include "app/gesso-menu.h"
 
-static GMenuModel *
+static GMenu *
 new_model (void)
 {
   static const GessoMenuEntry picture[] = { { N_ ("_Paste Picture"), "canvas.paste" },
@@ -26,12 +26,27 @@ new_model (void)
   gesso_menu_add_section (menu, edit, G_N_ELEMENTS (edit));
   gesso_menu_add_section (menu, mask, G_N_ELEMENTS (mask));
   gesso_menu_add_section (menu, view, G_N_ELEMENTS (view));
-  return G_MENU_MODEL (menu);
+  return menu;
+}
+
+/* Who clicks on a result means the result. */
+static void
+update_model (GessoCanvas *self)
+{
+  gboolean wanted = self->result.texture && self->result_menu;
+  if (wanted == self->menu_has_result)
+    return;
+  self->menu_has_result = wanted;
+  if (wanted)
+    g_menu_prepend_section (self->menu_model, NULL, self->result_menu);
+  else
+    g_menu_remove (self->menu_model, 0);
 }
 
 static void
 popup_at (GessoCanvas *self, double x, double y)
 {
+  update_model (self);
   GdkRectangle at = { (int) x, (int) y, 1, 1 };
   gtk_popover_set_pointing_to (GTK_POPOVER (self->menu), &at);
   gtk_popover_popup (GTK_POPOVER (self->menu));
@@ -72,8 +87,8 @@ menu_key_cb (GtkWidget *widget, GVariant *args, gpointer user_data)
 void
 gesso_canvas_init_menu (GessoCanvas *self)
 {
-  g_autoptr (GMenuModel) model = new_model ();
-  self->menu = gtk_popover_menu_new_from_model (model);
+  self->menu_model = new_model ();
+  self->menu = gtk_popover_menu_new_from_model (G_MENU_MODEL (self->menu_model));
   gtk_widget_set_parent (self->menu, GTK_WIDGET (self));
   GtkGesture *click = gtk_gesture_click_new ();
   gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (click), GDK_BUTTON_SECONDARY);
@@ -82,4 +97,12 @@ gesso_canvas_init_menu (GessoCanvas *self)
   GtkEventController *keys = gtk_shortcut_controller_new ();
   gesso_menu_add_keys (GTK_SHORTCUT_CONTROLLER (keys), menu_key_cb, NULL);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
+}
+
+void
+gesso_canvas_set_result_menu (GessoCanvas *self, GMenuModel *menu)
+{
+  g_return_if_fail (GESSO_IS_CANVAS (self) && G_IS_MENU_MODEL (menu));
+  g_return_if_fail (!self->menu_has_result);
+  g_set_object (&self->result_menu, menu);
 }

@@ -77,6 +77,9 @@ struct _GessoCanvas
 
   GSimpleActionGroup *actions;
   GtkWidget *menu;
+  GMenu *menu_model;
+  GMenuModel *result_menu; /* on top of it while a result is shown; NULL: none */
+  gboolean menu_has_result;
   GCancellable *loading; /* the latest picture wins */
   gboolean drop_hover;
   GessoDropZone drop_zone;

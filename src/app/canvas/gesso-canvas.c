@@ -554,6 +554,8 @@ gesso_canvas_dispose (GObject *object)
   g_clear_object (&self->preview.texture);
   g_clear_object (&self->result.texture);
   g_clear_pointer (&self->menu, gtk_widget_unparent);
+  g_clear_object (&self->menu_model);
+  g_clear_object (&self->result_menu);
   G_OBJECT_CLASS (gesso_canvas_parent_class)->dispose (object);
 }
 

@@ -112,6 +112,9 @@ void gesso_canvas_stroke_end (GessoCanvas *self);
 /* As if it had not begun; no undo step. */
 void gesso_canvas_stroke_cancel (GessoCanvas *self);
 
+/* What the context menu has on top while a result lies over the canvas. */
+void gesso_canvas_set_result_menu (GessoCanvas *self, GMenuModel *menu);
+
 /* The keys of the canvas, for the shortcuts window and the manual. */
 typedef struct
 {
