@@ -172,7 +172,8 @@ test_scan_leaves_rows_alone (Fixture *f, gconstpointer unused)
   gesso_control_list_set_image (list_of (f), 0, "/nowhere/x.png");
   g_assert_true (g_object_get_data (preview, "control-preview") != work);
   g_assert_true (entry_of (list) == entry);
-  g_assert_true (gtk_widget_has_focus (entry));
+  /* without a window manager the window need not be active */
+  g_assert_true (gtk_window_get_focus (GTK_WINDOW (f->window)) == entry);
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (entry)), ==, "0.");
 }
 
