@@ -81,8 +81,6 @@ static bool
 latents_fit (const ExtendInput *in, const ClipLatents *l, const Checkpoint *model)
 {
   char kind[PIPELINE_KIND_SIZE];
-  PipelineJob job;
-  pipeline_job_defaults (model, &job);
   pipeline_latent_kind (model, kind);
   const ModelConfig *c = &model->config;
   int step = pipeline_size_step (model) / 2; /* two latents make a token */

@@ -545,6 +545,7 @@ static void
 test_clip_of_another_model_pushes_no_note_out (Fixture *f, gconstpointer data)
 {
   static const Checkpoint wan_model = { .config = { .family = FAMILY_WAN,
+                                                    .has_wan = true,
                                                     .wan = { .out_channels = 16 } } };
   g_autofree char *path = g_build_filename (f->folder, "a.gclip", NULL);
   JobInputs in;
