@@ -209,8 +209,8 @@ def png_texts(path):
     return texts
 
 
-def png_pixels(path, n_rows=None):
-    """(width, height, rows of RGB bytes) of an 8-bit PNG without interlace; with @n_rows only the first rows."""
+def png_pixels(path):
+    """(width, height, rows of RGB bytes) of an 8-bit PNG without interlace."""
     data, at, packed = pathlib.Path(path).read_bytes(), 8, b""
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
@@ -223,7 +223,7 @@ def png_pixels(path, n_rows=None):
     n = {2: 3, 6: 4}[colour]
     assert depth == 8
     raw, rows, before = zlib.decompress(packed), [], bytearray(width * n)
-    for y in range(n_rows or height):
+    for y in range(height):
         at = y * (width * n + 1)
         row = bytearray(raw[at + 1:at + 1 + width * n])
         unfilter(raw[at], row, before, n)

@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """Takes the pictures of the window for README and metainfo; ../screenshots runs it.
 
-Usage: ../xvfb.sh -s 1300x840 take_screenshots.py GESSO FOLDER [light|dark] [few]
-
-"few" makes few pictures to show, with the null backend, and keeps all colours: whether the script works, not what
-README shows.
+Usage: ../xvfb.sh -s 1300x840 take_screenshots.py GESSO FOLDER [light|dark]
 
 The window draws itself (GESSO_DEBUG=screenshot), so that no border or pointer of the test's display is in them.
 The pictures in it are made by the model that ships.
@@ -21,7 +18,6 @@ from studio import GLib, Jobs, Studio, has_state, main, ok, pictures, png_pixels
 
 PROMPTS = ["a fox", "a rocket", "a mushroom", "a red apple", "a sunflower", "a blue butterfly", "a whale", "a cactus",
            "an owl", "a penguin", "a strawberry", "a turtle"]
-N_FEW = 4
 ROW = 250  # of a screenshot, is looked at: below what all pages have in common
 LARGEST_BYTES = 150 * 1024
 
@@ -54,13 +50,10 @@ def take(studio, folder, name, moving=False):
 
 
 def shrink(path):
-    few = "few" in sys.argv
-    width, height, rows = png_pixels(path, ROW + 1 if few else None)
+    width, height, rows = png_pixels(path)
     row = rows[ROW]
     colours = set(zip(row[0::3], row[1::3], row[2::3]))
     ok(width > 1000 and height > 700 and len(colours) > 3, f"{path.name} shows something, {width} x {height}")
-    if few:
-        return
     palette.write(path, width, height, rows)
     ok(path.stat().st_size < LARGEST_BYTES, f"{path.name} has {path.stat().st_size} bytes")
 
@@ -104,22 +97,21 @@ def show_queue(studio, folder):
 
 def scenario():
     gesso, folder = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
-    prompts = PROMPTS[:N_FEW] if "few" in sys.argv else PROMPTS
     folder.mkdir(parents=True, exist_ok=True)
     look = "dark" if "dark" in sys.argv else "light"
     quiet = {**os.environ, "ADW_DEBUG_COLOR_SCHEME": f"prefer-{look}"}
     env = {"GESSO_DEBUG": "screenshot", "ADW_DEBUG_COLOR_SCHEME": f"prefer-{look}"}
     subprocess.run([gesso, "--screenshot", str(folder / "first-run.png")], check=True, env=quiet)
     shrink(folder / "first-run.png")
-    studio = Studio(gesso, *(["--backend", "null"] if "few" in sys.argv else []), env=env).open()
+    studio = Studio(gesso, env=env).open()
     studio.can_generate()
     studio.press("Close this card")
-    make(studio, prompts)
+    make(studio, PROMPTS)
     xdotool("mousemove", 640, 835)
     take(studio, folder, "create")
     studio.page("gallery")
-    wait("the pictures", lambda: len(studio.all(".*, Today.*", "table cell")) >= len(prompts))
-    studio.click(studio.find(f"{prompts[-2]}, .*", "table cell"))
+    wait("the pictures", lambda: len(studio.all(".*, Today.*", "table cell")) >= len(PROMPTS))
+    studio.click(studio.find(f"{PROMPTS[-2]}, .*", "table cell"))
     wait("the recipe", lambda: studio.has("gesso-mini.*"))
     xdotool("mousemove", 600, 830)
     take(studio, folder, "gallery")
