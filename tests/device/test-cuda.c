@@ -707,7 +707,7 @@ assert_keeps_its_limit (DType weights, int n_pages)
   int n_refused = 0, n_drawn = 0, n_streamed = 0;
   size_t once = fake ()->copied_bytes, inputs = sizeof net->positions + sizeof net->x;
   g_assert_cmpstr (status.message, ==, "");
-  for (; n_pages <= MOST_PAGES; n_pages += 6)
+  for (; n_pages <= MOST_PAGES; n_pages += g_test_slow () ? 3 : 6)
     {
       status = (Status){ 0 };
       fake ()->most_used_bytes = fake ()->copied_bytes = 0;
@@ -738,7 +738,7 @@ test_cuda_keeps_its_limit (void)
 static void
 test_cuda_keeps_its_limit_in_eight_bits (void)
 {
-  assert_keeps_its_limit (DTYPE_F8_E4M3, 4);
+  assert_keeps_its_limit (DTYPE_F8_E4M3, g_test_slow () ? 1 : 4);
 }
 
 /* Another program takes all but a few pages between two passes. */
@@ -824,7 +824,7 @@ test_cuda_survives_each_fault (void)
 static void
 test_cuda_survives_faults_in_eight_bits (void)
 {
-  assert_survives_faults (DTYPE_F8_E4M3, 3);
+  assert_survives_faults (DTYPE_F8_E4M3, g_test_slow () ? 1 : 3);
 }
 
 /* The program's own memory runs out in turn, too. */

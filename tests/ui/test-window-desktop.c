@@ -57,7 +57,8 @@ tab_through (Fixture *f)
   g_autoptr (GHashTable) wanted = g_hash_table_new (NULL, NULL);
   collect (GTK_WIDGET (f->window), wanted);
   guint n_wanted = g_hash_table_size (wanted);
-  g_assert_cmpuint (n_wanted, >, 8);
+  /* on the gallery ten with a newer libadwaita, whose pages' buttons have other keys */
+  g_assert_cmpuint (n_wanted, >, adw_get_minor_version () >= 7 ? 9 : 10);
   for (guint i = 0; i < 6 * n_wanted && g_hash_table_size (wanted) > 0; i++)
     {
       g_signal_emit_by_name (f->window, "move-focus", GTK_DIR_TAB_FORWARD);
