@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * fake-memory.c - the rest of the fake driver: contexts, streams, and memory in pages.
  *
- * The card's memory is a file without a name, a page of it a piece of the file, and to map one is
- * to map that piece: contents stay with pages, not with addresses.  Between calls all of it is
- * unreadable, so that a program that takes the card's addresses for its own stops at once.  Streams
- * do their work when it is queued.  Linked with the emulator, kernels run on this memory.
+ * The card's memory is private copies of a file without a name that has every bit set, a NaN in
+ * every format: what was never written costs nothing.  Between calls all of it is unreadable, so
+ * that a program that takes the card's addresses for its own stops at once.  Streams do their work
+ * when it is queued.  Linked with the emulator, kernels run on this memory.
  *
  * FAKE_CUDA_CHECK: the emulator checks, too.  FAKE_CUDA_MEMORY (24 GiB), FAKE_CUDA_PAGE (65536
  * bytes), FAKE_CUDA_FAIL_AT (number of a call, from 1) and FAKE_CUDA_ERROR (700), FAKE_CUDA_TIMES
@@ -34,6 +34,8 @@ enum
 };
 
 static const size_t ADDRESSES = (size_t) 1 << 40;
+static const size_t FRESH_BYTES =
+    8 << 20; /* a multiple of a page; neighbours' mappings join within it */
 
 typedef struct
 {
@@ -44,7 +46,7 @@ typedef struct
 static FakeCuda fake;
 static char *space; /* all addresses that the card has */
 static size_t space_used;
-static int file = -1;
+static int fresh = -1; /* the file */
 static bool page_used[MAX_PAGES];
 static Range mapped[MAX_RANGES];
 static int n_mapped;
@@ -111,6 +113,15 @@ open_all (bool readable)
     }
 }
 
+/* Only what a copy touches: to open all takes as long as there is memory. */
+static void
+open_some (uint64_t address, size_t size_bytes, bool readable)
+{
+  uint64_t from = address & ~(uint64_t) 4095;
+  mprotect ((void *) (uintptr_t) from, address + size_bytes - from,
+            readable ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
 void
 fake_open_memory (int readable)
 {
@@ -155,6 +166,19 @@ around_launch (int begins)
   return error;
 }
 
+static int
+fresh_memory (void)
+{
+  int file = memfd_create ("fake-cuda", 0);
+  char *all = NULL;
+  if (file < 0 || ftruncate (file, (off_t) FRESH_BYTES) != 0 ||
+      (all = mmap (NULL, FRESH_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) == MAP_FAILED)
+    abort (); /* a machine that cannot is no place for these tests */
+  memset (all, 0xff, FRESH_BYTES);
+  munmap (all, FRESH_BYTES);
+  return file;
+}
+
 static void
 start (void)
 {
@@ -164,7 +188,7 @@ start (void)
   const char *times = getenv ("FAKE_CUDA_TIMES");
   if (times)
     sscanf (times, "%f %f", &fake.kernel_ms, &fake.library_ms);
-  file = memfd_create ("fake-cuda", 0);
+  fresh = fresh_memory ();
   space = mmap (NULL, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (emu_set_around)
     emu_set_around (around_launch);
@@ -179,7 +203,7 @@ FakeCuda *fake_cuda (void);
 EXPORT FakeCuda *
 fake_cuda (void)
 {
-  if (file < 0)
+  if (fresh < 0)
     start ();
   return &fake;
 }
@@ -485,8 +509,6 @@ cuMemCreate (uint64_t *page, size_t size_bytes, const void *memory, unsigned lon
     return misuse ();
   if (fake.used_bytes + size_bytes > fake.memory_bytes || i == MAX_PAGES)
     return OUT_OF_MEMORY;
-  if (ftruncate (file, (off_t) ((size_t) MAX_PAGES * size_bytes)) != 0)
-    return OUT_OF_MEMORY;
   page_used[i] = true;
   *page = (uint64_t) i + 1;
   fake.n_pages++;
@@ -540,8 +562,8 @@ cuMemMap (
     return error;
   if (page < 1 || page > MAX_PAGES || !page_used[page - 1] || n_mapped == MAX_RANGES)
     return misuse ();
-  if (mmap (from, size_bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, file,
-            (off_t) ((page - 1) * size_bytes)) == MAP_FAILED)
+  if (mmap (from, size_bytes, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fresh,
+            (from - space) % (off_t) FRESH_BYTES) == MAP_FAILED)
     return OUT_OF_MEMORY;
   mapped[n_mapped++] = (Range){ from, size_bytes };
   fake.n_mapped++;
@@ -569,7 +591,7 @@ cuMemUnmap (uint64_t address, size_t size_bytes)
   return call ();
 }
 
-/* A block is whole now: fresh memory has every bit set, a NaN in every format. */
+/* A block is whole now. */
 EXPORT int
 cuMemSetAccess (uint64_t address, size_t size_bytes, const void *access, size_t n)
 {
@@ -577,9 +599,6 @@ cuMemSetAccess (uint64_t address, size_t size_bytes, const void *access, size_t 
   int error = call ();
   if (error)
     return error;
-  open_all (true);
-  memset (from, 0xff, size_bytes);
-  open_all (false);
   if (emu_adopt)
     emu_adopt (from, size_bytes, "the card's memory");
   return OK;
@@ -745,10 +764,10 @@ cuMemcpyHtoDAsync_v2 (uint64_t to, const void *from, size_t size_bytes, void *st
     return error;
   if (!is_mapped (to, size_bytes))
     return misuse ();
-  open_all (true);
+  open_some (to, size_bytes, true);
   memcpy ((void *) (uintptr_t) to, from, size_bytes);
   fake.copied_bytes += size_bytes;
-  open_all (false);
+  open_some (to, size_bytes, false);
   if (emu_host_wrote)
     emu_host_wrote ((void *) (uintptr_t) to, size_bytes);
   return OK;
@@ -762,9 +781,9 @@ cuMemsetD8Async (uint64_t to, unsigned char value, size_t size_bytes, void *stre
     return error;
   if (!is_mapped (to, size_bytes))
     return misuse ();
-  open_all (true);
+  open_some (to, size_bytes, true);
   memset ((void *) (uintptr_t) to, value, size_bytes);
-  open_all (false);
+  open_some (to, size_bytes, false);
   if (emu_host_wrote)
     emu_host_wrote ((void *) (uintptr_t) to, size_bytes);
   return OK;
@@ -778,8 +797,8 @@ cuMemcpyDtoHAsync_v2 (void *to, uint64_t from, size_t size_bytes, void *stream)
     return error;
   if (!is_mapped (from, size_bytes))
     return misuse ();
-  open_all (true);
+  open_some (from, size_bytes, true);
   memcpy (to, (const void *) (uintptr_t) from, size_bytes);
-  open_all (false);
+  open_some (from, size_bytes, false);
   return OK;
 }

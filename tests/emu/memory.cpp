@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // memory.cpp - global memory: buffers with a guard page, and who wrote and read each granule.
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,6 +18,58 @@ enum
 
 static const uint32_t BY_ATOMICS = UINT32_MAX;
 
+// A word for each granule, zero at first.  Many come fresh from the system, which gives a page once
+// it is written, as most of a card's memory never is.
+class Marks
+{
+  enum
+  {
+    MANY = 1 << 14
+  };
+  uint32_t *first;
+  size_t n;
+
+public:
+  explicit Marks (size_t n_granules) : n (n_granules)
+  {
+    void *memory = n < MANY ? calloc (n + 1, sizeof *first)
+                            : mmap (NULL, n * sizeof *first, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!memory || memory == MAP_FAILED)
+      abort ();
+    first = (uint32_t *) memory;
+  }
+  Marks (const Marks &) = delete;
+  Marks &operator= (const Marks &) = delete;
+  ~Marks ()
+  {
+    if (n < MANY)
+      free (first);
+    else
+      munmap (first, n * sizeof *first);
+  }
+  bool
+  empty () const
+  {
+    return n == 0;
+  }
+  uint32_t &
+  operator[] (size_t i)
+  {
+    return first[i];
+  }
+  void
+  fill (size_t from, size_t count, uint32_t mark)
+  {
+    std::fill_n (first + from, count, mark);
+  }
+  void
+  fill (uint32_t mark)
+  {
+    fill (0, n, mark);
+  }
+};
+
 struct Buffer
 {
   uintptr_t from, to;
@@ -24,7 +77,7 @@ struct Buffer
   size_t map_bytes;
   const char *name;
   uint32_t granule_bytes;
-  std::vector<uint32_t> writer, reader;
+  Marks writer, reader;
 };
 
 static std::vector<Buffer *> buffers;
@@ -42,9 +95,10 @@ emu_alloc (size_t size_bytes, const char *name, int granule_bytes, bool initiali
   uint8_t *p = map + PAGE + (body - (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   memset (map + PAGE, 0xff, body);
   size_t n = size_bytes / (size_t) granule_bytes + 1;
-  buffers.push_back (new Buffer{
-      (uintptr_t) p, (uintptr_t) p + size_bytes, map, total, name, (uint32_t) granule_bytes,
-      std::vector<uint32_t> (n, initialised ? HOST : UNWRITTEN), std::vector<uint32_t> (n, 0) });
+  buffers.push_back (new Buffer{ (uintptr_t) p, (uintptr_t) p + size_bytes, map, total, name,
+                                 (uint32_t) granule_bytes, Marks (n), Marks (n) });
+  if (initialised)
+    buffers.back ()->writer.fill (HOST);
   return p;
 }
 
@@ -67,8 +121,8 @@ emu_reset (void *p, const void *initial)
   for (Buffer *b : buffers)
     if (b->from == (uintptr_t) p)
       {
-        b->writer.assign (b->writer.size (), initial ? HOST : UNWRITTEN);
-        b->reader.assign (b->reader.size (), 0);
+        b->writer.fill (initial ? HOST : UNWRITTEN);
+        b->reader.fill (0);
         if (initial)
           memcpy (p, initial, b->to - b->from);
         else
@@ -85,8 +139,7 @@ emu_adopt (void *p, size_t size_bytes, const char *name)
   };
   size_t n = emu_options.check ? size_bytes / GRANULE + 1 : 0;
   buffers.push_back (new Buffer{ (uintptr_t) p, (uintptr_t) p + size_bytes, NULL, 0, name, GRANULE,
-                                 std::vector<uint32_t> (n, UNWRITTEN),
-                                 std::vector<uint32_t> (n, 0) });
+                                 Marks (n), Marks (n) });
 }
 
 extern "C" void
@@ -121,8 +174,8 @@ emu_host_wrote (void *p, size_t size_bytes)
     return;
   size_t from = ((uintptr_t) p - b->from) / b->granule_bytes;
   size_t n = (size_bytes + b->granule_bytes - 1) / b->granule_bytes;
-  std::fill_n (b->writer.begin () + (long) from, n, HOST);
-  std::fill_n (b->reader.begin () + (long) from, n, 0);
+  b->writer.fill (from, n, HOST);
+  b->reader.fill (from, n, 0);
 }
 
 // Constants of the program or library that kernels are in, and the launch's own arguments, may be
