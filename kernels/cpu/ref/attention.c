@@ -13,7 +13,8 @@
 
 enum
 {
-  CHUNK = 256 /* keys whose scores are held at a time */
+  CHUNK = 256, /* keys whose scores are held at a time */
+  PIECE = 64   /* elements of a head that are converted at a time */
 };
 
 /* One query of one head, with its keys and values. */
@@ -26,55 +27,102 @@ typedef struct
   int64_t n_keys; /* that it may see */
 } Query;
 
-static float
-key_at (const Query *s, int64_t i)
+/* @n factors, of @x or of @x_bf16 when there is that. */
+static void
+load (double *out, const float *x, const uint16_t *x_bf16, int64_t n, Compute compute)
 {
-  return s->k_bf16 ? bf16_to_f32 (s->k_bf16[i]) : s->k[i];
+  for (int64_t i = 0; x_bf16 && i < n; i++)
+    out[i] = bf16_to_f32 (x_bf16[i]);
+  if (!x_bf16)
+    ref_factors (out, x, n, compute);
 }
 
-static float
-value_at (const Query *s, int64_t i)
+static void
+load_key (double *out, const AttentionArgs *a, const Query *s, int64_t key, int64_t at, int64_t n)
 {
-  return s->v_bf16 ? bf16_to_f32 (s->v_bf16[i]) : s->v[i];
+  int64_t i = key * a->k_stride + at;
+  load (out, s->k ? s->k + i : NULL, s->k_bf16 ? s->k_bf16 + i : NULL, n, a->compute);
 }
 
-static double
-score (const AttentionArgs *a, const Query *s, int64_t key)
+static void
+load_value (double *out, const AttentionArgs *a, const Query *s, int64_t key, int64_t at, int64_t n)
 {
-  double sum = 0;
-  for (int64_t i = 0; i < a->head_dim; i++)
-    sum += (double) ref_factor (s->q[i], a->compute) *
-           ref_factor (key_at (s, key * a->k_stride + i), a->compute);
-  sum *= a->scale;
-  if (s->relative_bias)
-    sum += s->relative_bias[key * a->n_heads];
-  return s->key_bias ? sum + s->key_bias[key] : sum;
+  int64_t i = key * a->v_stride + at;
+  load (out, s->v ? s->v + i : NULL, s->v_bf16 ? s->v_bf16 + i : NULL, n, a->compute);
+}
+
+/* scores[j]: of key @first + j */
+static void
+find_scores (double *scores, const AttentionArgs *a, const Query *s, int64_t first, int64_t n)
+{
+  double q[PIECE], k[PIECE];
+  for (int64_t j = 0; j < n; j++)
+    scores[j] = 0;
+  for (int64_t at = 0; at < a->head_dim; at += PIECE)
+    {
+      int64_t width = ref_least (PIECE, a->head_dim - at);
+      load (q, s->q + at, NULL, width, a->compute);
+      for (int64_t j = 0; j < n; j++)
+        {
+          load_key (k, a, s, first + j, at, width);
+          scores[j] += ref_dot (q, k, width);
+        }
+    }
+  for (int64_t j = 0; j < n; j++)
+    {
+      scores[j] *= a->scale;
+      if (s->relative_bias)
+        scores[j] += s->relative_bias[(first + j) * a->n_heads];
+      if (s->key_bias)
+        scores[j] += s->key_bias[first + j];
+    }
+}
+
+/* y += p[j] times the value of key @first + j */
+static void
+add_values (const AttentionArgs *a, const Query *s, const double *p, int64_t first, int64_t n)
+{
+  double sums[PIECE], v[PIECE];
+  for (int64_t at = 0; at < a->head_dim; at += PIECE)
+    {
+      int64_t width = ref_least (PIECE, a->head_dim - at);
+      for (int64_t i = 0; i < width; i++)
+        sums[i] = s->y[at + i];
+      for (int64_t j = 0; j < n; j++)
+        {
+          load_value (v, a, s, first + j, at, width);
+          for (int64_t i = 0; i < width; i++)
+            sums[i] += p[j] * v[i];
+        }
+      for (int64_t i = 0; i < width; i++)
+        s->y[at + i] = (float) sums[i];
+    }
 }
 
 static void
 attend (const AttentionArgs *a, const Query *s)
 {
   double max = -INFINITY, total = 0, p[CHUNK];
-  for (int64_t key = 0; key < s->n_keys; key++)
-    max = fmax (max, score (a, s, key));
+  for (int64_t first = 0; first < s->n_keys; first += CHUNK)
+    {
+      int64_t n = ref_least (CHUNK, s->n_keys - first);
+      find_scores (p, a, s, first, n);
+      for (int64_t j = 0; j < n; j++)
+        max = p[j] > max ? p[j] : max;
+    }
   for (int64_t i = 0; i < a->head_dim; i++)
     s->y[i] = 0;
   for (int64_t first = 0; first < s->n_keys; first += CHUNK)
     {
-      int64_t n = s->n_keys - first < CHUNK ? s->n_keys - first : CHUNK;
+      int64_t n = ref_least (CHUNK, s->n_keys - first);
+      find_scores (p, a, s, first, n);
       for (int64_t j = 0; j < n; j++)
         {
-          double e = exp (score (a, s, first + j) - max);
+          double e = exp (p[j] - max);
           total += e;
           p[j] = a->compute == COMPUTE_BF16 ? ref_factor ((float) e, a->compute) : e;
         }
-      for (int64_t i = 0; i < a->head_dim; i++)
-        {
-          double sum = s->y[i];
-          for (int64_t j = 0; j < n; j++)
-            sum += p[j] * ref_factor (value_at (s, (first + j) * a->v_stride + i), a->compute);
-          s->y[i] = (float) sum;
-        }
+      add_values (a, s, p, first, n);
     }
   for (int64_t i = 0; i < a->head_dim; i++)
     s->y[i] = (float) (s->y[i] / total);

@@ -48,3 +48,37 @@ ref_factor (float f, Compute compute)
 {
   return compute == COMPUTE_BF16 ? bf16_to_f32 (f32_to_bf16 (f)) : f;
 }
+
+static inline int64_t
+ref_least (int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+/* @n factors at once. */
+static inline void
+ref_factors (double *out, const float *x, int64_t n, Compute compute)
+{
+  for (int64_t i = 0; i < n; i++)
+    out[i] = ref_factor (x[i], compute);
+}
+
+/* x . y, in sums side by side: one alone would wait for each addition. */
+static inline double
+ref_dot (const double *x, const double *y, int64_t n)
+{
+  enum
+  {
+    LANES = 8
+  };
+  double sums[LANES] = { 0 }, sum = 0;
+  int64_t whole = n - n % LANES;
+  for (int64_t i = 0; i < whole; i += LANES)
+    for (int lane = 0; lane < LANES; lane++)
+      sums[lane] += x[i + lane] * y[i + lane];
+  for (int64_t i = whole; i < n; i++)
+    sum += x[i] * y[i];
+  for (int lane = 0; lane < LANES; lane++)
+    sum += sums[lane];
+  return sum;
+}

@@ -62,7 +62,7 @@ f16_to_f32 (uint16_t h)
 {
   uint32_t sign = (uint32_t) (h & 0x8000) << 16, exponent = h >> 10 & 31, mantissa = h & 0x3ff;
   if (exponent == 0)
-    return (sign ? -1.0f : 1.0f) * ldexpf ((float) mantissa, -24);
+    return (sign ? -1.0f : 1.0f) * (float) mantissa * 0x1p-24f;
   uint32_t u = sign | (exponent == 31 ? 0xffu : exponent + 112) << 23 | mantissa << 13;
   float f;
   memcpy (&f, &u, sizeof f);
