@@ -76,11 +76,12 @@ struct Buffer
   uint8_t *map;
   size_t map_bytes;
   const char *name;
-  uint32_t granule_bytes;
+  uint32_t granule_shift; // a granule has 1 or 2 bytes
   Marks writer, reader;
 };
 
 static std::vector<Buffer *> buffers;
+static Buffer *recent[64]; // what was found last, by the last bits of a page's number
 
 extern "C" void *
 emu_alloc (size_t size_bytes, const char *name, int granule_bytes, bool initialised)
@@ -96,7 +97,7 @@ emu_alloc (size_t size_bytes, const char *name, int granule_bytes, bool initiali
   memset (map + PAGE, 0xff, body);
   size_t n = size_bytes / (size_t) granule_bytes + 1;
   buffers.push_back (new Buffer{ (uintptr_t) p, (uintptr_t) p + size_bytes, map, total, name,
-                                 (uint32_t) granule_bytes, Marks (n), Marks (n) });
+                                 granule_bytes > 1, Marks (n), Marks (n) });
   if (initialised)
     buffers.back ()->writer.fill (HOST);
   return p;
@@ -105,10 +106,12 @@ emu_alloc (size_t size_bytes, const char *name, int granule_bytes, bool initiali
 extern "C" void
 emu_free (void *p)
 {
+  std::fill (std::begin (recent), std::end (recent), nullptr);
   for (size_t i = 0; i < buffers.size (); i++)
     if (buffers[i]->from == (uintptr_t) p)
       {
-        munmap (buffers[i]->map, buffers[i]->map_bytes);
+        if (buffers[i]->map)
+          munmap (buffers[i]->map, buffers[i]->map_bytes);
         delete buffers[i];
         buffers.erase (buffers.begin () + (long) i);
         return;
@@ -133,36 +136,26 @@ emu_reset (void *p, const void *initial)
 extern "C" void
 emu_adopt (void *p, size_t size_bytes, const char *name)
 {
-  enum
-  {
-    GRANULE = 2
-  };
-  size_t n = emu_options.check ? size_bytes / GRANULE + 1 : 0;
-  buffers.push_back (new Buffer{ (uintptr_t) p, (uintptr_t) p + size_bytes, NULL, 0, name, GRANULE,
+  size_t n = emu_options.check ? size_bytes / 2 + 1 : 0;
+  buffers.push_back (new Buffer{ (uintptr_t) p, (uintptr_t) p + size_bytes, NULL, 0, name, 1,
                                  Marks (n), Marks (n) });
 }
 
 extern "C" void
 emu_abandon (void *p)
 {
-  for (size_t i = 0; i < buffers.size (); i++)
-    if (buffers[i]->from == (uintptr_t) p)
-      {
-        delete buffers[i];
-        buffers.erase (buffers.begin () + (long) i);
-        return;
-      }
+  emu_free (p);
 }
 
 static Buffer *
 find_buffer (uintptr_t at)
 {
-  static size_t last;
-  if (last < buffers.size () && at >= buffers[last]->from && at < buffers[last]->to)
-    return buffers[last];
-  for (last = 0; last < buffers.size (); last++)
-    if (at >= buffers[last]->from && at < buffers[last]->to)
-      return buffers[last];
+  Buffer *&found = recent[at / PAGE % (sizeof recent / sizeof *recent)];
+  if (found && at >= found->from && at < found->to)
+    return found;
+  for (Buffer *b : buffers)
+    if (at >= b->from && at < b->to)
+      return found = b;
   return NULL;
 }
 
@@ -172,37 +165,43 @@ emu_host_wrote (void *p, size_t size_bytes)
   Buffer *b = find_buffer ((uintptr_t) p);
   if (!b || b->writer.empty ())
     return;
-  size_t from = ((uintptr_t) p - b->from) / b->granule_bytes;
-  size_t n = (size_bytes + b->granule_bytes - 1) / b->granule_bytes;
+  size_t from = ((uintptr_t) p - b->from) >> b->granule_shift;
+  size_t n = (size_bytes + b->granule_shift) >> b->granule_shift;
   b->writer.fill (from, n, HOST);
   b->reader.fill (from, n, 0);
 }
 
-// Constants of the program or library that kernels are in, and the launch's own arguments, may be
-// read.
-static bool
+// The launch's own arguments, and constants of the program or library that kernels are in, may be
+// read.  Asked before buffers: it is what kernels read most.
+static inline bool
 is_constant (uintptr_t at, Access access)
 {
   extern char __ehdr_start __attribute__ ((visibility ("hidden")));
   extern char end __attribute__ ((visibility ("hidden")));
-  uintptr_t arguments = (uintptr_t) machine.launch->arguments;
-  if (access != READ)
-    return false;
-  return at - arguments < machine.launch->arguments_bytes ||
-         (at >= (uintptr_t) &__ehdr_start && at < (uintptr_t) &end);
+  uintptr_t image = (uintptr_t) &__ehdr_start, arguments = (uintptr_t) machine.launch->arguments;
+  return access == READ && (at - image < (uintptr_t) &end - image ||
+                            at - arguments < machine.launch->arguments_bytes);
 }
 
-static bool
+static inline bool
 by_other_block (uint32_t who)
 {
   return who >= machine.launch_first_block && who != machine.block && who != BY_ATOMICS;
 }
 
-static void
-note_access (Buffer *b, size_t i, Access access, uintptr_t pc)
+static inline bool
+is_faulty (uint32_t writer, uint32_t reader, Access access)
 {
-  uint32_t &writer = b->writer[i], &reader = b->reader[i];
-  size_t byte = i * b->granule_bytes;
+  return (access != WRITE && writer == UNWRITTEN) ||
+         (access != ATOMIC && by_other_block (writer)) ||
+         (access == WRITE && by_other_block (reader));
+}
+
+static void
+report_granule (Buffer *b, size_t i, Access access, uintptr_t pc)
+{
+  uint32_t writer = b->writer[i], reader = b->reader[i];
+  size_t byte = i << b->granule_shift;
   if (access != WRITE && writer == UNWRITTEN)
     REPORT (EMU_UNINIT, pc, "reads byte %zu of '%s', which nothing wrote", byte, b->name);
   if (access == READ && by_other_block (writer))
@@ -211,31 +210,42 @@ note_access (Buffer *b, size_t i, Access access, uintptr_t pc)
     REPORT (EMU_BLOCKS, pc, "writes byte %zu of '%s', as another block does", byte, b->name);
   if (access == WRITE && by_other_block (reader))
     REPORT (EMU_BLOCKS, pc, "writes byte %zu of '%s', which another block reads", byte, b->name);
-  if (access == READ)
-    reader = machine.block;
+}
+
+static void
+report_place (const Buffer *b, uintptr_t at, uint32_t size_bytes, Access access, uintptr_t pc)
+{
+  const char *verb = access == READ ? "reads" : "writes";
+  if (b && at + size_bytes <= b->to)
+    {
+      REPORT (EMU_ALIGN, pc, "%s %u misaligned bytes of '%s'", verb, size_bytes, b->name);
+      return;
+    }
+  if (b)
+    REPORT (EMU_BOUNDS, pc, "%s %u bytes past the end of '%s'", verb, size_bytes, b->name);
   else
-    writer = access == ATOMIC ? BY_ATOMICS : machine.block;
+    REPORT (EMU_BOUNDS, pc, "%s %u bytes outside of every buffer", verb, size_bytes);
+  machine_abandon_block ();
 }
 
 void
 global_access (uintptr_t at, uint32_t size_bytes, Access access, uintptr_t pc)
 {
-  const char *verb = access == READ ? "reads" : "writes";
-  Buffer *b = find_buffer (at);
-  if (!b && is_constant (at, access))
+  if (is_constant (at, access))
     return;
-  if (!b || at + size_bytes > b->to)
-    {
-      if (b)
-        REPORT (EMU_BOUNDS, pc, "%s %u bytes past the end of '%s'", verb, size_bytes, b->name);
-      else
-        REPORT (EMU_BOUNDS, pc, "%s %u bytes outside of every buffer", verb, size_bytes);
-      machine_abandon_block ();
-    }
-  if (size_bytes > 1 && at & (size_bytes - 1))
-    REPORT (EMU_ALIGN, pc, "%s %u misaligned bytes of '%s'", verb, size_bytes, b->name);
-  size_t from = (at - b->from) / b->granule_bytes;
-  size_t to = (at + size_bytes - 1 - b->from) / b->granule_bytes;
+  Buffer *b = find_buffer (at);
+  if (!b || at + size_bytes > b->to || at & (size_bytes - 1))
+    report_place (b, at, size_bytes, access, pc);
+  size_t from = (at - b->from) >> b->granule_shift;
+  size_t to = (at + size_bytes - 1 - b->from) >> b->granule_shift;
   for (size_t i = from; i <= to; i++)
-    note_access (b, i, access, pc);
+    {
+      uint32_t &writer = b->writer[i], &reader = b->reader[i];
+      if (is_faulty (writer, reader, access))
+        report_granule (b, i, access, pc);
+      if (access == READ)
+        reader = machine.block;
+      else
+        writer = access == ATOMIC ? BY_ATOMICS : machine.block;
+    }
 }
