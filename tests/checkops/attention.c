@@ -26,7 +26,8 @@ run_attention (Backend *b, const void *args, float *y)
 typedef struct
 {
   const float *q, *k, *v;
-  const float *relative_bias, *key_bias; /* of the first key, or NULL */
+  const float *plain_q, *plain_k, *plain_v; /* the same as the compute type sees them */
+  const float *relative_bias, *key_bias;    /* of the first key, or NULL */
   int64_t n_keys;
   double *scores, *magnitudes; /* n_keys each: of q k^T, and of |q| |k|^T */
   float *plain;                /* n_keys */
@@ -37,15 +38,18 @@ find_scores (const AttentionArgs *a, Head *h)
 {
   for (int64_t j = 0; j < h->n_keys; j++)
     {
-      const float *k = h->k + j * a->k_stride;
+      const float *k = h->k + j * a->k_stride, *plain_k = h->plain_k + j * a->k_stride;
+      double score = 0, magnitude = 0;
       float plain = 0;
-      h->scores[j] = h->magnitudes[j] = 0;
       for (int64_t i = 0; i < a->head_dim; i++)
         {
-          h->scores[j] += (double) h->q[i] * k[i] * a->scale;
-          h->magnitudes[j] += fabs ((double) h->q[i] * k[i] * a->scale);
-          plain += check_factor (h->q[i], a->compute) * check_factor (k[i], a->compute);
+          double product = (double) h->q[i] * k[i] * a->scale;
+          score += product;
+          magnitude += fabs (product);
+          plain += h->plain_q[i] * plain_k[i];
         }
+      h->scores[j] = score;
+      h->magnitudes[j] = magnitude;
       h->plain[j] = plain * a->scale;
       float bias = h->relative_bias ? h->relative_bias[j * a->n_heads] : 0;
       bias += h->key_bias ? h->key_bias[j] : 0;
@@ -77,6 +81,21 @@ exponentiate (Head *h, float *plain_sum)
   return sum;
 }
 
+/* Sums of the values of key @j, weighted, into the elements from @first on. */
+static void
+add_value (const Outputs *o, const AttentionArgs *a, const Head *h, int64_t first, int64_t j)
+{
+  double *exact = o->exact + first, *magnitude = o->scale + first;
+  float *plain = o->plain + first, plain_score = check_factor (h->plain[j], a->compute);
+  const float *v = h->v + j * a->v_stride, *plain_v = h->plain_v + j * a->v_stride;
+  for (int64_t i = 0; i < a->head_dim; i++)
+    {
+      exact[i] += h->scores[j] * v[i];
+      magnitude[i] += h->scores[j] * fabs (v[i]);
+      plain[i] += plain_score * plain_v[i];
+    }
+}
+
 static void
 expect (const Outputs *o, const AttentionArgs *a, Head *h, int64_t first)
 {
@@ -87,25 +106,31 @@ expect (const Outputs *o, const AttentionArgs *a, Head *h, int64_t first)
   for (int64_t j = 0; j < h->n_keys; j++)
     if (h->scores[j] > 0)
       condition = fmax (condition, h->magnitudes[j]);
-  for (int64_t i = 0; i < a->head_dim; i++)
+  for (int64_t j = 0; j < h->n_keys; j++)
+    add_value (o, a, h, first, j);
+  for (int64_t i = first; i < first + a->head_dim; i++)
     {
-      double exact = 0, magnitude = 0;
-      float plain = 0;
-      for (int64_t j = 0; j < h->n_keys; j++)
-        {
-          float v = h->v[j * a->v_stride + i];
-          exact += h->scores[j] * v;
-          magnitude += h->scores[j] * fabs (v);
-          plain += check_factor (h->plain[j], a->compute) * check_factor (v, a->compute);
-        }
-      o->exact[first + i] = exact / sum;
-      o->plain[first + i] = plain / plain_sum;
+      double magnitude = o->scale[i];
+      o->exact[i] /= sum;
+      o->plain[i] /= plain_sum;
       /* An error of u in a score of size S is one of u S in its exponential. */
-      o->scale[first + i] = magnitude / sum * (1 + condition);
+      o->scale[i] = magnitude / sum * (1 + condition);
       /* One rounding of a factor to bf16: a handful of outputs may be exact in the plain answer. */
       if (a->compute == COMPUTE_BF16)
-        o->slack[first + i] = ldexp (magnitude / sum, -9);
+        o->slack[i] = ldexp (magnitude / sum, -9);
     }
+}
+
+/* @x as the compute type sees it; @n elements */
+static const float *
+factors_of (Checker *c, const float *x, int64_t n, Compute compute)
+{
+  if (compute == COMPUTE_F32)
+    return x;
+  float *out = check_floats (c, n);
+  for (int64_t i = 0; i < n; i++)
+    out[i] = check_factor (x[i], compute);
+  return out;
 }
 
 static void
@@ -114,14 +139,25 @@ expect_all (Checker *c, const Outputs *o, const AttentionArgs *a)
   Head h = { .scores = check_doubles (c, a->len_k),
              .magnitudes = check_doubles (c, a->len_k),
              .plain = check_floats (c, a->len_k) };
+  int64_t width = a->n_heads * a->head_dim, n_keys = a->n * a->len_k - 1;
+  const float *plain_q =
+      factors_of (c, a->q, (a->n * a->len_q - 1) * a->q_stride + width, a->compute);
+  const float *plain_k = factors_of (c, a->k, n_keys * a->k_stride + width, a->compute);
+  const float *plain_v = factors_of (c, a->v, n_keys * a->v_stride + width, a->compute);
   for (int64_t image = 0; image < a->n; image++)
     for (int64_t head = 0; head < a->n_heads; head++)
       for (int64_t i = 0; i < a->len_q; i++)
         {
           int64_t column = head * a->head_dim;
-          h.q = a->q + (image * a->len_q + i) * a->q_stride + column;
-          h.k = a->k + image * a->len_k * a->k_stride + column;
-          h.v = a->v + image * a->len_k * a->v_stride + column;
+          int64_t q = (image * a->len_q + i) * a->q_stride + column;
+          int64_t k = image * a->len_k * a->k_stride + column;
+          int64_t v = image * a->len_k * a->v_stride + column;
+          h.q = a->q + q;
+          h.k = a->k + k;
+          h.v = a->v + v;
+          h.plain_q = plain_q + q;
+          h.plain_k = plain_k + k;
+          h.plain_v = plain_v + v;
           if (a->relative_bias)
             h.relative_bias = a->relative_bias + (a->len_q - 1 - i) * a->n_heads + head;
           if (a->key_bias)

@@ -89,11 +89,17 @@ void *check_memory (Checker *c, size_t n_bytes); /* aligned */
 double check_uniform (Checker *c);               /* 0 .. 1 */
 
 /* A factor as the compute type sees it. */
-float check_factor (float f, Compute compute);
+static inline float
+check_factor (float f, Compute compute)
+{
+  return compute == COMPUTE_BF16 ? bf16_to_f32 (f32_to_bf16 (f)) : f;
+}
+
 const char *check_compute_name (Compute compute);
 const char *check_values_name (Values values); /* "" or "/huge" */
 
-/* Sums of products of a row and the columns of a weight, for the slots that make them: products.c. */
+/* Sums of products of a row and the columns of a weight, for the slots that make them: products.c.
+ */
 typedef struct
 {
   int64_t n_in, n_out;
@@ -117,6 +123,7 @@ void check_products_expect (
 typedef struct Guarded Guarded;
 void *guarded_new (Guarded **list, size_t size_bytes);
 void guarded_free_all (Guarded **list);
+void guarded_unmap (void);
 
 /* One for each family of slots. */
 void check_linear (Checker *c);

@@ -19,10 +19,11 @@ typedef struct
   DType weight, factor;
 } FoldCase;
 
-/* The weight with what is folded in, and the sum of its parts' magnitudes. */
+/* The weight with what is folded in, and the sum of its parts' magnitudes: each (size, n_out). */
 typedef struct
 {
   const double *w, *size;
+  const float *plain; /* w in f32 */
   const float *bias, *more_bias;
 } Folded;
 
@@ -56,6 +57,46 @@ run_conv (Backend *b, const void *args, float *y)
   b->ops.conv2d (b, &a);
 }
 
+/* Makes *@folded of the weight @w and its factors, a row of @size elements at a time. */
+static void
+fold_in (Checker *c,
+         const FoldCase *t,
+         int64_t size,
+         Folded *folded,
+         const float *w,
+         const float *up,
+         const float *down,
+         const float *scale)
+{
+  double *sum = check_doubles (c, t->n_out * size), *parts = check_doubles (c, t->n_out * size);
+  double *row_sum = check_doubles (c, size), *row_parts = check_doubles (c, size);
+  float *plain = check_floats (c, t->n_out * size);
+  for (int64_t out = 0; out < t->n_out; out++)
+    {
+      for (int64_t k = 0; k < size; k++)
+        {
+          row_sum[k] = w[out * size + k];
+          row_parts[k] = fabs (w[out * size + k]);
+        }
+      for (int64_t r = 0; r < t->rank; r++)
+        for (int64_t k = 0; scale[r] != 0 && k < size; k++)
+          {
+            double d = (double) scale[r] * up[out * t->rank + r] * down[r * size + k];
+            row_sum[k] += d;
+            row_parts[k] += fabs (d);
+          }
+      for (int64_t k = 0, i = out; k < size; k++, i += t->n_out)
+        {
+          sum[i] = row_sum[k];
+          parts[i] = row_parts[k];
+          plain[i] = (float) row_sum[k];
+        }
+    }
+  folded->w = sum;
+  folded->size = parts;
+  folded->plain = plain;
+}
+
 /* @size: elements of a row.  Returns: the factors; @folded receives the sums */
 static LowRank
 make_factors (Checker *c, const FoldCase *t, int64_t size, Folded *folded, const float *w)
@@ -77,53 +118,47 @@ make_factors (Checker *c, const FoldCase *t, int64_t size, Folded *folded, const
       memcpy (row, &infinity, sizeof infinity);
     }
   fold.scale = scale;
-  double *sum = check_doubles (c, t->n_out * size), *parts = check_doubles (c, t->n_out * size);
-  for (int64_t i = 0; i < t->n_out * size; i++)
-    {
-      sum[i] = w[i];
-      parts[i] = fabs (w[i]);
-      for (int64_t r = 0; r < t->rank; r++)
-        if (scale[r] != 0)
-          {
-            double d = (double) scale[r] * up[i / size * t->rank + r] * down[r * size + i % size];
-            sum[i] += d;
-            parts[i] += fabs (d);
-          }
-    }
-  folded->w = sum;
-  folded->size = parts;
+  fold_in (c, t, size, folded, w, up, down, scale);
   return fold;
 }
 
-/* One product of an element @i of y. */
+/* Adds the products of @x and element @k of every row of the weight to a pixel's elements of y. */
 static void
-add_product (
-    const Outputs *o, const Folded *f, int64_t i, float x, int64_t element, Compute compute)
+add_products (const Outputs *o, const Folded *f, int64_t first, int64_t n_out, float x, int64_t k)
 {
-  x = check_factor (x, compute);
-  o->exact[i] += x * f->w[element];
-  o->scale[i] += fabs (x) * f->size[element];
-  o->plain[i] += x * (float) f->w[element];
+  double *exact = o->exact + first, *scale = o->scale + first, x_size = fabs (x);
+  const double *w = f->w + k * n_out, *size = f->size + k * n_out;
+  float *plain = o->plain + first;
+  const float *plain_w = f->plain + k * n_out;
+  for (int64_t out = 0; out < n_out; out++)
+    exact[out] += x * w[out];
+  for (int64_t out = 0; out < n_out; out++)
+    scale[out] += x_size * size[out];
+  for (int64_t out = 0; out < n_out; out++)
+    plain[out] += x * plain_w[out];
 }
 
 static void
-add_biases (const Outputs *o, const Folded *f, int64_t i, int64_t out)
+add_biases (const Outputs *o, const Folded *f, int64_t first, int64_t n_out)
 {
-  double b = f->bias ? (double) f->bias[out] + f->more_bias[out] : 0;
-  o->exact[i] += b;
-  o->scale[i] += f->bias ? fabs (f->bias[out]) + fabs (f->more_bias[out]) : 0;
-  o->plain[i] += (float) b;
+  for (int64_t out = 0, i = first; f->bias && out < n_out; out++, i++)
+    {
+      double b = (double) f->bias[out] + f->more_bias[out];
+      o->exact[i] += b;
+      o->scale[i] += fabs (f->bias[out]) + fabs (f->more_bias[out]);
+      o->plain[i] += (float) b;
+    }
 }
 
 static void
 expect_linear (const Outputs *o, const LinearArgs *a, const Folded *f)
 {
-  for (int64_t i = 0; i < a->n_rows * a->n_out; i++)
+  for (int64_t row = 0, i = 0; row < a->n_rows; row++, i += a->n_out)
     {
-      int64_t row = i / a->n_out, out = i % a->n_out;
+      const float *x = a->x + row * a->n_in;
       for (int64_t k = 0; k < a->n_in; k++)
-        add_product (o, f, i, a->x[row * a->n_in + k], out * a->n_in + k, a->compute);
-      add_biases (o, f, i, out);
+        add_products (o, f, i, a->n_out, check_factor (x[k], a->compute), k);
+      add_biases (o, f, i, a->n_out);
     }
 }
 
@@ -131,9 +166,8 @@ static void
 expect_conv (const Outputs *o, const ConvArgs *a, const Folded *f)
 {
   int taps = a->kernel * a->kernel;
-  for (int64_t i = 0; i < a->n * a->h_out * a->w_out * a->c_out; i++)
+  for (int64_t pixel = 0, i = 0; pixel < a->n * a->h_out * a->w_out; pixel++, i += a->c_out)
     {
-      int64_t out = i % a->c_out, pixel = i / a->c_out;
       int64_t x0 = pixel % a->w_out * a->stride - a->pad_left;
       int64_t y0 = pixel / a->w_out % a->h_out * a->stride - a->pad_top;
       int64_t image = pixel / a->w_out / a->h_out;
@@ -144,9 +178,9 @@ expect_conv (const Outputs *o, const ConvArgs *a, const Folded *f)
             continue;
           const float *in = a->x + ((image * a->h_in + y) * a->w_in + x) * a->c_in;
           for (int64_t k = 0; k < a->c_in; k++)
-            add_product (o, f, i, in[k], (out * a->c_in + k) * taps + t, a->compute);
+            add_products (o, f, i, a->c_out, check_factor (in[k], a->compute), k * taps + t);
         }
-      add_biases (o, f, i, out);
+      add_biases (o, f, i, a->c_out);
     }
 }
 

@@ -55,12 +55,13 @@ sum_columns (const float *x, const float *w, int64_t n, double *exact, double *s
 void
 check_products_row (Products *p)
 {
-  p->x_size = 0;
+  double x_size = 0;
   for (int64_t i = 0; i < p->n_in; i++)
     {
       p->x[i] = check_factor (p->x[i], p->compute);
-      p->x_size += fabs (p->x[i]);
+      x_size += fabs (p->x[i]);
     }
+  p->x_size = x_size;
   for (int64_t k = 0; k < p->n_out; k += COLUMNS)
     sum_columns (p->x, p->weights + k * p->n_in, p->n_in, p->exact + k, p->scale + k, p->plain + k);
 }
