@@ -56,8 +56,7 @@ emu_copy_wait (int n)
     {
       copy_data (copies[k]);
       if (emu_options.check)
-        shared_landed (copies[k].dst, 16, current->thread,
-                       clock_of (current->thread)[current->thread]);
+        shared_landed (copies[k].dst, 16, current->thread, current->clock);
     }
   copies.erase (copies.begin (), copies.begin () + (long) k);
 }
@@ -114,10 +113,7 @@ emu_barrier_arrive (uint32_t barrier, int expected_bytes)
 {
   AsyncBarrier *b = use_barrier (barrier, CALLER);
   if (emu_options.check)
-    {
-      clock_join (b->next_clock.data (), clock_of (current->thread));
-      clock_of (current->thread)[current->thread]++;
-    }
+    clock_tell (current->thread, b->next_clock.data ());
   b->missing_bytes += expected_bytes;
   if (--b->missing < 0)
     REPORT (EMU_STUCK, CALLER, "more arrive at the mbarrier at %u than it counts", barrier);
@@ -135,7 +131,7 @@ emu_barrier_wait (uint32_t barrier, int parity)
       fiber_wait ("an mbarrier", CALLER);
     }
   if (emu_options.check)
-    clock_join (clock_of (current->thread), b->done_clock.data ());
+    clock_learn (current->thread, b->done_clock.data ());
 }
 
 // --- TMA ---
@@ -590,7 +586,5 @@ emu_wgmma_wait (int n)
 extern "C" void
 gk_fence_async (void)
 {
-  if (!emu_options.check)
-    return;
-  current->fence_clock = clock_of (current->thread)[current->thread]++;
+  current->fence_clock = current->clock++;
 }

@@ -195,7 +195,7 @@ barrier_open (Barrier *b)
     clock_meet (b->waiting.data (), b->waiting.size ());
   for (uint32_t t : b->waiting)
     if (emu_options.check && b->n_arrived)
-      clock_join (clock_of (t), b->arrived_clock.data ());
+      clock_learn (t, b->arrived_clock.data ());
   b->n_arrived = 0;
   for (uint32_t t : b->waiting)
     if (&machine.fibers[t] != current || current->done)
@@ -223,10 +223,7 @@ gk_arrive_named (int id, int n_threads)
     b->arrived_clock.assign (machine.clock_size, 0);
   b->n_arrived++;
   if (emu_options.check)
-    {
-      clock_join (b->arrived_clock.data (), clock_of (current->thread));
-      clock_of (current->thread)[current->thread]++;
-    }
+    clock_tell (current->thread, b->arrived_clock.data ());
   if ((int) b->waiting.size () + b->n_arrived < n_threads)
     return;
   if (b->waiting.empty ())
@@ -260,6 +257,7 @@ make_machine ()
   for (size_t i = 0; i < MAX_THREADS; i++)
     mprotect (machine.stacks + i * STACK_BYTES, STACK_GUARD_BYTES, PROT_NONE);
   machine.arena = (uint8_t *) aligned_alloc (1024, ARENA_BYTES + 1024);
+  machine.lines = (Line *) calloc (ARENA_BYTES / LINE_BYTES, sizeof (Line));
 }
 
 static void
@@ -301,6 +299,13 @@ make_teams ()
     }
 }
 
+// Every format reads 0xff.. as a NaN.
+static void
+clear_shared (uint32_t from, uint32_t size_bytes)
+{
+  memset (machine.arena + from, 0xff, size_bytes);
+}
+
 static void
 run_block ()
 {
@@ -310,8 +315,8 @@ run_block ()
   machine.statics.clear ();
   machine.random = (emu_options.seed * 2654435761u + machine.block * 40503u) | 1;
   make_teams ();
-  shared_reset ();
-  shared_clear (0, machine.shared_top);
+  clocks_reset ();
+  clear_shared (0, machine.shared_top);
   async_reset ();
   make_fibers ();
   current = &machine.fibers[0];
@@ -450,7 +455,7 @@ emu_static_shared (const void *tag, size_t size_bytes)
       uint32_t at = (machine.shared_top + RED_ZONE + ALIGN - 1) / ALIGN * ALIGN;
       machine.shared_top = at + (uint32_t) size_bytes;
       machine.ranges.push_back ({ at, machine.shared_top });
-      shared_clear (at, (uint32_t) size_bytes);
+      clear_shared (at, (uint32_t) size_bytes);
       found = machine.statics.insert ({ tag, at }).first;
     }
   return machine.arena + found->second;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // internal.h - the machine: one block's fibers, shared memory and what is known of it.
 //
-// Order between threads is happens-before with vector clocks: thread t owns entry t of its clock,
-// barriers join clocks.  The last entry belongs to the engine that makes asynchronous copies.
+// Order between threads is happens-before: each thread counts what it does, and knows up to where
+// the others had counted when it last met them.  The last count is that of the engine that makes
+// asynchronous copies.
 #pragma once
 
 #include <map>
@@ -20,7 +21,10 @@ enum
   WARPGROUP = 128,
   N_BARRIERS = 16,
   ARENA_BYTES = 232 << 10, // more than any block may have
-  N_READERS = 4
+  GRANULE_BYTES = 2,       // no kernel shares memory by single bytes
+  LINE_BYTES = 16,
+  N_CELLS = LINE_BYTES / GRANULE_BYTES,
+  READERS_PER_GRANULE = 4
 };
 
 enum Access
@@ -51,6 +55,14 @@ struct Copy
   const void *src;
 };
 
+// Threads that a barrier has brought together share one, so none is changed once it is made.
+struct Knowledge
+{
+  uint32_t n_users;
+  uint32_t meeting; // the last one that has taken it in
+  uint32_t clocks[MAX_THREADS + 1];
+};
+
 struct Fiber
 {
   void *stack_pointer;
@@ -58,6 +70,8 @@ struct Fiber
   bool done;
   const char *waits_for;
   uintptr_t pc;
+  uint32_t clock;   // what this thread does now
+  Knowledge *knows; // of the others; NULL unless the checks are on
   int copy_group;
   uint32_t fence_clock; // writes up to here are visible to asynchronous engines
   std::vector<Copy> copies;
@@ -118,15 +132,29 @@ struct TmaLoad
   uintptr_t pc;
 };
 
-// What is known of a granule of shared memory.
+struct Reader
+{
+  uint32_t clock, pc;
+  uint16_t thread;
+};
+
 struct Cell
 {
   uint32_t write_clock, write_pc;
   uint16_t write_thread;
   bool atomic, initialised, pending;
-  uint8_t n_async_reads;
-  uint16_t read_thread[N_READERS];
-  uint32_t read_clock[N_READERS], read_pc[N_READERS];
+  uint8_t n_async_reads, n_readers;
+};
+
+// What is known of 16 bytes of shared memory: one cell as long as nothing touches less than all of
+// them, then cells of as many bytes as are touched at once.  A cell of n granules is the first of
+// n in the table, and has the readers of all n.
+struct Line
+{
+  uint32_t block; // another block's line is as good as new
+  uint32_t cell_bytes;
+  Cell cells[N_CELLS];
+  Reader readers[N_CELLS * READERS_PER_GRANULE];
 };
 
 struct Machine
@@ -147,9 +175,8 @@ struct Machine
   std::map<const void *, uint32_t> statics;
   std::map<uint32_t, AsyncBarrier> async_barriers;
   std::vector<TmaLoad> loads;
-  std::vector<uint32_t> clocks; // n_threads + 1 squared
-  uint32_t clock_size, engine_clock;
-  Cell *cells;
+  uint32_t clock_size, engine_clock; // clock_size: n_threads + 1
+  Line *lines;
   uint32_t random;
 };
 
@@ -172,12 +199,14 @@ void team_leave (Team *team, uint32_t slot);
 bool async_advance (); // lets one load land; false when none is on its way
 void async_reset ();
 
-// shadow.cpp
-uint32_t *clock_of (uint32_t thread);
+// clocks.cpp
+void clocks_reset ();
 void clock_join (uint32_t *into, const uint32_t *from);
 void clock_meet (const uint32_t *threads, size_t n);
-void shared_reset ();
-void shared_clear (uint32_t from, uint32_t size_bytes);
+void clock_tell (uint32_t thread, uint32_t *to);
+void clock_learn (uint32_t thread, const uint32_t *from);
+
+// shadow.cpp
 void shared_access (uint32_t at, uint32_t size_bytes, Access access, uintptr_t pc, uint32_t thread);
 void shared_landed (uint32_t at, uint32_t size_bytes, uint32_t thread, uint32_t clock);
 void shared_read_done (uint32_t at, uint32_t size_bytes, uint32_t thread);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MPL-2.0
+// clocks.cpp - what each thread knows of what the others have done.
+#include <string.h>
+
+#include "internal.h"
+
+static std::vector<Knowledge *> all, unused;
+
+static Knowledge *
+new_knowledge ()
+{
+  if (unused.empty ())
+    {
+      all.push_back (new Knowledge ());
+      unused.push_back (all.back ());
+    }
+  Knowledge *k = unused.back ();
+  unused.pop_back ();
+  k->n_users = 0;
+  memset (k->clocks, 0, machine.clock_size * sizeof *k->clocks);
+  return k;
+}
+
+static void
+give (Fiber *f, Knowledge *k)
+{
+  k->n_users++;
+  if (f->knows && --f->knows->n_users == 0)
+    unused.push_back (f->knows);
+  f->knows = k;
+}
+
+void
+clocks_reset ()
+{
+  machine.clock_size = (uint32_t) machine.n_threads + 1;
+  machine.engine_clock = 0;
+  unused = all;
+  Knowledge *nothing = emu_options.check ? new_knowledge () : NULL;
+  for (int i = 0; i < machine.n_threads; i++)
+    {
+      machine.fibers[i].clock = 1;
+      machine.fibers[i].knows = NULL;
+      if (nothing)
+        give (&machine.fibers[i], nothing);
+    }
+}
+
+void
+clock_join (uint32_t *into, const uint32_t *from)
+{
+  for (uint32_t i = 0; i < machine.clock_size; i++)
+    into[i] = into[i] > from[i] ? into[i] : from[i];
+}
+
+// A barrier among @threads: what each did before it is known to all after it.
+void
+clock_meet (const uint32_t *threads, size_t n)
+{
+  static uint32_t meeting;
+  Knowledge *k = new_knowledge ();
+  meeting++;
+  for (size_t i = 0; i < n; i++)
+    {
+      Knowledge *one = machine.fibers[threads[i]].knows;
+      if (one->meeting != meeting)
+        clock_join (k->clocks, one->clocks);
+      one->meeting = meeting;
+    }
+  for (size_t i = 0; i < n; i++)
+    {
+      k->clocks[threads[i]] = machine.fibers[threads[i]].clock++;
+      give (&machine.fibers[threads[i]], k);
+    }
+}
+
+// What @thread has done and what it knows, for others; what it does from now on is not in it.
+void
+clock_tell (uint32_t thread, uint32_t *to)
+{
+  Fiber *f = &machine.fibers[thread];
+  clock_join (to, f->knows->clocks);
+  to[thread] = f->clock++;
+}
+
+void
+clock_learn (uint32_t thread, const uint32_t *from)
+{
+  Knowledge *k = new_knowledge ();
+  clock_join (k->clocks, machine.fibers[thread].knows->clocks);
+  clock_join (k->clocks, from);
+  give (&machine.fibers[thread], k);
+}
