@@ -88,6 +88,25 @@ param_at (const Param *p, int64_t i)
   return p->data ? dtype_load (p->data, (DType) p->dtype, i) : 0.0;
 }
 
+/* @n factors as the compute type sees them; free with g_free. */
+static double *
+factors_of (const float *x, int64_t n, Compute compute)
+{
+  double *out = g_new (double, n);
+  for (int64_t i = 0; i < n; i++)
+    out[i] = factor (x[i], compute);
+  return out;
+}
+
+static double *
+param_factors (const Param *p, int64_t n, Compute compute)
+{
+  double *out = g_new (double, n);
+  for (int64_t i = 0; i < n; i++)
+    out[i] = factor ((float) param_at (p, i), compute);
+  return out;
+}
+
 /* Sums of n products whose magnitudes add up to @magnitude: f32 in any order. */
 static double
 tolerance (int64_t n, double magnitude)
@@ -147,6 +166,8 @@ check_linear (Backend *b, const LinearCase *c, DType dtype, Compute compute)
     for (int64_t i = 0; i < n_y; i++)
       a.y[i] = i % ys < c->n_out ? add[i] : GUARD_VALUE;
   b->ops.linear (b, &a);
+  double *x_factors = factors_of (x, c->n_rows * xs, compute);
+  double *w_factors = param_factors (&a.w, c->n_out * c->n_in, compute);
   char *what = g_strdup_printf ("linear %s %s %s %dx%dx%d", b->level, dtype_name (dtype),
                                 compute == COMPUTE_BF16 ? "bf16" : "f32", (int) c->n_rows,
                                 (int) c->n_out, (int) c->n_in);
@@ -162,8 +183,7 @@ check_linear (Backend *b, const LinearCase *c, DType dtype, Compute compute)
         double magnitude = fabs (sum);
         for (int64_t k = 0; k < c->n_in; k++)
           {
-            double p = factor (x[r * xs + k], compute) *
-                       factor ((float) param_at (&a.w, n * c->n_in + k), compute);
+            double p = x_factors[r * xs + k] * w_factors[n * c->n_in + k];
             sum += p;
             magnitude += fabs (p);
           }
@@ -172,6 +192,8 @@ check_linear (Backend *b, const LinearCase *c, DType dtype, Compute compute)
   free_output (a.y, n_y);
   free_param (a.w);
   free_param (a.bias);
+  g_free (x_factors);
+  g_free (w_factors);
   g_free (x);
   g_free (add);
   g_free (what);
@@ -222,21 +244,28 @@ typedef struct
   bool upsample2, bias, channel_add, add, in_place;
 } ConvCase;
 
+/* @x, @w: the factors of @a's. */
 static double
-conv_at (const ConvArgs *a, int64_t p, int64_t oy, int64_t ox, int64_t o, double *magnitude)
+conv_at (const ConvArgs *a,
+         const double *x,
+         const double *w,
+         int64_t p,
+         int64_t oy,
+         int64_t ox,
+         int64_t o,
+         double *magnitude)
 {
   int64_t zoom = a->upsample2 ? 2 : 1, k = a->kernel;
   double sum = 0;
   for (int64_t t = 0; t < k * k; t++)
     {
-      int64_t y = oy * a->stride - a->pad_top + t / k, x = ox * a->stride - a->pad_left + t % k;
-      if (y < 0 || x < 0 || y >= a->h_in * zoom || x >= a->w_in * zoom)
+      int64_t iy = oy * a->stride - a->pad_top + t / k, ix = ox * a->stride - a->pad_left + t % k;
+      if (iy < 0 || ix < 0 || iy >= a->h_in * zoom || ix >= a->w_in * zoom)
         continue;
-      const float *pixel = a->x + ((p * a->h_in + y / zoom) * a->w_in + x / zoom) * a->c_in;
+      const double *pixel = x + ((p * a->h_in + iy / zoom) * a->w_in + ix / zoom) * a->c_in;
       for (int64_t c = 0; c < a->c_in; c++)
         {
-          double w = param_at (&a->w, (o * a->c_in + c) * k * k + t);
-          double product = factor (pixel[c], a->compute) * factor ((float) w, a->compute);
+          double product = pixel[c] * w[(o * a->c_in + c) * k * k + t];
           sum += product;
           *magnitude += fabs (product);
         }
@@ -273,6 +302,8 @@ check_conv (Backend *b, const ConvCase *c, DType dtype, Compute compute)
   if (c->in_place)
     memcpy (a.y, add, (gsize) n_y * sizeof *add);
   b->ops.conv2d (b, &a);
+  double *x_factors = factors_of (x, c->n * c->h * c->w * c->c_in, compute);
+  double *w_factors = param_factors (&a.w, c->c_out * c->c_in * c->kernel * c->kernel, compute);
   char *what =
       g_strdup_printf ("conv2d %s %s %s %dx%dx%dx%d to %d, kernel %d", b->level, dtype_name (dtype),
                        compute == COMPUTE_BF16 ? "bf16" : "f32", (int) c->n, (int) c->h, (int) c->w,
@@ -283,12 +314,15 @@ check_conv (Backend *b, const ConvCase *c, DType dtype, Compute compute)
       double sum = param_at (&a.bias, o) + (c->add || c->in_place ? add[i] : 0.0) +
                    (c->channel_add ? channel_add[p * c->c_out + o] : 0.0);
       double magnitude = fabs (sum);
-      sum += conv_at (&a, p, pixel / a.w_out % a.h_out, pixel % a.w_out, o, &magnitude);
+      sum += conv_at (&a, x_factors, w_factors, p, pixel / a.w_out % a.h_out, pixel % a.w_out, o,
+                      &magnitude);
       check_value (a.y[i], sum, tolerance (c->c_in * c->kernel * c->kernel, magnitude), what, i);
     }
   free_output (a.y, n_y);
   free_param (a.w);
   free_param (a.bias);
+  g_free (x_factors);
+  g_free (w_factors);
   g_free (x);
   g_free (add);
   g_free (channel_add);
