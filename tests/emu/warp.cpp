@@ -157,46 +157,35 @@ emu_ldmatrix (uint32_t *r, uint32_t address, bool transposed)
 
 // --- formats ---
 
+// Powers of two are moved to where floats have theirs by products, which are exact.
 extern "C" float
 emu_f16_to_f32 (uint16_t v)
 {
-  int exponent = v >> 10 & 31, fraction = v & 1023;
-  float magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
-                    : exponent == 0 ? ldexpf ((float) fraction, -24)
-                                    : ldexpf ((float) (fraction + 1024), exponent - 25);
-  return v >> 15 ? -magnitude : magnitude;
+  uint32_t magnitude = v & 0x7fff, sign = (uint32_t) (v & 0x8000) << 16;
+  uint32_t finite = gk_float_bits (gk_bits_float (magnitude << 13) * 0x1p112f);
+  uint32_t special = magnitude > 0x7c00 ? 0x7fc00000 : 0x7f800000;
+  return gk_bits_float ((magnitude < 0x7c00 ? finite : special) | sign);
 }
 
+// To nearest even.  Below 2^-14 the sum with 0.5 rounds to multiples of 2^-24, which are the units.
 extern "C" uint16_t
 emu_f32_to_f16 (float f)
 {
-  uint16_t sign = (uint16_t) (gk_float_bits (f) >> 16 & 0x8000);
-  float magnitude = fabsf (f);
-  if (!(magnitude < INFINITY))
-    return sign | (isnan (f) ? 0x7fff : 0x7c00);
-  int exponent;
-  frexpf (magnitude, &exponent);
-  exponent = exponent < -13 ? -13 : exponent;
-  float units = rintf (ldexpf (magnitude, 11 - exponent)); // to nearest even
-  if (units >= 2048)
-    {
-      units /= 2;
-      exponent++;
-    }
-  if (exponent > 16)
-    return sign | 0x7c00;
-  return (uint16_t) (sign |
-                     (units < 1024 ? (int) units : (exponent + 14) << 10 | ((int) units - 1024)));
+  uint32_t bits = gk_float_bits (f), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+  uint32_t normal = (magnitude - (112 << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
+  uint32_t units = gk_float_bits (gk_bits_float (magnitude) + 0.5f) - gk_float_bits (0.5f);
+  uint32_t special = magnitude > 0x7f800000 ? 0x7fff : 0x7c00;
+  bool is_finite = magnitude < gk_float_bits (65520),
+       is_normal = magnitude >= gk_float_bits (0x1p-14f);
+  return (uint16_t) (sign | (!is_finite ? special : is_normal ? normal : units));
 }
 
 extern "C" float
 emu_e4m3_to_f32 (uint8_t v)
 {
-  int exponent = v >> 3 & 15, fraction = v & 7;
-  float magnitude = exponent == 15 && fraction == 7 ? NAN
-                    : exponent == 0                 ? ldexpf ((float) fraction, -9)
-                                    : ldexpf ((float) (fraction + 8), exponent - 10);
-  return v >> 7 ? -magnitude : magnitude;
+  uint32_t magnitude = v & 0x7f, sign = (uint32_t) (v & 0x80) << 24;
+  uint32_t finite = gk_float_bits (gk_bits_float (magnitude << 20) * 0x1p120f);
+  return gk_bits_float ((magnitude == 0x7f ? 0x7fc00000 : finite) | sign);
 }
 
 // To nearest even, saturating at 448 as cvt.rn.satfinite does.
@@ -230,34 +219,28 @@ struct Mma
   uint32_t b[2];
 };
 
-static float
-unpack (EmuProduct type, uint32_t word, int i)
+template <EmuProduct type>
+static inline float
+unpack (uint32_t word, int i)
 {
-  static float e4m3[256], f16[65536];
-  if (!f16[0x3c00])
-    {
-      for (int v = 0; v < 65536; v++)
-        f16[v] = emu_f16_to_f32 ((uint16_t) v);
-      for (int v = 0; v < 256; v++)
-        e4m3[v] = emu_e4m3_to_f32 ((uint8_t) v);
-    }
   switch (type)
     {
     case EMU_BF16:
       return gk_bits_float (i ? word & 0xffff0000u : word << 16);
     case EMU_F16:
-      return f16[word >> 16 * i & 0xffff];
+      return emu_f16_to_f32 ((uint16_t) (word >> 16 * i));
     case EMU_E4M3:
-      return e4m3[word >> 8 * i & 255];
+      return emu_e4m3_to_f32 ((uint8_t) (word >> 8 * i));
     }
   return NAN;
 }
 
+template <EmuProduct type>
 static void
-multiply (const Team *team, EmuProduct type)
+multiply (const Team *team)
 {
-  float a[16][32], b[32][8], c[16][8];
-  int per_word = type == EMU_E4M3 ? 4 : 2, k_half = 4 * per_word, k_size = 2 * k_half;
+  constexpr int per_word = type == EMU_E4M3 ? 4 : 2, k_half = 4 * per_word, k_size = 2 * k_half;
+  float a[16][k_size], b[k_size][8], c[16][8];
   for (int lane = 0; lane < WARP; lane++)
     {
       const Mma *m = (const Mma *) team->operands[lane];
@@ -268,9 +251,9 @@ multiply (const Team *team, EmuProduct type)
         {
           int k = quad * per_word + i;
           for (int word = 0; word < 4; word++)
-            a[row + word % 2 * 8][k + word / 2 * k_half] = unpack (type, m->a[word], i);
-          b[k][row] = unpack (type, m->b[0], i);
-          b[k + k_half][row] = unpack (type, m->b[1], i);
+            a[row + word % 2 * 8][k + word / 2 * k_half] = unpack<type> (m->a[word], i);
+          b[k][row] = unpack<type> (m->b[0], i);
+          b[k + k_half][row] = unpack<type> (m->b[1], i);
         }
     }
   for (int row = 0; row < 16; row++)
@@ -289,7 +272,12 @@ emu_mma (EmuProduct type, float *c, const uint32_t *a, uint32_t b0, uint32_t b1)
   Mma mine = { c, a, { b0, b1 } };
   if (!team_meet (team, current->lane, MMA, &mine, CALLER))
     return;
-  multiply (team, type);
+  if (type == EMU_BF16)
+    multiply<EMU_BF16> (team);
+  else if (type == EMU_F16)
+    multiply<EMU_F16> (team);
+  else
+    multiply<EMU_E4M3> (team);
   emu_counts.n_mma++;
   team_leave (team, current->lane);
 }
