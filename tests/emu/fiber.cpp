@@ -258,6 +258,8 @@ make_machine ()
     mprotect (machine.stacks + i * STACK_BYTES, STACK_GUARD_BYTES, PROT_NONE);
   machine.arena = (uint8_t *) aligned_alloc (1024, ARENA_BYTES + 1024);
   machine.lines = (Line *) calloc (ARENA_BYTES / LINE_BYTES, sizeof (Line));
+  machine.cells =
+      (Cell *) aligned_alloc (alignof (Cell), ARENA_BYTES / GRANULE_BYTES * sizeof (Cell));
 }
 
 static void

@@ -138,12 +138,13 @@ struct Reader
   uint16_t thread;
 };
 
-struct Cell
+struct alignas (64) Cell
 {
   uint32_t write_clock, write_pc;
   uint16_t write_thread;
   bool atomic, initialised, pending;
   uint8_t n_async_reads, n_readers;
+  Reader readers[READERS_PER_GRANULE];
 };
 
 // What is known of 16 bytes of shared memory: one cell as long as nothing touches less than all of
@@ -153,8 +154,6 @@ struct Line
 {
   uint32_t block; // another block's line is as good as new
   uint32_t cell_bytes;
-  Cell cells[N_CELLS];
-  Reader readers[N_CELLS * READERS_PER_GRANULE];
 };
 
 struct Machine
@@ -177,6 +176,7 @@ struct Machine
   std::vector<TmaLoad> loads;
   uint32_t clock_size, engine_clock; // clock_size: n_threads + 1
   Line *lines;
+  Cell *cells; // N_CELLS for each line
   uint32_t random;
 };
 

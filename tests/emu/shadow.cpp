@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // shadow.cpp - shared memory: who touched what, and whether anything orders it.
 #include <algorithm>
+#include <string.h>
 
 #include "internal.h"
 
@@ -21,58 +22,65 @@ shared_in_range (uint32_t at, uint32_t size_bytes)
 
 // --- lines and cells ---
 
-static void
-divide (Line &l, uint32_t cell_bytes)
+static inline uint32_t
+most_readers (const Line &l)
 {
-  Line whole = l;
-  uint32_t step = cell_bytes / GRANULE_BYTES, n_most = step * READERS_PER_GRANULE;
+  return l.cell_bytes / GRANULE_BYTES * READERS_PER_GRANULE;
+}
+
+static inline Reader &
+reader (Cell &c, uint32_t k)
+{
+  return (&c)[k / READERS_PER_GRANULE].readers[k % READERS_PER_GRANULE];
+}
+
+static void
+divide (Line &l, Cell *cells, uint32_t cell_bytes)
+{
+  Cell whole[N_CELLS];
+  uint32_t old_step = l.cell_bytes / GRANULE_BYTES, step = cell_bytes / GRANULE_BYTES;
+  memcpy (whole, cells, sizeof whole);
   l.cell_bytes = cell_bytes;
   for (uint32_t i = 0; i < N_CELLS; i += step)
     {
-      uint32_t from = i / (whole.cell_bytes / GRANULE_BYTES) * (whole.cell_bytes / GRANULE_BYTES);
-      Cell &c = l.cells[i] = whole.cells[from];
-      uint32_t n = c.n_readers, first = n > n_most ? machine_random () : 0;
-      c.n_readers = (uint8_t) std::min (n, n_most);
+      Cell &c = cells[i], &from = whole[i / old_step * old_step];
+      uint32_t n = from.n_readers, first = n > most_readers (l) ? machine_random () : 0;
+      c = from;
+      c.n_readers = (uint8_t) std::min (n, most_readers (l));
       for (uint32_t k = 0; k < c.n_readers; k++)
-        l.readers[i * READERS_PER_GRANULE + k] =
-            whole.readers[from * READERS_PER_GRANULE + (first + k) % n];
+        reader (c, k) = reader (from, (first + k) % n);
     }
 }
 
 // Once all of it has been written by one access.
 static void
-unite (Line &l)
+unite (Line &l, const Cell *cells)
 {
-  const Cell &first = l.cells[0];
   for (uint32_t i = 0; i < N_CELLS; i += l.cell_bytes / GRANULE_BYTES)
-    {
-      const Cell &c = l.cells[i];
-      if (c.pending != first.pending || c.initialised != first.initialised ||
-          c.n_async_reads != first.n_async_reads)
-        return;
-    }
+    if (cells[i].pending != cells->pending || cells[i].initialised != cells->initialised ||
+        cells[i].n_async_reads != cells->n_async_reads)
+      return;
   l.cell_bytes = LINE_BYTES;
 }
 
 // The line of bytes @from up to @to, divided so that none of its cells goes beyond them.
 static inline Line &
-find_line (uint32_t from, uint32_t to)
+find_line (uint32_t from, uint32_t to, Cell *cells)
 {
   Line &l = machine.lines[from / LINE_BYTES];
   if (l.block != machine.block)
     {
-      l.block = machine.block;
-      l.cell_bytes = LINE_BYTES;
-      l.cells[0] = Cell{};
+      l = { machine.block, LINE_BYTES };
+      cells[0] = Cell{};
     }
   uint32_t ends = (from | to) % LINE_BYTES, largest = ends & -ends;
   if (ends && largest < l.cell_bytes && l.cell_bytes > GRANULE_BYTES)
-    divide (l, std::max<uint32_t> (largest, GRANULE_BYTES));
+    divide (l, cells, std::max<uint32_t> (largest, GRANULE_BYTES));
   return l;
 }
 
 // Calls f (line, cell, shared byte) for all that these bytes are in, and then, if the bytes are all
-// of a line, g (line).
+// of a line, g (line, cells).
 template <class F, class G>
 static inline void
 each_cell (uint32_t at, uint32_t size_bytes, F f, G g)
@@ -81,43 +89,38 @@ each_cell (uint32_t at, uint32_t size_bytes, F f, G g)
   for (uint32_t from = at, to; from < end; from = to)
     {
       uint32_t start = from / LINE_BYTES * LINE_BYTES;
+      Cell *cells = &machine.cells[start / GRANULE_BYTES];
       to = std::min (end, start + LINE_BYTES);
-      Line &l = find_line (from, to);
-      uint32_t step = l.cell_bytes / GRANULE_BYTES;
-      for (uint32_t i = (from - start) / l.cell_bytes * step; start + i * GRANULE_BYTES < to;
-           i += step)
-        f (l, i, start + i * GRANULE_BYTES);
+      Line &l = find_line (from, to, cells);
+      for (uint32_t byte = from / l.cell_bytes * l.cell_bytes; byte < to; byte += l.cell_bytes)
+        f (l, cells[(byte - start) / GRANULE_BYTES], byte);
       if (to - from == LINE_BYTES && l.cell_bytes != LINE_BYTES)
-        g (l);
+        g (l, cells);
     }
 }
 
-static inline Reader *
-readers_of (Line &l, uint32_t i)
+static void
+nothing (const Line &, const Cell *)
 {
-  return &l.readers[i * READERS_PER_GRANULE];
 }
 
 // --- accesses ---
 
 static void
-note_reader (Line &l, uint32_t i, uintptr_t pc, uint32_t thread)
+note_reader (const Line &l, Cell &c, uintptr_t pc, uint32_t thread)
 {
-  Reader *readers = readers_of (l, i);
-  uint32_t n = l.cells[i].n_readers, slot = 0;
-  uint32_t n_most = l.cell_bytes / GRANULE_BYTES * READERS_PER_GRANULE;
-  while (slot < n && is_later (readers[slot].clock, readers[slot].thread, thread))
+  uint32_t slot = 0;
+  while (slot < c.n_readers && is_later (reader (c, slot).clock, reader (c, slot).thread, thread))
     slot++;
-  if (slot == n_most)
-    slot = machine_random () % n_most; // taken from another only if all are in use
-  l.cells[i].n_readers = (uint8_t) std::max (n, slot + 1);
-  readers[slot] = { machine.fibers[thread].clock, report_short_pc (pc), (uint16_t) thread };
+  if (slot == most_readers (l))
+    slot = machine_random () % slot; // taken from another only if all are in use
+  c.n_readers = (uint8_t) std::max<uint32_t> (c.n_readers, slot + 1);
+  reader (c, slot) = { machine.fibers[thread].clock, report_short_pc (pc), (uint16_t) thread };
 }
 
 static void
-read_cell (Line &l, uint32_t i, uint32_t at, Access access, uintptr_t pc, uint32_t thread)
+read_cell (const Line &l, Cell &c, uint32_t at, Access access, uintptr_t pc, uint32_t thread)
 {
-  Cell &c = l.cells[i];
   if (!c.initialised && !c.pending)
     REPORT (EMU_UNINIT, pc, "reads shared byte %u, which nothing wrote", at);
   if (is_later (c.write_clock, c.write_thread, thread))
@@ -127,25 +130,23 @@ read_cell (Line &l, uint32_t i, uint32_t at, Access access, uintptr_t pc, uint32
       c.write_clock > machine.fibers[c.write_thread].fence_clock)
     REPORT (EMU_ASYNC, pc, "reads shared byte %u, which thread %u wrote at %s without a fence", at,
             c.write_thread, report_line (c.write_pc).c_str ());
-  note_reader (l, i, pc, thread);
+  note_reader (l, c, pc, thread);
   if (access == ASYNC_READ)
     c.n_async_reads++;
 }
 
 static void
-write_cell (Line &l, uint32_t i, uint32_t at, Access access, uintptr_t pc, uint32_t thread)
+write_cell (Cell &c, uint32_t at, Access access, uintptr_t pc, uint32_t thread)
 {
-  Cell &c = l.cells[i];
-  const Reader *readers = readers_of (l, i);
   if (c.n_async_reads)
     REPORT (EMU_ASYNC, pc, "writes shared byte %u, which a product in flight reads", at);
   if (is_later (c.write_clock, c.write_thread, thread) && !(access == ATOMIC && c.atomic))
     REPORT (EMU_RACE, pc, "writes shared byte %u, as thread %u does at %s", at, c.write_thread,
             report_line (c.write_pc).c_str ());
   for (uint32_t k = c.n_readers; k-- > 0;)
-    if (is_later (readers[k].clock, readers[k].thread, thread))
+    if (is_later (reader (c, k).clock, reader (c, k).thread, thread))
       REPORT (EMU_RACE, pc, "writes shared byte %u, which thread %u reads at %s", at,
-              readers[k].thread, report_line (readers[k].pc).c_str ());
+              reader (c, k).thread, report_line (reader (c, k).pc).c_str ());
   c.n_readers = 0;
   c.write_clock = machine.fibers[thread].clock;
   c.write_thread = (uint16_t) thread;
@@ -188,17 +189,17 @@ shared_access (uint32_t at, uint32_t size_bytes, Access access, uintptr_t pc, ui
   if (reads)
     each_cell (
         at, size_bytes,
-        [=] (Line &l, uint32_t i, uint32_t byte) {
-          report_pending (l.cells[i], byte, reads, pc);
-          read_cell (l, i, byte, access, pc, thread);
+        [=] (const Line &l, Cell &c, uint32_t byte) {
+          report_pending (c, byte, reads, pc);
+          read_cell (l, c, byte, access, pc, thread);
         },
-        [] (Line &) {});
+        nothing);
   else
     each_cell (
         at, size_bytes,
-        [=] (Line &l, uint32_t i, uint32_t byte) {
-          report_pending (l.cells[i], byte, reads, pc);
-          write_cell (l, i, byte, access, pc, thread);
+        [=] (const Line &, Cell &c, uint32_t byte) {
+          report_pending (c, byte, reads, pc);
+          write_cell (c, byte, access, pc, thread);
         },
         unite);
 }
@@ -211,14 +212,13 @@ shared_landed (uint32_t at, uint32_t size_bytes, uint32_t thread, uint32_t clock
     return;
   each_cell (
       at, size_bytes,
-      [=] (Line &l, uint32_t i, uint32_t) {
-        Cell &c = l.cells[i];
+      [=] (const Line &, Cell &c, uint32_t) {
         c.pending = false;
         c.initialised = true;
         c.write_clock = clock;
         c.write_thread = (uint16_t) thread;
       },
-      [] (Line &) {});
+      nothing);
 }
 
 // A product has read its operands; who waited for it has read them now.
@@ -227,13 +227,11 @@ shared_read_done (uint32_t at, uint32_t size_bytes, uint32_t thread)
 {
   each_cell (
       at, size_bytes,
-      [=] (Line &l, uint32_t i, uint32_t) {
-        Cell &c = l.cells[i];
-        Reader *readers = readers_of (l, i);
+      [=] (const Line &, Cell &c, uint32_t) {
         c.n_async_reads -= c.n_async_reads > 0;
         for (uint32_t k = 0; k < c.n_readers; k++)
-          if (readers[k].thread == thread)
-            readers[k].clock = machine.fibers[thread].clock;
+          if (reader (c, k).thread == thread)
+            reader (c, k).clock = machine.fibers[thread].clock;
       },
-      [] (Line &) {});
+      nothing);
 }
