@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""The main loop while the CPU backend draws 512 x 512 pixels beside it.
+"""The main loop while the CPU backend draws 384 x 384 pixels beside it.
 
 Usage: ../xvfb.sh main_loop.py GESSO [--figures]
 
@@ -18,7 +18,7 @@ from studio import HOME, Jobs, Studio, main, note, ok, png_write, wait
 
 FRAME_MS = 16  # of processor time: one frame at 60 Hz
 SHARED = 2  # a neighbour on the core's other thread takes half of its speed
-SIDE = 512
+SIDE = 384
 STEPS = 2
 BLOCKING = "fsync,fdatasync,sync,syncfs,sync_file_range,msync,wait4,waitid,nanosleep,clock_nanosleep,flock"
 
