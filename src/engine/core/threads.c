@@ -27,7 +27,8 @@ struct Threads
   pthread_mutex_t lock;
   pthread_cond_t work, done;
   uint64_t generation; /* counts threads_run calls */
-  int n_busy;
+  bool is_open;        /* the current run takes who comes */
+  int n_busy;          /* who came */
   bool quit;
   /* the current run */
   TaskFunc func;
@@ -51,6 +52,7 @@ work_off (Threads *t, int index)
     }
 }
 
+/* On a busy machine a thread may wake when all is done: it must not be waited for. */
 static void *
 worker_main (void *data)
 {
@@ -60,15 +62,16 @@ worker_main (void *data)
   pthread_mutex_lock (&t->lock);
   for (;;)
     {
-      while (!t->quit && t->generation == seen)
+      while (!t->quit && (!t->is_open || t->generation == seen))
         pthread_cond_wait (&t->work, &t->lock);
       if (t->quit)
         break;
       seen = t->generation;
+      t->n_busy++;
       pthread_mutex_unlock (&t->lock);
       work_off (t, w->index);
       pthread_mutex_lock (&t->lock);
-      if (--t->n_busy == 0)
+      if (--t->n_busy == 0 && !t->is_open)
         pthread_cond_signal (&t->done);
     }
   pthread_mutex_unlock (&t->lock);
@@ -134,28 +137,42 @@ threads_count (const Threads *t)
   return t->n_threads;
 }
 
+/* No more of them than there are tasks for. */
+static void
+wake (Threads *t, int64_t n_tasks)
+{
+  t->generation++;
+  t->is_open = true;
+  if (n_tasks > t->n_started)
+    pthread_cond_broadcast (&t->work);
+  for (int64_t i = 1; n_tasks <= t->n_started && i < n_tasks; i++)
+    pthread_cond_signal (&t->work);
+}
+
+static void
+wait_for_busy (Threads *t)
+{
+  pthread_mutex_lock (&t->lock);
+  t->is_open = false;
+  while (t->n_busy > 0)
+    pthread_cond_wait (&t->done, &t->lock);
+  pthread_mutex_unlock (&t->lock);
+}
+
 void
 threads_run (Threads *t, int64_t n_tasks, TaskFunc func, void *data, const atomic_bool *cancel)
 {
+  bool alone = n_tasks <= 1 || t->n_started == 0;
   pthread_mutex_lock (&t->lock);
   t->func = func;
   t->data = data;
   t->n_tasks = n_tasks;
   t->cancel = cancel;
   atomic_store (&t->next, 0);
-  bool alone = n_tasks <= 1 || t->n_started == 0;
   if (!alone)
-    {
-      t->n_busy = t->n_started;
-      t->generation++;
-      pthread_cond_broadcast (&t->work);
-    }
+    wake (t, n_tasks);
   pthread_mutex_unlock (&t->lock);
   work_off (t, 0);
-  if (alone)
-    return;
-  pthread_mutex_lock (&t->lock);
-  while (t->n_busy > 0)
-    pthread_cond_wait (&t->done, &t->lock);
-  pthread_mutex_unlock (&t->lock);
+  if (!alone)
+    wait_for_busy (t);
 }
