@@ -11,7 +11,7 @@ static inline void
 saw (void *p, uint32_t size_bytes, Access access, uintptr_t pc)
 {
   uintptr_t at = (uintptr_t) p, offset = at - (uintptr_t) machine.arena;
-  if (!current || !emu_options.check || !size_bytes)
+  if (!emu_options.check || !current || !size_bytes)
     return;
   if (at - (uintptr_t) machine.stacks < (uintptr_t) MAX_THREADS * (68 << 10))
     return; // a thread's own variables

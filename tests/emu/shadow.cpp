@@ -92,7 +92,7 @@ each_cell (uint32_t at, uint32_t size_bytes, F f, G g)
       Cell *cells = &machine.cells[start / GRANULE_BYTES];
       to = std::min (end, start + LINE_BYTES);
       Line &l = find_line (from, to, cells);
-      for (uint32_t byte = from / l.cell_bytes * l.cell_bytes; byte < to; byte += l.cell_bytes)
+      for (uint32_t byte = from & -l.cell_bytes; byte < to; byte += l.cell_bytes)
         f (l, cells[(byte - start) / GRANULE_BYTES], byte);
       if (to - from == LINE_BYTES && l.cell_bytes != LINE_BYTES)
         g (l, cells);

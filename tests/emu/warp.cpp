@@ -34,9 +34,12 @@ void
 team_leave (Team *team, uint32_t slot)
 {
   team->arrived = 0;
-  for (uint32_t i = 0; i < team->size; i++)
-    if (i != slot)
-      fiber_wake (team->first + i);
+  for (uint32_t i = 0; i < team->size; i += WARP)
+    {
+      uint32_t n = team->size - i;
+      machine.warps[(team->first + i) / WARP].ready |= n < WARP ? (1u << n) - 1 : UINT32_MAX;
+    }
+  machine.warps[(team->first + slot) / WARP].ready &= ~(1u << slot % WARP);
 }
 
 static Team *
@@ -157,37 +160,6 @@ emu_ldmatrix (uint32_t *r, uint32_t address, bool transposed)
 
 // --- formats ---
 
-// Powers of two are moved to where floats have theirs by products, which are exact.
-extern "C" float
-emu_f16_to_f32 (uint16_t v)
-{
-  uint32_t magnitude = v & 0x7fff, sign = (uint32_t) (v & 0x8000) << 16;
-  uint32_t finite = gk_float_bits (gk_bits_float (magnitude << 13) * 0x1p112f);
-  uint32_t special = magnitude > 0x7c00 ? 0x7fc00000 : 0x7f800000;
-  return gk_bits_float ((magnitude < 0x7c00 ? finite : special) | sign);
-}
-
-// To nearest even.  Below 2^-14 the sum with 0.5 rounds to multiples of 2^-24, which are the units.
-extern "C" uint16_t
-emu_f32_to_f16 (float f)
-{
-  uint32_t bits = gk_float_bits (f), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-  uint32_t normal = (magnitude - (112 << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
-  uint32_t units = gk_float_bits (gk_bits_float (magnitude) + 0.5f) - gk_float_bits (0.5f);
-  uint32_t special = magnitude > 0x7f800000 ? 0x7fff : 0x7c00;
-  bool is_finite = magnitude < gk_float_bits (65520),
-       is_normal = magnitude >= gk_float_bits (0x1p-14f);
-  return (uint16_t) (sign | (!is_finite ? special : is_normal ? normal : units));
-}
-
-extern "C" float
-emu_e4m3_to_f32 (uint8_t v)
-{
-  uint32_t magnitude = v & 0x7f, sign = (uint32_t) (v & 0x80) << 24;
-  uint32_t finite = gk_float_bits (gk_bits_float (magnitude << 20) * 0x1p120f);
-  return gk_bits_float ((magnitude == 0x7f ? 0x7fc00000 : finite) | sign);
-}
-
 // To nearest even, saturating at 448 as cvt.rn.satfinite does.
 extern "C" uint8_t
 emu_f32_to_e4m3 (float f)
@@ -219,43 +191,64 @@ struct Mma
   uint32_t b[2];
 };
 
-template <EmuProduct type>
-static inline float
-unpack (uint32_t word, int i)
+// A and B's columns along k, two or four values a word.
+enum
 {
-  switch (type)
-    {
-    case EMU_BF16:
-      return gk_bits_float (i ? word & 0xffff0000u : word << 16);
-    case EMU_F16:
-      return emu_f16_to_f32 ((uint16_t) (word >> 16 * i));
-    case EMU_E4M3:
-      return emu_e4m3_to_f32 ((uint8_t) (word >> 8 * i));
-    }
-  return NAN;
-}
+  K_WORDS = 8
+};
+struct Factors
+{
+  uint32_t a[16][K_WORDS], b[8][K_WORDS];
+};
 
-template <EmuProduct type>
 static void
-multiply (const Team *team)
+gather (const Team *team, Factors *f, float (*c)[8])
 {
-  constexpr int per_word = type == EMU_E4M3 ? 4 : 2, k_half = 4 * per_word, k_size = 2 * k_half;
-  float a[16][k_size], b[k_size][8], c[16][8];
   for (int lane = 0; lane < WARP; lane++)
     {
       const Mma *m = (const Mma *) team->operands[lane];
       int row = lane / 4, quad = lane % 4;
       for (int i = 0; i < 4; i++)
-        c[row + i / 2 * 8][quad * 2 + i % 2] = m->c[i];
-      for (int i = 0; i < per_word; i++)
         {
-          int k = quad * per_word + i;
-          for (int word = 0; word < 4; word++)
-            a[row + word % 2 * 8][k + word / 2 * k_half] = unpack<type> (m->a[word], i);
-          b[k][row] = unpack<type> (m->b[0], i);
-          b[k + k_half][row] = unpack<type> (m->b[1], i);
+          c[row + i / 2 * 8][quad * 2 + i % 2] = m->c[i];
+          f->a[row + i % 2 * 8][quad + i / 2 * 4] = m->a[i];
         }
+      f->b[row][quad] = m->b[0];
+      f->b[row][quad + 4] = m->b[1];
     }
+}
+
+static inline float
+value (EmuProduct type, uint32_t bits)
+{
+  return type == EMU_BF16  ? gk_bits_float (bits << 16)
+         : type == EMU_F16 ? emu_f16_to_f32 ((uint16_t) bits)
+                           : emu_e4m3_to_f32 ((uint8_t) bits);
+}
+
+template <EmuProduct type, class Bits>
+static void
+unpack (const uint32_t *words, int n_words, float *values)
+{
+  Bits bits[sizeof (Factors) / sizeof (Bits)];
+  memcpy (bits, words, (size_t) n_words * sizeof *words);
+  for (int i = 0; i < n_words * (int) (sizeof *words / sizeof (Bits)); i++)
+    values[i] = value (type, bits[i]);
+}
+
+template <EmuProduct type, class Bits>
+static void
+multiply (const Team *team)
+{
+  constexpr int k_size = K_WORDS * (int) (sizeof (uint32_t) / sizeof (Bits));
+  float a[16][k_size], columns[8][k_size], b[k_size][8], c[16][8];
+  Factors factors;
+  gather (team, &factors, c);
+  unpack<type, Bits> (factors.a[0], 16 * K_WORDS, a[0]);
+  unpack<type, Bits> (factors.b[0], 8 * K_WORDS, columns[0]);
+  for (int k = 0; k < k_size; k++)
+    for (int column = 0; column < 8; column++)
+      b[k][column] = columns[column][k];
   for (int row = 0; row < 16; row++)
     for (int k = 0; k < k_size; k++)
       for (int column = 0; column < 8; column++)
@@ -273,11 +266,11 @@ emu_mma (EmuProduct type, float *c, const uint32_t *a, uint32_t b0, uint32_t b1)
   if (!team_meet (team, current->lane, MMA, &mine, CALLER))
     return;
   if (type == EMU_BF16)
-    multiply<EMU_BF16> (team);
+    multiply<EMU_BF16, uint16_t> (team);
   else if (type == EMU_F16)
-    multiply<EMU_F16> (team);
+    multiply<EMU_F16, uint16_t> (team);
   else
-    multiply<EMU_E4M3> (team);
+    multiply<EMU_E4M3, uint8_t> (team);
   emu_counts.n_mma++;
   team_leave (team, current->lane);
 }

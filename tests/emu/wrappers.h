@@ -131,10 +131,7 @@ extern "C"
   void gk_wgmma_commit (void);
   void emu_wgmma_wait (int n);
 
-  float emu_e4m3_to_f32 (uint8_t v);
   uint8_t emu_f32_to_e4m3 (float f);
-  float emu_f16_to_f32 (uint16_t v);
-  uint16_t emu_f32_to_f16 (float f);
 }
 
 typedef void *GkStream;
@@ -350,6 +347,37 @@ emu_f32_to_bf16 (float f)
   uint32_t u = gk_float_bits (f);
   return (u & 0x7fffffff) > 0x7f800000 ? 0x7fff : (u + 0x7fff + (u >> 16 & 1)) >> 16;
 }
+// Powers of two are moved to where floats have theirs by products, which are exact.
+GK_DEV float
+emu_f16_to_f32 (uint16_t v)
+{
+  uint32_t magnitude = v & 0x7fff, sign = (uint32_t) (v & 0x8000) << 16;
+  uint32_t finite = gk_float_bits (gk_bits_float (magnitude << 13) * 0x1p112f);
+  uint32_t special = magnitude > 0x7c00 ? 0x7fc00000 : 0x7f800000;
+  return gk_bits_float ((magnitude < 0x7c00 ? finite : special) | sign);
+}
+
+// To nearest even.  Below 2^-14 the sum with 0.5 rounds to multiples of 2^-24, which are the units.
+GK_DEV uint16_t
+emu_f32_to_f16 (float f)
+{
+  uint32_t bits = gk_float_bits (f), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+  uint32_t normal = (magnitude - (112 << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
+  uint32_t units = gk_float_bits (gk_bits_float (magnitude) + 0.5f) - gk_float_bits (0.5f);
+  uint32_t special = magnitude > 0x7f800000 ? 0x7fff : 0x7c00;
+  bool is_finite = magnitude < gk_float_bits (65520),
+       is_normal = magnitude >= gk_float_bits (0x1p-14f);
+  return (uint16_t) (sign | (!is_finite ? special : is_normal ? normal : units));
+}
+
+GK_DEV float
+emu_e4m3_to_f32 (uint8_t v)
+{
+  uint32_t magnitude = v & 0x7f, sign = (uint32_t) (v & 0x80) << 24;
+  uint32_t finite = gk_float_bits (gk_bits_float (magnitude << 20) * 0x1p120f);
+  return gk_bits_float ((magnitude == 0x7f ? 0x7fc00000 : finite) | sign);
+}
+
 GK_DEV uint32_t
 gk_pack_bf16 (float low, float high)
 {
