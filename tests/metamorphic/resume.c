@@ -82,6 +82,15 @@ small_job (const Model *m)
   return job;
 }
 
+static PipelineJob
+job_for (const char *model)
+{
+  Model m = open_model (model);
+  PipelineJob job = small_job (&m);
+  close_model (&m);
+  return job;
+}
+
 static void
 use_sampler (PipelineJob *job, SamplerKind sampler, Convention convention)
 {
@@ -158,22 +167,17 @@ same_latents (const PipelineResult *whole, PipelineRun *run)
   return equal;
 }
 
-/* After step @k saved and freed, then restored in a pipeline of the same model that has not seen
- * it. */
+/* Goes on with what was saved after step @k, in a pipeline that has not seen the run. */
 static PipelineRun *
-interrupted (const Model *m, const Model *other, const PipelineJob *like, int k, bool *ok)
+taken_up (const Model *other, const PipelineJob *like, const Blob *saved, int k, bool *ok)
 {
-  PipelineRun *run = new_run_or_exit (m->pipeline, like);
-  advance_or_exit (run, k);
-  Blob b = save (run);
-  pipeline_run_free (run);
-  run = new_run_or_exit (other->pipeline, like);
-  restore (run, &b);
+  PipelineRun *run = new_run_or_exit (other->pipeline, like);
+  restore (run, saved);
   *ok = *ok && pipeline_run_step (run) == k;
-  mem_free (b.data);
   return run;
 }
 
+/* Saved after every step, and taken up from each by a pipeline of the same model. */
 static void
 test_stopped (const char *model, const PipelineJob *job, const char *what)
 {
@@ -182,11 +186,20 @@ test_stopped (const char *model, const PipelineJob *job, const char *what)
   PipelineResult whole = generate_or_exit (m.pipeline, job);
   PipelineRun *run = new_run_or_exit (m.pipeline, job);
   int n = pipeline_run_n_steps (run), n_wrong = 0;
+  Blob *saved = mem_calloc ((size_t) n + 1, sizeof *saved);
+  for (int k = 0; k <= n; k++)
+    {
+      advance_or_exit (run, k > 0);
+      saved[k] = save (run);
+    }
   bool ok = same (&whole, finish (run));
   Model other = open_model (model);
   for (int k = 0; k < n; k++)
-    n_wrong += !same_latents (&whole, interrupted (&m, &other, job, k, &ok));
-  n_wrong += !same (&whole, finish (interrupted (&m, &other, job, n, &ok)));
+    n_wrong += !same_latents (&whole, taken_up (&other, job, &saved[k], k, &ok));
+  n_wrong += !same (&whole, finish (taken_up (&other, job, &saved[n], n, &ok)));
+  for (int k = 0; k <= n; k++)
+    mem_free (saved[k].data);
+  mem_free (saved);
   close_model (&other);
   close_model (&m);
   snprintf (name, sizeof name, "stopped/%s/%s/%s/%s%s", model, sampler_name (job->sampler),
@@ -199,12 +212,11 @@ test_stopped (const char *model, const PipelineJob *job, const char *what)
 static void
 test_samplers (const char *model)
 {
+  const PipelineJob defaults = job_for (model);
   for (int i = 0; i < SAMPLER_COUNT; i++)
     for (int variant = 0; variant < 3; variant++)
       {
-        Model m = open_model (model);
-        PipelineJob job = small_job (&m);
-        close_model (&m);
+        PipelineJob job = defaults;
         Convention convention = variant == 1 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI;
         job.noise = variant == 2 ? RNG_NV : RNG_CPU;
         use_sampler (&job, (SamplerKind) i, convention);
@@ -216,12 +228,11 @@ test_samplers (const char *model)
 static void
 test_pictures (const char *model)
 {
+  const PipelineJob defaults = job_for (model);
   for (int variant = 0; variant < 6; variant++)
     {
       static const char *const names[] = { "/from-image", "/masked", "/masked-noise" };
-      Model m = open_model (model);
-      PipelineJob job = small_job (&m);
-      close_model (&m);
+      PipelineJob job = defaults;
       use_sampler (&job, SAMPLER_DPMPP_SDE,
                    variant % 2 ? CONVENTION_DIFFUSERS : CONVENTION_COMFYUI);
       job.init_rgb = start_rgb;
