@@ -48,7 +48,7 @@ say_news (Found *found, GessoLibrary *library)
       g_autofree char *contents = gesso_folder_row_dup_contents (library, found->news->pdata[i]);
       /* Translators: a folder, then what is in it: "loras: 0 models · 4 LoRAs" */
       g_autofree char *text = g_strdup_printf (_ ("%s: %s"), name, contents);
-      gesso_window_say (found->window, text);
+      gesso_window_tell_news (found->window, text);
     }
   g_ptr_array_set_size (found->news, 0);
 }

@@ -41,6 +41,7 @@ struct _GessoWindow
   GtkWidget *project_label;
   GMenu *recent_menu;
   GtkWidget *create, *queue_pane, *banner;
+  AdwToast *answer; /* weak: the last one */
   guint layout_idle;
   gboolean collapsed;
 };
@@ -49,12 +50,33 @@ G_DEFINE_FINAL_TYPE (GessoWindow, gesso_window, ADW_TYPE_APPLICATION_WINDOW)
 
 /* ---- telling ---- */
 
+static AdwToast *
+new_toast (const char *message)
+{
+  g_autofree char *escaped = g_markup_escape_text (message, -1);
+  return adw_toast_new (escaped);
+}
+
+static void
+show_toast (GessoWindow *self, AdwToast *toast)
+{
+  adw_toast_overlay_add_toast (ADW_TOAST_OVERLAY (self->toasts), toast);
+}
+
+/* An answer to what was done just now is not to wait behind news, nor behind older answers. */
 void
 gesso_window_say (GessoWindow *self, const char *message)
 {
-  gesso_window_say_with_action (self, message, NULL, NULL);
+  g_return_if_fail (GESSO_IS_WINDOW (self) && message);
+  AdwToast *older = self->answer, *toast = new_toast (message);
+  g_set_weak_pointer (&self->answer, toast);
+  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
+  if (older)
+    adw_toast_dismiss (older);
+  show_toast (self, toast);
 }
 
+/* What has a button comes back when a later answer is through. */
 void
 gesso_window_say_with_action (GessoWindow *self,
                               const char *message,
@@ -62,16 +84,18 @@ gesso_window_say_with_action (GessoWindow *self,
                               const char *action)
 {
   g_return_if_fail (GESSO_IS_WINDOW (self) && message);
-  g_autofree char *escaped = g_markup_escape_text (message, -1);
-  AdwToast *toast = adw_toast_new (escaped);
-  if (button)
-    {
-      adw_toast_set_button_label (toast, button);
-      adw_toast_set_action_name (toast, action);
-      /* it is about what was done just now, and is not to wait behind news */
-      adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
-    }
-  adw_toast_overlay_add_toast (ADW_TOAST_OVERLAY (self->toasts), toast);
+  AdwToast *toast = new_toast (message);
+  adw_toast_set_button_label (toast, button);
+  adw_toast_set_action_name (toast, action);
+  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
+  show_toast (self, toast);
+}
+
+void
+gesso_window_tell_news (GessoWindow *self, const char *message)
+{
+  g_return_if_fail (GESSO_IS_WINDOW (self) && message);
+  show_toast (self, new_toast (message));
 }
 
 static void
@@ -405,6 +429,7 @@ gesso_window_dispose (GObject *object)
       remove_actions (self);
     }
   g_clear_handle_id (&self->layout_idle, g_source_remove);
+  g_clear_weak_pointer (&self->answer);
   if (self->project)
     g_object_run_dispose (G_OBJECT (self->project));
   g_clear_object (&self->project);

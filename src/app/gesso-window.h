@@ -28,12 +28,15 @@ GessoSession *gesso_window_get_session (GessoWindow *self);
 GessoLibrary *gesso_window_get_library (GessoWindow *self);
 GSettings *gesso_window_get_settings (GessoWindow *self);
 
+/* An answer to what the user did: at once, in the place of the one before. */
 void gesso_window_say (GessoWindow *self, const char *message);
 /* @action: of the toast's button, without a parameter */
 void gesso_window_say_with_action (GessoWindow *self,
                                    const char *message,
                                    const char *button,
                                    const char *action);
+/* What happened by itself; it waits its turn. */
+void gesso_window_tell_news (GessoWindow *self, const char *message);
 /* A page of the view switcher, behind those that are there. */
 void gesso_window_add_page (
     GessoWindow *self, GtkWidget *page, const char *name, const char *title, const char *icon);

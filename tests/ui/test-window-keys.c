@@ -75,6 +75,49 @@ test_generate_key_takes_no_line (Fixture *f, gconstpointer unused)
 }
 
 static gboolean
+says_second (Fixture *f)
+{
+  return says (GTK_WIDGET (f->window), "second answer");
+}
+
+static gboolean
+says_removed (Fixture *f)
+{
+  return says (GTK_WIDGET (f->window), "removed");
+}
+
+static gboolean
+says_news (Fixture *f)
+{
+  return says (GTK_WIDGET (f->window), "news");
+}
+
+/* Its last button. */
+static void
+close_toast (Fixture *f, guint n_buttons)
+{
+  GtkWidget *button = nth (find_toast (f), GTK_TYPE_BUTTON, n_buttons - 1);
+  g_signal_emit_by_name (button, "clicked");
+}
+
+/* Each is shown for five seconds; the way back must not be lost behind it. */
+static void
+test_answers_wait_for_nothing (Fixture *f, gconstpointer unused)
+{
+  gesso_window_tell_news (f->window, "news");
+  WAIT (f, says_news);
+  gesso_window_say_with_action (f->window, "removed", "_Undo", "win.undo-discard");
+  WAIT (f, says_removed);
+  gesso_window_say (f->window, "first answer");
+  gesso_window_say (f->window, "second answer");
+  WAIT (f, says_second);
+  close_toast (f, 1);
+  WAIT (f, says_removed);
+  close_toast (f, 2);
+  WAIT (f, says_news);
+}
+
+static gboolean
 has_two_jobs (Fixture *f)
 {
   return n_jobs (f) == 2;
@@ -342,6 +385,7 @@ main (int argc, char **argv)
   ADD ("keys/generate-follows-the-last-keys", test_generate_key_follows_the_last_keys);
   ADD ("keys/generate-takes-a-typed-number", test_generate_key_takes_a_typed_number);
   ADD ("keys/generate-twice-makes-two-jobs-in-order", test_generate_twice_makes_two_jobs_in_order);
+  ADD ("keys/answers-wait-for-nothing", test_answers_wait_for_nothing);
   ADD ("keys/every-key-is-listed", test_every_key_is_listed);
   ADD ("keys/f1-helps", test_f1_helps);
   return g_test_run ();
