@@ -72,18 +72,40 @@ thumbnail_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GessoResult) shown = user_data;
   int width, height;
+  g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) rgb =
-      gesso_library_thumbnail_finish (GESSO_LIBRARY (source), result, &width, &height, NULL);
+      gesso_library_thumbnail_finish (GESSO_LIBRARY (source), result, &width, &height, &error);
   g_autoptr (GdkTexture) texture = rgb ? gesso_texture_new (rgb, width, height) : NULL;
-  if (texture)
+  if (texture && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     gesso_result_set_paintable (shown, GDK_PAINTABLE (texture));
 }
 
 static void
-ask_thumbnail (GessoResults *self, GessoResult *result)
+cancel_and_unref (gpointer data)
 {
-  gesso_library_thumbnail_async (self->library, gesso_result_get_path (result), THUMBNAIL_SIZE,
-                                 NULL, thumbnail_cb, g_object_ref (result));
+  g_cancellable_cancel (data);
+  g_object_unref (data);
+}
+
+static void
+shown_cb (GessoFilmstrip *filmstrip, GessoResult *result, GessoResults *self)
+{
+  const char *path = gesso_result_get_path (result);
+  if (!path || gesso_result_get_paintable (result))
+    return;
+  GCancellable *cancellable = g_cancellable_new ();
+  g_object_set_data_full (G_OBJECT (result), "thumbnail", cancellable, cancel_and_unref);
+  gesso_library_thumbnail_async (self->library, path, THUMBNAIL_SIZE, cancellable, thumbnail_cb,
+                                 g_object_ref (result));
+}
+
+/* The pictures of a long session, 110 KB each, are not to fill the memory. */
+static void
+hidden_cb (GessoFilmstrip *filmstrip, GessoResult *result, GessoResults *self)
+{
+  g_object_set_data (G_OBJECT (result), "thumbnail", NULL);
+  if (gesso_result_get_path (result))
+    gesso_result_set_paintable (result, NULL);
 }
 
 void
@@ -97,7 +119,6 @@ gesso_results_add (GessoResults *self, const char *path, const char *label, cons
   gesso_filmstrip_add (self->filmstrip, result);
   if (!selected)
     gesso_filmstrip_set_selected (self->filmstrip, result);
-  ask_thumbnail (self, result);
   /* The library watches folders, but not one that the first picture only now made. */
   gesso_library_add_picture_async (self->library, path, NULL, NULL, NULL);
 }
@@ -109,7 +130,6 @@ gesso_results_restore (GessoResults *self, guint position, GessoResult *result)
   if (!self->filmstrip)
     return;
   gesso_filmstrip_insert (self->filmstrip, position, result);
-  ask_thumbnail (self, result);
 }
 
 /* ---- keeping ---- */
@@ -319,5 +339,7 @@ gesso_results_new (GessoFilmstrip *filmstrip, GessoDocument *document, GessoLibr
   g_signal_connect_object (filmstrip, "keep", G_CALLBACK (keep_cb), self, 0);
   g_signal_connect_object (filmstrip, "star", G_CALLBACK (star_cb), self, 0);
   g_signal_connect_object (filmstrip, "discard", G_CALLBACK (discard_cb), self, 0);
+  g_signal_connect_object (filmstrip, "shown", G_CALLBACK (shown_cb), self, 0);
+  g_signal_connect_object (filmstrip, "hidden", G_CALLBACK (hidden_cb), self, 0);
   return self;
 }

@@ -687,6 +687,50 @@ note_cb (GessoFilmstrip *strip, GessoResult *result, GessoResult **at)
 }
 
 static void
+shown_cb (GessoFilmstrip *strip, GessoResult *result, GHashTable *shown)
+{
+  g_assert_true (g_hash_table_add (shown, result));
+}
+
+static void
+hidden_cb (GessoFilmstrip *strip, GessoResult *result, GHashTable *shown)
+{
+  g_assert_true (g_hash_table_remove (shown, result));
+}
+
+/* What holds a picture is what can be seen, wherever the strip is scrolled to. */
+static void
+test_canvas_filmstrip_shows_some (Fixture *f, gconstpointer data)
+{
+  GessoFilmstrip *strip = GESSO_FILMSTRIP (f->strip);
+  GListModel *model = gesso_filmstrip_get_model (strip);
+  g_autoptr (GHashTable) shown = g_hash_table_new (NULL, NULL);
+  g_signal_connect (strip, "shown", G_CALLBACK (shown_cb), shown);
+  g_signal_connect (strip, "hidden", G_CALLBACK (hidden_cb), shown);
+  for (int i = 0; i < 500; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/nowhere/%d.png", i);
+      g_autoptr (GessoResult) result = gesso_result_new (path, NULL, "Hills");
+      gesso_filmstrip_add (strip, result);
+    }
+  g_autoptr (GessoResult) newest = g_list_model_get_item (model, 0);
+  g_autoptr (GessoResult) middle = g_list_model_get_item (model, 250);
+  gesso_filmstrip_set_selected (strip, newest);
+  draw (f);
+  g_assert_true (g_hash_table_contains (shown, newest));
+  g_assert_false (g_hash_table_contains (shown, middle));
+  g_assert_cmpuint (g_hash_table_size (shown), <, 250);
+  gesso_filmstrip_set_selected (strip, middle);
+  draw (f);
+  g_assert_true (g_hash_table_contains (shown, middle));
+  g_test_message ("tiles for 500 results: %u", g_hash_table_size (shown));
+  g_assert_cmpuint (g_hash_table_size (shown), <, 250);
+  gesso_filmstrip_clear (strip);
+  draw (f);
+  g_assert_cmpuint (g_hash_table_size (shown), ==, 0);
+}
+
+static void
 test_canvas_filmstrip (Fixture *f, gconstpointer data)
 {
   GessoFilmstrip *strip = GESSO_FILMSTRIP (f->strip);
@@ -897,6 +941,7 @@ main (int argc, char **argv)
   TEST ("actions/say-what-is-possible", actions_say_what_is_possible);
   TEST ("idle/draws-nothing", idle_draws_nothing);
   TEST ("filmstrip/five-hundred", filmstrip);
+  TEST ("filmstrip/shows-some", filmstrip_shows_some);
   if (g_test_perf ())
     TEST ("bench/8k", bench);
 #undef TEST

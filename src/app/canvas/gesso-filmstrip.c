@@ -44,6 +44,8 @@ enum
   KEEP,
   STAR,
   DISCARD,
+  SHOWN,
+  HIDDEN,
   N_SIGNALS
 };
 
@@ -406,14 +408,16 @@ setup_cb (GtkSignalListItemFactory *factory, GtkListItem *item, GessoFilmstrip *
 static void
 bind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, GessoFilmstrip *self)
 {
-  gesso_filmstrip_tile_set_result (GESSO_FILMSTRIP_TILE (gtk_list_item_get_child (item)),
-                                   gtk_list_item_get_item (item));
+  GessoResult *result = gtk_list_item_get_item (item);
+  gesso_filmstrip_tile_set_result (GESSO_FILMSTRIP_TILE (gtk_list_item_get_child (item)), result);
+  g_signal_emit (self, signals[SHOWN], 0, result);
 }
 
 static void
 unbind_cb (GtkSignalListItemFactory *factory, GtkListItem *item, GessoFilmstrip *self)
 {
   gesso_filmstrip_tile_set_result (GESSO_FILMSTRIP_TILE (gtk_list_item_get_child (item)), NULL);
+  g_signal_emit (self, signals[HIDDEN], 0, gtk_list_item_get_item (item));
 }
 
 static void
@@ -601,7 +605,7 @@ install_actions (GtkWidgetClass *widget_class)
 static void
 gesso_filmstrip_class_init (GessoFilmstripClass *klass)
 {
-  static const char *const names[N_SIGNALS] = { "keep", "star", "discard" };
+  static const char *const names[N_SIGNALS] = { "keep", "star", "discard", "shown", "hidden" };
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
   object_class->get_property = gesso_filmstrip_get_property;

@@ -19,6 +19,8 @@ G_DECLARE_FINAL_TYPE (GessoFilmstrip, gesso_filmstrip, GESSO, FILMSTRIP, GtkWidg
  *   "keep"      Enter, double click, the button: put it into the picture
  *   "star"      S, the button: the handler sets GessoResult:starred
  *   "discard"   Delete, the button: the handler removes it (and can undo that)
+ *   "shown"     a tile for it was made: the handler sets GessoResult:paintable
+ *   "hidden"    and is gone: the handler may take the paintable away
  *
  * Actions inside the widget: filmstrip.keep, filmstrip.star, filmstrip.discard,
  * filmstrip.show-in-files, filmstrip.copy; of clips filmstrip.extend, which activates win.extend
