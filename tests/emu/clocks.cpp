@@ -2,9 +2,12 @@
 // clocks.cpp - what each thread knows of what the others have done.
 #include <string.h>
 
+#include <memory>
+
 #include "internal.h"
 
-static std::vector<Knowledge *> all, unused;
+static std::vector<std::unique_ptr<Knowledge>> all;
+static std::vector<Knowledge *> unused;
 
 // What was learned last: many threads in turn learn the same of one barrier.
 static struct
@@ -18,8 +21,8 @@ new_knowledge ()
 {
   if (unused.empty ())
     {
-      all.push_back (new Knowledge ());
-      unused.push_back (all.back ());
+      all.emplace_back (new Knowledge ());
+      unused.push_back (all.back ().get ());
     }
   Knowledge *k = unused.back ();
   unused.pop_back ();
@@ -42,7 +45,9 @@ clocks_reset ()
 {
   machine.clock_size = (uint32_t) machine.n_threads + 1;
   machine.engine_clock = 0;
-  unused = all;
+  unused.clear ();
+  for (const std::unique_ptr<Knowledge> &k : all)
+    unused.push_back (k.get ());
   lesson.before = lesson.after = NULL;
   Knowledge *nothing = emu_options.check ? new_knowledge () : NULL;
   for (int i = 0; i < machine.n_threads; i++)
