@@ -72,11 +72,10 @@ thumbnail_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GessoResult) shown = user_data;
   int width, height;
-  g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) rgb =
-      gesso_library_thumbnail_finish (GESSO_LIBRARY (source), result, &width, &height, &error);
+      gesso_library_thumbnail_finish (GESSO_LIBRARY (source), result, &width, &height, NULL);
   g_autoptr (GdkTexture) texture = rgb ? gesso_texture_new (rgb, width, height) : NULL;
-  if (texture && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  if (texture)
     gesso_result_set_paintable (shown, GDK_PAINTABLE (texture));
 }
 

@@ -3,24 +3,10 @@
  *
  * Shapes   x (n, h_in, w_in, c_in), w (c_out, c_in, kernel, kernel), y (n, h_out, w_out, c_out).
  * Numbers  factors f32, or rounded to bf16; the sum in f64, rounded once.
- * Limit    one processor's f64 arithmetic; factors are converted again for every block of y.
+ * Limit    see product.c.
  * Aliases  add may equal y: an element is read before it is written.
  */
 #include "ref.h"
-
-enum
-{
-  MAX_TAPS = 9,
-  BLOCK = 16, /* pixels, and channels, of y that share one conversion of their factors */
-  CHUNK = 16  /* input channels converted at a time */
-};
-
-/* A block of y; n_pixels and n_outs are less than BLOCK at the edges. */
-typedef struct
-{
-  int64_t first_pixel, n_pixels, first_out, n_outs;
-  double sums[BLOCK][BLOCK];
-} Block;
 
 /* The pixel of x under @tap of the output's @pixel-th; NULL outside the picture. */
 static const float *
@@ -35,74 +21,42 @@ pixel_under (const ConvArgs *a, int64_t pixel, int tap)
   return a->x + ((image * a->h_in + iy / scale) * a->w_in + ix / scale) * a->c_in;
 }
 
-/* What lies under the kernel at output pixel @pixel, @n channels from @c0 on: (channel, tap). */
+/* What lies under the kernel at output pixel @pixel, @n channels from @first on: (channel, tap). */
 static void
-load_x (double *out, const ConvArgs *a, int64_t pixel, int64_t c0, int64_t n)
+load (double *out, const void *args, int64_t pixel, int64_t first, int64_t n)
 {
+  const ConvArgs *a = args;
   int taps = a->kernel * a->kernel;
   for (int tap = 0; tap < taps; tap++)
     {
       const float *x = pixel_under (a, pixel, tap);
       for (int64_t c = 0; c < n; c++)
-        out[c * taps + tap] = x ? ref_factor (x[c0 + c], a->compute) : 0;
+        out[c * taps + tap] = x ? ref_factor (x[first + c], a->compute) : 0;
     }
 }
 
 static void
-load_w (double *out, const ConvArgs *a, int64_t row, int64_t c0, int64_t n)
+store (const void *args, int64_t pixel, int64_t out, double sum)
 {
-  int taps = a->kernel * a->kernel;
-  float w[CHUNK * MAX_TAPS];
-  param_to_f32 (w, &a->w, (row * a->c_in + c0) * taps, n * taps);
-  ref_factors (out, w, n * taps, a->compute);
-}
-
-static void
-add_products (Block *b, const ConvArgs *a, int64_t c0, int64_t n)
-{
-  double x[BLOCK][CHUNK * MAX_TAPS], w[CHUNK * MAX_TAPS];
-  for (int64_t i = 0; i < b->n_pixels; i++)
-    load_x (x[i], a, b->first_pixel + i, c0, n);
-  for (int64_t o = 0; o < b->n_outs; o++)
-    {
-      load_w (w, a, b->first_out + o, c0, n);
-      for (int64_t i = 0; i < b->n_pixels; i++)
-        b->sums[i][o] += ref_dot (x[i], w, n * a->kernel * a->kernel);
-    }
-}
-
-static void
-store (const Block *b, const ConvArgs *a)
-{
-  for (int64_t o = 0; o < b->n_outs; o++)
-    {
-      int64_t out = b->first_out + o;
-      double bias = ref_param (&a->bias, out, 0);
-      for (int64_t i = 0; i < b->n_pixels; i++)
-        {
-          int64_t pixel = b->first_pixel + i, image = pixel / a->w_out / a->h_out;
-          int64_t at = pixel * a->c_out + out;
-          double sum = b->sums[i][o] + bias;
-          if (a->channel_add)
-            sum += a->channel_add[image * a->c_out + out];
-          a->y[at] = (float) (a->add ? sum + a->add[at] : sum);
-        }
-    }
+  const ConvArgs *a = args;
+  int64_t at = pixel * a->c_out + out;
+  if (a->channel_add)
+    sum += a->channel_add[pixel / a->w_out / a->h_out * a->c_out + out];
+  a->y[at] = (float) (a->add ? sum + a->add[at] : sum);
 }
 
 void
 ref_conv2d (const ConvArgs *a)
 {
-  int64_t n_pixels = a->n * a->h_out * a->w_out;
-  for (int64_t pixel = 0; pixel < n_pixels; pixel += BLOCK)
-    for (int64_t out = 0; out < a->c_out; out += BLOCK)
-      {
-        Block b = { .first_pixel = pixel,
-                    .n_pixels = ref_least (BLOCK, n_pixels - pixel),
-                    .first_out = out,
-                    .n_outs = ref_least (BLOCK, a->c_out - out) };
-        for (int64_t c = 0; c < a->c_in; c += CHUNK)
-          add_products (&b, a, c, ref_least (CHUNK, a->c_in - c));
-        store (&b, a);
-      }
+  RefProduct p = { a,
+                   load,
+                   store,
+                   &a->w,
+                   &a->bias,
+                   a->compute,
+                   a->n * a->h_out * a->w_out,
+                   a->c_out,
+                   a->c_in,
+                   a->kernel * a->kernel };
+  ref_product (&p);
 }

@@ -82,3 +82,19 @@ ref_dot (const double *x, const double *y, int64_t n)
     sum += sums[lane];
   return sum;
 }
+
+/* y = x W^T + bias; see product.c.  A unit is what lies in a row of w side by side for one input:
+ * one factor of a linear layer, the taps of a channel of a convolution. */
+typedef struct
+{
+  const void *args;
+  /* @n units of @row of x, from unit @first on, as the compute type sees them */
+  void (*load) (double *out, const void *args, int64_t row, int64_t first, int64_t n);
+  void (*store) (const void *args, int64_t row, int64_t out, double sum);
+  const Param *w, *bias;
+  Compute compute;
+  int64_t n_rows, n_outs, n_units;
+  int unit; /* factors, 1 to 27 */
+} RefProduct;
+
+void ref_product (const RefProduct *p);
