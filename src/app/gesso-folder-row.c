@@ -49,6 +49,8 @@ gesso_folder_row_dup_contents (GessoLibrary *library, const char *path)
 static char *
 dup_state (GessoFolderRow *self)
 {
+  if (gesso_library_is_silent (self->library, self->path))
+    return g_strdup (_ ("Its disk does not answer: what was known of it stays."));
   if (self->away)
     return g_strdup (_ ("Not there now: its disk may not be connected."));
   return self->pictures ? g_strdup ("") : gesso_folder_row_dup_contents (self->library, self->path);

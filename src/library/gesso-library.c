@@ -262,6 +262,13 @@ gesso_library_rescan (GessoLibrary *self)
 }
 
 gboolean
+gesso_library_is_silent (GessoLibrary *self, const char *folder)
+{
+  g_return_val_if_fail (GESSO_IS_LIBRARY (self) && folder, FALSE);
+  return self->scanner && gesso_scanner_is_silent (self->scanner, folder);
+}
+
+gboolean
 gesso_library_is_behind (GessoLibrary *self)
 {
   g_return_val_if_fail (GESSO_IS_LIBRARY (self), FALSE);
@@ -465,6 +472,8 @@ start (GessoLibrary *self, const char *cache_dir, const char *bundled_dir)
   self->scanner = gesso_scanner_new (self->writer, bundled_dir);
   self->hasher = gesso_hasher_new (self->writer);
   g_signal_connect_object (self->scanner, "written", G_CALLBACK (gesso_library_queue_reload), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->scanner, "silence", G_CALLBACK (gesso_library_queue_reload), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->scanner, "scanned", G_CALLBACK (scanned_cb), self, 0);
   g_signal_connect_object (self->hasher, "hashed", G_CALLBACK (gesso_library_queue_reload), self,

@@ -84,6 +84,9 @@ const char *gesso_library_add_folder (GessoLibrary *self, const char *path);
 /* Stars of pictures are kept for the day when their folder is named again. */
 void gesso_library_remove_folder (GessoLibrary *self, const char *path);
 char **gesso_library_dup_folders (GessoLibrary *self); /* without those for pictures */
+/* The disk of @folder, one that was named, has not answered for seconds; what is known of its files
+ * stays.  "changed" tells when that changes. */
+gboolean gesso_library_is_silent (GessoLibrary *self, const char *folder);
 /* Where pictures are made, by Gesso or another program: watched; PNG, JPEG and WebP files are
  * indexed as they come, and never written.  Kept like the others.  Returns: as add_folder */
 const char *gesso_library_add_pictures_folder (GessoLibrary *self, const char *path);

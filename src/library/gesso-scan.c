@@ -149,7 +149,7 @@ static gboolean
 is_new_cb (const char *folder, gpointer data)
 {
   GessoScan *scan = data;
-  return !g_hash_table_contains (scan->roles, folder);
+  return !scan->is_known (folder, scan->data);
 }
 
 static gboolean

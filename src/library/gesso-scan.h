@@ -13,7 +13,8 @@ typedef struct
 {
   /* filled in by the caller */
   GessoDatabase *database;
-  GHashTable *roles; /* its keys: folders that were read before; others are walked in any case */
+  /* Whether a folder was read before; others are walked in any case. */
+  gboolean (*is_known) (const char *folder, gpointer data);
   /* A batch of rows was written; @entries: those that were put, NULL when the disk refused. */
   void (*written) (const GPtrArray *entries, gpointer data);
   gpointer data;

@@ -1,53 +1,26 @@
 /* SPDX-License-Identifier: MPL-2.0
- * gesso-scanner.c - the thread that scans: which folders, in which order, and who hears of it.
+ * gesso-scanner.c - the threads that scan, one at a time while all disks answer, and who hears of
+ * it.
  *
- * What a scan of one folder does is in gesso-scan.c.
+ * What they do is in gesso-scan-jobs.c.
  */
 #define G_LOG_DOMAIN "gesso-library"
 
-#include "library/gesso-scanner.h"
-
-#include "library/gesso-layouts.h"
-#include "library/gesso-scan.h"
-
-/* What a folder that was read belongs to. */
-typedef struct
-{
-  gboolean pictures;
-  GessoFileKind hint;
-} Role;
-
-typedef struct
-{
-  gboolean quit;
-  char **folders; /* NULL: all */
-} Job;
-
-struct _GessoScanner
-{
-  GObject parent_instance;
-  GessoDatabase *database;
-  char *bundled_dir;
-  GMainContext *context;
-  GThread *thread;
-  GAsyncQueue *jobs;
-  GCancellable *cancellable;
-  int n_jobs; /* atomic */
-
-  GMutex mutex;
-  GHashTable *fresh_folders; /* under @mutex, as the next two: for the watcher */
-  gboolean fresh_all;
-  GArray *fresh_pictures;
-
-  GHashTable *roles; /* folder -> Role; of the thread */
-};
+#include "library/gesso-scanner-private.h"
 
 G_DEFINE_FINAL_TYPE (GessoScanner, gesso_scanner, G_TYPE_OBJECT)
 
 enum
 {
+  PATIENCE_MS = 3000, /* a disk that slept turns for longer, and is then one that answers again */
+  LOOKS = 4           /* at a thread, in that time */
+};
+
+enum
+{
   WRITTEN,
   SCANNED,
+  SILENCE,
   N_SIGNALS
 };
 
@@ -59,273 +32,274 @@ static guint signals[N_SIGNALS];
 typedef struct
 {
   GessoScanner *self;
-  guint signal;
-} Emission;
+  void (*tell) (GessoScanner *self);
+} News;
 
 static gboolean
-emit_cb (gpointer data)
+tell_cb (gpointer data)
 {
-  Emission *e = data;
-  if (!g_cancellable_is_cancelled (e->self->cancellable))
-    g_signal_emit (e->self, e->signal, 0);
+  News *news = data;
+  if (news->self->worker)
+    news->tell (news->self);
   return G_SOURCE_REMOVE;
 }
 
 static void
-free_emission (gpointer data)
+free_news (gpointer data)
 {
-  Emission *e = data;
-  g_object_unref (e->self);
-  g_free (e);
+  News *news = data;
+  g_object_unref (news->self);
+  g_free (news);
 }
 
 static void
-post (GessoScanner *self, guint signal)
+post (GessoScanner *self, void (*tell) (GessoScanner *self))
 {
-  Emission *e = g_new0 (Emission, 1);
-  e->self = g_object_ref (self);
-  e->signal = signal;
+  News *news = g_new0 (News, 1);
+  news->self = g_object_ref (self);
+  news->tell = tell;
   GSource *source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, emit_cb, e, free_emission);
+  g_source_set_callback (source, tell_cb, news, free_news);
   g_source_attach (source, self->context);
   g_source_unref (source);
 }
 
-/* Folders that the walk has read get the role of where it began. */
 static void
-note_folders (GessoScanner *self, GessoWalk *walk)
+tell_written (GessoScanner *self)
 {
-  GHashTableIter iter;
-  gpointer path;
-  g_mutex_lock (&self->mutex);
-  if (!self->fresh_folders)
-    self->fresh_folders = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_hash_table_iter_init (&iter, walk->folders);
-  while (g_hash_table_iter_next (&iter, &path, NULL))
-    {
-      Role *role = g_new0 (Role, 1);
-      role->pictures = walk->pictures;
-      role->hint = walk->hint;
-      g_hash_table_replace (self->roles, g_strdup (path), role);
-      g_hash_table_add (self->fresh_folders, g_strdup (path));
-    }
-  g_mutex_unlock (&self->mutex);
-}
-
-/* Sub-folders that are gone are new when they come back. */
-static void
-forget_roles (GessoScanner *self, GessoWalk *walk, const char *folder)
-{
-  GHashTableIter iter;
-  gpointer path;
-  g_hash_table_iter_init (&iter, self->roles);
-  while (g_hash_table_iter_next (&iter, &path, NULL))
-    {
-      if (!gesso_scan_is_below (path, folder) || g_str_equal (path, folder))
-        continue;
-      g_autofree char *below = g_strconcat (path, "/", NULL);
-      g_autofree char *sub = gesso_scan_dup_sub_folder (below, folder);
-      if (!g_hash_table_contains (walk->sub_folders, sub))
-        g_hash_table_iter_remove (&iter);
-    }
-}
-
-/* -- scanning -----------------------------------------------------------------------------------
- */
-
-static void
-written_cb (const GPtrArray *entries, gpointer data)
-{
-  GessoScanner *self = data;
-  g_mutex_lock (&self->mutex);
-  if (!self->fresh_pictures)
-    self->fresh_pictures = g_array_new (FALSE, FALSE, sizeof (gint64));
-  for (guint i = 0; entries && i < entries->len; i++)
-    {
-      GessoEntry *entry = entries->pdata[i];
-      if (entry->kind == GESSO_FILE_PICTURE)
-        g_array_append_val (self->fresh_pictures, entry->id);
-    }
-  g_mutex_unlock (&self->mutex);
-  post (self, signals[WRITTEN]);
-}
-
-static gboolean
-begin (GessoScanner *self, GessoScan *scan, const char *folder)
-{
-  *scan = (GessoScan){
-    .database = self->database, .roles = self->roles, .written = written_cb, .data = self
-  };
-  return gesso_scan_begin (scan, folder);
+  g_signal_emit (self, signals[WRITTEN], 0);
 }
 
 static void
-scan_folder (GessoScanner *self, const char *folder, const Role *role, gboolean recursive)
+tell_scanned (GessoScanner *self)
 {
-  GessoScan scan;
-  if (!begin (self, &scan, folder))
-    return;
-  GessoWalk walk = { .pictures = role->pictures,
-                     .hint = role->hint,
-                     .recursive = recursive,
-                     .cancellable = self->cancellable };
-  gesso_walk_init (&walk);
-  gesso_scan_folder (&scan, &walk, folder);
-  forget_roles (self, &walk, folder);
-  note_folders (self, &walk);
-  gesso_scan_end (&scan);
-  gesso_walk_clear (&walk);
+  g_signal_emit (self, signals[SCANNED], 0);
 }
 
-static void
-forget_outside (GessoScanner *self, GPtrArray *roots)
+void
+gesso_scanner_tell_written (GessoScanner *self)
 {
-  GessoScan scan;
-  if (!begin (self, &scan, NULL))
-    return;
-  gesso_scan_forget_outside (&scan, roots);
-  gesso_scan_end (&scan);
+  post (self, tell_written);
 }
 
 /* -- jobs ---------------------------------------------------------------------------------------
  */
 
-typedef struct
+static void
+free_job (GessoScanJob *job)
 {
-  GPtrArray *models, *pictures;
-} Named;
+  g_strfreev (job->folders);
+  g_free (job);
+}
 
-static gboolean
-load_named (sqlite3 *db, gpointer data, GError **error)
+static gboolean look_cb (gpointer data);
+
+/* Looks whether the thread moves, while there is something to do. */
+static void
+keep_watch (GessoScanner *self)
 {
-  Named *named = data;
-  return gesso_index_folders (db, named->models, named->pictures, NULL, error);
+  if (self->watch)
+    return;
+  self->watch = g_timeout_source_new ((guint) (self->patience_ms / LOOKS));
+  g_source_set_callback (self->watch, look_cb, self, NULL);
+  g_source_attach (self->watch, self->context);
 }
 
 static void
-scan_models_root (GessoScanner *self, const char *root, GPtrArray *roots)
+end_watch (GessoScanner *self)
 {
-  g_autoptr (GPtrArray) folders = gesso_layouts_resolve (root);
-  for (guint i = 0; i < folders->len; i++)
-    {
-      GessoScanFolder *folder = folders->pdata[i];
-      Role role = { .hint = folder->hint };
-      g_ptr_array_add (roots, g_strdup (folder->path));
-      if (!g_cancellable_is_cancelled (self->cancellable))
-        scan_folder (self, folder->path, &role, TRUE);
-    }
+  if (self->watch)
+    g_source_destroy (self->watch);
+  g_clear_pointer (&self->watch, g_source_unref);
 }
 
 static void
-scan_all (GessoScanner *self)
+push (GessoScanner *self, gboolean quit, char **folders)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) models = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) pictures = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) roots = g_ptr_array_new_with_free_func (g_free);
-  Named named = { models, pictures };
-  if (!gesso_database_run (self->database, FALSE, load_named, &named, &error))
-    {
-      g_message ("The index cannot be read: %s", error->message);
-      return;
-    }
-  g_hash_table_remove_all (self->roles);
+  GessoScanJob *job = g_new0 (GessoScanJob, 1);
+  job->quit = quit;
+  job->folders = folders;
+  g_atomic_int_inc (&self->n_jobs);
+  g_async_queue_push (self->jobs, job);
+  if (!quit)
+    keep_watch (self);
+}
+
+/* -- a thread -----------------------------------------------------------------------------------
+ */
+
+static void
+do_job (GessoScanWorker *w, GessoScanJob *job)
+{
+  GessoScanner *self = w->scanner;
   g_mutex_lock (&self->mutex);
-  g_clear_pointer (&self->fresh_folders, g_hash_table_unref);
-  self->fresh_all = TRUE;
+  w->job = job;
   g_mutex_unlock (&self->mutex);
-  if (self->bundled_dir)
-    g_ptr_array_insert (models, 0, g_strdup (self->bundled_dir));
-  for (guint i = 0; i < models->len; i++)
-    scan_models_root (self, models->pdata[i], roots);
-  for (guint i = 0; i < pictures->len; i++)
-    {
-      Role role = { .pictures = TRUE };
-      g_ptr_array_add (roots, g_strdup (pictures->pdata[i]));
-      if (!g_cancellable_is_cancelled (self->cancellable))
-        scan_folder (self, pictures->pdata[i], &role, TRUE);
-    }
-  if (!g_cancellable_is_cancelled (self->cancellable))
-    forget_outside (self, roots);
+  if (!g_cancellable_is_cancelled (w->cancellable))
+    gesso_scan_job_run (w, job);
 }
 
-static void
-scan_some (GessoScanner *self, char **folders)
+/* Returns: FALSE when another thread has gone on with it */
+static gboolean
+end_job (GessoScanWorker *w)
 {
-  for (char **folder = folders; *folder; folder++)
-    {
-      const Role *known = g_hash_table_lookup (self->roles, *folder);
-      if (!known || g_cancellable_is_cancelled (self->cancellable))
-        continue;
-      Role role = *known;
-      g_autofree char *dir = g_strdup (*folder);
-      scan_folder (self, dir, &role, FALSE);
-    }
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&w->scanner->mutex);
+  w->job = NULL;
+  w->has_left = w->is_lost;
+  if (!w->is_lost)
+    g_clear_pointer (&w->root, g_free);
+  return !w->is_lost;
 }
+
+static void let_go (GessoScanner *self);
 
 static gpointer
 run_thread (gpointer data)
 {
-  GessoScanner *self = data;
-  for (;;)
+  GessoScanWorker *w = data;
+  GessoScanner *self = w->scanner;
+  for (gboolean quit = FALSE; !quit;)
     {
-      Job *job = g_async_queue_pop (self->jobs);
-      gboolean quit = job->quit, all = !job->folders;
-      if (!quit && !g_cancellable_is_cancelled (self->cancellable))
-        {
-          if (all)
-            scan_all (self);
-          else
-            scan_some (self, job->folders);
-        }
-      g_strfreev (job->folders);
-      g_free (job);
-      g_atomic_int_add (&self->n_jobs, -1);
-      if (quit)
-        return NULL;
-      post (self, signals[SCANNED]);
+      GessoScanJob *job = g_async_queue_pop (self->jobs);
+      quit = job->quit;
+      if (!quit)
+        do_job (w, job);
+      gboolean is_mine = end_job (w);
+      free_job (job);
+      if (is_mine)
+        g_atomic_int_add (&self->n_jobs, -1);
+      if (!quit)
+        post (self, is_mine ? tell_scanned : let_go);
+      quit |= !is_mine;
     }
+  return NULL;
+}
+
+static GessoScanWorker *
+new_worker (GessoScanner *self)
+{
+  GessoScanWorker *w = g_new0 (GessoScanWorker, 1);
+  w->scanner = self;
+  w->cancellable = g_cancellable_new ();
+  w->thread = g_thread_new ("scanner", run_thread, w);
+  return w;
+}
+
+/* Waits for its thread. */
+static void
+free_worker (gpointer data)
+{
+  GessoScanWorker *w = data;
+  g_thread_join (w->thread);
+  g_object_unref (w->cancellable);
+  g_free (w->root);
+  g_free (w);
+}
+
+/* -- disks that do not answer -------------------------------------------------------------------
+ */
+
+/* Of a thread that waits for a disk; NULL when it does not. */
+static GessoScanJob *
+lose_job (GessoScanner *self, GessoScanWorker *w)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  if (!w->job || !w->root)
+    return NULL;
+  g_message ("The disk of %s does not answer.", *w->root ? w->root : "some pictures");
+  GessoScanJob *again = g_new0 (GessoScanJob, 1);
+  again->is_again = TRUE;
+  again->folders = g_strdupv (w->job->folders);
+  w->is_lost = TRUE;
+  g_ptr_array_add (self->lost, w);
+  return again;
+}
+
+/* Another thread goes on with its job, but for the folder that it looks at. */
+static void
+lose_worker (GessoScanner *self)
+{
+  GessoScanJob *again = lose_job (self, self->worker);
+  if (!again)
+    return;
+  g_async_queue_push_front (self->jobs, again);
+  self->worker = new_worker (self);
+  g_signal_emit (self, signals[SILENCE], 0);
+}
+
+static gboolean
+look_cb (gpointer data)
+{
+  GessoScanner *self = data;
+  GessoScanWorker *w = self->worker;
+  gint64 now_us = g_get_monotonic_time ();
+  int n = g_atomic_int_get (&w->n_steps);
+  if (!gesso_scanner_is_busy (self))
+    {
+      end_watch (self);
+      return G_SOURCE_REMOVE;
+    }
+  if (n != w->n_seen || !w->seen_us)
+    w->seen_us = now_us;
+  w->n_seen = n;
+  if (now_us - w->seen_us >= self->patience_ms * G_TIME_SPAN_MILLISECOND)
+    lose_worker (self);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Returns: (transfer full): a thread whose disk has answered, or NULL */
+static GessoScanWorker *
+steal_left (GessoScanner *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  for (guint i = 0; i < self->lost->len; i++)
+    if (((GessoScanWorker *) self->lost->pdata[i])->has_left)
+      return g_ptr_array_steal_index (self->lost, i);
+  return NULL;
+}
+
+/* Of threads whose disks have answered: they have ended what they began. */
+static void
+let_go (GessoScanner *self)
+{
+  gboolean missed = FALSE;
+  for (GessoScanWorker *w; (w = steal_left (self)); free_worker (w))
+    missed |= w->is_missed;
+  if (missed)
+    push (self, FALSE, NULL);
+  g_signal_emit (self, signals[SILENCE], 0);
+  g_signal_emit (self, signals[SCANNED], 0);
 }
 
 /* -- the object ---------------------------------------------------------------------------------
  */
 
 static void
-push (GessoScanner *self, gboolean quit, char **folders)
-{
-  Job *job = g_new0 (Job, 1);
-  job->quit = quit;
-  job->folders = folders;
-  g_atomic_int_inc (&self->n_jobs);
-  g_async_queue_push (self->jobs, job);
-}
-
-static void
 gesso_scanner_finalize (GObject *object)
 {
   GessoScanner *self = GESSO_SCANNER (object);
-  g_assert (!self->thread); /* stopped by its owner: the thread uses the object */
+  g_assert (!self->worker); /* stopped by its owner: the threads use the object */
   g_clear_object (&self->database);
   g_free (self->bundled_dir);
   g_main_context_unref (self->context);
   g_async_queue_unref (self->jobs);
-  g_object_unref (self->cancellable);
   g_mutex_clear (&self->mutex);
+  g_ptr_array_unref (self->lost);
+  g_hash_table_unref (self->roles);
   g_clear_pointer (&self->fresh_folders, g_hash_table_unref);
   g_clear_pointer (&self->fresh_pictures, g_array_unref);
-  g_hash_table_unref (self->roles);
   G_OBJECT_CLASS (gesso_scanner_parent_class)->finalize (object);
 }
 
 static void
 gesso_scanner_class_init (GessoScannerClass *klass)
 {
+  static const char *const names[N_SIGNALS] = { "written", "scanned", "silence" };
   G_OBJECT_CLASS (klass)->finalize = gesso_scanner_finalize;
-  signals[WRITTEN] = g_signal_new ("written", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
-                                   NULL, NULL, G_TYPE_NONE, 0);
-  signals[SCANNED] = g_signal_new ("scanned", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
-                                   NULL, NULL, G_TYPE_NONE, 0);
+  for (int i = 0; i < N_SIGNALS; i++)
+    signals[i] = g_signal_new (names[i], G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
+                               NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -333,8 +307,9 @@ gesso_scanner_init (GessoScanner *self)
 {
   self->context = g_main_context_ref_thread_default ();
   self->jobs = g_async_queue_new ();
-  self->cancellable = g_cancellable_new ();
-  self->roles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->lost = g_ptr_array_new_with_free_func (free_worker);
+  self->roles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, gesso_scan_role_free);
+  self->patience_ms = PATIENCE_MS;
   g_mutex_init (&self->mutex);
 }
 
@@ -345,7 +320,7 @@ gesso_scanner_new (GessoDatabase *database, const char *bundled_dir)
   GessoScanner *self = g_object_new (GESSO_TYPE_SCANNER, NULL);
   self->database = g_object_ref (database);
   self->bundled_dir = bundled_dir ? g_canonicalize_filename (bundled_dir, NULL) : NULL;
-  self->thread = g_thread_new ("scanner", run_thread, self);
+  self->worker = new_worker (self);
   return self;
 }
 
@@ -353,11 +328,37 @@ void
 gesso_scanner_stop (GessoScanner *self)
 {
   g_return_if_fail (GESSO_IS_SCANNER (self));
-  if (!self->thread)
+  if (!self->worker)
     return;
-  g_cancellable_cancel (self->cancellable);
+  end_watch (self);
+  g_cancellable_cancel (self->worker->cancellable);
+  for (guint i = 0; i < self->lost->len; i++)
+    g_cancellable_cancel (((GessoScanWorker *) self->lost->pdata[i])->cancellable);
   push (self, TRUE, NULL);
-  g_thread_join (g_steal_pointer (&self->thread));
+  g_clear_pointer (&self->worker, free_worker);
+  g_ptr_array_set_size (self->lost, 0);
+}
+
+void
+gesso_scanner_set_patience (GessoScanner *self, int patience_ms)
+{
+  g_return_if_fail (GESSO_IS_SCANNER (self) && patience_ms >= LOOKS);
+  self->patience_ms = patience_ms;
+  if (self->watch)
+    {
+      end_watch (self);
+      keep_watch (self);
+    }
+}
+
+gboolean
+gesso_scanner_is_silent (GessoScanner *self, const char *folder)
+{
+  g_return_val_if_fail (GESSO_IS_SCANNER (self) && folder != NULL, FALSE);
+  for (guint i = 0; i < self->lost->len; i++)
+    if (g_str_equal (((GessoScanWorker *) self->lost->pdata[i])->root, folder))
+      return TRUE;
+  return FALSE;
 }
 
 void

@@ -247,6 +247,7 @@ walk_folder (GessoWalk *walk, const char *path, int depth)
   for (guint i = 0; i < n; i++)
     {
       g_autofree char *child = g_build_filename (path, sorted[i], NULL);
+      g_atomic_int_inc (walk->n_steps);
       if (g_cancellable_is_cancelled (walk->cancellable))
         return FALSE;
       if (!g_file_test (child, G_FILE_TEST_IS_DIR) || (!walk->pictures && is_model_folder (child)))

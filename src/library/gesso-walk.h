@@ -27,6 +27,7 @@ typedef struct
   void (*found) (const GessoFound *found, gpointer data);
   gpointer data;
   GCancellable *cancellable;
+  int *n_steps; /* atomic: goes up with each name, so that others see that the disk answers */
   /* what the walk says, made by the caller */
   GHashTable *folders;     /* set of folders that were read */
   GHashTable *sub_folders; /* set of sub-folders seen, entered or not */

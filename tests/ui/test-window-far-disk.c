@@ -15,6 +15,7 @@
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-control-list.h"
 #include "app/gesso-open.h"
+#include "library/gesso-library-private.h"
 #include "media/clip.h"
 #include "support/far-disk.h"
 #include "window-fixture.h"
@@ -22,7 +23,8 @@
 enum
 {
   N_WAITING_AT_START = 2, /* scanner, a file that was opened */
-  N_WAITING = 6           /* scanner, thumbnails, files of the recipe, and what was opened */
+  N_WAITING = 6,          /* scanner, thumbnails, files of the recipe, and what was opened */
+  PATIENCE_MS = 200       /* with the disk: of the scanner, and of the end of the program */
 };
 
 /* ---- what is on the disk ---- */
@@ -450,6 +452,18 @@ disk_is_asked (Fixture *f)
   return far_disk_n_waiting () >= N_WAITING;
 }
 
+static gboolean
+silence_is_said (Fixture *f)
+{
+  return find_label (find_dialog ("Preferences"), "does not answer") != NULL;
+}
+
+static gboolean
+silence_is_over (Fixture *f)
+{
+  return !silence_is_said (f);
+}
+
 /* What waits for the disk is not shown yet, and all else goes on. */
 static void
 test_window_lives_while_the_disk_is_dead (Fixture *f, gconstpointer unused)
@@ -467,11 +481,14 @@ test_window_lives_while_the_disk_is_dead (Fixture *f, gconstpointer unused)
   open_far (f, "start.png");
   g_action_group_activate_action (G_ACTION_GROUP (f->app), "preferences", NULL);
   gesso_window_show_page (f->window, "gallery");
+  gesso_scanner_set_patience (gesso_window_get_library (f->window)->scanner, PATIENCE_MS);
   WAIT (f, disk_is_asked);
+  WAIT (f, silence_is_said);
   draw (f, GTK_WIDGET (f->window));
   g_assert_false (words_are_read (f) || missing_lora_is_said (f) || preview_is_shown (f));
   far_disk_hold (false);
   wait_for_recipe (f);
+  WAIT (f, silence_is_over);
   WAIT (f, canvas_has_picture); /* no answer is to come when the window is gone */
   WAIT (f, lora_is_listed);
 }
@@ -502,11 +519,6 @@ test_queue_goes_on_while_the_disk_is_dead (Fixture *f, gconstpointer unused)
   far_disk_hold (false);
   WAIT (f, nothing_waits);
 }
-
-enum
-{
-  PATIENCE_MS = 200 /* the window is gone by then; whoever starts Gesso again waits */
-};
 
 static gboolean
 scanner_waits (Fixture *f)
