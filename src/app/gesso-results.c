@@ -221,7 +221,17 @@ star_found_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   gboolean starred = !gesso_result_get_starred (about->result);
   gesso_library_set_starred (GESSO_LIBRARY (source), picture, starred);
-  gesso_result_set_starred (about->result, starred);
+}
+
+/* Here or in the gallery. */
+static void
+starred_cb (GessoLibrary *library, GessoPicture *picture, GessoResults *self)
+{
+  GessoResult *result =
+      self->filmstrip ? gesso_filmstrip_find (self->filmstrip, gesso_picture_get_path (picture))
+                      : NULL;
+  if (result)
+    gesso_result_set_starred (result, gesso_picture_get_starred (picture));
 }
 
 static void
@@ -337,6 +347,7 @@ gesso_results_new (GessoFilmstrip *filmstrip, GessoDocument *document, GessoLibr
   self->library = g_object_ref (library);
   g_signal_connect_object (filmstrip, "keep", G_CALLBACK (keep_cb), self, 0);
   g_signal_connect_object (filmstrip, "star", G_CALLBACK (star_cb), self, 0);
+  g_signal_connect_object (library, "starred", G_CALLBACK (starred_cb), self, 0);
   g_signal_connect_object (filmstrip, "discard", G_CALLBACK (discard_cb), self, 0);
   g_signal_connect_object (filmstrip, "shown", G_CALLBACK (shown_cb), self, 0);
   g_signal_connect_object (filmstrip, "hidden", G_CALLBACK (hidden_cb), self, 0);

@@ -215,6 +215,7 @@ gesso_library_set_starred (GessoLibrary *self, GessoPicture *picture, gboolean s
   gesso_picture_set_starred (picture, starred);
   gesso_database_run_async (self->writer, TRUE, write_star, star, g_free, NULL, starred_cb,
                             g_object_ref (self));
+  gesso_library_tell_starred (self, picture);
 }
 
 /* -- trash --------------------------------------------------------------------------------------

@@ -61,6 +61,9 @@ void gesso_library_remove_list (GessoLibrary *self, GessoPictureList *list);
 /* Rows changed: lists, counts and "changed" follow soon. */
 void gesso_library_queue_reload (GessoLibrary *self);
 
+/* Emits "starred". */
+void gesso_library_tell_starred (GessoLibrary *self, GessoPicture *picture);
+
 /* gesso_picture_list_refresh:
  * @func: called once the list shows what was in the database at this call; or NULL
  */

@@ -26,7 +26,7 @@ enum
 };
 
 static GParamSpec *properties[N_PROPS];
-static guint changed_signal;
+static guint changed_signal, starred_signal;
 
 /* -- reloading ----------------------------------------------------------------------------------
  */
@@ -344,6 +344,8 @@ gesso_library_close (GessoLibrary *self)
     g_thread_join (g_steal_pointer (&self->purge));
   if (self->writer)
     gesso_database_flush (self->writer);
+  if (self->reader) /* whose answers hold the library */
+    gesso_database_flush (self->reader);
   g_clear_object (&self->writer);
   g_clear_object (&self->reader);
 }
@@ -410,6 +412,14 @@ gesso_library_class_init (GessoLibraryClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
   changed_signal = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                  NULL, NULL, G_TYPE_NONE, 0);
+  starred_signal = g_signal_new ("starred", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
+                                 NULL, NULL, G_TYPE_NONE, 1, GESSO_TYPE_PICTURE);
+}
+
+void
+gesso_library_tell_starred (GessoLibrary *self, GessoPicture *picture)
+{
+  g_signal_emit (self, starred_signal, 0, picture);
 }
 
 static void

@@ -272,6 +272,32 @@ test_library_walks_odd_trees (Fixture *f, gconstpointer data)
   g_assert_cmpint (n_of (f, GESSO_FILE_CHECKPOINT), ==, 0);
 }
 
+static gboolean
+take_long (sqlite3 *db, gpointer data, GError **error)
+{
+  g_usleep (100 * G_TIME_SPAN_MILLISECOND);
+  return TRUE;
+}
+
+static gboolean
+is_reloading (gpointer data)
+{
+  return ((Fixture *) data)->library->reloading;
+}
+
+/* An answer that came later held the library, as if somebody still used it. */
+static void
+test_library_closes_while_it_reads (Fixture *f, gconstpointer data)
+{
+  tree_settle (f->library);
+  f->library->reloaded_us = 0; /* it need not wait for its turn */
+  gesso_database_run_async (gesso_library_get_reader (f->library), FALSE, take_long, NULL, NULL,
+                            NULL, NULL, NULL);
+  gesso_library_queue_reload (f->library);
+  tree_wait (is_reloading, f);
+  close_library (&f->library); /* asserts it */
+}
+
 int
 main (int argc, char **argv)
 {
@@ -284,5 +310,6 @@ main (int argc, char **argv)
   add_test ("/library/models/hash-and-find", test_library_hashes_and_finds);
   add_test ("/library/models/damaged", test_library_lists_what_is_damaged);
   add_test ("/library/models/odd-trees", test_library_walks_odd_trees);
+  add_test ("/library/close-while-reading", test_library_closes_while_it_reads);
   return run_tests ();
 }

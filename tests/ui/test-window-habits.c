@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "app/canvas/gesso-canvas-private.h"
-#include "app/gallery/gesso-gallery-page.h"
+#include "app/gallery/gesso-gallery-private.h"
 #include "app/gesso-adapter-list.h"
 #include "app/gesso-parameter-row.h"
 #include "app/gesso-queue-row.h"
@@ -635,6 +635,50 @@ test_canvas_menu_is_the_results (Fixture *f, gconstpointer unused)
   WAIT (f, menu_is_shut);
 }
 
+static GtkWidget *
+gallery_of (Fixture *f)
+{
+  return nth (GTK_WIDGET (f->window), GESSO_TYPE_GALLERY_PAGE, 0);
+}
+
+static gboolean
+gallery_shows_the_first (Fixture *f)
+{
+  g_autoptr (GessoResult) first = result_at (f, 0);
+  GessoGalleryPage *gallery = GESSO_GALLERY_PAGE (gallery_of (f));
+  gesso_gallery_page_show_picture (gallery, gesso_result_get_path (first));
+  g_autoptr (GessoPicture) picture = gesso_gallery_ref_picture (gallery);
+  return picture && g_str_equal (gesso_picture_get_path (picture), gesso_result_get_path (first));
+}
+
+static gboolean
+first_has_no_star (Fixture *f)
+{
+  return !first_is_starred (f);
+}
+
+static gboolean
+can_star (Fixture *f)
+{
+  GActionGroup *actions = G_ACTION_GROUP (GESSO_GALLERY_PAGE (gallery_of (f))->actions);
+  return g_action_group_get_action_enabled (actions, "star");
+}
+
+/* A star is the picture's, wherever it is given and taken. */
+static void
+test_strip_follows_the_gallerys_stars (Fixture *f, gconstpointer unused)
+{
+  make_picture (f);
+  WAIT (f, has_one_result);
+  gesso_window_show_page (f->window, "gallery");
+  WAIT (f, gallery_shows_the_first);
+  WAIT (f, can_star);
+  gtk_widget_activate_action (gallery_of (f), "gallery.star", NULL);
+  WAIT (f, first_is_starred);
+  gtk_widget_activate_action (gallery_of (f), "gallery.star", NULL);
+  WAIT (f, first_has_no_star);
+}
+
 /* The strip was empty after each start, as if nothing had been made. */
 static void
 test_strip_comes_back_with_the_window (Fixture *f, gconstpointer unused)
@@ -736,6 +780,7 @@ main (int argc, char **argv)
   ADD ("habits/lock-of-the-seed-opens", test_lock_of_the_seed_opens);
   ADD ("habits/queue-leads-to-its-pictures", test_queue_leads_to_its_pictures);
   ADD ("habits/canvas-menu-is-the-results", test_canvas_menu_is_the_results);
+  ADD ("habits/strip-follows-the-gallerys-stars", test_strip_follows_the_gallerys_stars);
   ADD ("habits/strip-comes-back-with-the-window", test_strip_comes_back_with_the_window);
   ADD ("habits/pasted-settings-are-taken-over", test_pasted_settings_are_taken_over);
   g_test_add_func ("/ui/habits/pasted-settings-are-told-from-words",
