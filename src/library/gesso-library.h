@@ -3,8 +3,8 @@
  *
  * Folders are scanned on a thread, headers read, files never copied or changed; folders are
  * watched, hashes made in idle time.  Property "scanning" (boolean), "n-models", "n-pictures"
- * (int). Signals "changed": models or pictures came, went or changed (at most a few times a second);
- * "starred" (GessoPicture).
+ * (int). Signals "changed": models or pictures came, went or changed (at most a few times a
+ * second); "starred" (GessoPicture).
  */
 #pragma once
 
