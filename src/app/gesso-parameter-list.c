@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * gesso-parameter-list.c - a row for each key of the recipe table, the common ones on top.
  *
- * A key that a later version of the table brings appears under Advanced by itself.
+ * A key that a later version of the table brings appears under Advanced by itself.  What is there
+ * is made when somebody looks: its rows are most of what a window would have to make at its start.
  */
 #include "app/gesso-parameter-list.h"
 
@@ -17,7 +18,9 @@ struct _GessoParameterList
   GessoForm *form;
   GessoLibrary *library;
   GtkWidget *shape;
-  GHashTable *rows; /* key -> GtkWidget, borrowed */
+  GtkWidget *advanced; /* without rows until they are asked for */
+  GHashTable *rows;    /* key -> GtkWidget, borrowed */
+  gboolean has_mask;
 };
 
 G_DEFINE_FINAL_TYPE (GessoParameterList, gesso_parameter_list, ADW_TYPE_BIN)
@@ -33,7 +36,8 @@ gesso_parameter_list_is_elsewhere (const char *key)
 {
   static const char *const keys[] = { "prompt",     "negative_prompt", "batch_count",
                                       "init_image", "mask_image",      "mask",
-                                      "model_hash", "adapters",        "controls", NULL };
+                                      "model_hash", "adapters",        "controls",
+                                      NULL };
   return g_strv_contains (keys, key);
 }
 
@@ -56,29 +60,6 @@ new_row (GessoParameterList *self, const char *key)
                        : gesso_parameter_row_new (self->form, key, self->library);
   g_hash_table_insert (self->rows, (gpointer) key, row);
   return row;
-}
-
-static void
-fill (GessoParameterList *self)
-{
-  GtkWidget *group = adw_preferences_group_new ();
-  gtk_widget_add_css_class (group, "parameters");
-  for (int i = 0; common_keys[i]; i++)
-    adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), new_row (self, common_keys[i]));
-  GtkWidget *advanced = adw_expander_row_new ();
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (advanced), _ ("Advanced"));
-  for (int i = 0; i < recipe_table_count (); i++)
-    {
-      const char *key = recipe_table ()[i].key;
-      if (!gesso_parameter_list_is_elsewhere (key) && !g_hash_table_contains (self->rows, key))
-        adw_expander_row_add_row (ADW_EXPANDER_ROW (advanced), new_row (self, key));
-    }
-  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), advanced);
-  adw_bin_set_child (ADW_BIN (self), group);
-  gesso_name (advanced, _ ("Advanced"));
-  gesso_name_lists (group, _ ("Parameters"));
-  gesso_name_lists (advanced, _ ("Advanced"));
-  gesso_parameter_list_set_has_pixels (self, FALSE);
 }
 
 /* The family of the chosen model, as a mask of ParamFamily; all of them while it is not known. */
@@ -110,9 +91,16 @@ waits_for_reference (GessoParameterList *self, const char *key)
          gesso_form_is_default (self->form, key);
 }
 
-/* What has no effect on the chosen model is not shown. */
+static gboolean
+needs_mask (const char *key)
+{
+  return g_str_has_prefix (key, "mask_") || g_str_has_prefix (key, "inpaint_");
+}
+
+/* What has no effect on the chosen model is not shown, nor what only matters to a masked part
+ * without one. */
 static void
-show_families (GessoParameterList *self)
+show_what_counts (GessoParameterList *self)
 {
   unsigned families = families_of_model (self);
   GHashTableIter iter;
@@ -126,8 +114,46 @@ show_families (GessoParameterList *self)
       if (param->families)
         gtk_widget_set_visible (row, sure && (param->families & families) != 0 &&
                                          !waits_for_reference (self, key));
+      if (needs_mask (key))
+        gtk_widget_set_visible (row, self->has_mask);
     }
+}
+
+static void
+model_changed_cb (GessoParameterList *self)
+{
+  show_what_counts (self);
   g_signal_emit (self, families_changed_signal, 0);
+}
+
+static void
+fill_advanced (GessoParameterList *self)
+{
+  for (int i = 0; i < recipe_table_count (); i++)
+    {
+      const char *key = recipe_table ()[i].key;
+      if (!gesso_parameter_list_is_elsewhere (key) && !g_hash_table_contains (self->rows, key))
+        adw_expander_row_add_row (ADW_EXPANDER_ROW (self->advanced), new_row (self, key));
+    }
+  show_what_counts (self);
+}
+
+static void
+fill (GessoParameterList *self)
+{
+  GtkWidget *group = adw_preferences_group_new ();
+  gtk_widget_add_css_class (group, "parameters");
+  for (int i = 0; common_keys[i]; i++)
+    adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), new_row (self, common_keys[i]));
+  self->advanced = adw_expander_row_new ();
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->advanced), _ ("Advanced"));
+  g_signal_connect_swapped (self->advanced, "notify::expanded", G_CALLBACK (fill_advanced), self);
+  adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), self->advanced);
+  adw_bin_set_child (ADW_BIN (self), group);
+  gesso_name (self->advanced, _ ("Advanced"));
+  gesso_name_lists (group, _ ("Parameters"));
+  gesso_name_lists (self->advanced, _ ("Advanced"));
+  gesso_parameter_list_set_has_pixels (self, FALSE);
 }
 
 gboolean
@@ -169,16 +195,17 @@ gesso_parameter_list_new (GessoForm *form, GessoLibrary *library)
   self->form = g_object_ref (form);
   self->library = g_object_ref (library);
   fill (self);
-  show_families (self);
-  g_signal_connect_object (form, "changed::model", G_CALLBACK (show_families), self,
+  model_changed_cb (self);
+  g_signal_connect_object (form, "changed::model", G_CALLBACK (model_changed_cb), self,
                            G_CONNECT_SWAPPED);
   for (int i = 0; i < RECIPE_MAX_REFERENCES; i++)
     {
       g_autofree char *detail = g_strconcat ("changed::", recipe_reference_keys[i], NULL);
-      g_signal_connect_object (form, detail, G_CALLBACK (show_families), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (form, detail, G_CALLBACK (model_changed_cb), self,
+                               G_CONNECT_SWAPPED);
     }
   g_signal_connect_object (gesso_library_get_models (library, GESSO_FILE_CHECKPOINT),
-                           "items-changed", G_CALLBACK (show_families), self, G_CONNECT_SWAPPED);
+                           "items-changed", G_CALLBACK (model_changed_cb), self, G_CONNECT_SWAPPED);
   return GTK_WIDGET (self);
 }
 
@@ -186,6 +213,8 @@ GtkWidget *
 gesso_parameter_list_get_row (GessoParameterList *self, const char *key)
 {
   g_return_val_if_fail (GESSO_IS_PARAMETER_LIST (self), NULL);
+  if (!g_hash_table_contains (self->rows, key))
+    fill_advanced (self);
   return g_hash_table_lookup (self->rows, key);
 }
 
@@ -196,17 +225,14 @@ gesso_parameter_list_set_has_pixels (GessoParameterList *self, gboolean has_pixe
   gtk_widget_set_visible (gesso_parameter_list_get_row (self, "denoise"), has_pixels);
 }
 
-/* What only matters to a masked part is not shown without one. */
 void
 gesso_parameter_list_set_has_mask (GessoParameterList *self, gboolean has_mask)
 {
   g_return_if_fail (GESSO_IS_PARAMETER_LIST (self));
-  GHashTableIter iter;
-  gpointer key, row;
-  g_hash_table_iter_init (&iter, self->rows);
-  while (g_hash_table_iter_next (&iter, &key, &row))
-    if (g_str_has_prefix (key, "mask_") || g_str_has_prefix (key, "inpaint_"))
-      gtk_widget_set_visible (row, has_mask);
+  if (self->has_mask == has_mask)
+    return;
+  self->has_mask = has_mask;
+  show_what_counts (self);
 }
 
 void
