@@ -65,10 +65,10 @@ test_batch (Suite *s, SamplerKind sampler, Convention convention)
   char name[96];
   PipelineJob job = small_job (s->experts, sampler, convention);
   job.batch_size = 2;
-  PipelineResult both = generate_or_exit (s->experts, &job);
+  PipelineResult both = denoise_or_exit (s->experts, &job);
   job.batch_size = 1;
   job.seed++;
-  PipelineResult alone = generate_or_exit (s->experts, &job);
+  PipelineResult alone = denoise_or_exit (s->experts, &job);
   double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
   tap_ok (off <= BATCH_TOLERANCE, sampler_case (name, sizeof name, "batch", sampler, convention),
           "differ by %.1e", off);
@@ -83,7 +83,7 @@ test_resume (Suite *s, SamplerKind sampler, Convention convention)
   char name[96];
   Status status = { 0 };
   PipelineJob job = small_job (s->experts, sampler, convention);
-  PipelineResult whole = generate_or_exit (s->experts, &job);
+  PipelineResult whole = denoise_or_exit (s->experts, &job);
   PipelineRun *run = new_run_or_exit (s->experts, &job);
   int n_steps = pipeline_run_n_steps (run);
   for (int i = 0; i < n_steps; i++)
@@ -122,7 +122,7 @@ test_samplers (Suite *s)
 static double
 change (Pipeline *pipeline, const PipelineJob *a, const PipelineJob *b)
 {
-  PipelineResult x = generate_or_exit (pipeline, a), y = generate_or_exit (pipeline, b);
+  PipelineResult x = denoise_or_exit (pipeline, a), y = denoise_or_exit (pipeline, b);
   double off = difference (x.latents, y.latents, n_latent (&x));
   pipeline_result_clear (&x);
   pipeline_result_clear (&y);
@@ -493,10 +493,10 @@ test_windows_in_batch (Suite *s)
 {
   PipelineJob job = long_job (s->ti2v, SAMPLER_EULER, CONVENTION_DIFFUSERS);
   job.batch_size = 2;
-  PipelineResult both = generate_or_exit (s->ti2v, &job);
+  PipelineResult both = denoise_or_exit (s->ti2v, &job);
   job.batch_size = 1;
   job.seed++;
-  PipelineResult alone = generate_or_exit (s->ti2v, &job);
+  PipelineResult alone = denoise_or_exit (s->ti2v, &job);
   double off = difference (alone.latents, both.latents + n_latent (&both), n_latent (&alone));
   tap_ok (off <= BATCH_TOLERANCE, "windows/batch", "differ by %.1e", off);
   pipeline_result_clear (&both);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mem.h"
 #include "support/tap.h"
 
 const char *
@@ -62,6 +63,19 @@ advance_or_exit (PipelineRun *run, int n)
   for (int i = 0; i < n; i++)
     if (!pipeline_run_advance (run, &status))
       tap_bail_out (&status);
+}
+
+PipelineResult
+denoise_or_exit (Pipeline *pipeline, const PipelineJob *job)
+{
+  PipelineRun *run = new_run_or_exit (pipeline, job);
+  advance_or_exit (run, pipeline_run_n_steps (run));
+  PipelineResult r = *pipeline_run_result (run);
+  size_t n = (size_t) r.n * n_latent (&r);
+  r.latents = mem_calloc (n, sizeof *r.latents);
+  memcpy (r.latents, pipeline_run_latents (run), n * sizeof *r.latents);
+  pipeline_run_free (run);
+  return r;
 }
 
 const char *

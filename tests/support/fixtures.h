@@ -17,6 +17,8 @@ Pipeline *fixture_open_or_exit (const char *name, Backend *backend);
 /* What cannot fail where the rest is to mean anything: a whole job, a run of one, @n of its steps.
  */
 PipelineResult generate_or_exit (Pipeline *pipeline, const PipelineJob *job);
+/* As far as the latents: nothing is decoded, and rgb is NULL. */
+PipelineResult denoise_or_exit (Pipeline *pipeline, const PipelineJob *job);
 PipelineRun *new_run_or_exit (Pipeline *pipeline, const PipelineJob *job);
 void advance_or_exit (PipelineRun *run, int n);
 
