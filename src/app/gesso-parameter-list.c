@@ -2,7 +2,7 @@
  * gesso-parameter-list.c - a row for each key of the recipe table, the common ones on top.
  *
  * A key that a later version of the table brings appears under Advanced by itself.  What is there
- * is made when somebody looks: its rows are most of what a window would have to make at its start.
+ * is made when somebody looks: its rows were a third of what a window made at its start.
  */
 #include "app/gesso-parameter-list.h"
 
@@ -111,11 +111,10 @@ show_what_counts (GessoParameterList *self)
       const RecipeParam *param = recipe_find_param (key);
       /* on top only what certainly has an effect */
       gboolean sure = families != ~0u || !g_strv_contains (common_keys, key);
-      if (param->families)
-        gtk_widget_set_visible (row, sure && (param->families & families) != 0 &&
-                                         !waits_for_reference (self, key));
-      if (needs_mask (key))
-        gtk_widget_set_visible (row, self->has_mask);
+      gboolean counts = !param->families || (sure && (param->families & families) != 0 &&
+                                             !waits_for_reference (self, key));
+      if (param->families || needs_mask (key))
+        gtk_widget_set_visible (row, counts && (self->has_mask || !needs_mask (key)));
     }
 }
 

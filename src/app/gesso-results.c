@@ -221,9 +221,10 @@ star_found_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   gboolean starred = !gesso_result_get_starred (about->result);
   gesso_library_set_starred (GESSO_LIBRARY (source), picture, starred);
+  gesso_result_set_starred (about->result, starred); /* its path may be written differently */
 }
 
-/* Here or in the gallery. */
+/* In the gallery. */
 static void
 starred_cb (GessoLibrary *library, GessoPicture *picture, GessoResults *self)
 {

@@ -207,7 +207,6 @@ lose_job (GessoScanner *self, GessoScanWorker *w)
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   if (!w->job || !w->root)
     return NULL;
-  g_message ("The disk of %s does not answer.", *w->root ? w->root : "some pictures");
   GessoScanJob *again = g_new0 (GessoScanJob, 1);
   again->is_again = TRUE;
   again->folders = g_strdupv (w->job->folders);
@@ -223,6 +222,8 @@ lose_worker (GessoScanner *self)
   GessoScanJob *again = lose_job (self, self->worker);
   if (!again)
     return;
+  const char *root = self->worker->root; /* it stays as it is from here on */
+  g_message ("The disk of %s does not answer.", *root ? root : "some pictures");
   g_async_queue_push_front (self->jobs, again);
   self->worker = new_worker (self);
   g_signal_emit (self, signals[SILENCE], 0);

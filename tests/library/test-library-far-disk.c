@@ -126,7 +126,7 @@ test_far_can_be_left_out (Fixture *f, gconstpointer data)
   clear_disks (&d);
 }
 
-/* What came there while it was silent is not lost. */
+/* What is known of it is not lost, however often it falls silent. */
 static void
 test_far_comes_back (Fixture *f, gconstpointer data)
 {

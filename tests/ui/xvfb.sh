@@ -58,7 +58,6 @@ export DISPLAY=:$number
 
 export GDK_BACKEND=x11 GSK_RENDERER=${GSK_RENDERER:-cairo} GSETTINGS_BACKEND=${GSETTINGS_BACKEND:-memory}
 export ADW_DISABLE_PORTAL=1 GTK_USE_PORTAL=0 LANG=${GESSO_TEST_LANG:-C.UTF-8} NO_AT_BRIDGE=0
-export GDK_DEBUG=${GDK_DEBUG-gl-disable} # it is looked for, and loaded, though Cairo draws
 unset WAYLAND_DISPLAY DBUS_SESSION_BUS_ADDRESS
 # In C.UTF-8 glibc 2.41 does not ask for LANGUAGE (2.36 does): here that locale has the language's name.
 plain=/usr/lib/locale/C.utf8
